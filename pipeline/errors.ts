@@ -1,0 +1,55 @@
+/** What each failure means to whoever catches it. Adding a code means adding a row (and a section in `ops/runbook.md`). */
+const failures = {
+  USAGE: { retry: false, exitCode: 64, httpStatus: 400 },
+  CONFIG_INVALID: { retry: false, exitCode: 78, httpStatus: 500 },
+  REQUEST_INVALID: { retry: false, exitCode: 64, httpStatus: 400 },
+  REQUEST_CONFLICT: { retry: false, exitCode: 65, httpStatus: 409 },
+  PREFIX_REFUSED: { retry: false, exitCode: 64, httpStatus: 400 },
+  NAME_TAKEN: { retry: true, exitCode: 73, httpStatus: 409 },
+  TOO_MANY_COLUMNS: { retry: false, exitCode: 65, httpStatus: 400 },
+  EXPORT_FAILED: { retry: true, exitCode: 74, httpStatus: 500 },
+  DISK_FULL: { retry: true, exitCode: 74, httpStatus: 507 },
+  NOT_WRITABLE: { retry: false, exitCode: 73, httpStatus: 503 },
+  SOURCE_MISSING: { retry: false, exitCode: 66, httpStatus: 404 },
+  SOURCE_CHANGED: { retry: false, exitCode: 65, httpStatus: 409 },
+  SOURCE_CORRUPT: { retry: false, exitCode: 65, httpStatus: 500 },
+  LOG_LOCKED: { retry: true, exitCode: 75, httpStatus: 503 },
+  WAREHOUSE_LOCKED: { retry: true, exitCode: 75, httpStatus: 503 },
+  WAREHOUSE_BROKEN: { retry: false, exitCode: 70, httpStatus: 503 },
+  INTERRUPTED: { retry: true, exitCode: 130, httpStatus: 503 },
+} as const;
+
+export type FailureCode = keyof typeof failures;
+
+export const failureCodes = Object.keys(failures) as readonly FailureCode[];
+
+/**
+ * The one error class of the product. `message` names what was tried, the value given and what is allowed;
+ * callers decide by `code`, `retry`, `exitCode` and `httpStatus`, never by reading the message.
+ */
+export class TidemarkError extends Error {
+  override readonly name = 'TidemarkError';
+  readonly code: FailureCode;
+
+  constructor(code: FailureCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  get retry(): boolean {
+    return failures[this.code].retry;
+  }
+
+  get exitCode(): number {
+    return failures[this.code].exitCode;
+  }
+
+  get httpStatus(): number {
+    return failures[this.code].httpStatus;
+  }
+}
+
+/** True when `error` carries one of the operating system's error codes, such as `ENOSPC`. */
+export function hasSystemCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}

@@ -1,0 +1,128 @@
+/**
+ * What the pipeline needs of the outside world. Connectors fill these; nothing here knows Kafka, HTTP or the disk.
+ * Times are milliseconds since 1970-01-01T00:00:00Z (UTC). Offsets are whole numbers below 2^53.
+ */
+
+/** One ordered log. A file is a partition too: its topic is then derived from how its content begins. */
+export interface PartitionId {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export interface LogHeader {
+  readonly name: string;
+  readonly value: Uint8Array | null;
+}
+
+export interface LogRecord {
+  readonly offset: number;
+  /** The log's own time for the record; null where the source keeps none (a plain NDJSON file). */
+  readonly timestamp: number | null;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly LogHeader[];
+}
+
+/** Where reading of a partition goes on. `bookmark` is opaque to all but the source which wrote it. */
+export interface Position {
+  readonly nextOffset: number;
+  readonly bookmark: string | null;
+}
+
+/** Consecutive records of one partition, in offset order, and the position after them. */
+export interface RecordBatch {
+  readonly partition: PartitionId;
+  /** Where the records come from in the user's words (a path), for messages and status. */
+  readonly origin: string;
+  readonly records: readonly LogRecord[];
+  readonly next: Position;
+  /** Encoded bytes read to make this batch, for progress. */
+  readonly bytesRead: number;
+}
+
+/** A position as the warehouse keeps it. */
+export interface StoredPosition extends Position {
+  readonly partition: PartitionId;
+  readonly origin: string;
+}
+
+/**
+ * A place events come from. `read` is called once, with every position the warehouse holds; it yields batches until
+ * its end is reached (bounded sources) or `signal` aborts, and never yields a record below a stored position.
+ * It may throw a TidemarkError (`SOURCE_MISSING`, `SOURCE_CHANGED`, `SOURCE_CORRUPT`); what was yielded before stays valid.
+ */
+export interface EventSource {
+  read(stored: readonly StoredPosition[], signal: AbortSignal): AsyncIterable<RecordBatch>;
+}
+
+/** A record to append to a log that we own. */
+export interface NewRecord {
+  readonly timestamp: number | null;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers?: readonly LogHeader[];
+}
+
+/** The single writer of one log partition. `append` returns once the records are on disk (fsync). */
+export interface LogWriter {
+  append(records: readonly NewRecord[]): Promise<{ readonly firstOffset: number }>;
+  close(): Promise<void>;
+}
+
+/** A file being written under a hidden name, not yet visible to anyone. */
+export interface PendingFile {
+  /** The final name, without folder. */
+  readonly name: string;
+  /** Takes the plain bytes in order; resolves when the file can take more. Rejects when the disk does. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Flushes the packer, fsyncs; tells what was written. */
+  seal(): Promise<FileFacts>;
+  /** Drops the hidden file. Safe at any time, also after a failure, and twice. */
+  discard(): Promise<void>;
+}
+
+export interface FileFacts {
+  readonly name: string;
+  readonly plain: ContentFacts;
+  /** The file as it lies on disk; equals `plain` when it is not compressed. */
+  readonly packed: ContentFacts;
+}
+
+export interface ContentFacts {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+export type Compression = 'uncompressed' | 'zip' | 'gzip';
+
+/** A folder inside the export root plus the start of the file names, as resolved from a `file_prefix`. */
+export interface Destination {
+  /** Absolute real path of the folder. */
+  readonly folder: string;
+  /** What every file name of this export begins with, before the stamp; may be empty. */
+  readonly stem: string;
+  /** The prefix as the client spelled it: answered paths are this + the rest of the name. */
+  readonly spelled: string;
+}
+
+/** Where export files appear. One request owns the names it was given; hidden files carry the request's id. */
+export interface ExportDirectory {
+  /** Checks a `file_prefix` without writing anything. Throws TidemarkError `PREFIX_REFUSED` saying why and what is allowed. */
+  resolve(filePrefix: string): Promise<Destination>;
+  /** True when none of the names exists in the destination (a missing folder has none). */
+  areFree(destination: Destination, names: readonly string[]): Promise<boolean>;
+  /** Makes missing folders and opens a hidden file for one name. */
+  create(destination: Destination, requestId: string, name: string, compression: Compression): Promise<PendingFile>;
+  /**
+   * Gives sealed hidden files their names, in the order given, never replacing a file. Idempotent, so that a crash in
+   * the middle is finished by calling it again. Throws `NAME_TAKEN` when a name belongs to a file that is not ours.
+   */
+  publish(destination: Destination, requestId: string, names: readonly string[]): Promise<void>;
+  /** Takes away every hidden file of the request; published files stay. */
+  sweep(destination: Destination, requestId: string): Promise<void>;
+}
+
+export interface Clock {
+  /** Now, in milliseconds since 1970 UTC. */
+  now(): number;
+}
