@@ -1,0 +1,67 @@
+import type { Entity } from './events.ts';
+
+/**
+ * The columns of the three tables and of their CSV files, in the source system's order (contract, section 4).
+ * Every list of columns in SQL is made from here.
+ */
+
+const startOccasion = [
+  'start_application_type',
+  'start_session_id',
+  'start_media_type',
+  'start_application_id',
+  'start_resource_type',
+  'start_interaction_id',
+  'start_resource_id',
+  'start_timestamp',
+] as const;
+
+const endOccasion = [
+  'end_session_id',
+  'end_timestamp',
+  'end_media_type',
+  'end_interaction_id',
+  'end_application_type',
+  'end_resource_type',
+  'end_application_id',
+  'end_resource_id',
+] as const;
+
+const shared = ['est_duration', 'disposition', 'disposition_desc', ...startOccasion, ...endOccasion] as const;
+
+export interface EntityTable {
+  readonly entity: Entity;
+  /** Name of the view, and the kind in file names. */
+  readonly table: string;
+  /** What a row is known by, `service_id` first. */
+  readonly ids: readonly string[];
+  /** The row's own id: the last of `ids`. */
+  readonly id: string;
+  /** Every stored column an event can set, in the order of the files. */
+  readonly values: readonly string[];
+  /** All columns of a CSV file before the extensions; `is_anonymous` is computed. */
+  readonly exported: readonly string[];
+}
+
+export const entityTables: Readonly<Record<Entity, EntityTable>> = {
+  service: describe('service', ['service_id'], ['service_type', 'contact_key', 'customer_id', 'is_anonymous']),
+  state: describe('state', ['service_id', 'state_id'], ['state_type', 'previous_state_id']),
+  task: describe('task', ['service_id', 'task_id'], ['task_type', 'state_id']),
+};
+
+/** The SQL type of a stored column. */
+export function columnType(column: string): string {
+  if (column.endsWith('_timestamp')) return 'TIMESTAMP';
+  return column === 'est_duration' ? 'BIGINT' : 'VARCHAR';
+}
+
+function describe(entity: Entity, ids: readonly string[], own: readonly string[]): EntityTable {
+  return {
+    entity,
+    table: `${entity}s`,
+    ids,
+    id: `${entity}_id`,
+    values: [...own.filter(column => column !== 'is_anonymous'), ...shared],
+    exported: [...ids, ...own, ...shared],
+  };
+}
