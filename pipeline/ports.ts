@@ -1,3 +1,7 @@
+import type { Reject } from '../schemas/events.ts';
+import type { Family } from './fold.ts';
+import type { FileKind, Layout, Selection } from './selection.ts';
+
 /**
  * What the pipeline needs of the outside world. Connectors fill these; nothing here knows Kafka, HTTP or the disk.
  * Times are milliseconds since 1970-01-01T00:00:00Z (UTC). Offsets are whole numbers below 2^53.
@@ -125,4 +129,61 @@ export interface ExportDirectory {
 export interface Clock {
   /** Now, in milliseconds since 1970 UTC. */
   now(): number;
+}
+
+/** A record set aside because it cannot be understood. */
+export interface QuarantinedRecord {
+  readonly record: LogRecord;
+  readonly reject: Reject;
+}
+
+/** A batch of one partition, folded: everything the warehouse stores in one transaction. */
+export interface FoldedBatch {
+  readonly partition: PartitionId;
+  readonly origin: string;
+  readonly next: Position;
+  /** Always `applied` + `quarantined.length`. */
+  readonly recordsRead: number;
+  readonly applied: number;
+  readonly families: ReadonlyMap<string, Family>;
+  readonly quarantined: readonly QuarantinedRecord[];
+  /** Highest event time that may move the watermark; null when the batch has none. */
+  readonly watermark: number | null;
+}
+
+/** Where rows are kept. One process owns it. */
+export interface Warehouse {
+  /** Every partition's position, as of the last committed batch. */
+  positions(): readonly StoredPosition[];
+  /**
+   * Stores rows, quarantine and position in one transaction: all or nothing, on disk when it resolves. Batches are
+   * stored one at a time; a batch that does not lie after the stored position is refused (a bug, not bad luck).
+   */
+  store(batch: FoldedBatch): Promise<void>;
+}
+
+/** What was written of one file, besides its bytes. */
+export interface WrittenRows {
+  readonly rows: number;
+  /** Names of the columns in order; empty for JSON. */
+  readonly columns: readonly string[];
+  /** Values that lay outside of fixed extension columns. */
+  readonly valuesLeftOut: number;
+}
+
+/** One consistent view of all tables; ingestion goes on beside it. */
+export interface Snapshot {
+  /** Positions the snapshot holds. */
+  readonly positions: readonly StoredPosition[];
+  /**
+   * Writes one file's plain bytes, in order, into `sink`, honouring its back-pressure.
+   * Throws `TOO_MANY_COLUMNS` before the first byte; a failing sink ends the query and its error is thrown.
+   */
+  write(kind: FileKind, sink: (bytes: Uint8Array) => Promise<void>): Promise<WrittenRows>;
+  close(): Promise<void>;
+}
+
+/** Opens snapshots of the warehouse. */
+export interface SnapshotReader {
+  snapshot(selection: Selection, layout: Layout): Promise<Snapshot>;
 }

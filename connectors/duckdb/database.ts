@@ -1,0 +1,83 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { TidemarkError } from '../../pipeline/errors.ts';
+import { entityTables } from '../../schemas/columns.ts';
+import { entityPlaces, fillSql, readSql } from '../../schemas/sql.ts';
+
+export interface DatabaseOptions {
+  /** The DuckDB file; made when it is missing. */
+  readonly path: string;
+  /** DuckDB's own limit, such as `256MB`; beyond it sorts and aggregates spill to disk. */
+  readonly memoryLimit: string;
+  readonly threads: number;
+}
+
+/** The one file, owned by this process: DuckDB's lock keeps every other out. */
+export class Database {
+  readonly path: string;
+  /** For files that this process hands to DuckDB; emptied at open, so that a killed process leaves nothing behind. */
+  readonly stagingFolder: string;
+  readonly #instance: DuckDBInstance;
+
+  private constructor(path: string, instance: DuckDBInstance) {
+    this.path = path;
+    this.stagingFolder = `${path}.staging`;
+    this.#instance = instance;
+  }
+
+  /** Opens or makes the file. Throws `WAREHOUSE_LOCKED` when another process owns it, `WAREHOUSE_BROKEN` when it is unreadable. */
+  static async open({ path, memoryLimit, threads }: DatabaseOptions): Promise<Database> {
+    const absolute = resolve(path);
+    await mkdir(dirname(absolute), { recursive: true });
+    const instance = await DuckDBInstance.create(absolute, {
+      memory_limit: memoryLimit,
+      threads: String(threads),
+      temp_directory: `${absolute}.tmp`,
+      // A checkpoint rewrites the changed row groups: fewer of them, at 64 MB of log, cost less per batch.
+      checkpoint_threshold: '64MB',
+    }).catch(cause => {
+      throw openFailure(absolute, cause);
+    });
+    const database = new Database(absolute, instance);
+    await database.#prepare();
+    return database;
+  }
+
+  connect(): Promise<DuckDBConnection> {
+    return this.#instance.connect();
+  }
+
+  async close(): Promise<void> {
+    this.#instance.closeSync();
+    await rm(this.stagingFolder, { recursive: true, force: true });
+  }
+
+  async #prepare(): Promise<void> {
+    await rm(this.stagingFolder, { recursive: true, force: true });
+    await mkdir(this.stagingFolder);
+    const connection = await this.connect();
+    const reader = await connection.runAndReadAll("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'layout'");
+    if (Number(reader.value(0, 0)) === 0) await connection.run(layoutSql());
+    connection.closeSync();
+  }
+}
+
+/** Everything a new file holds, made in one transaction. */
+export function layoutSql(): string {
+  const entityTemplate = readSql('tables/0002_entity.sql');
+  const perEntity = Object.values(entityTables).map(table => fillSql(entityTemplate, entityPlaces(table)));
+  return ['BEGIN;', readSql('tables/0001_store.sql'), ...perEntity, 'COMMIT;'].join('\n');
+}
+
+function openFailure(path: string, cause: unknown): TidemarkError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (/conflicting lock/i.test(message)) {
+    const owner = /\(PID (\d+)\)/.exec(message)?.[1];
+    const who = owner === undefined ? 'another process' : `process ${owner}`;
+    return new TidemarkError('WAREHOUSE_LOCKED', `${path} is in use by ${who}; one process at a time may own it`, {
+      cause,
+    });
+  }
+  return new TidemarkError('WAREHOUSE_BROKEN', `cannot open ${path} as a DuckDB file: ${message}`, { cause });
+}

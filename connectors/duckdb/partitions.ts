@@ -1,0 +1,84 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { FoldedBatch, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
+
+/** A partition as the database knows it; `source` is its short name inside rows, `watermark` in milliseconds. */
+export interface KnownPartition extends StoredPosition {
+  readonly source: number;
+  readonly recordsRead: number;
+  readonly applied: number;
+  readonly quarantined: number;
+  readonly watermark: number | null;
+  /** Number of the last batch stored from it. */
+  readonly batch: number;
+}
+
+/** Reads every partition with its position and counts. */
+export async function readPartitions(connection: DuckDBConnection): Promise<readonly KnownPartition[]> {
+  const reader = await connection.runAndReadAll(
+    `SELECT source, topic, partition, origin, next_offset, bookmark, records_read, applied, quarantined, batch,
+            epoch_ms(watermark) FROM partitions ORDER BY source`,
+  );
+  return reader.getRows().map(row => ({
+    source: Number(row[0]),
+    partition: { topic: String(row[1]), partition: Number(row[2]) },
+    origin: String(row[3]),
+    nextOffset: Number(row[4]),
+    bookmark: row[5] === null ? null : String(row[5]),
+    recordsRead: Number(row[6]),
+    applied: Number(row[7]),
+    quarantined: Number(row[8]),
+    batch: Number(row[9]),
+    watermark: row[10] === null ? null : Number(row[10]),
+  }));
+}
+
+/** Replaces the partition's row; part of the batch's transaction. */
+export async function savePartition(connection: DuckDBConnection, known: KnownPartition): Promise<void> {
+  const { source, partition, origin, nextOffset, bookmark, recordsRead, applied, quarantined, batch, watermark } =
+    known;
+  await connection.run('DELETE FROM partitions WHERE source = $1', [source]);
+  await connection.run(
+    `INSERT INTO partitions VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, make_timestamp($11::BIGINT * 1000))`,
+    [
+      source,
+      partition.topic,
+      partition.partition,
+      origin,
+      BigInt(nextOffset),
+      bookmark,
+      BigInt(recordsRead),
+      BigInt(applied),
+      BigInt(quarantined),
+      BigInt(batch),
+      watermark === null ? null : BigInt(watermark),
+    ],
+  );
+}
+
+/** A partition that nothing was stored of yet. */
+export function newPartition({ partition, origin }: FoldedBatch, source: number): KnownPartition {
+  const counts = { recordsRead: 0, applied: 0, quarantined: 0 };
+  return { source, partition, origin, nextOffset: 0, bookmark: null, ...counts, watermark: null, batch: 0 };
+}
+
+/** The partition after a batch. */
+export function advance(known: KnownPartition, batch: FoldedBatch, number: number): KnownPartition {
+  return {
+    ...known,
+    ...batch.next,
+    origin: batch.origin,
+    recordsRead: known.recordsRead + batch.recordsRead,
+    applied: known.applied + batch.applied,
+    quarantined: known.quarantined + batch.quarantined.length,
+    watermark: later(known.watermark, batch.watermark),
+    batch: number,
+  };
+}
+
+export function nameOf({ topic, partition }: PartitionId): string {
+  return `${topic}/${partition}`;
+}
+
+function later(one: number | null, other: number | null): number | null {
+  return one === null || (other !== null && other > one) ? other : one;
+}

@@ -1,0 +1,10 @@
+-- Late fragments become part of their rows, deleted services leave the closed table. Changes no row that a reader sees.
+
+CREATE OR REPLACE TEMP TABLE settled_{{table}} AS FROM {{table}}_merged;
+DELETE FROM {{table}}_closed WHERE row_key IN (SELECT row_key FROM {{table}}_late) AND {{ids_tuple}} IN (SELECT {{ids_tuple}} FROM {{table}}_late);
+DELETE FROM {{table}}_closed USING deletions d
+  WHERE d.service_key = {{table}}_closed.service_key AND d.service_id = {{table}}_closed.service_id AND d.batch > {{table}}_closed.batch;
+DELETE FROM {{table}}_late;
+INSERT INTO {{table}}_closed FROM settled_{{table}} WHERE end_timestamp IS NOT NULL;
+INSERT INTO {{table}}_open FROM settled_{{table}} WHERE end_timestamp IS NULL;
+DROP TABLE settled_{{table}};

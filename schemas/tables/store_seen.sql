@@ -1,0 +1,20 @@
+-- The staged rows that were perhaps seen before: open rows are merged, the rest wait in `late`.
+
+CREATE OR REPLACE TEMP TABLE touched_{{table}} AS
+SELECT
+  {{staged_ids}},
+  {{merged_values}},
+  merge_extensions(o.extensions, s.extensions) AS extensions,
+  s.row_key, s.service_key, s.batch,
+  coalesce(o.source, s.source) AS source,
+  coalesce(o.split OR o.source <> s.source, false) AS split,
+  o.rowid AS open_row
+FROM staged_{{table}} s LEFT JOIN {{table}}_open o ON {{same_ids}} AND o.row_key = s.row_key
+WHERE s.seen;
+
+DELETE FROM {{table}}_open WHERE rowid IN (SELECT open_row FROM touched_{{table}} WHERE open_row IS NOT NULL);
+INSERT INTO {{table}}_closed SELECT * EXCLUDE (open_row) FROM touched_{{table}}
+  WHERE open_row IS NOT NULL AND end_timestamp IS NOT NULL;
+INSERT INTO {{table}}_open SELECT * EXCLUDE (open_row) FROM touched_{{table}}
+  WHERE open_row IS NOT NULL AND end_timestamp IS NULL;
+INSERT INTO {{table}}_late SELECT * EXCLUDE (open_row) FROM touched_{{table}} WHERE open_row IS NULL;
