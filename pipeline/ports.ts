@@ -48,6 +48,8 @@ export interface RecordBatch {
 export interface StoredPosition extends Position {
   readonly partition: PartitionId;
   readonly origin: string;
+  /** Highest event time seen that was plausible, in milliseconds; null before the first. */
+  readonly watermark: number | null;
 }
 
 /**
@@ -175,6 +177,8 @@ export interface WrittenRows {
 export interface Snapshot {
   /** Positions the snapshot holds. */
   readonly positions: readonly StoredPosition[];
+  /** How many of the selected services have events from more than one partition. */
+  readonly splitServices: number;
   /**
    * Writes one file's plain bytes, in order, into `sink`, honouring its back-pressure.
    * Throws `TOO_MANY_COLUMNS` before the first byte; a failing sink ends the query and its error is thrown.

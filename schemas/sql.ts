@@ -55,7 +55,8 @@ function timed(column: string): boolean {
   return columnType(column) === 'TIMESTAMP';
 }
 
-function packageRoot(): string {
+/** The folder of package.json, from the sources as from the compiled output. */
+export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
   return folder;

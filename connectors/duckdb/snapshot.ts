@@ -45,7 +45,9 @@ export class DuckDbSnapshots implements SnapshotReader {
       await connection.run('SET VARIABLE time_to = $1::BIGINT', [BigInt(selection.timeTo)]);
       await connection.run(fillSql(readSql('exports/pick.sql'), pickPlaces(selection)));
       const pipePath = join(this.#database.stagingFolder, `${randomUUID()}.fifo`);
-      return new DuckDbSnapshot({ connection, layout, positions, pipePath, ...this.#options });
+      // One partition cannot split a service.
+      const splitServices = positions.length < 2 ? 0 : await countSplit(connection);
+      return new DuckDbSnapshot({ connection, layout, positions, splitServices, pipePath, ...this.#options });
     } catch (error) {
       connection.closeSync();
       throw error;
@@ -57,15 +59,23 @@ interface SnapshotParts extends SnapshotOptions {
   readonly connection: DuckDBConnection;
   readonly layout: Layout;
   readonly positions: readonly StoredPosition[];
+  readonly splitServices: number;
   readonly pipePath: string;
+}
+
+async function countSplit(connection: DuckDBConnection): Promise<number> {
+  const reader = await connection.runAndReadAll(readSql('exports/split.sql'));
+  return Number(reader.value(0, 0));
 }
 
 class DuckDbSnapshot implements Snapshot {
   readonly positions: readonly StoredPosition[];
+  readonly splitServices: number;
   readonly #parts: SnapshotParts;
 
   constructor(parts: SnapshotParts) {
     this.positions = parts.positions;
+    this.splitServices = parts.splitServices;
     this.#parts = parts;
   }
 

@@ -42,7 +42,8 @@ CREATE TABLE exports (
   ended_at    TIMESTAMP,
   parameters  VARCHAR NOT NULL,     -- JSON, as given, before defaults
   plan        VARCHAR NOT NULL,     -- JSON: everything decided when the request was accepted
-  outcome     VARCHAR               -- JSON: the manifest, or the error
+  manifest    VARCHAR,              -- JSON
+  error       VARCHAR               -- JSON: code and message
 );
 
 -- Merges extensions by name: a name's value is replaced whole, its place among the names stays.

@@ -1,0 +1,87 @@
+import { HIDDEN_START } from './hidden-names.ts';
+import { findMapping, type PrefixMap } from './prefix-map.ts';
+import { prefixRefused } from './prefix-refused.ts';
+import type { ExportRoot } from './root.ts';
+
+/** A prefix read as text, before the disk is looked at: folders below the root, and how the file names begin. */
+export interface ParsedPrefix {
+  readonly folders: readonly string[];
+  readonly stem: string;
+}
+
+/** The longest that we ever append to a stem; its digits stand for the stamp. */
+const LONGEST_ENDING = '00000000_000000_000_services.ndjson.zip';
+const MAX_NAME_BYTES = 255;
+/** Linux takes 4,096 with the NUL at the end. */
+const MAX_PATH_BYTES = 4_095;
+const INSIDE = 'a path relative to the export root, or an absolute one inside it, with / between folders';
+
+/**
+ * Reads a `file_prefix`: all up to the last `/` is the folder, the rest is the stem, which may be empty.
+ * `.` and doubled slashes between folders mean nothing, as everywhere in POSIX. Throws `PREFIX_REFUSED`.
+ */
+export function parsePrefix(filePrefix: string, root: ExportRoot, map: PrefixMap): ParsedPrefix {
+  checkCharacters(filePrefix);
+  const inside = insideRoot(filePrefix, root, map);
+  const folders = inside.split('/');
+  const stem = folders.pop() ?? '';
+  const parsed = { folders: folders.filter(folder => folder !== '' && folder !== '.'), stem };
+  checkNames(filePrefix, parsed);
+  checkLength(filePrefix, [root.path, ...parsed.folders, stem].join('/'));
+  return parsed;
+}
+
+function checkCharacters(filePrefix: string): void {
+  if (filePrefix === '') throw prefixRefused(filePrefix, 'is empty', INSIDE);
+  if (/\p{Cc}/u.test(filePrefix)) throw prefixRefused(filePrefix, 'holds a control character', 'printable text');
+  if (!filePrefix.isWellFormed()) throw prefixRefused(filePrefix, 'is no Unicode (a lone surrogate)', 'Unicode text');
+  if (filePrefix.split(/[/\\]/).includes('..')) throw prefixRefused(filePrefix, 'holds the component ".."', INSIDE);
+}
+
+/** The prefix as a path below the root, without its leading slash. */
+function insideRoot(filePrefix: string, root: ExportRoot, map: PrefixMap): string {
+  const mapping = findMapping(filePrefix, map);
+  const inside = mapping ? `${mapping.folder}/${mapping.rest}` : filePrefix;
+  if ((mapping?.rest ?? filePrefix).includes('\\')) throw prefixRefused(filePrefix, 'holds a backslash', INSIDE);
+  if (mapping) return inside;
+  if (/^([A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*:\/)/.test(filePrefix)) {
+    throw prefixRefused(
+      filePrefix,
+      'begins with a drive or a scheme that has no entry in the setting prefix_map',
+      INSIDE,
+    );
+  }
+  return filePrefix.startsWith('/') ? belowRoot(filePrefix, root) : filePrefix;
+}
+
+/** Strips the root, in its configured or its real spelling, from an absolute prefix. */
+function belowRoot(filePrefix: string, root: ExportRoot): string {
+  const components = filePrefix.split('/').slice(1);
+  const stem = components.pop() ?? '';
+  const folders = components.filter(folder => folder !== '' && folder !== '.');
+  for (const spelling of [root.configured, root.path]) {
+    const top = spelling.split('/').filter(folder => folder !== '');
+    if (top.every((folder, depth) => folders[depth] === folder)) return [...folders.slice(top.length), stem].join('/');
+  }
+  const reason = `lies outside the export root ${root.configured} and has no entry in the setting prefix_map`;
+  throw prefixRefused(filePrefix, reason, `${INSIDE} (such as ${root.configured}/export_)`);
+}
+
+function checkNames(filePrefix: string, { folders, stem }: ParsedPrefix): void {
+  if (stem === '.') throw prefixRefused(filePrefix, 'ends in the component "."', 'a folder with / at its end');
+  if (stem.toLowerCase().startsWith(HIDDEN_START)) {
+    throw prefixRefused(filePrefix, `begins file names with ${HIDDEN_START}`, 'any other beginning: this one is ours');
+  }
+  const names = [...folders, stem + LONGEST_ENDING];
+  const long = names.find(name => Buffer.byteLength(name) > MAX_NAME_BYTES);
+  if (long === undefined) return;
+  const allowed = `${MAX_NAME_BYTES} bytes a name, stamp and ending (${LONGEST_ENDING.length} bytes) included`;
+  throw prefixRefused(filePrefix, `makes a name of ${Buffer.byteLength(long)} bytes`, allowed);
+}
+
+function checkLength(filePrefix: string, path: string): void {
+  const bytes = Buffer.byteLength(path + LONGEST_ENDING);
+  if (bytes <= MAX_PATH_BYTES) return;
+  const allowed = `${MAX_PATH_BYTES} bytes, export root, stamp and ending included`;
+  throw prefixRefused(filePrefix, `makes a path of ${bytes} bytes`, allowed);
+}

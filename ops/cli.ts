@@ -1,0 +1,57 @@
+import { Command, CommanderError } from 'commander';
+import { TidemarkError } from '../pipeline/errors.ts';
+import { configCommand } from './commands/config.ts';
+import { demoCommand } from './commands/demo.ts';
+import { exportCommand } from './commands/export.ts';
+import { ingestCommand } from './commands/ingest.ts';
+import { quarantineCommand } from './commands/quarantine.ts';
+import { statusCommand } from './commands/status.ts';
+import { readPackage } from './software.ts';
+
+const exitCodes = `
+Exit codes: 0 done; 64 wrong usage or request; 65 the input cannot be used as it is; 66 the input is missing;
+70 the database is unreadable, or a bug; 73 cannot create the output; 74 writing failed or the disk is full;
+75 another process owns the file, try again; 78 wrong configuration; 130 interrupted.`;
+
+/** Runs one command line and sets the process's exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = buildProgram();
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    process.exitCode = report(error, argv.includes('--json'));
+  }
+}
+
+function buildProgram(): Command {
+  const { version } = readPackage();
+  const program = new Command('tidemark')
+    .description('Exactly-once ETL from a service event log into DuckDB, with trustworthy windowed exports.')
+    .version(version)
+    .addHelpText('after', exitCodes);
+  const commands = [
+    demoCommand(),
+    ingestCommand(),
+    exportCommand(),
+    statusCommand(),
+    quarantineCommand(),
+    configCommand(),
+  ];
+  for (const command of commands) program.addCommand(command);
+  for (const command of [program, ...commands, ...commands.flatMap(({ commands: inner }) => inner)])
+    command.exitOverride();
+  return program;
+}
+
+/** Tells a failure where its reader looks for it; what was not foreseen is a bug and shows where it happened. */
+function report(error: unknown, json: boolean): number {
+  if (error instanceof CommanderError)
+    return error.exitCode === 0 ? 0 : new TidemarkError('USAGE', error.message).exitCode;
+  if (!(error instanceof TidemarkError)) {
+    console.error(error);
+    return 70;
+  }
+  const { code, message, exitCode } = error;
+  process.stderr.write(json ? `${JSON.stringify({ code, message })}\n` : `tidemark: ${message} [${code}]\n`);
+  return exitCode;
+}

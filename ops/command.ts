@@ -1,0 +1,50 @@
+import { Command } from 'commander';
+import { readConfig } from './config.ts';
+import { type Output, openOutput } from './output.ts';
+import { type Config, type SettingName, settings } from './settings.ts';
+
+/** What every command is run with. */
+export interface Run {
+  readonly config: Config;
+  readonly output: Output;
+  /** Aborts on Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+/** A command whose flags are settings: each flag is declared by its setting, so that its help cannot drift. */
+export function commandWithSettings(
+  name: string,
+  summary: string,
+  flags: readonly SettingName[],
+  examples: readonly string[],
+): Command {
+  const command = new Command(name)
+    .description(summary)
+    .option('--config <file>', 'YAML file of settings (default: tidemark.yaml, if it is there)');
+  for (const flag of flags) {
+    const { help, default: value } = settings[flag];
+    command.option(`--${flag.replaceAll('_', '-')} <${flag}>`, `${help} (default: ${JSON.stringify(value)})`);
+  }
+  command.option('--json', 'print results as JSON, for machines', false);
+  command.addHelpText('after', `\nExamples:\n${examples.map(example => `  $ ${example}`).join('\n')}`);
+  return command;
+}
+
+/** Reads the settings that a command's flags, the environment and the file give, and what it needs to run. */
+export function prepareRun(options: Readonly<Record<string, unknown>>): Run {
+  const flags: Record<string, unknown> = {};
+  for (const name of Object.keys(settings)) {
+    const option = name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+    if (options[option] !== undefined) flags[name] = options[option];
+  }
+  const file = typeof options.config === 'string' ? options.config : null;
+  const { config } = readConfig({ file, environment: process.env, flags });
+  return { config, output: openOutput(options.json === true), signal: interruptSignal() };
+}
+
+/** Aborts at the first Ctrl-C or SIGTERM; a second one ends the process at once, as without us. */
+function interruptSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
+  return controller.signal;
+}

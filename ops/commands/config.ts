@@ -1,0 +1,25 @@
+import { Command } from 'commander';
+import { commandWithSettings } from '../command.ts';
+import { readConfig } from '../config.ts';
+import { formatTable, openOutput } from '../output.ts';
+import { settingNames } from '../settings.ts';
+
+/** `tidemark config check`: every setting, its value and where it was found; all faults at once. */
+export function configCommand(): Command {
+  const examples = ['tidemark config check', 'tidemark config check --config tidemark.yaml --json'];
+  const check = commandWithSettings('check', 'check the configuration and show every setting', [], examples);
+  check.action((options: { readonly config?: string; readonly json: boolean }) => {
+    const { config, places } = readConfig({ file: options.config ?? null, environment: process.env, flags: {} });
+    const output = openOutput(options.json);
+    const rows = settingNames.map(name => ({ name, value: config[name], place: places[name] }));
+    if (options.json) output.result(JSON.stringify(rows));
+    else
+      output.result(
+        formatTable(
+          ['setting', 'value', 'from'],
+          rows.map(({ name, value, place }) => [name, JSON.stringify(value), place]),
+        ),
+      );
+  });
+  return new Command('config').description('look at the configuration').addCommand(check);
+}

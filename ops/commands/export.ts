@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import type { Command } from 'commander';
+import { recoverExports, runExport } from '../../pipeline/export.ts';
+import type { Manifest } from '../../pipeline/manifest.ts';
+import { type GivenParameters, type ParameterName, parameterNames } from '../../pipeline/parameters.ts';
+import { acceptExport, type ExportPlan, type ExportRecord } from '../../pipeline/requests.ts';
+import { commandWithSettings, prepareRun } from '../command.ts';
+import { type ExportParts, withExistingDatabase, withExports } from '../main.ts';
+import { formatCount, formatTable, type Output } from '../output.ts';
+import { startProgress } from '../progress.ts';
+
+const help: Readonly<Record<ParameterName, string>> = {
+  file_prefix: 'where the files go and how their names begin: relative to the export root, or absolute and inside it',
+  time_from: 'start of the window, such as 2010-08-05T09:00:00.000Z',
+  time_to: 'end of the window, itself outside of it (default: now)',
+  filter_events: 'any, started or completed: which event must lie in the window (default: any)',
+  filter_state: 'any, active or inactive: which services are kept (default: any)',
+  format: 'csv, json or ndjson (default: csv)',
+  compression: 'uncompressed, zip or gzip (default: uncompressed)',
+  separator: 'of CSV: , ; | \\t or another printable ASCII character (default: ,)',
+  header: 'of CSV: a line of column names',
+  extensions: 'of CSV: columns, json or none (default: columns)',
+  extension_columns: 'fixed extension columns, with commas between, so that every file has the same width',
+  manifest: 'write a manifest beside the files',
+};
+
+const flags: ReadonlySet<ParameterName> = new Set(['header', 'manifest']);
+
+/** `tidemark export`: one window of the database, as files. */
+export function exportCommand(): Command {
+  const command = commandWithSettings(
+    'export',
+    'write the services of a time window to files',
+    ['db', 'export_root', 'memory_limit', 'threads', 'max_extension_columns', 'allowed_lateness_ms'],
+    [
+      'tidemark export --db calls.duckdb --export-root out --file-prefix hourly/ --time-from 2010-08-05T09:00:00Z --time-to 2010-08-05T10:00:00Z',
+      'tidemark export --file-prefix day --time-from 2010-08-05T00:00:00Z --format ndjson --compression gzip --manifest',
+    ],
+  );
+  for (const name of parameterNames) {
+    const flag = `--${name.replaceAll('_', '-')}`;
+    command.option(flags.has(name) ? flag : `${flag} <${name}>`, help[name]);
+  }
+  command.option('--request-id <id>', 'the same id and parameters again give the recorded outcome (default: a new id)');
+  return command.action(options => exportOnce(options));
+}
+
+async function exportOnce(options: Readonly<Record<string, unknown>>): Promise<void> {
+  const run = prepareRun(options);
+  const requestId = typeof options.requestId === 'string' ? options.requestId : randomUUID();
+  await withExistingDatabase(run.config, database =>
+    withExports(run.config, { database, signal: run.signal }, async parts => {
+      for (const left of await recoverExports(parts)) {
+        run.output.notice(`running export ${left.requestId} again: an earlier process died during it`);
+        await runExport(left, parts);
+      }
+      const record = await acceptExport(givenParameters(options), requestId, parts);
+      const manifest = record.manifest ?? (await runShown(record, parts, run.output));
+      showExport(record.plan, manifest, run.output);
+    }),
+  );
+}
+
+async function runShown(record: ExportRecord, parts: ExportParts, output: Output): Promise<Manifest> {
+  const progress = startProgress('export', null, output);
+  try {
+    return await runExport(record, { ...parts, onProgress: ({ bytes }) => progress.advance(bytes, 0) });
+  } finally {
+    progress.end();
+  }
+}
+
+function givenParameters(options: Readonly<Record<string, unknown>>): GivenParameters {
+  const given: Record<string, string> = {};
+  for (const name of parameterNames) {
+    const value = options[name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())];
+    if (value !== undefined) given[name] = String(value);
+  }
+  return given;
+}
+
+/** The files of an export: as a table, or as one JSON object. */
+export function showExport(plan: ExportPlan, manifest: Manifest, output: Output): void {
+  const { folder } = plan.destination;
+  if (output.json) {
+    output.result(JSON.stringify({ ...manifest, paths: plan.names.map(name => join(folder, name)) }));
+    return;
+  }
+  const rows = manifest.files.map(file => [file.name, file.rows, file.packed_bytes, file.packed_sha256]);
+  output.result(formatTable(['file', 'rows', 'bytes', 'SHA-256'], rows));
+  output.result(`\nin ${dirname(join(folder, 'x'))}, ${manifest.status}`);
+  for (const reason of manifest.reasons) output.result(`  because ${reason}`);
+  const leftOut = manifest.files.reduce((sum, file) => sum + file.values_outside_columns, 0);
+  if (leftOut > 0) output.result(`  ${formatCount(leftOut)} extension values lay outside of extension_columns`);
+}

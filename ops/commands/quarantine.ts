@@ -1,0 +1,98 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { stringify } from 'csv-stringify/sync';
+import { type QuarantineEntry, type QuarantineFilter, readQuarantine } from '../../connectors/duckdb/quarantine.ts';
+import { TidemarkError } from '../../pipeline/errors.ts';
+import { commandWithSettings, prepareRun, type Run } from '../command.ts';
+import { withExistingDatabase } from '../main.ts';
+
+const columns = ['topic', 'partition', 'offset', 'reason', 'field', 'message', 'value'] as const;
+
+/** `tidemark quarantine list|show`: the records that could not be understood, and why. */
+export function quarantineCommand(): Command {
+  return new Command('quarantine')
+    .description('look at records that could not be understood')
+    .addCommand(listCommand())
+    .addCommand(showCommand());
+}
+
+function listCommand(): Command {
+  const examples = ['tidemark quarantine list --db calls.duckdb', 'tidemark quarantine list --reason BAD_FIELD --json'];
+  return commandWithSettings('list', 'list quarantined records as CSV, or with --json as JSON', ['db'], examples)
+    .option('--topic <topic>', 'only of this topic')
+    .option('--reason <reason>', 'only with this reason, such as MALFORMED')
+    .option('--limit <records>', 'at most this many', wholeNumber, 1000)
+    .action(async options => {
+      const run = prepareRun(options);
+      const entries = await find(run, { topic: options.topic, reason: options.reason, limit: options.limit });
+      const rows = entries.map(listed);
+      run.output.result(
+        run.output.json ? JSON.stringify(rows) : stringify(rows, { header: true, columns: [...columns] }).trimEnd(),
+      );
+    });
+}
+
+function showCommand(): Command {
+  const examples = [
+    'tidemark quarantine show file-0123456789abcdef 41 --db calls.duckdb',
+    'tidemark quarantine show calls-0 7 --json',
+  ];
+  return commandWithSettings('show', 'show everything kept of one record', ['db'], examples)
+    .argument('<topic>', 'topic, as listed')
+    .argument('<offset>', 'offset, as listed', wholeNumber)
+    .action(async (topic: string, offset: number, options) => {
+      const run = prepareRun(options);
+      const entries = await find(run, { topic, offset, limit: 100 });
+      if (entries.length === 0)
+        throw new TidemarkError(
+          'SOURCE_MISSING',
+          `nothing is quarantined at offset ${offset} of ${topic}; see: tidemark quarantine list`,
+        );
+      const rows = entries.map(entry => ({ ...listed(entry), ...raw(entry) }));
+      run.output.result(
+        JSON.stringify(
+          run.output.json ? rows : rows.length === 1 ? rows[0] : rows,
+          null,
+          run.output.json ? undefined : 2,
+        ),
+      );
+    });
+}
+
+function find(
+  run: Run,
+  filter: { [key in keyof QuarantineFilter]: QuarantineFilter[key] | undefined },
+): Promise<readonly QuarantineEntry[]> {
+  const given = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
+  return withExistingDatabase(run.config, database => readQuarantine(database, { limit: 1000, ...given }));
+}
+
+/** As text where it is text; the start is enough to recognise a record in a list. */
+function listed({ topic, partition, offset, reason, field, message, value }: QuarantineEntry) {
+  return {
+    topic,
+    partition,
+    offset,
+    reason,
+    field,
+    message,
+    value: value === null ? null : Buffer.from(value).toString('utf8').slice(0, 200),
+  };
+}
+
+function raw({ recordTime, key, value, headers, schemaId }: QuarantineEntry) {
+  const base64 = (bytes: Uint8Array | null): string | null =>
+    bytes === null ? null : Buffer.from(bytes).toString('base64');
+  return {
+    record_time: recordTime === null ? null : new Date(recordTime).toISOString(),
+    key_base64: base64(key),
+    value_base64: base64(value),
+    value: value === null ? null : Buffer.from(value).toString('utf8'),
+    headers: headers === null ? [] : JSON.parse(headers),
+    schema_id: schemaId,
+  };
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Allowed is a whole number.');
+  return Number(text);
+}

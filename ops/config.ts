@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import { closest } from 'fastest-levenshtein';
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { hasSystemCode, TidemarkError } from '../pipeline/errors.ts';
+import { type Config, type Setting, type SettingName, settingNames, settings } from './settings.ts';
+
+/** Where settings come from; a later one wins: defaults, file, variables, flags. */
+export interface ConfigSources {
+  /** A YAML file; null: `tidemark.yaml` of the working directory, if there is one. */
+  readonly file: string | null;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Values of command-line flags, by setting name. */
+  readonly flags: Readonly<Record<string, unknown>>;
+}
+
+/** One value somewhere, with the words that lead a user to it. */
+interface Given {
+  readonly name: string;
+  readonly value: unknown;
+  readonly place: string;
+}
+
+export interface ResolvedConfig {
+  readonly config: Config;
+  /** For each setting, where its value was found. */
+  readonly places: Readonly<Record<SettingName, string>>;
+}
+
+const prefix = 'TIDEMARK_';
+const defaultFile = 'tidemark.yaml';
+
+/** Reads all settings. Throws `CONFIG_INVALID` naming every fault at once: place, value, and what is allowed. */
+export function readConfig(sources: ConfigSources): ResolvedConfig {
+  const faults: string[] = [];
+  const config: Record<string, unknown> = {};
+  const places: Record<string, string> = {};
+  for (const name of settingNames) {
+    config[name] = settings[name].default;
+    places[name] = 'default';
+  }
+  for (const { name, value, place } of [
+    ...fromFile(sources, faults),
+    ...fromEnvironment(sources),
+    ...fromFlags(sources),
+  ]) {
+    if (!isSetting(name)) {
+      faults.push(`${place}: ${name} is no setting; did you mean ${closest(name, [...settingNames])}?`);
+      continue;
+    }
+    const setting: Setting<unknown> = settings[name];
+    const read = setting.kind.read(value);
+    if (read === undefined)
+      faults.push(`${place}: ${name} is ${JSON.stringify(value)}; allowed is ${setting.kind.allowed}`);
+    config[name] = read;
+    places[name] = place;
+  }
+  if (faults.length > 0) throw new TidemarkError('CONFIG_INVALID', faults.join('\n'));
+  // Every setting has its default or a value that its kind has read.
+  return { config: Object.freeze(config) as Config, places: places as Record<SettingName, string> };
+}
+
+function isSetting(name: string): name is SettingName {
+  return Object.hasOwn(settings, name);
+}
+
+function fromFile({ file, environment }: ConfigSources, faults: string[]): readonly Given[] {
+  const path = file ?? environment.TIDEMARK_CONFIG ?? defaultFile;
+  const text = readText(path, file !== null || environment.TIDEMARK_CONFIG !== undefined);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  for (const { message } of document.errors) faults.push(`${path}: ${message.split('\n')[0]}`);
+  if (document.errors.length > 0 || document.contents === null) return [];
+  if (!isMap(document.contents)) {
+    faults.push(`${path}: holds no settings; allowed are lines such as "db: tidemark.duckdb"`);
+    return [];
+  }
+  return document.contents.items.map(({ key, value }) => {
+    const position = isScalar(key) ? lines.linePos(key.range?.[0] ?? 0).line : 1;
+    const plain: unknown = value === null ? null : (value as { toJSON(): unknown }).toJSON();
+    return { name: String(key), value: plain, place: `${path}:${position}` };
+  });
+}
+
+function readText(path: string, wanted: boolean): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (!wanted && hasSystemCode(cause, 'ENOENT')) return '';
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TidemarkError('CONFIG_INVALID', `cannot read the configuration ${path}: ${reason}`, { cause });
+  }
+}
+
+function fromEnvironment({ environment }: ConfigSources): readonly Given[] {
+  return Object.entries(environment)
+    .filter(([variable]) => variable.startsWith(prefix) && variable !== 'TIDEMARK_CONFIG')
+    .map(([variable, value]) => ({ name: variable.slice(prefix.length).toLowerCase(), value, place: variable }));
+}
+
+function fromFlags({ flags }: ConfigSources): readonly Given[] {
+  return Object.entries(flags)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => ({ name, value, place: flagOf(name) }));
+}
+
+/** The command-line spelling of a setting. */
+export function flagOf(name: string): string {
+  return `--${name.replaceAll('_', '-')}`;
+}

@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs';
+import { Database } from '../connectors/duckdb/database.ts';
+import { DuckDbRequestStore } from '../connectors/duckdb/request-store.ts';
+import { DuckDbSnapshots } from '../connectors/duckdb/snapshot.ts';
+import { DuckDbWarehouse } from '../connectors/duckdb/warehouse.ts';
+import { openExportDirectory } from '../connectors/export-directory/open.ts';
+import { TidemarkError } from '../pipeline/errors.ts';
+import type { Exporting } from '../pipeline/export.ts';
+import type { Acceptance } from '../pipeline/requests.ts';
+import type { Config } from './settings.ts';
+import { readPackage } from './software.ts';
+
+/** Joins the parts. Each opens what it needs, hands it to `use`, and closes it in the reverse order whatever happens. */
+
+export async function withDatabase<T>(config: Config, use: (database: Database) => Promise<T>): Promise<T> {
+  const database = await Database.open({ path: config.db, memoryLimit: config.memory_limit, threads: config.threads });
+  try {
+    return await use(database);
+  } finally {
+    await database.close();
+  }
+}
+
+/** Like `withDatabase`, for commands that only look: a file that is not there is not made. */
+export function withExistingDatabase<T>(config: Config, use: (database: Database) => Promise<T>): Promise<T> {
+  if (existsSync(config.db)) return withDatabase(config, use);
+  throw new TidemarkError(
+    'SOURCE_MISSING',
+    `there is no database at ${config.db}; make one with: tidemark ingest <path> --db ${config.db}`,
+  );
+}
+
+export async function withWarehouse<T>(
+  database: Database,
+  use: (warehouse: DuckDbWarehouse) => Promise<T>,
+): Promise<T> {
+  const warehouse = await DuckDbWarehouse.open(database);
+  try {
+    return await use(warehouse);
+  } finally {
+    warehouse.close();
+  }
+}
+
+export type ExportParts = Acceptance & Exporting;
+
+export async function withExports<T>(
+  config: Config,
+  running: { readonly database: Database; readonly signal: AbortSignal },
+  use: (parts: ExportParts) => Promise<T>,
+): Promise<T> {
+  const directory = await openExportDirectory({ root: config.export_root, prefixMap: config.prefix_map, create: true });
+  const store = await DuckDbRequestStore.open(running.database, Date.now);
+  const { name, version } = readPackage();
+  try {
+    return await use({
+      store,
+      directory,
+      clock: { now: Date.now },
+      snapshots: new DuckDbSnapshots(running.database, { maxExtensionColumns: config.max_extension_columns }),
+      allowedLatenessMs: config.allowed_lateness_ms,
+      software: `${name} ${version}`,
+      signal: running.signal,
+    });
+  } finally {
+    store.close();
+  }
+}

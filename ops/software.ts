@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../schemas/sql.ts';
+
+interface Package {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** Name and version of this software, from its own package.json. */
+export function readPackage(): Package {
+  return JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as Package;
+}

@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+// Queries and file writes share libuv's thread pool, whose default of 4 is one blocked query short of a deadlock.
+// The size counts only before the pool is first used, and an ES module would already have used it.
+process.env.UV_THREADPOOL_SIZE ??= '16';
+import('./cli.ts').then(
+  ({ main }) => main(process.argv),
+  (error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+  },
+);

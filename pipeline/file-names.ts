@@ -1,0 +1,23 @@
+import type { Compression } from './ports.ts';
+import type { Layout } from './selection.ts';
+
+const packedEndings: Readonly<Record<Compression, string>> = { uncompressed: '', zip: '.zip', gzip: '.gz' };
+
+/** `<stem><yyyyMMdd>_<HHmmss>_<SSS>_<kind>.<format>[.zip|.gz]`, the stamp in UTC (contract, section 4). */
+export function exportFileName(
+  stem: string,
+  stamp: number,
+  kind: string,
+  layout: Pick<Layout, 'format' | 'compression'>,
+): string {
+  return `${stampedName(stem, stamp, kind)}.${layout.format}${packedEndings[layout.compression]}`;
+}
+
+export function manifestFileName(stem: string, stamp: number): string {
+  return `${stampedName(stem, stamp, 'manifest')}.json`;
+}
+
+function stampedName(stem: string, stamp: number, kind: string): string {
+  const digits = new Date(stamp).toISOString().replaceAll(/\D/g, '');
+  return `${stem}${digits.slice(0, 8)}_${digits.slice(8, 14)}_${digits.slice(14)}_${kind}`;
+}

@@ -1,0 +1,110 @@
+import { TidemarkError } from './errors.ts';
+import { exportFileName, manifestFileName } from './file-names.ts';
+import type { Manifest } from './manifest.ts';
+import { type ExportParameters, type Fault, type GivenParameters, readParameters, windowFaults } from './parameters.ts';
+import type { Clock, Destination, ExportDirectory } from './ports.ts';
+import { fileKinds } from './selection.ts';
+
+/**
+ * accepted → running → publishing → completed, or failed or cancelled from any of the first three. `publishing` is the
+ * point of no return: the files are whole on disk and only their names are missing, so a crash is rolled forward.
+ */
+export type RequestState = 'accepted' | 'running' | 'publishing' | 'completed' | 'failed' | 'cancelled';
+
+/** Everything decided when the request was accepted, so that running it again gives the same files. */
+export interface ExportPlan {
+  readonly parameters: ExportParameters;
+  readonly timeTo: number;
+  readonly stamp: number;
+  readonly destination: Destination;
+  /** File names in the order they appear: `services` last, so that who sees it sees all. */
+  readonly names: readonly string[];
+}
+
+export interface ExportRecord {
+  readonly requestId: string;
+  readonly state: RequestState;
+  readonly acceptedAt: number;
+  readonly given: GivenParameters;
+  readonly plan: ExportPlan;
+  readonly manifest: Manifest | null;
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+/** Keeps requests in the database. Each call is one transaction, on disk when it resolves. */
+export interface RequestStore {
+  insert(record: ExportRecord): Promise<void>;
+  /** Moves a request on; ended requests never change. */
+  update(requestId: string, change: Partial<Pick<ExportRecord, 'state' | 'manifest' | 'error'>>): Promise<void>;
+  find(requestId: string): Promise<ExportRecord | null>;
+  /** Requests without a terminal state, oldest first. */
+  unfinished(): Promise<readonly ExportRecord[]>;
+}
+
+export interface Acceptance {
+  readonly store: RequestStore;
+  readonly directory: ExportDirectory;
+  readonly clock: Clock;
+}
+
+/**
+ * Checks a request and records it: from here on its names are its own, and its window is fixed.
+ * A known id with the same parameters gives the recorded request; with other ones it throws `REQUEST_CONFLICT`.
+ * Throws `REQUEST_INVALID` naming every fault at once, `PREFIX_REFUSED` for a prefix that leaves the export root.
+ */
+export async function acceptExport(
+  given: GivenParameters,
+  requestId: string,
+  acceptance: Acceptance,
+): Promise<ExportRecord> {
+  const { store, directory, clock } = acceptance;
+  const known = await store.find(requestId);
+  if (known !== null) return sameRequest(known, given);
+  const read = readParameters(given);
+  if ('faults' in read) throw requestInvalid(read.faults);
+  const { parameters } = read;
+  const acceptedAt = clock.now();
+  const timeTo = parameters.timeTo ?? acceptedAt;
+  const faults = windowFaults(parameters.timeFrom, timeTo);
+  if (faults.length > 0) throw requestInvalid(faults);
+  const destination = await directory.resolve(parameters.filePrefix);
+  const { stamp, names } = await freeNames(parameters, destination, acceptedAt, acceptance);
+  const plan: ExportPlan = { parameters, timeTo, stamp, destination, names };
+  const record: ExportRecord = { requestId, state: 'accepted', acceptedAt, given, plan, manifest: null, error: null };
+  await store.insert(record);
+  return record;
+}
+
+/** The first millisecond from the moment of acceptance whose names neither exist nor are promised to another request. */
+async function freeNames(
+  parameters: ExportParameters,
+  destination: Destination,
+  acceptedAt: number,
+  { store, directory }: Acceptance,
+): Promise<{ stamp: number; names: readonly string[] }> {
+  const others = (await store.unfinished()).filter(({ plan }) => plan.destination.folder === destination.folder);
+  const promised = new Set(others.flatMap(({ plan }) => plan.names));
+  for (let stamp = acceptedAt; ; stamp += 1) {
+    const names = exportNames(parameters, destination.stem, stamp);
+    if (names.every(name => !promised.has(name)) && (await directory.areFree(destination, names)))
+      return { stamp, names };
+  }
+}
+
+function exportNames(parameters: ExportParameters, stem: string, stamp: number): readonly string[] {
+  const names = fileKinds(parameters.format).map(kind => exportFileName(stem, stamp, kind, parameters));
+  return parameters.manifest ? [...names.slice(0, -1), manifestFileName(stem, stamp), ...names.slice(-1)] : names;
+}
+
+function sameRequest(known: ExportRecord, given: GivenParameters): ExportRecord {
+  const canonical = (parameters: GivenParameters): string => JSON.stringify(Object.entries(parameters).sort());
+  if (canonical(known.given) === canonical(given)) return known;
+  throw new TidemarkError(
+    'REQUEST_CONFLICT',
+    `request id ${JSON.stringify(known.requestId)} was used with other parameters: ${JSON.stringify(known.given)}; use a new id`,
+  );
+}
+
+function requestInvalid(faults: readonly Fault[]): TidemarkError {
+  return new TidemarkError('REQUEST_INVALID', faults.map(({ message }) => message).join('; '));
+}

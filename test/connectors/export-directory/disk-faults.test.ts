@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { diskFailure } from '../../../connectors/export-directory/disk-failure.ts';
+import { type ChildRun, mountNamespace, runChild } from '../../support/child-program.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+const within = mountNamespace();
+let root: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeEach(async () => {
+  root = await temporaryFolder();
+});
+afterEach(() => root.remove());
+
+/** What `test/support/disk-faults.ts` prints. */
+interface FaultReport {
+  readonly failures: readonly string[];
+  readonly held?: number;
+  readonly after?: readonly string[];
+  readonly published: readonly string[];
+}
+
+/** The child's report; null, with the reason printed, where this machine lets no one mount a disk of his own. */
+async function runOnOwnDisk(run: ChildRun): Promise<FaultReport | null> {
+  if (within === null) {
+    process.stderr.write('disk faults: not run on a real disk, since "unshare -m" or "mount" is not permitted here\n');
+    return null;
+  }
+  const end = await runChild({ ...run, within });
+  expect(end.code, end.stderr).toBe(0);
+  return JSON.parse(end.stdout);
+}
+
+test.each(['uncompressed', 'gzip', 'zip'])('a disk that fills up while writing %s', async compression => {
+  const report = await runOnOwnDisk({ program: 'disk-faults', args: ['full', root.path, compression] });
+  if (report === null) return;
+  const { failures, ...rest } = report;
+  expect(failures.length).toBeGreaterThan(0);
+  for (const failure of failures)
+    expect(failure).toMatch(/^DISK_FULL could not write x_1\.csv into .*no space is left/);
+  expect(rest).toEqual({ held: 1, after: [], published: ['x_1.csv'] });
+});
+
+test('a disk that turns read-only, and back', async () => {
+  const report = await runOnOwnDisk({ program: 'disk-faults', args: ['read-only', root.path] });
+  if (report === null) return;
+  const refused = expect.stringMatching(new RegExp(`^NOT_WRITABLE could not .*${root.path}`));
+  expect(report).toEqual({ failures: [refused, refused, refused, refused], published: ['x_1.csv'] });
+});
+
+test.each([
+  ['ENOSPC', 'DISK_FULL'],
+  ['EDQUOT', 'DISK_FULL'],
+  ['EACCES', 'NOT_WRITABLE'],
+  ['EROFS', 'NOT_WRITABLE'],
+  ['EPERM', 'NOT_WRITABLE'],
+  ['EIO', 'EXPORT_FAILED'],
+])('%s is told as %s, keeping its cause', (systemCode, code) => {
+  const cause = Object.assign(new Error('said the system'), { code: systemCode });
+  expect(diskFailure(cause, 'write /out/x')).toMatchObject({ code, cause });
+  expect(diskFailure(cause, 'write /out/x').message).toMatch(/could not write \/out\/x.*said the system/);
+});

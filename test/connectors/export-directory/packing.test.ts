@@ -1,0 +1,68 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { BLOCK_BYTES } from '../../../connectors/export-directory/block-cutter.ts';
+import { openExportDirectory } from '../../../connectors/export-directory/open.ts';
+import type { FileFacts } from '../../../pipeline/ports.ts';
+import { csvText } from '../../support/csv-text.ts';
+import { COMPRESSIONS, isToolMissing, packToDisk, runTool, unpack } from '../../support/packed-files.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+let root: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeEach(async () => {
+  root = await temporaryFolder();
+});
+afterEach(() => root.remove());
+
+const contents: ReadonlyArray<readonly [string, () => Buffer]> = [
+  ['nothing', () => Buffer.alloc(0)],
+  ['one byte', () => Buffer.from('x')],
+  ['exactly one block', () => csvText(BLOCK_BYTES)],
+  ['one byte more than a block', () => csvText(BLOCK_BYTES + 1)],
+  ['several blocks of CSV', () => csvText(3 * BLOCK_BYTES + 12_345)],
+  ['several blocks that do not pack', () => randomBytes(2 * BLOCK_BYTES + 77)],
+  ['several blocks of nothing but zeros', () => Buffer.alloc(2 * BLOCK_BYTES + 5)],
+];
+
+describe.each(contents)('%s', (_, make) => {
+  test.each(COMPRESSIONS)('%s: every judge reads back what was written', async compression => {
+    const content = make();
+    const { facts, path: file } = await packToDisk(root.path, compression, [content]);
+    const packed = await readFile(file);
+    expect(facts.plain).toEqual(factsOf(content));
+    expect(facts.packed).toEqual(factsOf(packed));
+    expect(content.equals(unpack[compression](packed)), 'as fflate reads it').toBe(true);
+    if (compression === 'gzip') expect(content.equals(gunzipSync(packed)), 'as zlib reads it').toBe(true);
+    if (compression !== 'uncompressed') judgeByTools(compression, file, content);
+  });
+});
+
+function judgeByTools(compression: 'gzip' | 'zip', file: string, content: Buffer): void {
+  const tools = {
+    gzip: { check: ['gzip', '-t'], read: ['zcat'] },
+    zip: { check: ['unzip', '-tq'], read: ['unzip', '-p'] },
+  };
+  const { check, read } = tools[compression];
+  if (isToolMissing(check[0] ?? '')) return;
+  const checked = runTool([...check, file]);
+  expect(checked.status, checked.stderr.toString()).toBe(0);
+  expect(content.equals(runTool([...read, file]).stdout), 'as the tool reads it').toBe(true);
+}
+
+function factsOf(bytes: Uint8Array): FileFacts['plain'] {
+  return { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+describe('given up while writing', () => {
+  test.each(COMPRESSIONS)('%s: a write under way is refused, nothing is left', async compression => {
+    const directory = await openExportDirectory({ root: root.path });
+    const destination = await directory.resolve('x_');
+    const file = await directory.create(destination, 'id', 'x_1.csv', compression);
+    const writing = file.write(randomBytes(16 * BLOCK_BYTES)).catch((error: unknown) => error);
+    await file.discard();
+    expect(await writing).toMatchObject({ code: 'EXPORT_FAILED' });
+    await directory.sweep(destination, 'id');
+    expect(await directory.areFree(destination, ['x_1.csv'])).toBe(true);
+  });
+});

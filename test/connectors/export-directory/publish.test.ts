@@ -1,0 +1,131 @@
+import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openExportDirectory } from '../../../connectors/export-directory/open.ts';
+import type { Destination, ExportDirectory } from '../../../pipeline/ports.ts';
+import { runChild } from '../../support/child-program.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+const NAMES = Array.from({ length: 6 }, (_, index) => `x_${index}.csv`);
+
+let root: Awaited<ReturnType<typeof temporaryFolder>>;
+let directory: ExportDirectory;
+let destination: Destination;
+beforeEach(async () => {
+  root = await temporaryFolder();
+  directory = await openExportDirectory({ root: root.path });
+  destination = await directory.resolve('out/x_');
+});
+afterEach(() => root.remove());
+
+const listed = async () => (await readdir(destination.folder)).toSorted();
+const visible = async () => (await listed()).filter(name => !name.startsWith('.'));
+const sealAll = async (requestId: string) => {
+  for (const name of NAMES) {
+    const file = await directory.create(destination, requestId, name, 'uncompressed');
+    await file.write(Buffer.from(name));
+    await file.seal();
+  }
+};
+
+describe('killed while publishing', () => {
+  const moments = Array.from({ length: 26 }, (_, index) => index / 25);
+
+  test.each(moments)('at %d of its time: calling again ends it with all files, hidden ones gone', async fraction => {
+    await sealAll('id');
+    const end = await runChild({
+      program: 'publish-and-die',
+      args: [root.path, 'out/x_', 'id', String(fraction), ...NAMES],
+    });
+    expect(end.signal ?? end.code, end.stderr).toSatisfy(outcome => outcome === 'SIGKILL' || outcome === 0);
+    const shown = await visible();
+    expect(shown, 'names appear in the order given').toEqual(NAMES.slice(0, shown.length));
+    await directory.publish(destination, 'id', NAMES);
+    expect(await listed()).toEqual(NAMES);
+    for (const name of NAMES) expect(await readFile(path.join(destination.folder, name), 'utf8')).toBe(name);
+  });
+});
+
+describe('cut off after each single step', () => {
+  const linkFirst = async (count: number) => {
+    const hidden = new Map<string, string>();
+    for (const name of await listed()) hidden.set(await readFile(path.join(destination.folder, name), 'utf8'), name);
+    for (const name of NAMES.slice(0, count)) {
+      await link(path.join(destination.folder, hidden.get(name) ?? ''), path.join(destination.folder, name));
+    }
+    return hidden;
+  };
+
+  test.each(NAMES.map((_, index) => index))('with %i names linked, it is rolled forward', async count => {
+    await sealAll('id');
+    await linkFirst(count);
+    await directory.publish(destination, 'id', NAMES);
+    expect(await listed()).toEqual(NAMES);
+  });
+
+  test.each([1, 3, 5])('with %i names linked and the next taken by a foreign file, it is rolled back', async count => {
+    await sealAll('id');
+    await linkFirst(count);
+    const taken = NAMES[count] ?? '';
+    await writeFile(path.join(destination.folder, taken), 'foreign');
+    await expect(directory.publish(destination, 'id', NAMES)).rejects.toMatchObject({ code: 'NAME_TAKEN' });
+    expect(await visible()).toEqual([taken]);
+    await rm(path.join(destination.folder, taken));
+    await directory.publish(destination, 'id', NAMES);
+    expect(await listed()).toEqual(NAMES);
+  });
+
+  test.each([1, 3, 5])('with %i names linked, a sweep leaves nothing', async count => {
+    await sealAll('id');
+    await linkFirst(count);
+    await writeFile(path.join(destination.folder, 'x_foreign.csv'), 'foreign');
+    await directory.sweep(destination, 'id');
+    expect(await listed()).toEqual(['x_foreign.csv']);
+  });
+
+  test.each([0, 2, 6])('with all names linked and %i hidden ones removed, a sweep leaves all names', async count => {
+    await sealAll('id');
+    const hidden = await linkFirst(NAMES.length);
+    for (const name of NAMES.slice(0, count)) await rm(path.join(destination.folder, hidden.get(name) ?? ''));
+    await directory.sweep(destination, 'id');
+    expect(await listed()).toEqual(NAMES);
+  });
+
+  test.each([1, 3, 6])('with %i hidden names removed, it only cleans up', async count => {
+    await sealAll('id');
+    const hidden = await linkFirst(NAMES.length);
+    for (const name of NAMES.slice(0, count)) await rm(path.join(destination.folder, hidden.get(name) ?? ''));
+    await directory.publish(destination, 'id', NAMES);
+    expect(await listed()).toEqual(NAMES);
+  });
+
+  test('a foreign file under the name of a lost one is not taken for ours', async () => {
+    await sealAll('id');
+    const hidden = await linkFirst(1);
+    const lost = NAMES[2] ?? '';
+    await rm(path.join(destination.folder, hidden.get(lost) ?? ''));
+    await writeFile(path.join(destination.folder, lost), 'foreign');
+    await expect(directory.publish(destination, 'id', NAMES)).rejects.toMatchObject({ code: 'EXPORT_FAILED' });
+    expect(await visible()).toEqual([lost]);
+  });
+});
+
+test('two requests that race for the same names: one gets all of them, the other none', async () => {
+  await Promise.all([sealAll('first'), sealAll('second')]);
+  const ends = await Promise.allSettled(
+    ['first', 'second'].map(requestId => directory.publish(destination, requestId, NAMES)),
+  );
+  const won = ends.filter(end => end.status === 'fulfilled').length;
+  expect(won).toBeLessThanOrEqual(1);
+  expect(await visible()).toEqual(won === 1 ? NAMES : []);
+  await directory.sweep(destination, 'first');
+  await directory.sweep(destination, 'second');
+  expect(await listed()).toEqual(won === 1 ? NAMES : []);
+});
+
+test('a folder under a wanted name is a name taken', async () => {
+  await sealAll('id');
+  await mkdir(path.join(destination.folder, NAMES[4] ?? ''));
+  await expect(directory.publish(destination, 'id', NAMES)).rejects.toMatchObject({ code: 'NAME_TAKEN' });
+  expect(await visible()).toEqual([NAMES[4]]);
+});

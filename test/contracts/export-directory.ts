@@ -1,0 +1,149 @@
+/** What every filling of the ExportDirectory port must do; a filling's own test file registers it. */
+import { createHash } from 'node:crypto';
+import { gunzipSync, unzipSync } from 'fflate';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Compression, Destination, ExportDirectory } from '../../pipeline/ports.ts';
+
+/** One filling, opened afresh for each test. Paths are relative to the export root. */
+export interface OpenedFilling {
+  readonly directory: ExportDirectory;
+  /** The bytes of a visible file; null when there is none. */
+  read(path: string): Promise<Uint8Array | null>;
+  /** Puts a file of somebody else there. Folders exist. */
+  putForeign(path: string, content: string): Promise<void>;
+  /** Names in a folder, hidden ones included. */
+  list(folder: string): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+const NAMES = ['day_1_states.csv', 'day_1_tasks.csv', 'day_1_services.csv'] as const;
+const REQUEST = 'request/1 with "odd" letters';
+
+const unpack: Record<Compression, (packed: Uint8Array) => Uint8Array> = {
+  uncompressed: packed => packed,
+  gzip: packed => gunzipSync(packed),
+  zip: packed => Object.values(unzipSync(packed))[0] ?? new Uint8Array(),
+};
+
+export function describeExportDirectory(filling: string, open: () => Promise<OpenedFilling>): void {
+  describe(`export directory contract: ${filling}`, () => {
+    let opened: OpenedFilling;
+    let destination: Destination;
+    beforeEach(async () => {
+      opened = await open();
+      destination = await opened.directory.resolve('nightly/day_');
+    });
+    afterEach(() => opened.close());
+    const sealAll = (requestId = REQUEST, names: readonly string[] = NAMES) =>
+      sealFiles(opened.directory, destination, requestId, names);
+    const publish = (requestId = REQUEST) => opened.directory.publish(destination, requestId, NAMES);
+    const visible = async () => (await opened.list('nightly')).filter(name => !name.startsWith('.'));
+
+    test.each(['uncompressed', 'gzip', 'zip'] as const)('%s: what is read back is what was written', async kind => {
+      const file = await opened.directory.create(destination, REQUEST, 'day_1_services.csv', kind);
+      await file.write(Buffer.from('a,b\n'));
+      await file.write(Buffer.from('c,d\n'));
+      const facts = await file.seal();
+      await opened.directory.publish(destination, REQUEST, ['day_1_services.csv']);
+      const packed = (await opened.read('nightly/day_1_services.csv')) ?? new Uint8Array();
+      expect(Buffer.from(unpack[kind](packed)).toString()).toBe('a,b\nc,d\n');
+      expect(facts).toEqual({ name: file.name, plain: factsOf(Buffer.from('a,b\nc,d\n')), packed: factsOf(packed) });
+    });
+
+    test('a file is invisible until it is published, then the hidden ones are gone', async () => {
+      await sealAll();
+      expect(await visible()).toEqual([]);
+      await publish();
+      expect((await opened.list('nightly')).toSorted()).toEqual(NAMES.toSorted());
+    });
+
+    test('publishing again changes nothing', async () => {
+      await sealAll();
+      await publish();
+      await publish();
+      expect((await opened.list('nightly')).toSorted()).toEqual(NAMES.toSorted());
+    });
+
+    test('an empty file is a file', async () => {
+      const file = await opened.directory.create(destination, REQUEST, NAMES[0], 'uncompressed');
+      expect(await file.seal()).toMatchObject({ plain: factsOf(new Uint8Array()), packed: { bytes: 0 } });
+    });
+
+    test.each(NAMES)('no name is given when %s belongs to another file, which stays as it was', async taken => {
+      await sealAll();
+      await opened.putForeign(`nightly/${taken}`, 'foreign');
+      await expect(publish()).rejects.toMatchObject({ code: 'NAME_TAKEN' });
+      expect(await visible()).toEqual([taken]);
+      expect(Buffer.from((await opened.read(`nightly/${taken}`)) ?? []).toString()).toBe('foreign');
+    });
+
+    test('what was never sealed is not published, and nothing beside it', async () => {
+      await sealAll(REQUEST, NAMES.slice(0, 2));
+      const unsealed = await opened.directory.create(destination, REQUEST, NAMES[2], 'uncompressed');
+      await expect(publish()).rejects.toMatchObject({ code: 'EXPORT_FAILED' });
+      expect(await visible()).toEqual([]);
+      await unsealed.discard();
+    });
+
+    test('a sweep takes the hidden files of one request and leaves the others and the published', async () => {
+      await sealAll('first');
+      await publish('first');
+      await sealAll('second', ['day_2_services.csv']);
+      await sealAll('second-longer', ['day_3_services.csv']);
+      const unfinished = await opened.directory.create(destination, 'second', 'day_2_tasks.csv', 'gzip');
+      await opened.directory.sweep(destination, 'first');
+      expect(await opened.list('nightly')).toHaveLength(6);
+      await opened.directory.sweep(destination, 'second');
+      expect(await opened.list('nightly')).toHaveLength(4);
+      await unfinished.discard();
+      await opened.directory.publish(destination, 'second-longer', ['day_3_services.csv']);
+      expect(await visible()).toHaveLength(4);
+    });
+
+    test('a discarded file is gone, however often it is discarded', async () => {
+      const file = await opened.directory.create(destination, REQUEST, NAMES[0], 'zip');
+      await file.write(Buffer.from('some'));
+      await file.discard();
+      await file.discard();
+      expect(await opened.list('nightly')).toEqual([]);
+    });
+
+    test('one request cannot write one name twice at a time', async () => {
+      const file = await opened.directory.create(destination, REQUEST, NAMES[0], 'uncompressed');
+      const again = opened.directory.create(destination, REQUEST, NAMES[0], 'uncompressed');
+      await expect(again).rejects.toMatchObject({ code: 'EXPORT_FAILED' });
+      await file.discard();
+    });
+
+    test('names are free until one of them stands', async () => {
+      expect(await opened.directory.areFree(destination, NAMES)).toBe(true);
+      await sealAll();
+      expect(await opened.directory.areFree(destination, NAMES)).toBe(true);
+      await publish();
+      expect(await opened.directory.areFree(destination, ['other.csv', NAMES[1]])).toBe(false);
+      expect(await opened.directory.areFree(destination, ['other.csv'])).toBe(true);
+    });
+
+    test.each(['../x', '', '/elsewhere/x', 'a\\b', 'nul\0'])('the prefix %j is refused', async prefix => {
+      const refused = { code: 'PREFIX_REFUSED', message: expect.stringContaining('file_prefix') };
+      await expect(opened.directory.resolve(prefix)).rejects.toMatchObject(refused);
+    });
+  });
+}
+
+async function sealFiles(
+  directory: ExportDirectory,
+  destination: Destination,
+  requestId: string,
+  names: readonly string[],
+): Promise<void> {
+  for (const name of names) {
+    const file = await directory.create(destination, requestId, name, 'uncompressed');
+    await file.write(Buffer.from(`content of ${name}\n`));
+    await file.seal();
+  }
+}
+
+function factsOf(bytes: Uint8Array) {
+  return { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+}

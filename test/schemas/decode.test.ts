@@ -1,0 +1,119 @@
+import { describe, expect, test } from 'vitest';
+import { decodeJsonRecord, type KeyFormat } from '../../schemas/decode.ts';
+import { isReject } from '../../schemas/decode-object.ts';
+import { goldenLines, readGolden } from '../support/golden.ts';
+
+interface Expected {
+  readonly line: number;
+  readonly outcome: string;
+  readonly reason?: string;
+  readonly field?: string;
+}
+
+const utf8 = (text: string | null) => (text === null ? null : Buffer.from(text));
+
+function outcome(
+  value: string | Uint8Array | null,
+  more: { key?: string | null; timestamp?: number | null; format?: KeyFormat } = {},
+) {
+  const bytes = typeof value === 'string' ? Buffer.from(value) : value;
+  const record = { timestamp: more.timestamp ?? null, key: utf8(more.key ?? null), value: bytes };
+  const decoded = decodeJsonRecord(record, more.format ?? 'string');
+  return isReject(decoded) ? [decoded.reason, decoded.field] : decoded;
+}
+
+const started = '{"event":"service.started","service_id":"s","timestamp":"2026-03-01T00:00:00Z"}';
+
+test('the golden rejects, line by line', () => {
+  const lines = goldenLines('rejects/events.ndjson');
+  const expected = readGolden<Expected[]>('rejects/expected.json');
+  expect(lines.length).toBe(expected.length);
+  const found = lines.map((value, index) => {
+    const decoded = decodeJsonRecord({ timestamp: null, key: null, value }, 'string');
+    if (!isReject(decoded)) return { line: index + 1, outcome: 'applied' };
+    const field = decoded.field === null ? {} : { field: decoded.field };
+    return { line: index + 1, outcome: 'quarantined', reason: decoded.reason, ...field };
+  });
+  expect(found).toEqual(expected);
+});
+
+describe('keys and tombstones', () => {
+  test.each([
+    ['absent key', started, null, 'string', 'service.started'],
+    ['same key', started, 's', 'string', 'service.started'],
+    ['other key', started, 't', 'string', ['KEY_MISMATCH', null]],
+    ['empty key', started, '', 'string', ['KEY_MISMATCH', null]],
+    ['JSON string key', started, '"s"', 'json', 'service.started'],
+    ['JSON null key is absent', started, 'null', 'json', 'service.started'],
+    ['JSON key that is no JSON', started, 's', 'json', ['MALFORMED', null]],
+    ['JSON number key', started.replace('"s"', '7'), '7', 'json', 'service.started'],
+    ['JSON object key', started, '{}', 'json', ['KEY_MISMATCH', null]],
+    ['tombstone', null, 's', 'string', 'service.deleted'],
+    ['tombstone without key', null, null, 'string', ['NO_KEY', null]],
+    ['tombstone with an empty key', null, '', 'string', ['KEY_MISMATCH', null]],
+    ['empty value', '', 's', 'string', ['MALFORMED', null]],
+    [
+      'a bad field comes before the key',
+      '{"event":"service.started","service_id":""}',
+      't',
+      'string',
+      ['MISSING_FIELD', 'timestamp'],
+    ],
+  ] as const)('%s', (_, value, key, format, wanted) => {
+    const found = outcome(value, { key, format });
+    expect(Array.isArray(found) ? found : found.kind).toEqual(wanted);
+  });
+
+  test('a key that is not UTF-8 does not decode', () => {
+    const record = { timestamp: null, key: Buffer.from([0xff]), value: Buffer.from(started) };
+    expect(decodeJsonRecord(record, 'string')).toMatchObject({ reason: 'MALFORMED' });
+  });
+});
+
+describe("the record's own time", () => {
+  const untimed = '{"event":"service.started","service_id":"s"}';
+  test.each([
+    ['serves an event without one', untimed, 1000, 1000],
+    ['does not replace the one given', started, 1000, Date.parse('2026-03-01T00:00:00Z')],
+    ['is none below 0', untimed, -1, ['MISSING_FIELD', 'timestamp']],
+    ['must lie before 2201', untimed, Date.UTC(2201, 0, 1), ['BAD_FIELD', 'timestamp']],
+    [
+      'is not taken where no time is kept',
+      '{"event":"service.associated","service_id":"s","customer_id":1}',
+      1000,
+      null,
+    ],
+  ])('%s', (_, value, timestamp, wanted) => {
+    const found = outcome(value, { timestamp });
+    expect(Array.isArray(found) ? found : 'occasion' in found && found.occasion.timestamp).toEqual(wanted);
+  });
+});
+
+test('64-bit integers keep their digits, and -0 is 0', () => {
+  const found = outcome(
+    started.replace('"s"', '-9223372036854775808').replace('}', ',"customer_id":-0,"contact_key":9007199254740993}'),
+  );
+  expect(found).toMatchObject({
+    service_id: '-9223372036854775808',
+    fields: { customer_id: '0', contact_key: '9007199254740993' },
+  });
+});
+
+test('a transition reads both halves', () => {
+  const found = outcome(
+    '{"event":"state.transitioned","service_id":"s","from":{"state_id":1,"disposition":2},"to":{"state_id":"b","est_duration":3},"timestamp":"2026-03-01T00:00:00Z","media_type":4}',
+  );
+  expect(found).toMatchObject({
+    from: { id: '1', fields: { disposition: '2' } },
+    to: { id: 'b', fields: { est_duration: 3 } },
+    occasion: { media_type: '4' },
+  });
+});
+
+test('messages name the field, the value and what is allowed', () => {
+  const decoded = decodeJsonRecord(
+    { timestamp: null, key: null, value: Buffer.from(started.replace('}', ',"service_type":true}')) },
+    'string',
+  );
+  expect(decoded).toMatchObject({ message: 'service_type is true; allowed is a string or a signed 64-bit integer' });
+});

@@ -1,0 +1,101 @@
+import path from 'node:path';
+import { onTestFinished } from 'vitest';
+import { Database } from '../../connectors/duckdb/database.ts';
+import { DuckDbSnapshots } from '../../connectors/duckdb/snapshot.ts';
+import { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
+import { foldBatch } from '../../pipeline/ingest.ts';
+import type { LogRecord } from '../../pipeline/ports.ts';
+import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+export const plainCsv: Layout = {
+  format: 'csv',
+  compression: 'uncompressed',
+  separator: ',',
+  header: false,
+  extensions: 'columns',
+  extensionColumns: null,
+};
+
+/** A real database in a folder of its own, closed and removed with the test that opened it. */
+export class TestStore {
+  readonly database: Database;
+  readonly warehouse: DuckDbWarehouse;
+  readonly #next = new Map<number, number>();
+
+  private constructor(database: Database, warehouse: DuckDbWarehouse) {
+    this.database = database;
+    this.warehouse = warehouse;
+    for (const { partition, nextOffset } of warehouse.positions()) this.#next.set(partition.partition, nextOffset);
+  }
+
+  static async open(databasePath: string): Promise<TestStore> {
+    const database = await Database.open({ path: databasePath, memoryLimit: '256MB', threads: 2 });
+    return new TestStore(database, await DuckDbWarehouse.open(database));
+  }
+
+  /** Stores one batch of JSON lines as the next records of a partition, in one transaction. */
+  async storeLines(lines: readonly (string | Uint8Array)[], partition = 0): Promise<void> {
+    const first = this.#next.get(partition) ?? 0;
+    const records = lines.map((line, index) => recordOf(line, first + index));
+    const nextOffset = first + lines.length;
+    this.#next.set(partition, nextOffset);
+    const id = { topic: 'test', partition };
+    const batch = { partition: id, origin: 'test', records, next: { nextOffset, bookmark: null }, bytesRead: 0 };
+    await this.warehouse.store(foldBatch(batch, { keyFormat: 'string', skewMs: 0 }));
+  }
+
+  async rows(sql: string): Promise<readonly (readonly unknown[])[]> {
+    const connection = await this.database.connect();
+    try {
+      return (await connection.runAndReadAll(sql)).getRowsJson();
+    } finally {
+      connection.closeSync();
+    }
+  }
+
+  /** The plain bytes of one file of an export, and what was said of it. */
+  async exported(
+    kind: FileKind,
+    window: Partial<Selection> & { timeFrom: number; timeTo: number },
+    layout: Partial<Layout> = {},
+    maxExtensionColumns = 1000,
+  ) {
+    const snapshots = new DuckDbSnapshots(this.database, { maxExtensionColumns });
+    const selection: Selection = { filterEvents: 'any', filterState: 'any', ...window };
+    const snapshot = await snapshots.snapshot(selection, { ...plainCsv, ...layout });
+    const chunks: Uint8Array[] = [];
+    try {
+      const written = await snapshot.write(kind, async bytes => void chunks.push(bytes));
+      return { ...written, splitServices: snapshot.splitServices, bytes: Buffer.concat(chunks) };
+    } finally {
+      await snapshot.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.warehouse.close();
+    await this.database.close();
+  }
+}
+
+/** A store that lives as long as the test. */
+export async function openTestStore(): Promise<TestStore> {
+  const folder = await temporaryFolder();
+  const store = await TestStore.open(path.join(folder.path, 'test.duckdb'));
+  onTestFinished(async () => {
+    await store.close();
+    await folder.remove();
+  });
+  return store;
+}
+
+function recordOf(line: string | Uint8Array, offset: number): LogRecord {
+  return {
+    offset,
+    timestamp: null,
+    key: null,
+    value: typeof line === 'string' ? Buffer.from(line) : line,
+    headers: [],
+  };
+}
