@@ -1,19 +1,22 @@
+import { entityTables } from '../schemas/columns.ts';
 import {
   type Associated,
   type Carried,
   type Completed,
+  carriedFields,
   type Entity,
   type Event,
-  type OccasionField,
+  type FieldValues,
   occasionFields,
   type Said,
   type Started,
 } from '../schemas/events.ts';
 import type { JsonValue } from '../schemas/json.ts';
 
-/** What one batch says of one row: the last value of each column it sets. Columns not named keep what the table holds. */
+/** What one batch says of one row. */
 export interface Fragment {
-  readonly columns: Record<string, string | number>;
+  /** The last value of each column, by position in its table's `values`; undefined keeps what the table holds. */
+  readonly columns: (string | number | undefined)[];
   extensions: Map<string, JsonValue> | null;
 }
 
@@ -43,10 +46,11 @@ export class Fold {
         extend(this.#row(event.entity, event.service_id, event.id), [[event.name, event.value]]);
         break;
       case 'state.transitioned': {
-        const { from, to } = event;
-        this.#say(effects['state.completed'], { ...event, ...from, extensions: null });
-        const fields = { ...to.fields, previous_state_id: from.id };
-        this.#say(effects['state.started'], { ...event, id: to.id, fields });
+        const { service_id, from, to, occasion, extensions } = event;
+        this.#say(transition.from, { service_id, ...from, occasion, extensions: null });
+        this.#say(transition.to, { service_id, ...to, occasion, extensions });
+        const started = this.#row('state', service_id, to.id);
+        started.columns[previousState] = from.id;
         break;
       }
       default:
@@ -54,16 +58,12 @@ export class Fold {
     }
   }
 
-  #say({ entity, side }: Effect, said: Said & Carried): void {
-    const row = this.#row(entity, said.service_id, said.id);
-    const { columns } = row;
-    for (const name in said.fields) columns[name] = said.fields[name]!;
-    for (const { field, column } of side.occasion) {
-      const value = said.occasion[field];
-      if (value !== undefined) columns[column] = value;
-    }
+  #say(effect: Effect, said: Said & Carried): void {
+    const row = this.#row(effect.entity, said.service_id, said.id);
+    set(row.columns, effect.fields, said.fields);
+    set(row.columns, effect.occasion, said.occasion.values);
     const { timestamp } = said.occasion;
-    if (side.timestamp !== null && timestamp !== null) columns[side.timestamp] = timestamp;
+    if (effect.time !== null && timestamp !== null) row.columns[effect.time] = timestamp;
     if (said.extensions !== null) extend(row, said.extensions);
   }
 
@@ -75,44 +75,55 @@ export class Fold {
     }
     let row = family[entity].get(id);
     if (row === undefined) {
-      row = { columns: {}, extensions: null };
+      row = { columns: new Array(entityTables[entity].values.length), extensions: null };
       family[entity].set(id, row);
     }
     return row;
   }
 }
 
-/** The columns that one side of a row keeps an occasion in; `timestamp` is null where the time is not kept. */
-interface Side {
-  readonly occasion: readonly { readonly field: OccasionField; readonly column: string }[];
-  readonly timestamp: string | null;
-}
-
+/** Where what an event says goes: positions of columns in the values of its entity's table. */
 interface Effect {
   readonly entity: Entity;
-  readonly side: Side;
+  readonly fields: readonly number[];
+  readonly occasion: readonly number[];
+  /** Null where the event's time is not kept. */
+  readonly time: number | null;
 }
 
-const startSide = sideOf('start');
-const endSide = sideOf('end');
-
-/** Which side of which row an event sets. */
 const effects: Readonly<Record<(Started | Associated | Completed)['kind'], Effect>> = {
-  'service.started': { entity: 'service', side: startSide },
+  'service.started': effect('service', 'start', carriedFields('service.started', null)),
   // It is no start: what it carries sets the start side, but its time is not kept.
-  'service.associated': { entity: 'service', side: { ...startSide, timestamp: null } },
-  'service.completed': { entity: 'service', side: endSide },
-  'state.started': { entity: 'state', side: startSide },
-  'state.completed': { entity: 'state', side: endSide },
-  'task.started': { entity: 'task', side: startSide },
-  'task.completed': { entity: 'task', side: endSide },
+  'service.associated': { ...effect('service', 'start', carriedFields('service.associated', null)), time: null },
+  'service.completed': effect('service', 'end', carriedFields('service.completed', null)),
+  'state.started': effect('state', 'start', carriedFields('state.started', null)),
+  'state.completed': effect('state', 'end', carriedFields('state.completed', null)),
+  'task.started': effect('task', 'start', carriedFields('task.started', null)),
+  'task.completed': effect('task', 'end', carriedFields('task.completed', null)),
 };
 
-function sideOf(name: 'start' | 'end'): Side {
+const transition = {
+  from: effect('state', 'end', carriedFields('state.transitioned', 'from')),
+  to: effect('state', 'start', carriedFields('state.transitioned', 'to')),
+};
+
+const previousState = entityTables.state.values.indexOf('previous_state_id');
+
+function effect(entity: Entity, side: 'start' | 'end', fields: readonly string[]): Effect {
+  const position = (column: string): number => entityTables[entity].values.indexOf(column);
   return {
-    occasion: occasionFields.map(field => ({ field, column: `${name}_${field}` })),
-    timestamp: `${name}_timestamp`,
+    entity,
+    fields: fields.map(position),
+    occasion: occasionFields.map(field => position(`${side}_${field}`)),
+    time: position(`${side}_timestamp`),
   };
+}
+
+function set(columns: Fragment['columns'], positions: readonly number[], values: FieldValues): void {
+  for (let index = 0; index < positions.length; index += 1) {
+    const value = values[index];
+    if (value !== undefined) columns[positions[index]!] = value;
+  }
 }
 
 function newFamily(deleted: boolean): Family {

@@ -1,161 +1,158 @@
 import {
+  carriedFields,
   type Event,
   type EventKind,
+  type ExtensionUpdated,
   isEventKind,
   kindSpecs,
   type Occasion,
-  occasionFields,
   type Reject,
   type RejectReason,
 } from './events.ts';
-import { code, extensions, type FieldReader, fieldReaders, identity, timestamp } from './fields.ts';
-import { compactJson, isJsonObject, type JsonObject, type JsonValue } from './json.ts';
+import { code, extensions, identity, timestamp } from './fields.ts';
+import { compactJson, isJsonObject, type JsonValue, type Members } from './json.ts';
+import { occasionPlaces, type Place, plans, positionOf, updatedIds } from './places.ts';
 import { isEventTime } from './timestamps.ts';
 
 export type Decoded = Event | Reject;
 
-export function isReject(decoded: Decoded): decoded is Reject {
+export function isReject(decoded: object): decoded is Reject {
   return 'reason' in decoded;
 }
 
+const at = {
+  event: positionOf('event'),
+  from: positionOf('from'),
+  to: positionOf('to'),
+  service_id: positionOf('service_id'),
+  entity: positionOf('entity'),
+  timestamp: positionOf('timestamp'),
+  extensions: positionOf('extensions'),
+};
+
 /** Decodes an event's members, already free of syntax: the part that JSON and Avro have in common. */
-export function decodeObject(body: JsonObject, recordTime: number | null): Decoded {
-  const kind = body.get('event');
+export function decodeMembers(body: Members, recordTime: number | null): Decoded {
+  const kind = body[at.event];
   if (typeof kind !== 'string' || !isEventKind(kind)) {
     const given = kind === undefined ? 'no event' : `event ${show(kind)}`;
     return rejected('UNKNOWN_KIND', 'event', `${given}; allowed are ${Object.keys(kindSpecs).join(', ')}`);
   }
-  for (const half of kind === 'state.transitioned' ? ['from', 'to'] : []) {
-    const given = body.get(half) ?? null;
-    if (given !== null && !isJsonObject(given)) return badField(half, given, 'an object');
+  if (kind === 'state.transitioned') {
+    for (const half of ['from', 'to'] as const) {
+      const given = body[at[half]] ?? null;
+      if (given !== null && !isJsonObject(given)) return badField(half, given, 'an object');
+    }
   }
   // A time below 0 is how Kafka says that a record has none.
   const ownTime = recordTime !== null && recordTime >= 0 ? recordTime : null;
   const missing = firstMissing(kind, body, ownTime);
-  return missing === undefined
-    ? readFields(kind, body, ownTime)
-    : rejected('MISSING_FIELD', missing, `${missing} is missing`);
+  if (missing !== undefined) return rejected('MISSING_FIELD', missing, `${missing} is missing`);
+  const service_id = identity.read(body[at.service_id]!);
+  if (service_id === undefined) return badField('service_id', body[at.service_id]!, identity.allowed);
+  if (kind === 'service.deleted') return { kind, service_id };
+  if (kind === 'extension.updated') return readUpdate(service_id, body);
+  return readFields({ kind, service_id, body, recordTime: kindSpecs[kind].time === 'kept' ? ownTime : null });
 }
 
-/** Where a field stands: its dotted path, the member that holds it (null: the event itself) and its reader. */
-interface Place {
-  readonly path: string;
-  readonly half: 'from' | 'to' | null;
-  readonly name: string;
-  /** True for the id of the row that the event speaks of. */
-  readonly own: boolean;
-  readonly reader: FieldReader<unknown>;
-}
-
-const plans = new Map<string, { required: readonly Place[]; optional: readonly Place[] }>(
-  Object.entries(kindSpecs).map(([kind, spec]) => [
-    kind,
-    // service_id, the first of all, is read by itself.
-    {
-      required: spec.required.slice(1).map(path => place(path, true)),
-      optional: spec.optional.map(path => place(path, false)),
-    },
-  ]),
-);
-const occasionPlaces = occasionFields.map(name => ({ name, reader: code }));
-const entityIds = { state: place('state_id', true), task: place('task_id', true) };
-
-function place(path: string, required: boolean): Place {
-  const [head, tail] = path.split('.') as [string, string?];
-  const name = tail ?? head;
-  const reader = fieldReaders[name];
-  if (reader === undefined) throw new Error(`no reader for the field ${path}`);
-  const half = tail === undefined ? null : head === 'from' ? 'from' : 'to';
-  return { path, half, name, own: required && (name === 'state_id' || name === 'task_id'), reader };
-}
-
-/** The required fields of this very event after its service_id: an extension update names its state or task. */
-function requiredPlaces(kind: EventKind, body: JsonObject): readonly Place[] {
-  const { required } = plans.get(kind)!;
-  if (kind !== 'extension.updated') return required;
-  const entity = body.get('entity');
-  return entity === 'state' || entity === 'task' ? [...required, entityIds[entity]] : required;
-}
-
-function firstMissing(kind: EventKind, body: JsonObject, recordTime: number | null): string | undefined {
-  if ((body.get('service_id') ?? null) === null) return 'service_id';
-  for (const wanted of requiredPlaces(kind, body)) {
-    const given = memberAt(body, wanted);
-    // Null is the same as absent, but for the value of an extension.
-    if (given === undefined || (given === null && wanted.name !== 'value')) return wanted.path;
-  }
-  const timed = kindSpecs[kind].time === 'checked' || recordTime !== null || (body.get('timestamp') ?? null) !== null;
+function firstMissing(kind: EventKind, body: Members, recordTime: number | null): string | undefined {
+  if ((body[at.service_id] ?? null) === null) return 'service_id';
+  for (const wanted of plans[kind].required) if (isMissing(wanted, body)) return wanted.path;
+  const updated = kind === 'extension.updated' ? updatedId(body) : null;
+  if (updated !== null && isMissing(updated, body)) return updated.path;
+  const timed = kindSpecs[kind].time === 'checked' || recordTime !== null || (body[at.timestamp] ?? null) !== null;
   return timed ? undefined : 'timestamp';
 }
 
-/** Reads what the kind's table lists, in its order; the first field that is not allowed ends it. */
-function readFields(kind: EventKind, body: JsonObject, recordTime: number | null): Decoded {
-  const service_id = identity.read(body.get('service_id')!);
-  if (service_id === undefined) return badField('service_id', body.get('service_id')!, identity.allowed);
-  if (kind === 'service.deleted') return { kind, service_id };
+/** Null is the same as absent, but for the value of an extension. */
+function isMissing(wanted: Place, body: Members): boolean {
+  const given = memberAt(body, wanted);
+  return given === undefined || (given === null && wanted.name !== 'value');
+}
 
-  const said: Taken = { fields: {}, ids: {}, halves: { from: { fields: {} }, to: { fields: {} } } };
-  const fault = take(body, requiredPlaces(kind, body), said) ?? take(body, plans.get(kind)!.optional, said);
-  if (fault !== undefined) return fault;
-  const time = readTime(body, kindSpecs[kind].time === 'kept' ? recordTime : null);
-  if (typeof time === 'object' && time !== null) return time;
-  const id = said.ids.own ?? service_id;
-  // The readers have just checked every member against the kind's table, which the types of the events repeat.
-  if (kind === 'extension.updated')
-    return { kind, service_id, id, ...said.fields, timestamp: time } as unknown as Event;
+function updatedId(body: Members): Place | null {
+  const entity = body[at.entity];
+  return entity === 'state' || entity === 'task' ? updatedIds[entity] : null;
+}
+
+function memberAt(body: Members, place: Place): JsonValue | undefined {
+  const member = body[place.at];
+  if (place.half === null) return member;
+  return isJsonObject(member) ? member.get(place.name) : undefined;
+}
+
+interface Reading {
+  readonly kind: Exclude<EventKind, 'service.deleted' | 'extension.updated'>;
+  readonly service_id: string;
+  readonly body: Members;
+  readonly recordTime: number | null;
+}
+
+/** What was read of the row, or of the two rows, that an event speaks of. */
+interface SaidSoFar {
+  id: string;
+  readonly fields: (string | number | undefined)[];
+}
+
+/** Reads what the kind's table lists, in its order; the first field that is not allowed ends it. */
+function readFields({ kind, service_id, body, recordTime }: Reading): Decoded {
+  const whole: SaidSoFar = { id: service_id, fields: new Array(carriedCounts[kind]) };
+  const to: SaidSoFar = { id: service_id, fields: [] };
+  for (const place of plans[kind].all) {
+    const given = memberAt(body, place) ?? null;
+    if (given === null) continue;
+    // Ids and columns are read as strings or numbers; only an extension's value is anything else.
+    const kept = place.reader.read(given) as string | number | undefined;
+    if (kept === undefined) return badField(place.path, given, place.reader.allowed);
+    const said = place.half === 'to' ? to : whole;
+    if (place.field === null) said.id = kept as string;
+    else said.fields[place.field] = kept;
+  }
+  const time = readTime(body, recordTime);
+  if (time !== null && typeof time === 'object') return time;
   const occasion = readOccasion(body, time);
-  if (isFault(occasion)) return occasion;
-  const given = body.get('extensions') ?? null;
+  if (isReject(occasion)) return occasion;
+  const given = body[at.extensions] ?? null;
   const carried = given === null ? null : extensions.read(given);
   if (carried === undefined) return badField('extensions', given, extensions.allowed);
-  if (kind !== 'state.transitioned') {
-    return { kind, service_id, id, fields: said.fields, occasion, extensions: carried } as unknown as Event;
+  if (kind === 'state.transitioned') return { kind, service_id, from: whole, to, occasion, extensions: carried };
+  return { kind, service_id, id: whole.id, fields: whole.fields, occasion, extensions: carried };
+}
+
+const carriedCounts = Object.fromEntries(
+  Object.keys(kindSpecs).map(kind => [kind, isEventKind(kind) ? carriedFields(kind, null).length : 0]),
+) as Readonly<Record<EventKind, number>>;
+
+function readUpdate(service_id: string, body: Members): Decoded {
+  const read: Record<string, unknown> = { id: service_id };
+  const ids = updatedId(body);
+  for (const place of ids === null ? plans['extension.updated'].all : [...plans['extension.updated'].all, ids]) {
+    const given = memberAt(body, place) ?? null;
+    const kept = place.reader.read(given);
+    if (kept === undefined) return badField(place.path, given, place.reader.allowed);
+    read[place.field === null ? 'id' : place.name] = kept;
   }
-  return { kind, service_id, ...said.halves, occasion, extensions: carried } as unknown as Event;
+  const time = readTime(body, null);
+  if (time !== null && typeof time === 'object') return time;
+  // The readers have just checked entity, id, name and value.
+  return { ...(read as unknown as ExtensionUpdated), kind: 'extension.updated', service_id, timestamp: time };
 }
 
-/** Where read values go: ids of the row itself apart from its fields, the halves of a transition apart from both. */
-interface Taken {
-  readonly fields: Record<string, unknown>;
-  readonly ids: { own?: string };
-  readonly halves: Readonly<Record<'from' | 'to', { id?: string; readonly fields: Record<string, unknown> }>>;
-}
-
-function take(body: JsonObject, places: readonly Place[], said: Taken): Reject | undefined {
-  for (const wanted of places) {
-    const given = memberAt(body, wanted) ?? null;
-    if (given === null && wanted.name !== 'value') continue;
-    const kept = wanted.reader.read(given);
-    if (kept === undefined) return badField(wanted.path, given, wanted.reader.allowed);
-    if (wanted.half !== null) {
-      const half = said.halves[wanted.half];
-      if (wanted.own) half.id = kept as string;
-      else half.fields[wanted.name] = kept;
-    } else if (wanted.own) said.ids.own = kept as string;
-    else said.fields[wanted.name] = kept;
-  }
-  return undefined;
-}
-
-function readOccasion(body: JsonObject, time: number | null): Occasion | Reject {
-  const occasion: { -readonly [field in keyof Occasion]: Occasion[field] } = { timestamp: time };
-  for (const { name, reader } of occasionPlaces) {
-    const given = body.get(name) ?? null;
+function readOccasion(body: Members, time: number | null): Occasion | Reject {
+  const values = new Array<string | undefined>(occasionPlaces.length);
+  for (let index = 0; index < occasionPlaces.length; index += 1) {
+    const place = occasionPlaces[index]!;
+    const given = body[place.at] ?? null;
     if (given === null) continue;
-    const kept = reader.read(given);
-    if (kept === undefined) return badField(name, given, reader.allowed);
-    occasion[name] = kept;
+    const kept = code.read(given);
+    if (kept === undefined) return badField(place.name, given, code.allowed);
+    values[index] = kept;
   }
-  return occasion;
-}
-
-function isFault(read: Occasion | Reject): read is Reject {
-  return 'reason' in read;
+  return { timestamp: time, values };
 }
 
 /** The event's own time, else the record's where the kind keeps one. */
-function readTime(body: JsonObject, recordTime: number | null): number | null | Reject {
-  const given = body.get('timestamp') ?? null;
+function readTime(body: Members, recordTime: number | null): number | null | Reject {
+  const given = body[at.timestamp] ?? null;
   if (given !== null) return timestamp.read(given) ?? badField('timestamp', given, timestamp.allowed);
   if (recordTime === null || isEventTime(recordTime)) return recordTime;
   return rejected(
@@ -163,12 +160,6 @@ function readTime(body: JsonObject, recordTime: number | null): number | null | 
     'timestamp',
     `the record's own time is ${recordTime} ms; the years 1970 to 2200 are allowed`,
   );
-}
-
-function memberAt(body: JsonObject, { half, name }: Place): JsonValue | undefined {
-  if (half === null) return body.get(name);
-  const holder = body.get(half);
-  return isJsonObject(holder) ? holder.get(name) : undefined;
 }
 
 export function badField(path: string, given: JsonValue, allowed: string): Reject {

@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { badField, type Decoded, decodeObject, isReject, rejected, show } from './decode-object.ts';
+import { badField, type Decoded, decodeMembers, isReject, rejected, show } from './decode-object.ts';
 import type { Reject } from './events.ts';
 import { code, identity } from './fields.ts';
-import { compactJson, isJsonObject, JsonSyntaxError, type JsonValue, parseJson } from './json.ts';
+import { compactJson, JsonSyntaxError, type JsonValue, parseJson, parseMembers } from './json.ts';
+import { memberPositions } from './places.ts';
 
 /** How a record's key is written. An absent key is allowed where there is a value. */
 export type KeyFormat = 'string' | 'json';
@@ -22,9 +23,9 @@ export function decodeJsonRecord(record: RawRecord, keyFormat: KeyFormat): Decod
   try {
     const key = readKey(record.key, keyFormat);
     if (record.value === null) return decodeTombstone(key);
-    const body = parseBytes(record.value, 'value');
-    if (!isJsonObject(body)) return rejected('MALFORMED', null, `the value is ${show(body)}; a JSON object is allowed`);
-    const event = decodeObject(body, record.timestamp);
+    const body = parseMembers(textOf(record.value, 'value'), memberPositions);
+    if (body === null) return rejected('MALFORMED', null, 'the value is JSON but no object; a JSON object is allowed');
+    const event = decodeMembers(body, record.timestamp);
     return isReject(event) || key === null || key === event.service_id ? event : keyMismatch(key, event.service_id);
   } catch (error) {
     if (error instanceof JsonSyntaxError) return rejected('MALFORMED', null, error.message);
@@ -35,7 +36,7 @@ export function decodeJsonRecord(record: RawRecord, keyFormat: KeyFormat): Decod
 function readKey(key: Uint8Array | null, format: KeyFormat): string | null {
   if (key === null) return null;
   if (format === 'string') return utf8(key, 'key');
-  const parsed = parseBytes(key, 'key');
+  const parsed: JsonValue = parseJson(textOf(key, 'key'));
   return parsed === null ? null : (code.read(parsed) ?? compactJson(parsed));
 }
 
@@ -46,14 +47,16 @@ function decodeTombstone(key: string | null): Decoded {
   return { kind: 'service.deleted', service_id: key };
 }
 
-function parseBytes(bytes: Uint8Array, what: string): JsonValue {
+function textOf(bytes: Uint8Array, what: string): string {
   if (bytes.length === 0) throw new JsonSyntaxError(`the ${what} has no bytes`);
-  return parseJson(utf8(bytes, what));
+  return utf8(bytes, what);
 }
 
 function utf8(bytes: Uint8Array, what: string): string {
   if (!isUtf8(bytes)) throw new JsonSyntaxError(`the ${what} is not UTF-8`);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  // Making a second view of the bytes would cost more than reading them.
+  const view = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return view.toString('utf8');
 }
 
 function keyMismatch(key: string, serviceId: string): Reject {

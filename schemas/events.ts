@@ -20,19 +20,23 @@ export const occasionFields = [
 ] as const;
 export type OccasionField = (typeof occasionFields)[number];
 
-/** `timestamp`: the event's time in milliseconds since 1970 UTC; null where the kind needs none and none was given. */
-export type Occasion = { readonly timestamp: number | null } & { readonly [field in OccasionField]?: string };
+export interface Occasion {
+  /** The event's time in milliseconds since 1970 UTC; null where the kind needs none and none was given. */
+  readonly timestamp: number | null;
+  /** By position in `occasionFields`; undefined where it is absent. */
+  readonly values: readonly (string | undefined)[];
+}
 
 /** Extension values by name, in the order of the text. */
 export type Extensions = ReadonlyMap<string, JsonValue>;
 
-/** The fields an event carries besides ids, occasion and extensions, by their names in the tables. */
-export type Fields = Readonly<Record<string, string | number>>;
+/** The fields an event carries besides ids, occasion and extensions, by position in `carriedFields` of its kind. */
+export type FieldValues = readonly (string | number | undefined)[];
 
 /** What an event says of one row, known by its own id (the service's, the state's or the task's). */
 export interface Said {
   readonly id: string;
-  readonly fields: Fields;
+  readonly fields: FieldValues;
 }
 
 /** What an event says besides: where and when it happened, and free values by name. */
@@ -129,4 +133,22 @@ export const kindSpecs: Readonly<Record<EventKind, KindSpec>> = {
 
 export function isEventKind(text: string): text is EventKind {
   return Object.hasOwn(kindSpecs, text);
+}
+
+/** A transition speaks of two rows, every other kind of one. */
+export type Half = 'from' | 'to' | null;
+
+/** The required ids among a kind's fields say which row is meant; `state_id` of a task's start is an ordinary field. */
+const idFields: ReadonlySet<string> = new Set(['service_id', 'state_id', 'task_id']);
+
+/** The names of the columns that an event of this kind (or half) can set besides its occasion, in the table's order. */
+export function carriedFields(kind: EventKind, half: Half): readonly string[] {
+  const { required, optional } = kindSpecs[kind];
+  const names = (paths: readonly string[]): string[] =>
+    paths.flatMap(path => {
+      const [head, tail] = path.split('.');
+      if (tail === undefined) return half === null ? [path] : [];
+      return head === half ? [tail] : [];
+    });
+  return [...names(required).filter(name => !idFields.has(name)), ...names(optional)];
 }

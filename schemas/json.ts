@@ -27,6 +27,17 @@ export function parseJson(text: string): JsonValue {
   return new JsonReader(text).document();
 }
 
+/**
+ * Parses a text that should be one object into the members a caller reads, by their positions in `wanted`; other
+ * members are checked and dropped. Null when the text is valid but no object. Throws as `parseJson` does.
+ */
+export function parseMembers(text: string, wanted: ReadonlyMap<string, number>): Members | null {
+  return new JsonReader(text).members(wanted);
+}
+
+/** Values of wanted members by position; undefined where a member is absent. */
+export type Members = readonly (JsonValue | undefined)[];
+
 /** The value as compact JSON: numbers as spelled, members in their order, strings with the fewest escapes. */
 export function compactJson(value: JsonValue): string {
   if (value instanceof JsonNumber) return value.text;
@@ -64,9 +75,23 @@ class JsonReader {
   document(): JsonValue {
     this.#skipSpace();
     const value = this.#value();
-    this.#skipSpace();
-    if (this.#at < this.#text.length) throw this.#unexpected();
+    this.#end();
     return value;
+  }
+
+  members(wanted: ReadonlyMap<string, number>): Members | null {
+    this.#skipSpace();
+    if (this.#text.charCodeAt(this.#at) !== 0x7b) {
+      this.document();
+      return null;
+    }
+    const members = new Array<JsonValue | undefined>(wanted.size).fill(undefined);
+    this.#eachMember((name, value) => {
+      const position = wanted.get(name);
+      if (position !== undefined) members[position] = value;
+    });
+    this.#end();
+    return members;
   }
 
   #value(): JsonValue {
@@ -90,17 +115,21 @@ class JsonReader {
 
   #object(): JsonObject {
     const members = new Map<string, JsonValue>();
+    this.#eachMember((name, value) => members.set(name, value));
+    return members;
+  }
+
+  #eachMember(take: (name: string, value: JsonValue) => void): void {
     this.#open();
-    while (!this.#closes(0x7d, members.size === 0)) {
+    for (let first = true; !this.#closes(0x7d, first); first = false) {
       if (this.#text.charCodeAt(this.#at) !== QUOTE) throw this.#unexpected();
       const name = this.#string();
       this.#skipSpace();
       if (this.#text.charCodeAt(this.#at) !== 0x3a) throw this.#unexpected();
       this.#at += 1;
       this.#skipSpace();
-      members.set(name, this.#value());
+      take(name, this.#value());
     }
-    return members;
   }
 
   #array(): readonly JsonValue[] {
@@ -108,6 +137,11 @@ class JsonReader {
     this.#open();
     while (!this.#closes(0x5d, items.length === 0)) items.push(this.#value());
     return items;
+  }
+
+  #end(): void {
+    this.#skipSpace();
+    if (this.#at < this.#text.length) throw this.#unexpected();
   }
 
   #open(): void {
@@ -133,12 +167,13 @@ class JsonReader {
   }
 
   #string(): string {
+    const text = this.#text;
     const start = this.#at + 1;
     for (let at = start; ; at += 1) {
-      const code = this.#text.charCodeAt(at);
+      const code = text.charCodeAt(at);
       if (code === QUOTE) {
         this.#at = at + 1;
-        return this.#text.slice(start, at);
+        return text.slice(start, at);
       }
       if (code === BACKSLASH) return this.#escapedString(start - 1, at);
       if (!(code >= 0x20)) throw this.#badString(at);

@@ -34,8 +34,15 @@ export function entityPlaces(described: EntityTable): Record<string, string> {
     ),
     latest_values: each(values, column => `arg_max(${column}, batch) AS ${column}`),
     merged_values: each(values, column => `coalesce(s.${column}, o.${column}) AS ${column}`),
-    staged: each(stored, column => (timed(column) ? `make_timestamp(${column} * 1000) AS ${column}` : column)),
-    staged_types: each(stored, column => `${column}: '${timed(column) ? 'BIGINT' : columnType(column)}'`),
+    staged: [
+      ...stored.map(stagedColumn),
+      `from_json(extensions, '${extensionsShape}') AS extensions`,
+      'row_key::BIGINT AS row_key',
+      'service_key::BIGINT AS service_key',
+      "getvariable('batch')::BIGINT AS batch",
+      "getvariable('source')::INTEGER AS source",
+      'false AS split',
+    ].join(', '),
     staged_ids: each(ids, column => `s.${column}`),
     same_ids: ids.map(column => `o.${column} = s.${column}`).join(' AND '),
   };
@@ -51,9 +58,17 @@ export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-function timed(column: string): boolean {
-  return columnType(column) === 'TIMESTAMP';
+/** Staged numbers are doubles, and times among them milliseconds. */
+function stagedColumn(column: string): string {
+  const type = columnType(column);
+  if (type === 'VARCHAR') return column;
+  return type === 'TIMESTAMP'
+    ? `make_timestamp(${column}::BIGINT * 1000) AS ${column}`
+    : `${column}::${type} AS ${column}`;
 }
+
+/** Extensions are staged as JSON whose values are all text: DuckDB's parser has no number to respell. */
+const extensionsShape = '[{"name":"VARCHAR","json":"VARCHAR","paths":["VARCHAR"],"texts":["VARCHAR"]}]';
 
 /** The folder of package.json, from the sources as from the compiled output. */
 export function packageRoot(): string {

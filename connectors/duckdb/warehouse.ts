@@ -6,34 +6,26 @@ import { entityPlaces, fillSql, readSql } from '../../schemas/sql.ts';
 import type { Database } from './database.ts';
 import { Membership } from './membership.ts';
 import { advance, type KnownPartition, nameOf, newPartition, readPartitions, savePartition } from './partitions.ts';
-import { type StagedBatch, type StagedFile, stageBatch } from './staging.ts';
+import { type StagedBatch, stageBatch } from './staging.ts';
 
 /** Late fragments beyond this many are settled into their rows, so that reading stays cheap. */
 const settleAfter = 100_000;
 
-const placesOf = {
-  service: entityPlaces(entityTables.service),
-  state: entityPlaces(entityTables.state),
-  task: entityPlaces(entityTables.task),
-};
-
 /** Writes folded batches into DuckDB, exactly once: rows, quarantine and offsets in one transaction. */
 export class DuckDbWarehouse implements Warehouse {
   readonly #connection: DuckDBConnection;
-  readonly #stagingFolder: string;
   readonly #membership: Membership;
   readonly #partitions = new Map<string, KnownPartition>();
   #lastBatch = 0;
 
-  private constructor(connection: DuckDBConnection, stagingFolder: string, membership: Membership) {
+  private constructor(connection: DuckDBConnection, membership: Membership) {
     this.#connection = connection;
-    this.#stagingFolder = stagingFolder;
     this.#membership = membership;
   }
 
   static async open(database: Database): Promise<DuckDbWarehouse> {
     const connection = await database.connect();
-    const warehouse = new DuckDbWarehouse(connection, database.stagingFolder, await readMembership(connection));
+    const warehouse = new DuckDbWarehouse(connection, await readMembership(connection));
     for (const known of await readPartitions(connection)) {
       warehouse.#partitions.set(nameOf(known.partition), known);
       warehouse.#lastBatch = Math.max(warehouse.#lastBatch, known.batch);
@@ -50,12 +42,12 @@ export class DuckDbWarehouse implements Warehouse {
     if (batch.next.nextOffset <= known.nextOffset) {
       throw new Error(`batch up to offset ${batch.next.nextOffset} of ${nameOf(batch.partition)} is already stored`);
     }
-    const staged = await stageBatch(batch, this.#membership, this.#stagingFolder);
+    const staged = stageBatch(batch, this.#membership);
     const number = this.#lastBatch + 1;
     const next = advance(known, batch, number);
     await this.#connection.run('BEGIN TRANSACTION');
     try {
-      await this.#connection.run(batchSql(staged, number, known.source));
+      await this.#storeStaged(staged, next);
       await savePartition(this.#connection, next);
       await this.#connection.run('COMMIT');
     } catch (error) {
@@ -68,10 +60,33 @@ export class DuckDbWarehouse implements Warehouse {
     if (service.seen + state.seen + task.seen + staged.deleted.rows > 0) await this.#settleWhenDue();
   }
 
+  /** Deletions come first, because what a batch holds of a deleted service came after. */
+  async #storeStaged({ rows, deleted, quarantined }: StagedBatch, { batch, source }: KnownPartition): Promise<void> {
+    const connection = this.#connection;
+    await connection.run('SET VARIABLE batch = $1', [BigInt(batch)]);
+    await connection.run('SET VARIABLE source = $1', [source]);
+    if (deleted.rows > 0) {
+      await deleted.write(connection);
+      await connection.run('INSERT INTO deletions SELECT service_key::BIGINT, service_id, $1 FROM deleted', [
+        BigInt(batch),
+      ]);
+      for (const entity of entities) await connection.run(sqlOf('delete_services', entity));
+    }
+    for (const entity of entities) {
+      const { table, fresh, seen } = rows[entity];
+      if (table.rows > 0) await table.write(connection);
+      if (fresh.closed > 0) await connection.run(sqlOf('store_fresh_closed', entity));
+      if (fresh.open > 0) await connection.run(sqlOf('store_fresh_open', entity));
+      if (seen > 0) await connection.run(sqlOf('store_seen', entity));
+    }
+    if (quarantined.rows === 0) return;
+    await quarantined.write(connection);
+    await connection.run(readSql('tables/quarantine.sql'));
+  }
+
   /** Folds late fragments into their rows and drops deleted ones. What readers see stays the same. */
   async settle(): Promise<void> {
-    const template = readSql('tables/settle.sql');
-    const statements = entities.map(entity => fillSql(template, placesOf[entity]));
+    const statements = entities.map(entity => sqlOf('settle', entity));
     await this.#connection.run(['BEGIN;', ...statements, 'DELETE FROM deletions;', 'COMMIT;'].join('\n'));
   }
 
@@ -101,36 +116,13 @@ async function readMembership(connection: DuckDBConnection): Promise<Membership>
   return membership;
 }
 
-/** All statements of one batch; deletions come first, because what a batch holds of a deleted service came after. */
-function batchSql(staged: StagedBatch, batch: number, source: number): string {
-  const deletions = staged.deleted.rows === 0 ? [] : deletionSql(staged.deleted, batch);
-  const rows = entities
-    .filter(entity => staged.rows[entity].rows > 0)
-    .map(entity => rowsSql(staged, entity, batch, source));
-  const quarantine = staged.quarantined.rows === 0 ? [] : [filled('tables/quarantine.sql', staged.quarantined, {})];
-  return [...deletions, ...rows, ...quarantine].join('\n');
-}
+const filled = new Map<string, string>();
 
-function deletionSql(deleted: StagedFile, batch: number): string[] {
-  const each = entities.map(entity => fillSql(template('tables/delete_services.sql'), placesOf[entity]));
-  return [filled('tables/stage_deletions.sql', deleted, { batch }), ...each];
-}
-
-function rowsSql(staged: StagedBatch, entity: Entity, batch: number, source: number): string {
-  const file = staged.rows[entity];
-  const values = { ...placesOf[entity], batch, source };
-  const store = filled('tables/store_batch.sql', file, values);
-  return file.seen === 0 ? store : `${store}\n${fillSql(template('tables/store_seen.sql'), values)}`;
-}
-
-function filled(file: string, staged: StagedFile, values: Readonly<Record<string, string | number>>): string {
-  return fillSql(template(file), { ...values, path: staged.path.replaceAll("'", "''"), longest: staged.longest });
-}
-
-const templates = new Map<string, string>();
-
-function template(file: string): string {
-  const known = templates.get(file) ?? readSql(file);
-  templates.set(file, known);
-  return known;
+/** A template of `schemas/tables` filled for an entity; each is read and filled once. */
+function sqlOf(name: string, entity: Entity): string {
+  const known = filled.get(`${name} ${entity}`);
+  if (known !== undefined) return known;
+  const sql = fillSql(readSql(`tables/${name}.sql`), entityPlaces(entityTables[entity]));
+  filled.set(`${name} ${entity}`, sql);
+  return sql;
 }

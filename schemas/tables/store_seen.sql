@@ -9,8 +9,8 @@ SELECT
   coalesce(o.source, s.source) AS source,
   coalesce(o.split OR o.source <> s.source, false) AS split,
   o.rowid AS open_row
-FROM staged_{{table}} s LEFT JOIN {{table}}_open o ON {{same_ids}} AND o.row_key = s.row_key
-WHERE s.seen;
+FROM (SELECT {{staged}} FROM staged_{{table}} WHERE seen = 1) s
+LEFT JOIN {{table}}_open o ON {{same_ids}} AND o.row_key = s.row_key;
 
 DELETE FROM {{table}}_open WHERE rowid IN (SELECT open_row FROM touched_{{table}} WHERE open_row IS NOT NULL);
 INSERT INTO {{table}}_closed SELECT * EXCLUDE (open_row) FROM touched_{{table}}

@@ -1,0 +1,108 @@
+import type { Hash } from 'node:crypto';
+import type { LogHeader, LogRecord, RecordBatch } from '../../pipeline/ports.ts';
+import type { BatchLimits } from './batch-limits.ts';
+import { encodeFileBookmark } from './file-bookmark.ts';
+import type { FileHead } from './file-head.ts';
+import type { FileStart } from './file-start.ts';
+import { byteOrderMarkBytes, lineEnd, lineValue } from './lines.ts';
+
+const noHeaders: readonly LogHeader[] = [];
+
+export interface ConsumedSettings {
+  readonly origin: string;
+  readonly limits: BatchLimits;
+  readonly start: FileStart;
+  readonly head: FileHead;
+  /** Has taken in, or will have before the first line, the bytes that were consumed. */
+  readonly hash: Hash;
+  /** Bytes of the file on disk which gave `unpacked` bytes. */
+  diskBytes(unpacked: number): number;
+}
+
+/** Makes batches of blocks of whole lines, and knows at each batch's end what was consumed up to there. */
+export class ConsumedLines {
+  /** Zero-based number of the line that comes next. */
+  nextLine: number;
+  readonly #settings: ConsumedSettings;
+  #name: FileStart['name'];
+  #bytes: number;
+  #hashedOfBlock = 0;
+  #records: LogRecord[] = [];
+  #recordBytes = 0;
+  #diskBytesTold = 0;
+
+  constructor(settings: ConsumedSettings) {
+    const { name, consumed } = settings.start;
+    this.#settings = settings;
+    this.#name = name;
+    this.nextLine = consumed?.lines ?? 0;
+    this.#bytes = consumed?.bytes ?? 0;
+  }
+
+  /**
+   * Takes a block of whole lines (at the end of the file also a last one without LF) and gives the batches that became
+   * full. The first `lineEndBytes` of it belong to the line before.
+   */
+  *add(block: Buffer, lineEndBytes: number): Generator<RecordBatch> {
+    const { limits, start } = this.#settings;
+    this.#hashedOfBlock = 0;
+    this.#bytes += lineEndBytes;
+    for (let at = lineEndBytes; at < block.length; ) {
+      const end = lineEnd(block, at);
+      const bytes = end - at;
+      const value = lineValue(block, this.#bytes === 0 ? byteOrderMarkBytes(block) : at, end);
+      if (value !== null && this.nextLine >= start.nextOffset) {
+        if (this.#records.length > 0 && this.#recordBytes + bytes > limits.batchBytes) yield this.#cut(block, at);
+        this.#recordBytes += bytes;
+        this.#records.push({ offset: this.nextLine, timestamp: null, key: null, value, headers: noHeaders });
+      }
+      at = end;
+      this.nextLine += 1;
+      this.#bytes += bytes;
+      if (this.#records.length >= limits.batchRecords) yield this.#cut(block, at);
+    }
+    this.#hashTo(block, block.length);
+  }
+
+  /** The records gathered so far as a batch; null when there are none. To be called between blocks. */
+  finish(): RecordBatch | null {
+    if (this.#records.length === 0) return null;
+    const { origin, hash } = this.#settings;
+    const { topic, head } = this.#identify();
+    const first = this.#settings.head.first() ?? '';
+    const consumed = { head, first, bytes: this.#bytes, sha256: hash.copy().digest('hex'), lines: this.nextLine };
+    const diskBytes = this.#settings.diskBytes(this.#bytes);
+    const batch = {
+      partition: { topic, partition: 0 },
+      origin,
+      records: this.#records,
+      next: { nextOffset: this.nextLine, bookmark: encodeFileBookmark(consumed) },
+      bytesRead: diskBytes - this.#diskBytesTold,
+    };
+    this.#records = [];
+    this.#recordBytes = 0;
+    this.#diskBytesTold = diskBytes;
+    return batch;
+  }
+
+  #identify(): NonNullable<FileStart['name']> {
+    if (this.#name !== null) return this.#name;
+    const head = this.#settings.head.lengthFor(this.#bytes);
+    const topic = this.#settings.head.topic(head);
+    if (topic === null) throw new Error(`a head of ${head} bytes is longer than what was read`);
+    this.#name = { topic, head };
+    return this.#name;
+  }
+
+  #cut(block: Buffer, at: number): RecordBatch {
+    this.#hashTo(block, at);
+    const batch = this.finish();
+    if (batch === null) throw new Error('a batch was cut without a record');
+    return batch;
+  }
+
+  #hashTo(block: Buffer, at: number): void {
+    this.#settings.hash.update(block.subarray(this.#hashedOfBlock, at));
+    this.#hashedOfBlock = at;
+  }
+}

@@ -1,0 +1,67 @@
+import { carriedFields, type EventKind, type Half, kindSpecs, occasionFields } from './events.ts';
+import { type FieldReader, fieldReaders } from './fields.ts';
+
+/** Where one field of a kind stands in the event, how it is read, and where its value goes. */
+export interface Place {
+  /** Dotted path, as rejects name it. */
+  readonly path: string;
+  readonly name: string;
+  /** Position among the members that are read, of the field itself or of the half that holds it. */
+  readonly at: number;
+  readonly half: Half;
+  /** Position in `carriedFields` of kind and half; null for the id of the row that is meant. */
+  readonly field: number | null;
+  readonly reader: FieldReader<unknown>;
+}
+
+/** The members that any kind reads, each with its position; all others are dropped while parsing. */
+export const memberPositions: ReadonlyMap<string, number> = new Map(
+  ['event', 'timestamp', 'extensions', 'from', 'to', ...Object.keys(fieldReaders)].map((name, at) => [name, at]),
+);
+
+export function positionOf(member: string): number {
+  const at = memberPositions.get(member);
+  if (at === undefined) throw new Error(`the member ${member} is not read`);
+  return at;
+}
+
+/** A kind's fields but service_id, in the order in which they are looked at. */
+export interface Plan {
+  readonly required: readonly Place[];
+  readonly all: readonly Place[];
+}
+
+export const plans = Object.fromEntries(
+  Object.entries(kindSpecs).map(([kind, { required, optional }]) => {
+    const places = required.slice(1).map(path => placeOf(kind as EventKind, path, true));
+    return [
+      kind,
+      { required: places, all: [...places, ...optional.map(path => placeOf(kind as EventKind, path, false))] },
+    ];
+  }),
+) as unknown as Readonly<Record<EventKind, Plan>>;
+
+/** An extension update names the state or task it speaks of, where its `entity` says so. */
+export const updatedIds = {
+  state: placeOf('extension.updated', 'state_id', true),
+  task: placeOf('extension.updated', 'task_id', true),
+};
+
+export const occasionPlaces = occasionFields.map(name => ({ name, at: positionOf(name) }));
+
+function placeOf(kind: EventKind, path: string, required: boolean): Place {
+  const [head, tail] = path.split('.') as [string, string?];
+  const name = tail ?? head;
+  const reader = fieldReaders[name];
+  if (reader === undefined) throw new Error(`no reader for the field ${path}`);
+  const half = tail === undefined ? null : head === 'from' ? 'from' : 'to';
+  const isId = required && (name === 'state_id' || name === 'task_id');
+  return {
+    path,
+    name,
+    at: positionOf(head),
+    half,
+    field: isId ? null : carriedFields(kind, half).indexOf(name),
+    reader,
+  };
+}
