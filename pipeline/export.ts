@@ -58,14 +58,29 @@ export async function recoverExports({
   for (const record of await store.unfinished()) {
     const { requestId, plan } = record;
     if (record.state === 'publishing') {
-      await directory.publish(plan.destination, requestId, plan.names);
-      await store.update(requestId, { state: 'completed' });
+      await finishPublishing(record, { store, directory });
     } else {
       await directory.sweep(plan.destination, requestId);
       toRun.push(record);
     }
   }
   return toRun;
+}
+
+/** A request that cannot be finished must not keep all others from running: it ends as failed. */
+async function finishPublishing(
+  record: ExportRecord,
+  { store, directory }: Pick<Exporting, 'store' | 'directory'>,
+): Promise<void> {
+  const { requestId, plan } = record;
+  try {
+    await directory.publish(plan.destination, requestId, plan.names);
+    await store.update(requestId, { state: 'completed' });
+  } catch (cause) {
+    const { code, message } = asExportError(cause, requestId);
+    await directory.sweep(plan.destination, requestId);
+    await store.update(requestId, { state: 'failed', error: { code, message } });
+  }
 }
 
 async function writeFiles(record: ExportRecord, exporting: Exporting): Promise<Manifest> {

@@ -61,18 +61,30 @@ export async function acceptExport(
   const known = await store.find(requestId);
   if (known !== null) return sameRequest(known, given);
   const read = readParameters(given);
-  if ('faults' in read) throw requestInvalid(read.faults);
+  if ('faults' in read) throw requestInvalid([...read.faults, ...(await prefixFaults(given, directory))]);
   const { parameters } = read;
   const acceptedAt = clock.now();
   const timeTo = parameters.timeTo ?? acceptedAt;
   const faults = windowFaults(parameters.timeFrom, timeTo);
-  if (faults.length > 0) throw requestInvalid(faults);
+  if (faults.length > 0) throw requestInvalid([...faults, ...(await prefixFaults(given, directory))]);
   const destination = await directory.resolve(parameters.filePrefix);
   const { stamp, names } = await freeNames(parameters, destination, acceptedAt, acceptance);
   const plan: ExportPlan = { parameters, timeTo, stamp, destination, names };
   const record: ExportRecord = { requestId, state: 'accepted', acceptedAt, given, plan, manifest: null, error: null };
   await store.insert(record);
   return record;
+}
+
+/** What is wrong with the prefix, so that it can be named together with the other faults. */
+async function prefixFaults({ file_prefix }: GivenParameters, directory: ExportDirectory): Promise<readonly Fault[]> {
+  if (file_prefix === undefined || file_prefix === '') return [];
+  try {
+    await directory.resolve(file_prefix);
+    return [];
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || error.code !== 'PREFIX_REFUSED') throw error;
+    return [{ parameter: 'file_prefix', message: error.message }];
+  }
 }
 
 /** The first millisecond from the moment of acceptance whose names neither exist nor are promised to another request. */

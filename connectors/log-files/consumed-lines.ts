@@ -1,6 +1,7 @@
 import type { Hash } from 'node:crypto';
 import type { LogHeader, LogRecord, RecordBatch } from '../../pipeline/ports.ts';
 import type { BatchLimits } from './batch-limits.ts';
+import { changedFile } from './changed-file.ts';
 import { encodeFileBookmark } from './file-bookmark.ts';
 import type { FileHead } from './file-head.ts';
 import type { FileStart } from './file-start.ts';
@@ -50,7 +51,7 @@ export class ConsumedLines {
     for (let at = lineEndBytes; at < block.length; ) {
       const end = lineEnd(block, at);
       const bytes = end - at;
-      const value = lineValue(block, this.#bytes === 0 ? byteOrderMarkBytes(block) : at, end);
+      const value = lineValue(block, this.isAtStart ? byteOrderMarkBytes(block) : at, end);
       if (value !== null && this.nextLine >= start.nextOffset) {
         if (this.#records.length > 0 && this.#recordBytes + bytes > limits.batchBytes) yield this.#cut(block, at);
         this.#recordBytes += bytes;
@@ -62,6 +63,18 @@ export class ConsumedLines {
       if (this.#records.length >= limits.batchRecords) yield this.#cut(block, at);
     }
     this.#hashTo(block, block.length);
+  }
+
+  /** True before the first byte of the file, where a byte-order mark may stand. */
+  get isAtStart(): boolean {
+    return this.#bytes === 0;
+  }
+
+  /** To be called after the last line: throws `SOURCE_CHANGED` for a file with fewer lines than were consumed. */
+  checkEnd(): void {
+    const { origin, start } = this.#settings;
+    if (this.nextLine >= start.nextOffset) return;
+    throw changedFile(origin, this.#bytes, `it has ${this.nextLine} lines, where ${start.nextOffset} were consumed`);
   }
 
   /** The records gathered so far as a batch; null when there are none. To be called between blocks. */

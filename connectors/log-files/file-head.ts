@@ -53,7 +53,7 @@ export async function readHead(content: FileContent): Promise<FileHead> {
       if (held >= HEAD_BYTES) break;
     }
   } catch {
-    return new FileHead(Buffer.concat(pieces));
+    // What was unpacked before the failure still names the file.
   }
   return new FileHead(Buffer.concat(pieces).subarray(0, HEAD_BYTES));
 }

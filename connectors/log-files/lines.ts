@@ -25,6 +25,7 @@ export class LineBlocks {
 
   /** Blocks that end with a LF. Throws `SOURCE_CORRUPT` for a line longer than `maxLineBytes`. */
   *push(chunk: Buffer): Generator<Buffer> {
+    if (chunk.length === 0) return;
     const last = chunk.lastIndexOf(LF) + 1;
     if (last === 0) return this.#hold(chunk);
     let from = 0;
@@ -48,7 +49,8 @@ export class LineBlocks {
 
   #hold(piece: Buffer): void {
     this.#held += piece.length;
-    if (this.#held > maxLineBytes + 1) {
+    // LF and CR do not count.
+    if (this.#held > maxLineBytes + 2) {
       const allowed = `lines of up to ${maxLineBytes} bytes are allowed`;
       throw new TidemarkError('SOURCE_CORRUPT', `${this.#describe()} is too long; ${allowed}`);
     }

@@ -1,7 +1,9 @@
 import type { EventSource, LogRecord, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import { batchHeaderBytes } from './batch-format.ts';
 import type { BatchLimits } from './batch-limits.ts';
 import { damaged } from './damage.ts';
 import { readFailure } from './disk.ts';
+import { logBytes } from './list-logs.ts';
 import { type PlacedBatch, readLogBatches } from './log-batches.ts';
 import { encodeBookmark } from './log-bookmark.ts';
 import { findLogs, type LogFolder } from './log-folder.ts';
@@ -13,13 +15,19 @@ export interface LogDirectoryOptions extends BatchLimits {
   readonly path: string;
 }
 
+/** A source that also tells how much there is. */
+export interface LogDirectorySource extends EventSource {
+  /** Bytes of all segments now. The `bytesRead` of a reading from the beginning come to this. */
+  totalBytes(): Promise<number>;
+}
+
 /**
  * Reads embedded event logs, topic by topic and partition by partition, each up to the end it had when its turn came.
  * A log is known by its uuid: moved, renamed or copied it goes on where it was. Throws as `EventSource.read` says;
  * `SOURCE_CHANGED` when a stored position lies outside of its log.
  */
-export function logDirectorySource(options: LogDirectoryOptions): EventSource {
-  return { read: (stored, signal) => readLogs(options, stored, signal) };
+export function logDirectorySource(options: LogDirectoryOptions): LogDirectorySource {
+  return { read: (stored, signal) => readLogs(options, stored, signal), totalBytes: () => logBytes(options.path) };
 }
 
 async function* readLogs(
@@ -71,6 +79,7 @@ class PendingBatch {
   readonly #limits: BatchLimits;
   #records: LogRecord[] = [];
   #bytes = 0;
+  #headerBytes = 0;
   #last: PlacedBatch | null = null;
 
   constructor(log: LogFolder, limits: BatchLimits) {
@@ -82,6 +91,8 @@ class PendingBatch {
   *add(placed: PlacedBatch, fromOffset: number): Generator<RecordBatch> {
     const run = new RecordRun(placed.batch);
     run.skipTo(fromOffset);
+    // So that a reading from the beginning comes to the bytes of all segments.
+    if (run.nextOffset === placed.batch.baseOffset) this.#headerBytes += batchHeaderBytes;
     while (!run.isDone) {
       const bytes = run.take(this.#records, this.#limits.batchRecords, this.#limits.batchBytes - this.#bytes);
       this.#bytes += bytes;
@@ -104,10 +115,11 @@ class PendingBatch {
       origin: this.#log.path,
       records: this.#records,
       next: { nextOffset: last.offset + 1, bookmark },
-      bytesRead: this.#bytes,
+      bytesRead: this.#headerBytes + this.#bytes,
     };
     this.#records = [];
     this.#bytes = 0;
+    this.#headerBytes = 0;
     return full;
   }
 }

@@ -5,7 +5,7 @@ import type { PartitionId } from '../../pipeline/ports.ts';
 import { readFailure } from './disk.ts';
 import { type LogIdentity, readIdentity } from './log-identity.ts';
 
-const SEGMENT_NAME = /^([0-9]{20})\.log$/;
+const SEGMENT_NAME = /^([0-9]{20})\.segment$/;
 
 /** One segment file; its name is the offset of its first record. */
 export interface Segment {
@@ -24,7 +24,7 @@ export interface LogFolder {
 }
 
 export function segmentName(baseOffset: number): string {
-  return `${String(baseOffset).padStart(20, '0')}.log`;
+  return `${String(baseOffset).padStart(20, '0')}.segment`;
 }
 
 /** The segments of a log folder in offset order. */
@@ -51,14 +51,14 @@ export async function findLogs(root: string): Promise<readonly LogFolder[]> {
     const allowed = `a folder made by openLogWriter (<topic>-<partition>), or one that holds such folders, is allowed`;
     throw new TidemarkError('SOURCE_MISSING', `${root} holds no event log; ${allowed}`);
   }
-  const byUuid = new Map<string, string>();
+  const byId = new Map<string, string>();
   for (const { path: folder, identity } of found) {
-    const twin = byUuid.get(identity.uuid);
+    const twin = byId.get(identity.id);
     if (twin !== undefined) {
-      const problem = `${twin} and ${folder} are copies of one log (${identity.uuid})`;
+      const problem = `${twin} and ${folder} are copies of one log (${identity.id})`;
       throw new TidemarkError('SOURCE_CORRUPT', `${problem}: its records would count twice; move one away`);
     }
-    byUuid.set(identity.uuid, folder);
+    byId.set(identity.id, folder);
   }
   return found.filter(log => log.segments.length > 0);
 }
@@ -90,8 +90,8 @@ async function openFolder(folder: string): Promise<LogFolder | null> {
 }
 
 /** Two logs may bear one topic name (a quick start done twice); their positions must never be mixed up. */
-function partitionOf({ topic, partition, uuid }: LogIdentity): PartitionId {
-  return { topic: `${topic}@${uuid.replaceAll('-', '').slice(0, 12)}`, partition };
+function partitionOf({ topic, partition, id }: LogIdentity): PartitionId {
+  return { topic: `${topic}@${id.replaceAll('-', '').slice(0, 12)}`, partition };
 }
 
 function compare(a: string, b: string): number {

@@ -9,7 +9,8 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** Who a log is, wherever its folder is copied or moved to. */
 export interface LogIdentity {
-  readonly uuid: string;
+  /** A UUID. */
+  readonly id: string;
   readonly topic: string;
   readonly partition: number;
 }
@@ -24,7 +25,7 @@ export async function readIdentity(folder: string): Promise<LogIdentity | null> 
   if (text === null) return null;
   const identity = decodeIdentity(text);
   if (identity === null) {
-    const allowed = '{"uuid", "topic", "partition"} as it was made is allowed';
+    const allowed = '{"id", "topic", "partition"} as it was made is allowed';
     throw new TidemarkError('SOURCE_CORRUPT', `${file} holds ${JSON.stringify(text.slice(0, 200))}; ${allowed}`);
   }
   return identity;
@@ -32,7 +33,7 @@ export async function readIdentity(folder: string): Promise<LogIdentity | null> 
 
 /** Makes a new identity, on disk when it resolves. Only the holder of the folder's lock may call it. */
 export async function makeIdentity(folder: string, topic: string, partition: number): Promise<LogIdentity> {
-  const identity = { uuid: randomUUID(), topic, partition };
+  const identity = { id: randomUUID(), topic, partition };
   const hidden = path.join(folder, `.${FILE_NAME}`);
   const handle = await open(hidden, 'w');
   try {
@@ -48,9 +49,9 @@ export async function makeIdentity(folder: string, topic: string, partition: num
 
 function decodeIdentity(text: string): LogIdentity | null {
   try {
-    const { uuid, topic, partition } = JSON.parse(text) as Partial<Record<string, unknown>>;
-    if (typeof uuid !== 'string' || !UUID.test(uuid) || typeof topic !== 'string') return null;
-    return typeof partition === 'number' && Number.isSafeInteger(partition) ? { uuid, topic, partition } : null;
+    const { id, topic, partition } = JSON.parse(text) as Partial<Record<string, unknown>>;
+    if (typeof id !== 'string' || !UUID.test(id) || typeof topic !== 'string') return null;
+    return typeof partition === 'number' && Number.isSafeInteger(partition) ? { id, topic, partition } : null;
   } catch {
     return null;
   }

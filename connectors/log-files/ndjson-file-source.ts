@@ -86,8 +86,9 @@ async function* readLines(reading: Reading, content: FileContent): AsyncGenerato
       if (signal.aborted) return;
       for (const block of blocks.push(prefix.pass(chunk))) yield* lines.add(block, prefix.lineEndBytes(block));
     }
-    prefix.finish(start, lines.nextLine + 1);
+    prefix.finish();
     yield* addLastLine(reading, lines, { rest: blocks.rest(), prefix });
+    lines.checkEnd();
   } catch (error) {
     failure = error;
   }

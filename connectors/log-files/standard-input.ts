@@ -3,6 +3,7 @@ import { byteOrderMarkBytes, LineBlocks, lineEnd, lineValue } from './lines.ts';
 
 /** Held in memory at most, besides one line. */
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 
 export interface InputBatching {
   /** Records per append, each one an fsync. */
@@ -13,7 +14,7 @@ export interface InputBatching {
 
 /**
  * Appends the lines of a stream to a log, in order, each as the value of a record without time and key; a last line
- * without LF is one too, as nothing can follow it. Gives the number of records; all are on disk when it resolves. Throws
+ * without LF is one too, as nothing can follow it. Tells how many records; all are on disk when it resolves. Throws
  * what the stream or the writer throws, and `SOURCE_CORRUPT` for a line longer than `maxLineBytes`; whole lines that
  * came before are appended first.
  */
@@ -21,7 +22,7 @@ export async function appendStandardInput(
   input: AsyncIterable<Uint8Array>,
   writer: LogWriter,
   batching: InputBatching,
-): Promise<number> {
+): Promise<{ readonly records: number }> {
   const lines = new InputLines();
   const appender = new Appender(writer, batching);
   try {
@@ -33,7 +34,7 @@ export async function appendStandardInput(
   } finally {
     await appender.flush();
   }
-  return appender.count;
+  return { records: appender.count };
 }
 
 /** The chunks of a stream, and `late` whenever none came within the milliseconds asked for (null = no limit). */
@@ -79,7 +80,10 @@ class InputLines {
 
   *split(chunk: Uint8Array): Generator<NewRecord> {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    for (const block of this.#blocks.push(bytes)) yield* this.#records(block);
+    // In pieces, as only lines that span pieces are measured.
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      for (const block of this.#blocks.push(bytes.subarray(at, at + PIECE_BYTES))) yield* this.#records(block);
+    }
   }
 
   end(): Generator<NewRecord> {

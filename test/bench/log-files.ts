@@ -68,7 +68,7 @@ async function appendLines(root: string, file: string): Promise<number> {
   const handle = await open(file);
   const appended = await appendStandardInput(handle.createReadStream(), writer, { batchRecords: 4_096, flushMs: 200 });
   await writer.close();
-  return appended;
+  return appended.records;
 }
 
 async function writeLines(folder: string, records: number): Promise<string> {

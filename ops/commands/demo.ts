@@ -1,0 +1,111 @@
+import { createReadStream } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { createGunzip } from 'node:zlib';
+import { Command } from 'commander';
+import { logDirectorySource } from '../../connectors/log-files/log-directory-source.ts';
+import { openLogWriter } from '../../connectors/log-files/log-writer.ts';
+import { runExport } from '../../pipeline/export.ts';
+import { ingest } from '../../pipeline/ingest.ts';
+import type { NewRecord } from '../../pipeline/ports.ts';
+import { acceptExport } from '../../pipeline/requests.ts';
+import { packageRoot } from '../../schemas/sql.ts';
+import { prepareRun, type Run } from '../command.ts';
+import { withDatabase, withExports, withWarehouse } from '../main.ts';
+import { formatCount, formatSeconds } from '../output.ts';
+import { startProgress } from '../progress.ts';
+import { showExport } from './export.ts';
+
+const folder = 'tidemark-demo';
+const day = 'calls-2010-08-05.ndjson.gz';
+const eventsInDay = 17_152;
+const appendRecords = 2_000;
+
+/** `tidemark demo`: the main job on a day of real calls, without a broker. */
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description(`run the main job on a day of real calls: log, database, files; all in ./${folder}`)
+    .option('--json', 'print results as JSON, for machines', false)
+    .addHelpText('after', '\nExamples:\n  $ npm run demo\n  $ tidemark demo --json')
+    .action(async options => demo(prepareRun(options)));
+}
+
+async function demo(base: Run): Promise<void> {
+  const places = { db: join(folder, 'calls.duckdb'), log: join(folder, 'log'), exports: join(folder, 'exports') };
+  const run: Run = { ...base, config: { ...base.config, db: places.db, export_root: places.exports } };
+  // Only what an earlier demo made, never the folder itself: a user may have put files of their own beside it.
+  for (const path of [places.db, `${places.db}.wal`, places.log, places.exports])
+    await rm(path, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const began = performance.now();
+
+  await appendDay(places.log, run);
+  await withDatabase(run.config, async database => {
+    await withWarehouse(database, warehouse => ingestLog(places.log, warehouse, run));
+    await withExports(run.config, { database, signal: run.signal }, async parts => {
+      const window = { time_from: '2010-08-05T09:00:00.000Z', time_to: '2010-08-05T12:00:00.000Z' };
+      const record = await acceptExport({ file_prefix: 'morning_', ...window }, 'demo', parts);
+      showExport(record.plan, await runExport(record, parts), run.output);
+    });
+  });
+  if (!run.output.json)
+    run.output.result(
+      `\nall of it in ${formatSeconds(performance.now() - began)}. ${nextCommands(places.db, places.exports)}`,
+    );
+}
+
+async function appendDay(root: string, { output }: Run): Promise<void> {
+  const writer = await openLogWriter({ root, topic: 'calls', partition: 0 });
+  const progress = startProgress('append to a local log', null, output);
+  let waiting: NewRecord[] = [];
+  const append = async (): Promise<void> => {
+    await writer.append(waiting);
+    progress.advance(
+      waiting.reduce((sum, { value }) => sum + (value?.length ?? 0), 0),
+      waiting.length,
+    );
+    waiting = [];
+  };
+  try {
+    for await (const line of createInterface({ input: openDay(), crlfDelay: Number.POSITIVE_INFINITY })) {
+      waiting.push(recordOf(line));
+      if (waiting.length === appendRecords) await append();
+    }
+    if (waiting.length > 0) await append();
+  } finally {
+    progress.end();
+    await writer.close();
+  }
+  output.notice(`${formatCount(eventsInDay)} events of a real call centre appended to ${root}`);
+}
+
+function openDay(): NodeJS.ReadableStream {
+  return createReadStream(join(packageRoot(), 'examples', day)).pipe(createGunzip());
+}
+
+/** As a producer would have written it: keyed by its service, at the moment it happened. */
+function recordOf(line: string): NewRecord {
+  const { service_id, timestamp } = JSON.parse(line) as { service_id: string; timestamp: string };
+  return { timestamp: Date.parse(timestamp), key: Buffer.from(service_id), value: Buffer.from(line) };
+}
+
+async function ingestLog(path: string, warehouse: Parameters<typeof ingest>[1], run: Run): Promise<void> {
+  const { config, output, signal } = run;
+  const source = logDirectorySource({ path, batchRecords: config.batch_records, batchBytes: config.batch_bytes });
+  const { recordsRead, applied, quarantined } = await ingest(source, warehouse, {
+    keyFormat: config.key_format,
+    skewMs: config.skew_ms,
+    signal,
+  });
+  output.notice(
+    `${formatCount(recordsRead)} records read = ${formatCount(applied)} applied + ${formatCount(quarantined)} quarantined\n`,
+  );
+}
+
+function nextCommands(db: string, exports: string): string {
+  return `Try next:
+  npx tidemark status --db ${db}
+  npx tidemark export --db ${db} --export-root ${exports} --file-prefix day_ --time-from 2010-08-05T00:00:00Z --time-to 2010-08-06T00:00:00Z --format ndjson --compression gzip --manifest
+  npx tidemark ingest examples/${day} --db another.duckdb`;
+}

@@ -1,0 +1,116 @@
+import { statSync } from 'node:fs';
+import type { Command } from 'commander';
+import { logDirectorySource } from '../../connectors/log-files/log-directory-source.ts';
+import { ndjsonFileSource, type UnterminatedLine } from '../../connectors/log-files/ndjson-file-source.ts';
+import { standardInputSource } from '../../connectors/log-files/standard-input-source.ts';
+import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
+import { type Ingested, ingest } from '../../pipeline/ingest.ts';
+import type { EventSource } from '../../pipeline/ports.ts';
+import { commandWithSettings, prepareRun, type Run } from '../command.ts';
+import { withDatabase, withWarehouse } from '../main.ts';
+import { formatCount, formatSeconds } from '../output.ts';
+import { startProgress } from '../progress.ts';
+import type { Config } from '../settings.ts';
+
+/** `tidemark ingest`: events from logs, files or standard input into the database, each exactly once. */
+export function ingestCommand(): Command {
+  return commandWithSettings(
+    'ingest',
+    'read events into the database, each exactly once',
+    ['db', 'memory_limit', 'threads', 'batch_records', 'batch_bytes', 'key_format', 'skew_ms'],
+    [
+      'tidemark ingest events.ndjson.gz --db calls.duckdb',
+      'tidemark ingest log/ --db calls.duckdb --json',
+      'tail -n +1 -f events.ndjson | tidemark ingest - --db calls.duckdb',
+    ],
+  )
+    .argument('<path...>', 'NDJSON files (plain or .gz), log directories, or - for standard input')
+    .action(async (paths: readonly string[], options) => ingestPaths(paths, prepareRun(options)));
+}
+
+async function ingestPaths(paths: readonly string[], run: Run): Promise<void> {
+  const sources = paths.map(path => openSource(path, run.config));
+  await withDatabase(run.config, database =>
+    withWarehouse(database, async warehouse => {
+      for (const source of sources) await ingestOne(source, warehouse, run);
+    }),
+  );
+  if (run.signal.aborted) {
+    throw new TidemarkError('INTERRUPTED', 'interrupted between two transactions; run the same command again to go on');
+  }
+}
+
+/** A source as the user named it. */
+interface NamedSource {
+  readonly path: string;
+  readonly source: EventSource;
+  /** Null where nobody can know. */
+  totalBytes(): Promise<number | null>;
+  /** A last line that was left because a writer may be in the middle of it. */
+  unterminated(): UnterminatedLine | null;
+}
+
+function openSource(path: string, config: Config): NamedSource {
+  const limits = { batchRecords: config.batch_records, batchBytes: config.batch_bytes };
+  const whole = { unterminated: () => null };
+  if (path === '-') {
+    const source = standardInputSource({ input: process.stdin, logRoot: `${config.db}.log`, ...limits });
+    return { path, source, totalBytes: async () => null, ...whole };
+  }
+  if (isDirectory(path)) {
+    const source = logDirectorySource({ path, ...limits });
+    return { path, source, totalBytes: () => source.totalBytes(), ...whole };
+  }
+  const source = ndjsonFileSource({ path, ...limits });
+  return { path, source, totalBytes: () => source.totalBytes(), unterminated: () => source.unterminated() };
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch (cause) {
+    if (!hasSystemCode(cause, 'ENOENT', 'ENOTDIR')) throw cause;
+    throw new TidemarkError(
+      'SOURCE_MISSING',
+      `there is no ${path}; allowed are files, log directories, and - for standard input`,
+      { cause },
+    );
+  }
+}
+
+async function ingestOne(
+  { path, source, totalBytes, unterminated }: NamedSource,
+  warehouse: Parameters<typeof ingest>[1],
+  run: Run,
+): Promise<void> {
+  const { config, output, signal } = run;
+  const began = performance.now();
+  const progress = startProgress(path === '-' ? 'standard input' : path, await totalBytes(), output);
+  const options = {
+    keyFormat: config.key_format,
+    skewMs: config.skew_ms,
+    signal,
+    onStored: ({ recordsRead }: { readonly recordsRead: number }, bytesRead: number) =>
+      progress.advance(bytesRead, recordsRead),
+  };
+  const ingested = await ingest(source, warehouse, options).finally(() => progress.end());
+  report(path, ingested, performance.now() - began, run);
+  const left = unterminated();
+  if (left !== null)
+    output.notice(
+      `${path}: line ${left.offset + 1} (${left.bytes} bytes) has no end yet and was left for the next run`,
+    );
+}
+
+function report(path: string, ingested: Ingested, milliseconds: number, { output }: Run): void {
+  if (output.json) {
+    output.result(JSON.stringify({ path, ...ingested, seconds: milliseconds / 1000 }));
+    return;
+  }
+  const { recordsRead, applied, quarantined } = ingested;
+  const rate = formatCount(Math.round(recordsRead / Math.max(milliseconds / 1000, 0.001)));
+  output.result(
+    `${path}: ${formatCount(recordsRead)} records read = ${formatCount(applied)} applied + ${formatCount(quarantined)} quarantined, in ${formatSeconds(milliseconds)} (${rate}/s)`,
+  );
+  if (quarantined > 0) output.notice('see what was quarantined, and why, with: tidemark quarantine list');
+}

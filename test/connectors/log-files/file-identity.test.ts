@@ -1,0 +1,215 @@
+import { rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ndjsonFileSource } from '../../../connectors/log-files/ndjson-file-source.ts';
+import type { StoredPosition } from '../../../pipeline/ports.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { readAll } from './reading.ts';
+
+const LIMITS = { batchRecords: 4, batchBytes: 1024 * 1024 };
+const ten = Array.from({ length: 10 }, (_, index) => `{"line":${index}}\n`).join('');
+/** Over three times the head by which a file is known. */
+const large = Array.from({ length: 2_000 }, (_, index) => `{"line":${index},"x":"${'x'.repeat(100)}"}\n`).join('');
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeEach(async () => {
+  folder = await temporaryFolder();
+});
+afterEach(() => folder.remove());
+
+async function readAs(
+  name: string,
+  content: string | Uint8Array,
+  stored: readonly StoredPosition[] = [],
+  limits = LIMITS,
+) {
+  const file = path.join(folder.path, name);
+  await writeFile(file, content);
+  return readAll(ndjsonFileSource({ path: file, ...limits }), stored);
+}
+
+const topics = (stored: readonly StoredPosition[]) => stored.map(({ partition }) => partition.topic);
+const changed = (...words: string[]) => ({
+  code: 'SOURCE_CHANGED',
+  message: expect.stringMatching(new RegExp(words.join('.*'))),
+});
+
+describe.each([
+  ['small', ten],
+  ['large', large],
+])('a %s file that was read', (_, content) => {
+  test('adds nothing when it is read again', async () => {
+    const { stored } = await readAs('a', content);
+    expect(await readAs('a', content, stored)).toEqual({ batches: [], lines: [], stored, failure: null });
+  });
+
+  test('adds nothing when it was renamed', async () => {
+    const { stored } = await readAs('a', content);
+    await rename(path.join(folder.path, 'a'), path.join(folder.path, 'b'));
+    const again = await readAll(ndjsonFileSource({ path: path.join(folder.path, 'b'), ...LIMITS }), stored);
+    expect([again.batches, again.failure]).toEqual([[], null]);
+  });
+
+  test('adds nothing when it was packed or unpacked', async () => {
+    const plain = await readAs('a', content);
+    expect((await readAs('a.gz', gzipSync(content), plain.stored)).batches).toEqual([]);
+    const packed = await readAs('b.gz', gzipSync(content));
+    expect((await readAs('b', content, packed.stored)).batches).toEqual([]);
+  });
+
+  test('adds its tail when it has grown, packed or not', async () => {
+    const { stored, lines } = await readAs('a', content);
+    for (const grown of [`${content}{"new":1}\n`, gzipSync(`${content}{"new":1}\n`)]) {
+      const tail = await readAs('a', grown, stored);
+      expect([tail.failure, tail.lines]).toEqual([null, [`${lines.length} {"new":1}`]]);
+      expect(topics(tail.stored)).toEqual(topics(stored));
+    }
+  });
+
+  test.each([0.1, 0.5, 0.9])('is refused when a byte at %d of it is another, grown or not', async share => {
+    const { stored } = await readAs('a', content);
+    const bytes = Buffer.from(content);
+    const at = bytes.indexOf('line', Math.floor(bytes.length * share));
+    bytes.write('LINE', at);
+    for (const rewritten of [bytes, Buffer.concat([bytes, Buffer.from('{"new":1}\n')]), gzipSync(bytes)]) {
+      const outcome = await readAs('b', rewritten, stored);
+      expect([outcome.failure, outcome.batches]).toEqual([
+        expect.objectContaining(changed('b has changed', `${bytes.length} bytes`, 'bring')),
+        [],
+      ]);
+    }
+  });
+
+  test('is refused when a line was added before the end', async () => {
+    const { stored } = await readAs('a', content);
+    const at = content.indexOf('\n') + 1;
+    const { failure } = await readAs('a', `${content.slice(0, at)}{"new":1}\n${content.slice(at)}`, stored);
+    expect(failure).toMatchObject(changed('a has changed'));
+  });
+
+  test.each([0.15, 0.5, 0.99])('is refused when it was cut to %d of it', async share => {
+    const { stored } = await readAs('a', content);
+    const { failure, batches } = await readAs('a', content.slice(0, Math.floor(content.length * share)), stored);
+    expect([failure, batches]).toEqual([expect.objectContaining(changed('a has changed')), []]);
+  });
+});
+
+describe('another file', () => {
+  test('that begins with another record is a partition of its own', async () => {
+    const { stored } = await readAs('a', ten);
+    const other = await readAs('b', `{"other":1}\n${ten}`, stored);
+    expect(other.lines).toHaveLength(11);
+    expect(new Set(topics(other.stored)).size).toBe(2);
+    expect((await readAs('a', ten, other.stored)).batches).toEqual([]);
+    expect((await readAs('b', `{"other":1}\n${ten}`, other.stored)).batches).toEqual([]);
+  });
+
+  test('that begins with the same record is refused until an empty line goes before it', async () => {
+    const { stored } = await readAs('a', ten);
+    const other = `{"line":0}\n{"other":1}\n`;
+    expect((await readAs('b', other, stored)).failure).toMatchObject(changed('same record', 'empty line'));
+    expect((await readAs('b', `\n${other}`, stored)).lines).toEqual(['1 {"line":0}', '2 {"other":1}']);
+  });
+
+  test('an empty one is nothing, whatever was read before', async () => {
+    const { stored } = await readAs('a', ten);
+    expect(await readAs('a', '', stored)).toEqual({ batches: [], lines: [], stored, failure: null });
+  });
+
+  test('of two positions that fit, the one which consumed most is gone on with', async () => {
+    const short = await readAs('a', '{"line":0}\n');
+    const long = await readAs('a', ten);
+    const { lines } = await readAs('a', `${ten}{"new":1}\n`, [...short.stored, ...long.stored]);
+    expect(lines).toEqual(['10 {"new":1}']);
+  });
+});
+
+describe('a last line consumed without its end', () => {
+  test.each([
+    ['LF', '\n', []],
+    ['CR LF', '\r\n', []],
+    ['CR, whose LF is still to come', '\r', []],
+    ['nothing', '', []],
+    ['LF and a line', '\n{"new":1}\n', ['2 {"new":1}']],
+    ['CR LF, a blank line and a line', '\r\n\n{"new":1}\n', ['3 {"new":1}']],
+    ['LF and a whole last line', '\n{"new":1}', ['2 {"new":1}']],
+  ])('may be followed by %s', async (_, more, lines) => {
+    const { stored } = await readAs('a', '{"a":1}\n{"a":2}');
+    const grown = await readAs('a', `{"a":1}\n{"a":2}${more}`, stored);
+    expect([grown.failure, grown.lines]).toEqual([null, lines]);
+    const again = await readAs('a', `{"a":1}\n{"a":2}${more}`, grown.stored);
+    expect([again.failure, again.lines]).toEqual([null, []]);
+  });
+
+  test.each(['3', '3\n', ' \n', '\r3\n', ' '])('is refused when it goes on with %j', async more => {
+    const { stored } = await readAs('a', '{"a":1}\n12');
+    const { failure, batches } = await readAs('a', `{"a":1}\n12${more}`, stored);
+    expect([failure, batches]).toEqual([expect.objectContaining(changed('last line')), []]);
+  });
+});
+
+describe('positions without a bookmark', () => {
+  const bare = (stored: readonly StoredPosition[], nextOffset: number) =>
+    stored.map(position => ({ ...position, nextOffset, bookmark: null }));
+
+  test.each([0, 3, 10])('%i is found by counting lines', async nextOffset => {
+    const { stored, lines } = await readAs('a', ten);
+    const rest = await readAs('a', ten, bare(stored, nextOffset));
+    expect([rest.failure, rest.lines]).toEqual([null, lines.slice(nextOffset)]);
+    if (nextOffset < 10) expect(topics(rest.stored)).toEqual(topics(stored));
+  });
+
+  test('beyond the end is refused', async () => {
+    const { stored } = await readAs('a', ten);
+    expect((await readAs('a', ten, bare(stored, 11))).failure).toMatchObject(changed('10 lines', '11'));
+  });
+
+  test('a bookmark of another place is not trusted', async () => {
+    const { stored, lines } = await readAs('a', ten);
+    const moved = stored.map(position => ({ ...position, nextOffset: 6 }));
+    expect((await readAs('a', ten, moved)).lines).toEqual(lines.slice(6));
+  });
+});
+
+test('the same file has the same topic in every store, however its batches are cut beyond the head', async () => {
+  const one = await readAs('a', large, [], { batchRecords: 1_000, batchBytes: 1 << 20 });
+  const other = await readAs('b', gzipSync(large), [], { batchRecords: 700, batchBytes: 1 << 20 });
+  expect(topics(one.stored)).toEqual(topics(other.stored));
+});
+
+const line = fc.constantFrom('{"a":1}', '{"b":"ü"}', '12', '', ' ', 'no JSON', '{"c":"\0"}', '\ufeff{"d":1}');
+const ending = fc.constantFrom('\n', '\r\n');
+
+test('read while it grows, cut at any byte, a file gives what it gives when it is read whole', async () => {
+  const content = fc.array(fc.tuple(line, ending), { minLength: 1, maxLength: 12 });
+  await fc.assert(
+    fc.asyncProperty(
+      content,
+      fc.array(fc.nat(150), { maxLength: 5 }),
+      fc.integer({ min: 1, max: 5 }),
+      async (pieces, cuts, batchRecords) => {
+        const bytes = Buffer.from(pieces.flat().join(''));
+        const limits = { batchRecords, batchBytes: 60 };
+        const whole = await readAs('whole', bytes, [], limits);
+        const borders = [...cuts.map(cut => Math.min(cut, bytes.length)).toSorted((a, b) => a - b), bytes.length];
+        let stored: readonly StoredPosition[] = [];
+        const lines: string[] = [];
+        for (const [index, border] of borders.entries()) {
+          const content = bytes.subarray(0, border);
+          const outcome = await readAs('growing', index % 2 === 0 ? content : gzipSync(content), stored, limits);
+          // `12` cut to `1` is a whole JSON text: refusing its continuation is right, and ends the story.
+          if (outcome.failure !== null) {
+            expect(outcome.failure).toMatchObject(changed('last line'));
+            return;
+          }
+          stored = outcome.stored;
+          lines.push(...outcome.lines);
+        }
+        expect(lines).toEqual(whole.lines);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});

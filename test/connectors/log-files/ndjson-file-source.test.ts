@@ -1,0 +1,171 @@
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ndjsonFileSource } from '../../../connectors/log-files/ndjson-file-source.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { readAll } from './reading.ts';
+
+const LIMITS = { batchRecords: 3, batchBytes: 1024 * 1024 };
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let file: string;
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  file = path.join(folder.path, 'events.ndjson');
+});
+afterEach(() => folder.remove());
+
+const sourceOf = (limits = LIMITS) => ndjsonFileSource({ path: file, ...limits });
+
+async function readContent(content: string | Uint8Array) {
+  await writeFile(file, content);
+  return readAll(sourceOf());
+}
+
+describe('lines', () => {
+  test.each([
+    ['one a line', '{"a":1}\n{"a":2}\n', ['0 {"a":1}', '1 {"a":2}']],
+    ['CR LF', '{"a":1}\r\n{"a":2}\r\n', ['0 {"a":1}', '1 {"a":2}']],
+    ['a byte-order mark', '\ufeff{"a":1}\n', ['0 {"a":1}']],
+    ['a byte-order mark before a blank line', '\ufeff\n{"a":1}\n', ['1 {"a":1}']],
+    ['a byte-order mark later on, which is content', '{"a":1}\n\ufeff{"a":2}\n', ['0 {"a":1}', '1 \ufeff{"a":2}']],
+    ['blank and white-space lines, which count', '\n \t\r\n{"a":1}\n\n\n{"a":2}\n\n', ['2 {"a":1}', '5 {"a":2}']],
+    ['NUL', '\0\n{"a":"\0"}\n', ['0 \0', '1 {"a":"\0"}']],
+    ['no JSON at all, which is for the decoder to judge', 'x\n}{\n', ['0 x', '1 }{']],
+    ['a whole last line without its end', '{"a":1}\n{"a":2}', ['0 {"a":1}', '1 {"a":2}']],
+    ['a whole last line with half its end', '{"a":1}\n{"a":2}\r', ['0 {"a":1}', '1 {"a":2}']],
+    ['a byte-order mark before the only, endless line', '\ufeff{"a":1}', ['0 {"a":1}']],
+    ['a last line that is torn', '{"a":1}\n{"a":', ['0 {"a":1}']],
+    ['a last line that is no UTF-8', Buffer.from('7b7d0a22ff22', 'hex'), ['0 {}']],
+    ['nothing', '', []],
+    ['a byte-order mark and nothing else', '\ufeff', []],
+    ['white space and nothing else', ' \n\n ', []],
+  ])('%s', async (_, content, lines) => {
+    const { failure, ...outcome } = await readContent(content);
+    expect([failure, outcome.lines]).toEqual([null, lines]);
+  });
+
+  test('records have neither key nor time nor headers', async () => {
+    const { batches } = await readContent('{}\n');
+    expect(batches[0]?.records).toEqual([
+      { offset: 0, timestamp: null, key: null, value: Buffer.from('{}'), headers: [] },
+    ]);
+    expect(batches[0]).toMatchObject({ origin: file, partition: { partition: 0 }, next: { nextOffset: 1 } });
+  });
+
+  test.each([1, 60, 64])('a line of %i MiB', async mebibytes => {
+    const long = Buffer.alloc(mebibytes * 1024 * 1024, 'x');
+    const { batches, failure } = await readContent(Buffer.concat([Buffer.from('{}\n'), long, Buffer.from('\n{}\n')]));
+    const records = batches.flatMap(batch => batch.records);
+    expect([failure, records.map(({ value }) => value?.length)]).toEqual([null, [2, long.length, 2]]);
+  });
+
+  test('a line over 64 MiB stops the reading after the lines before it, and is named', async () => {
+    const long = Buffer.alloc(64 * 1024 * 1024 + 3, 'x');
+    const { lines, failure } = await readContent(Buffer.concat([Buffer.from('{}\n\n'), long, Buffer.from('\n{}\n')]));
+    expect(lines).toEqual(['0 {}']);
+    expect(failure).toMatchObject({ code: 'SOURCE_CORRUPT', message: expect.stringContaining(`line 3 of ${file}`) });
+  });
+});
+
+describe('batches', () => {
+  const twelve = Array.from({ length: 12 }, (_, index) => `{"line":${String(index).padStart(2, '0')}}\n`).join('');
+
+  test.each([
+    ['by records', { batchRecords: 5, batchBytes: 1024 }, [5, 5, 2]],
+    ['by bytes, line ends included', { batchRecords: 100, batchBytes: 12 * 5 }, [5, 5, 2]],
+    ['by bytes, of which one record may have more', { batchRecords: 100, batchBytes: 1 }, Array(12).fill(1)],
+  ])('are cut %s', async (_, limits, sizes) => {
+    await writeFile(file, twelve);
+    const { batches } = await readAll(sourceOf(limits));
+    expect(batches.map(({ records }) => records.length)).toEqual(sizes);
+  });
+
+  test.each([
+    ['plain', twelve],
+    ['packed', gzipSync(twelve)],
+  ])('%s: the bytes read come to the bytes of the file', async (_, content) => {
+    const { batches } = await readContent(content);
+    const read = batches.reduce((sum, { bytesRead }) => sum + bytesRead, 0);
+    expect(read).toBe(content.length);
+    expect(await sourceOf().totalBytes()).toBe(content.length);
+  });
+
+  test('an abort ends the reading before the next batch', async () => {
+    await writeFile(file, twelve);
+    const aborting = new AbortController();
+    const sizes: number[] = [];
+    for await (const { records } of sourceOf().read([], aborting.signal)) {
+      sizes.push(records.length);
+      if (sizes.length === 2) aborting.abort();
+    }
+    expect(sizes).toEqual([3, 3]);
+  });
+
+  test('an abort beforehand reads nothing', async () => {
+    const batches: unknown[] = [];
+    for await (const batch of sourceOf().read([], AbortSignal.abort())) batches.push(batch);
+    expect(batches).toEqual([]);
+  });
+});
+
+describe('what is left at the end', () => {
+  test('a torn line is told with its number and length, and taken once it is whole', async () => {
+    await writeFile(file, '{"a":1}\n\n{"a":');
+    const source = sourceOf();
+    expect(source.unterminated()).toBe(null);
+    const { stored } = await readAll(source);
+    expect(source.unterminated()).toEqual({ path: file, bytes: 5, offset: 2 });
+    await writeFile(file, '{"a":1}\n\n{"a":2}\n');
+    expect((await readAll(source, stored)).lines).toEqual(['2 {"a":2}']);
+    expect(source.unterminated()).toBe(null);
+  });
+
+  test('white space is nothing to tell', async () => {
+    await writeFile(file, '{"a":1}\n   ');
+    const source = sourceOf();
+    await readAll(source);
+    expect(source.unterminated()).toBe(null);
+  });
+});
+
+describe('what cannot be read', () => {
+  const missing = { code: 'SOURCE_MISSING', message: expect.stringContaining('events.ndjson') };
+
+  test('a file that is not there', async () => {
+    expect((await readAll(sourceOf())).failure).toMatchObject(missing);
+    await expect(sourceOf().totalBytes()).rejects.toMatchObject(missing);
+  });
+
+  test('a folder', async () => {
+    await mkdir(file);
+    expect((await readAll(sourceOf())).failure).toMatchObject(missing);
+  });
+
+  test('a path through a file', async () => {
+    await writeFile(file, '');
+    const { failure } = await readAll(ndjsonFileSource({ path: path.join(file, 'x'), ...LIMITS }));
+    expect(failure).toMatchObject(missing);
+  });
+
+  test('a file without the right to read it', async ({ skip }) => {
+    skip(process.getuid?.() === 0, 'root may read every file');
+    await writeFile(file, '{}\n');
+    await chmod(file, 0);
+    expect((await readAll(sourceOf())).failure).toMatchObject(missing);
+  });
+
+  test('a file that goes away while it is read gives what was there', async () => {
+    await writeFile(file, '{"a":1}\n{"a":2}\n{"a":3}\n{"a":4}\n');
+    const offsets: number[] = [];
+    for await (const { records } of sourceOf({ batchRecords: 1, batchBytes: 1024 }).read(
+      [],
+      new AbortController().signal,
+    )) {
+      await rm(file, { force: true });
+      offsets.push(...records.map(({ offset }) => offset));
+    }
+    expect(offsets).toEqual([0, 1, 2, 3]);
+  });
+});

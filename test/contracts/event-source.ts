@@ -1,0 +1,186 @@
+/** What every filling of the EventSource port must do; a filling's own test file registers it. */
+import fc from 'fast-check';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { EventSource, NewRecord, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import { positionsAfter, readAll, readToEnd } from '../support/reading.ts';
+
+export interface SourceLimits {
+  readonly batchRecords: number;
+  readonly batchBytes: number;
+}
+
+/** A source over given records, and what it leaves behind. */
+export interface OpenedSource {
+  source(limits: SourceLimits): EventSource;
+  close(): Promise<void>;
+}
+
+export interface SourceFilling {
+  /** Whether times, keys, headers and null values survive, or values only. */
+  readonly keeps: 'everything' | 'values';
+  /** How many partitions it can hold at once. */
+  readonly partitions: number;
+  open(partitions: readonly (readonly NewRecord[])[]): Promise<OpenedSource>;
+}
+
+const NO_LIMITS = { batchRecords: 1_000_000, batchBytes: 1_000_000_000 };
+
+export function describeEventSource(name: string, filling: SourceFilling): void {
+  describe(`event source contract: ${name}`, () => {
+    const opened: OpenedSource[] = [];
+    afterEach(async () => {
+      for (const source of opened.splice(0)) await source.close();
+    });
+    const open = async (records = sampleRecords(filling)): Promise<OpenedSource> => {
+      const source = await filling.open(records);
+      opened.push(source);
+      return source;
+    };
+
+    test('gives every record once, in order, with all that it keeps', async () => {
+      const { source } = await open();
+      const read = await readAll(source(NO_LIMITS));
+      expect(contents(read)).toEqual(sampleRecords(filling).map(records => records.map(withoutOffset)));
+    });
+
+    test('offsets grow, and a batch ends below the position after it', async () => {
+      const { source } = await open();
+      for (const batches of byPartition(await readAll(source({ batchRecords: 3, batchBytes: 1_000 })))) {
+        const offsets = batches.flatMap(({ records }) => records.map(({ offset }) => offset));
+        expect(offsets).toEqual([...new Set(offsets)].toSorted((a, b) => a - b));
+        for (const { records, next } of batches) expect(records.at(-1)?.offset).toBeLessThan(next.nextOffset);
+      }
+    });
+
+    test.each([
+      ['with its bookmark', (position: StoredPosition) => position],
+      ['found without a bookmark', (position: StoredPosition) => ({ ...position, bookmark: null })],
+      ['with a bookmark that says nothing', (position: StoredPosition) => ({ ...position, bookmark: 'a stranger' })],
+    ])('from each position, %s, exactly the rest comes', async (_, stored) => {
+      const { source } = await open();
+      const whole = await readAll(source({ batchRecords: 3, batchBytes: 500 }));
+      for (let taken = 0; taken <= whole.length; taken += 1) {
+        const rest = await readAll(source(NO_LIMITS), positionsAfter(whole.slice(0, taken)).map(stored));
+        expect(recordsOf(rest)).toEqual(recordsOf(whole.slice(taken)));
+      }
+    });
+
+    test('however batches are cut, the same records come, also over any stop in between', async () => {
+      const { source } = await open();
+      const whole = recordsOf(await readAll(source(NO_LIMITS)));
+      const limits = fc.record({
+        batchRecords: fc.integer({ min: 1, max: 9 }),
+        batchBytes: fc.integer({ min: 1, max: 900 }),
+      });
+      await fc.assert(
+        fc.asyncProperty(limits, fc.nat(40), limits, async (before, stop, after) => {
+          const taken = (await readAll(source(before))).slice(0, stop);
+          const rest = await readAll(source(after), positionsAfter(taken));
+          expect(recordsOf([...taken, ...rest])).toEqual(whole);
+        }),
+        { numRuns: 40 },
+      );
+    });
+
+    test('a batch keeps within its limits; one record may exceed the bytes alone', async () => {
+      const { source } = await open();
+      const limits = { batchRecords: 4, batchBytes: 300 };
+      const read = await readAll(source(limits));
+      for (const { records } of read) {
+        expect(records.length).toBeLessThanOrEqual(limits.batchRecords);
+        const bytes = records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+        expect(records.length === 1 || bytes <= limits.batchBytes).toBe(true);
+      }
+      expect(Math.max(...read.map(({ records }) => records.length))).toBe(limits.batchRecords);
+    });
+
+    test('an aborted signal ends the reading before the next batch', async () => {
+      const { source } = await open();
+      const abort = new AbortController();
+      const read: RecordBatch[] = [];
+      for await (const batch of source({ batchRecords: 2, batchBytes: 1_000 }).read([], abort.signal)) {
+        read.push(batch);
+        if (read.length === 2) abort.abort();
+      }
+      expect(read).toHaveLength(2);
+      for await (const batch of source(NO_LIMITS).read([], abort.signal)) read.push(batch);
+      expect(read).toHaveLength(2);
+    });
+
+    test('positions of other partitions change nothing', async () => {
+      const { source } = await open();
+      const other = {
+        partition: { topic: 'another', partition: 0 },
+        origin: 'x',
+        nextOffset: 5,
+        bookmark: null,
+        watermark: null,
+      };
+      expect(recordsOf(await readAll(source(NO_LIMITS), [other]))).toEqual(recordsOf(await readAll(source(NO_LIMITS))));
+    });
+
+    test('a position beyond the end is refused, not taken for an end', async () => {
+      const { source } = await open();
+      const [last, ...rest] = positionsAfter(await readAll(source(NO_LIMITS)));
+      const beyond = { ...last!, nextOffset: last!.nextOffset + 1, bookmark: null };
+      const { failure } = await readToEnd(source(NO_LIMITS), [beyond, ...rest]);
+      expect(failure).toMatchObject({ code: 'SOURCE_CHANGED', retry: false });
+    });
+  });
+}
+
+/** Twelve records a partition, one of them large; what else they hold depends on what the filling keeps. */
+function sampleRecords({ keeps, partitions }: SourceFilling): readonly (readonly NewRecord[])[] {
+  return Array.from({ length: partitions }, (_, partition) =>
+    Array.from({ length: 12 }, (__, index) => {
+      const filler = 'é'.repeat(index === 6 ? 400 : index * 5);
+      const value = Buffer.from(`{"partition":${partition},"index":${index},"filler":"${filler}"}`);
+      return keeps === 'values' ? { timestamp: null, key: null, value, headers: [] } : richRecord(value, index);
+    }),
+  );
+}
+
+function richRecord(value: Uint8Array, index: number): NewRecord {
+  const headers = [
+    { name: 'naïve', value: Buffer.from([0, 255, index]) },
+    { name: '', value: null },
+  ];
+  return {
+    timestamp: index % 3 === 0 ? null : 1_700_000_000_000 - index,
+    key: [null, Buffer.from(`key-${index}`), Buffer.alloc(0)][index % 3] ?? null,
+    value: [value, null, Buffer.alloc(0), value][index % 4] ?? null,
+    headers: index % 2 === 0 ? [] : headers,
+  };
+}
+
+function byPartition(batches: readonly RecordBatch[]): readonly (readonly RecordBatch[])[] {
+  const partitions = new Map<string, RecordBatch[]>();
+  for (const batch of batches) {
+    const name = `${batch.partition.topic}/${batch.partition.partition}`;
+    partitions.set(name, [...(partitions.get(name) ?? []), batch]);
+  }
+  return [...partitions.values()];
+}
+
+function contents(batches: readonly RecordBatch[]): readonly (readonly unknown[])[] {
+  return byPartition(batches).map(of => of.flatMap(({ records }) => records.map(withoutOffset)));
+}
+
+function recordsOf(batches: readonly RecordBatch[]): readonly unknown[] {
+  return batches.flatMap(({ partition, records }) =>
+    records.map(record => ({ partition, offset: record.offset, ...withoutOffset(record) })),
+  );
+}
+
+function withoutOffset({ timestamp, key, value, headers = [] }: NewRecord): Record<string, unknown> {
+  return {
+    timestamp,
+    key: hex(key),
+    value: hex(value),
+    headers: headers.map(({ name, value: of }) => [name, hex(of)]),
+  };
+}
+
+function hex(bytes: Uint8Array | null): string | null {
+  return bytes === null ? null : Buffer.from(bytes).toString('hex');
+}

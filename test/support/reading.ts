@@ -1,0 +1,39 @@
+import type { EventSource, LogRecord, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+
+export interface WholeReading {
+  readonly batches: readonly RecordBatch[];
+  readonly records: readonly LogRecord[];
+  /** What ended the reading early; null when it came to its end. */
+  readonly failure: unknown;
+}
+
+/** Reads a source to its end, or to what ends it early. */
+export async function readToEnd(source: EventSource, stored: readonly StoredPosition[] = []): Promise<WholeReading> {
+  const batches: RecordBatch[] = [];
+  let failure: unknown = null;
+  try {
+    for await (const batch of source.read(stored, new AbortController().signal)) batches.push(batch);
+  } catch (error) {
+    failure = error;
+  }
+  return { batches, records: batches.flatMap(({ records }) => records), failure };
+}
+
+/** Reads a source that has no reason to fail. */
+export async function readAll(
+  source: EventSource,
+  stored: readonly StoredPosition[] = [],
+): Promise<readonly RecordBatch[]> {
+  const { batches, failure } = await readToEnd(source, stored);
+  if (failure !== null) throw failure;
+  return batches;
+}
+
+/** The positions a store holds after it has taken the batches. */
+export function positionsAfter(batches: readonly RecordBatch[]): readonly StoredPosition[] {
+  const positions = new Map<string, StoredPosition>();
+  for (const { partition, origin, next } of batches) {
+    positions.set(`${partition.topic}/${partition.partition}`, { ...next, partition, origin, watermark: null });
+  }
+  return [...positions.values()];
+}
