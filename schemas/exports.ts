@@ -5,31 +5,35 @@ import { type Entity, occasionFields } from './events.ts';
 
 const isoFormat = "'%Y-%m-%dT%H:%M:%S.%gZ'";
 
-/** The condition on services' rows for a window and filters; the window itself comes in by two variables. */
-export function pickPlaces(filters: {
+export interface Filters {
   readonly filterEvents: 'any' | 'started' | 'completed';
   readonly filterState: 'any' | 'active' | 'inactive';
-}): { events: string; state: string } {
+}
+
+/** The condition on services' rows, named `x`, for a window and filters; the window itself comes in by two variables. */
+export function selected({ filterEvents, filterState }: Filters): string {
   const inWindow = (column: string): string =>
-    `(${column} >= make_timestamp(getvariable('time_from') * 1000) AND ${column} < make_timestamp(getvariable('time_to') * 1000))`;
+    `(x.${column} >= make_timestamp(getvariable('time_from') * 1000) AND x.${column} < make_timestamp(getvariable('time_to') * 1000))`;
   const events = {
     any: `(${inWindow('start_timestamp')} OR ${inWindow('end_timestamp')})`,
     started: inWindow('start_timestamp'),
     completed: inWindow('end_timestamp'),
   };
-  const state = { any: 'true', active: 'end_timestamp IS NULL', inactive: 'end_timestamp IS NOT NULL' };
-  return { events: events[filters.filterEvents], state: state[filters.filterState] };
+  const state = { any: 'true', active: 'x.end_timestamp IS NULL', inactive: 'x.end_timestamp IS NOT NULL' };
+  return `${events[filterEvents]} AND ${state[filterState]}`;
 }
 
-/** The rows of one file, named `x`, joined with the selection `p`. */
-export function exportedRows(entity: Entity): string {
+/** The rows of one file, named `x`: services by the condition itself, states and tasks by the selection, named `p`. */
+export function exportedRows(entity: Entity, filters: Filters): string {
+  if (entity === 'service') return `services_rows x WHERE ${selected(filters)}`;
   const { table } = entityTables[entity];
-  return `${table}_rows x JOIN picked p ON p.service_key = x.service_key AND p.service_id = x.service_id`;
+  return `${table}_rows x JOIN picked p ON p.service_key = x.service_key AND p.service_id = x.service_id WHERE true`;
 }
 
 /** The total order of a file's rows (contract, section 4): text compares by its UTF-8 bytes. */
 export function exportedOrder(entity: Entity): string {
-  return entity === 'service' ? 'p.rank' : `p.rank, x.start_timestamp NULLS LAST, x.${entityTables[entity].id}`;
+  const own = `x.start_timestamp NULLS LAST, x.${entityTables[entity].id}`;
+  return entity === 'service' ? own : `p.rank, ${own}`;
 }
 
 /** The same order as one comparable value: inside of a row NULL comes last by itself. */

@@ -1,7 +1,7 @@
 import { type DuckDBConnection, LIST, listValue, VARCHAR } from '@duckdb/node-api';
 import { stringify } from 'csv-stringify/sync';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { FileKind, Layout } from '../../pipeline/selection.ts';
+import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import type { Entity } from '../../schemas/events.ts';
 import { csvColumns, exportedOrder, exportedPlace, exportedRows } from '../../schemas/exports.ts';
@@ -10,6 +10,7 @@ import type { FilePlan } from './snapshot.ts';
 
 export interface CsvPlanning {
   readonly connection: DuckDBConnection;
+  readonly selection: Selection;
   readonly layout: Layout;
   readonly kind: FileKind;
   readonly maxExtensionColumns: number;
@@ -26,7 +27,7 @@ export async function planCsv(planning: CsvPlanning): Promise<FilePlan> {
   const { separator } = layout;
   return {
     head: layout.header ? headerLine(columns, separator) : '',
-    queries: [csvQuery(entity, layout.extensions, extensionNames.length)],
+    queries: [csvQuery(entity, planning, extensionNames.length)],
     tail: '',
     copyOptions: `DELIMITER ${quoteText(separator)}, QUOTE '"', ESCAPE '"', NULLSTR ''`,
     columns,
@@ -34,11 +35,11 @@ export async function planCsv(planning: CsvPlanning): Promise<FilePlan> {
   };
 }
 
-function csvQuery(entity: Entity, extensions: Layout['extensions'], pathCount: number): string {
+function csvQuery(entity: Entity, { layout, selection }: CsvPlanning, pathCount: number): string {
   const core = csvColumns(entityTables[entity]);
-  const from = exportedRows(entity);
+  const from = exportedRows(entity, selection);
   const order = exportedOrder(entity);
-  if (extensions === 'json') {
+  if (layout.extensions === 'json') {
     return `SELECT ${[...core, jsonColumn].join(', ')} FROM ${from} ORDER BY ${order}`;
   }
   if (pathCount === 0) return `SELECT ${core.join(', ')} FROM ${from} ORDER BY ${order}`;
@@ -64,10 +65,10 @@ async function extensionColumns(
   planning: CsvPlanning,
   entity: Entity,
 ): Promise<{ columns: readonly string[]; valuesLeftOut: number }> {
-  const { connection, layout } = planning;
+  const { connection, layout, selection } = planning;
   if (layout.extensions === 'none') return { columns: [], valuesLeftOut: 0 };
   if (layout.extensions === 'json') return { columns: ['extensions'], valuesLeftOut: 0 };
-  const places = { rows: exportedRows(entity), place: exportedPlace(entity) };
+  const places = { rows: exportedRows(entity, selection), place: exportedPlace(entity) };
   await connection.run(fillSql(readSql('exports/signatures.sql'), places));
   const columns = layout.extensionColumns ?? (await foundPaths(planning));
   await connection.run('SET VARIABLE extension_paths = $1', [listValue([...columns])], [LIST(VARCHAR)]);

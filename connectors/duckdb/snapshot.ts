@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Snapshot, SnapshotReader, StoredPosition, WrittenRows } from '../../pipeline/ports.ts';
 import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
-import { pickPlaces } from '../../schemas/exports.ts';
+import { selected } from '../../schemas/exports.ts';
 import { fillSql, readSql } from '../../schemas/sql.ts';
 import { planCsv } from './csv-query.ts';
 import type { Database } from './database.ts';
@@ -37,17 +37,21 @@ export class DuckDbSnapshots implements SnapshotReader {
   }
 
   async snapshot(selection: Selection, layout: Layout): Promise<Snapshot> {
-    const connection = await this.#database.connect();
+    const connection = await openSelection(this.#database, selection);
     try {
-      await connection.run('BEGIN TRANSACTION');
       const positions = await readPartitions(connection);
-      await connection.run('SET VARIABLE time_from = $1::BIGINT', [BigInt(selection.timeFrom)]);
-      await connection.run('SET VARIABLE time_to = $1::BIGINT', [BigInt(selection.timeTo)]);
-      await connection.run(fillSql(readSql('exports/pick.sql'), pickPlaces(selection)));
-      const pipePath = join(this.#database.stagingFolder, `${randomUUID()}.fifo`);
       // One partition cannot split a service.
       const splitServices = positions.length < 2 ? 0 : await countSplit(connection);
-      return new DuckDbSnapshot({ connection, layout, positions, splitServices, pipePath, ...this.#options });
+      const pipePath = join(this.#database.stagingFolder, `${randomUUID()}.fifo`);
+      return new DuckDbSnapshot({
+        connection,
+        selection,
+        layout,
+        positions,
+        splitServices,
+        pipePath,
+        ...this.#options,
+      });
     } catch (error) {
       connection.closeSync();
       throw error;
@@ -55,8 +59,24 @@ export class DuckDbSnapshots implements SnapshotReader {
   }
 }
 
+/** Begins a transaction whose table `picked` holds the selected services in file order; whoever asks closes it. */
+export async function openSelection(database: Database, selection: Selection): Promise<DuckDBConnection> {
+  const connection = await database.connect();
+  try {
+    await connection.run('BEGIN TRANSACTION');
+    await connection.run('SET VARIABLE time_from = $1::BIGINT', [BigInt(selection.timeFrom)]);
+    await connection.run('SET VARIABLE time_to = $1::BIGINT', [BigInt(selection.timeTo)]);
+    await connection.run(fillSql(readSql('exports/pick.sql'), { selected: selected(selection) }));
+    return connection;
+  } catch (error) {
+    connection.closeSync();
+    throw error;
+  }
+}
+
 interface SnapshotParts extends SnapshotOptions {
   readonly connection: DuckDBConnection;
+  readonly selection: Selection;
   readonly layout: Layout;
   readonly positions: readonly StoredPosition[];
   readonly splitServices: number;
@@ -80,10 +100,10 @@ class DuckDbSnapshot implements Snapshot {
   }
 
   async write(kind: FileKind, sink: (bytes: Uint8Array) => Promise<void>): Promise<WrittenRows> {
-    const { connection, layout, maxExtensionColumns, pipePath } = this.#parts;
+    const { connection, selection, layout, maxExtensionColumns, pipePath } = this.#parts;
     const plan =
       layout.format === 'csv'
-        ? await planCsv({ connection, layout, kind, maxExtensionColumns })
+        ? await planCsv({ connection, selection, layout, kind, maxExtensionColumns })
         : await planJson(connection, layout.format);
     if (plan.head !== '') await sink(Buffer.from(plan.head));
     const pipe = await Pipe.open(pipePath);

@@ -3,7 +3,6 @@ import type { LogHeader, LogRecord, RecordBatch } from '../../pipeline/ports.ts'
 import type { BatchLimits } from './batch-limits.ts';
 import { changedFile } from './changed-file.ts';
 import { encodeFileBookmark } from './file-bookmark.ts';
-import type { FileHead } from './file-head.ts';
 import type { FileStart } from './file-start.ts';
 import { byteOrderMarkBytes, lineEnd, lineValue } from './lines.ts';
 
@@ -13,7 +12,6 @@ export interface ConsumedSettings {
   readonly origin: string;
   readonly limits: BatchLimits;
   readonly start: FileStart;
-  readonly head: FileHead;
   /** Has taken in, or will have before the first line, the bytes that were consumed. */
   readonly hash: Hash;
   /** Bytes of the file on disk which gave `unpacked` bytes. */
@@ -25,7 +23,6 @@ export class ConsumedLines {
   /** Zero-based number of the line that comes next. */
   nextLine: number;
   readonly #settings: ConsumedSettings;
-  #name: FileStart['name'];
   #bytes: number;
   #hashedOfBlock = 0;
   #records: LogRecord[] = [];
@@ -33,9 +30,8 @@ export class ConsumedLines {
   #diskBytesTold = 0;
 
   constructor(settings: ConsumedSettings) {
-    const { name, consumed } = settings.start;
+    const { consumed } = settings.start;
     this.#settings = settings;
-    this.#name = name;
     this.nextLine = consumed?.lines ?? 0;
     this.#bytes = consumed?.bytes ?? 0;
   }
@@ -80,10 +76,15 @@ export class ConsumedLines {
   /** The records gathered so far as a batch; null when there are none. To be called between blocks. */
   finish(): RecordBatch | null {
     if (this.#records.length === 0) return null;
-    const { origin, hash } = this.#settings;
-    const { topic, head } = this.#identify();
-    const first = this.#settings.head.first() ?? '';
-    const consumed = { head, first, bytes: this.#bytes, sha256: hash.copy().digest('hex'), lines: this.nextLine };
+    const { origin, hash, start } = this.#settings;
+    const { topic, head } = start.name;
+    const consumed = {
+      head,
+      first: start.first,
+      bytes: this.#bytes,
+      sha256: hash.copy().digest('hex'),
+      lines: this.nextLine,
+    };
     const diskBytes = this.#settings.diskBytes(this.#bytes);
     const batch = {
       partition: { topic, partition: 0 },
@@ -96,15 +97,6 @@ export class ConsumedLines {
     this.#recordBytes = 0;
     this.#diskBytesTold = diskBytes;
     return batch;
-  }
-
-  #identify(): NonNullable<FileStart['name']> {
-    if (this.#name !== null) return this.#name;
-    const head = this.#settings.head.lengthFor(this.#bytes);
-    const topic = this.#settings.head.topic(head);
-    if (topic === null) throw new Error(`a head of ${head} bytes is longer than what was read`);
-    this.#name = { topic, head };
-    return this.#name;
   }
 
   #cut(block: Buffer, at: number): RecordBatch {

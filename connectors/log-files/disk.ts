@@ -1,4 +1,5 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import path from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 
 /** Up to `bytes` bytes from `position`, in memory that nobody else uses; fewer only at the end of the file. */
@@ -28,6 +29,13 @@ export async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** Makes a folder and what is missing above it, all of them durable. */
+export async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true });
+  const known = path.dirname(path.resolve(first ?? folder));
+  for (let made = path.resolve(folder); made !== known; made = path.dirname(made)) await syncFolder(path.dirname(made));
 }
 
 /** Says in our words why a write failed: `DISK_FULL`, else `NOT_WRITABLE`. `attempt` reads on from "could not". */

@@ -1,8 +1,10 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import type { FileContent } from './file-content.ts';
+import { isCompleteJson } from './last-line.ts';
 import { byteOrderMarkBytes, lineEnd, lineValue } from './lines.ts';
 
 const HEAD_BYTES = 64 * 1024;
+const LF = 0x0a;
 
 /** How a file begins, unpacked: what it is known by. */
 export class FileHead {
@@ -12,31 +14,53 @@ export class FileHead {
     this.#bytes = bytes;
   }
 
-  /** How many of `consumed` bytes name the file. Never more than was consumed: what was not may still be written anew. */
-  lengthFor(consumed: number): number {
-    return Math.min(consumed, this.#bytes.length);
+  /**
+   * How many bytes name a file that is read for the first time: all that will be consumed now, so a torn last line is
+   * left out, up to 64 KiB. However batches are cut, the name is the same.
+   */
+  get namedBy(): number {
+    if (this.#bytes.length === HEAD_BYTES) return HEAD_BYTES;
+    const from = this.#bytes.lastIndexOf(LF) + 1;
+    const last = lineValue(this.#bytes, from || byteOrderMarkBytes(this.#bytes), this.#bytes.length);
+    return last !== null && isCompleteJson(last) ? this.#bytes.length : from;
   }
 
-  /** The topic that the first `length` bytes give; null when the file is shorter. */
-  topic(length: number): string | null {
-    return length > this.#bytes.length ? null : `file-${shortHash(this.#bytes.subarray(0, length))}`;
+  /** The topic that the first `length` bytes give; all there are where the file is shorter. */
+  topic(length: number): string {
+    return topicOf(createHash('sha256').update(this.#bytes.subarray(0, length)));
   }
 
-  /** Hash of the start up to the end of the first record, without its line end; null when no record is in sight. */
-  first(): string | null {
+  /** Hash of the start up to the end of the first record, without its line end; empty when no record is in sight. */
+  first(): string {
     for (let at = byteOrderMarkBytes(this.#bytes); at < this.#bytes.length; ) {
       const end = lineEnd(this.#bytes, at);
       const value = lineValue(this.#bytes, at, end);
-      if (value !== null) return shortHash(this.#bytes.subarray(0, at + value.length));
+      if (value !== null) return shortHash(createHash('sha256').update(this.#bytes.subarray(0, at + value.length)));
       at = end;
+    }
+    return '';
+  }
+
+  /**
+   * How many bytes give the topic, for a position that came without a bookmark; null when it is another file. A file was
+   * named by whole lines, of which the last may have been without its end then, or by all that is looked at.
+   */
+  lengthNamed(topic: string): number | null {
+    const hash = createHash('sha256');
+    let hashed = 0;
+    for (const length of this.#lengths()) {
+      hash.update(this.#bytes.subarray(hashed, length));
+      hashed = length;
+      if (topicOf(hash.copy()) === topic) return length;
     }
     return null;
   }
 
-  /** Lengths for which a position without a bookmark may have been named: line ends, with and without them, and all. */
-  *lengths(): Generator<number> {
-    for (let end = this.#bytes.indexOf(0x0a); end >= 0; end = this.#bytes.indexOf(0x0a, end + 1)) {
-      yield* [end - 1, end, end + 1].filter(length => length > 0);
+  *#lengths(): Generator<number> {
+    let last = 0;
+    for (let end = this.#bytes.indexOf(LF); end >= 0; end = this.#bytes.indexOf(LF, end + 1)) {
+      yield* [end - 1, end, end + 1].filter(length => length > last);
+      last = end + 1;
     }
     yield this.#bytes.length;
   }
@@ -58,6 +82,10 @@ export async function readHead(content: FileContent): Promise<FileHead> {
   return new FileHead(Buffer.concat(pieces).subarray(0, HEAD_BYTES));
 }
 
-function shortHash(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+function topicOf(hash: Hash): string {
+  return `file-${shortHash(hash)}`;
+}
+
+function shortHash(hash: Hash): string {
+  return hash.digest('hex').slice(0, 16);
 }

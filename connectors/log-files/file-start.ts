@@ -5,14 +5,16 @@ import type { FileHead } from './file-head.ts';
 
 /** Where reading of a file goes on. */
 export interface FileStart {
-  /** The file's topic and how many bytes gave it; null for a file that was never consumed, which is named by its first batch. */
-  readonly name: FileName | null;
+  readonly name: FileName;
+  /** Hash of the start up to the end of the first record; empty when no record is in sight. */
+  readonly first: string;
   /** What was consumed, to be compared; null when all lines are counted from the beginning. */
   readonly consumed: FileBookmark | null;
   /** Records of lines below it are passed over. */
   readonly nextOffset: number;
 }
 
+/** A file's topic, and of how many bytes from the start it is the hash. */
 export interface FileName {
   readonly topic: string;
   readonly head: number;
@@ -30,6 +32,7 @@ interface Candidate {
  * file, it would apply its events a second time.
  */
 export function findFileStart(path: string, head: FileHead, stored: readonly StoredPosition[]): FileStart {
+  const first = head.first();
   const files = stored.filter(
     ({ partition }) => partition.partition === 0 && /^file-[0-9a-f]{16}$/.test(partition.topic),
   );
@@ -38,27 +41,25 @@ export function findFileStart(path: string, head: FileHead, stored: readonly Sto
     .filter(candidate => candidate !== null)
     .toSorted((a, b) => b.position.nextOffset - a.position.nextOffset)[0];
   if (found === undefined) {
-    refuseChanged(path, head, files);
-    return { name: null, consumed: null, nextOffset: 0 };
+    refuseChanged(path, first, files);
+    return { name: { topic: head.topic(head.namedBy), head: head.namedBy }, first, consumed: null, nextOffset: 0 };
   }
   const { name, position, bookmark } = found;
   // A position that was set by offset alone (a replay up to somewhere) may carry no bookmark, or one of another place.
   const consumed = bookmark?.lines === position.nextOffset ? bookmark : null;
-  return { name, consumed, nextOffset: position.nextOffset };
+  return { name, first, consumed, nextOffset: position.nextOffset };
 }
 
 function match(head: FileHead, position: StoredPosition): Candidate | null {
   const { topic } = position.partition;
   const bookmark = decodeFileBookmark(position.bookmark);
-  for (const length of bookmark === null ? head.lengths() : [bookmark.head]) {
-    if (head.topic(length) === topic) return { name: { topic, head: length }, position, bookmark };
-  }
-  return null;
+  const length = bookmark === null ? head.lengthNamed(topic) : bookmark.head;
+  if (length === null || head.topic(length) !== topic) return null;
+  return { name: { topic, head: length }, position, bookmark };
 }
 
-function refuseChanged(path: string, head: FileHead, files: readonly StoredPosition[]): void {
-  const first = head.first();
-  if (first === null) return;
+function refuseChanged(path: string, first: string, files: readonly StoredPosition[]): void {
+  if (first === '') return;
   for (const { origin, bookmark } of files) {
     const consumed = decodeFileBookmark(bookmark);
     if (consumed?.first !== first) continue;

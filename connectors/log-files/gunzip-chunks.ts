@@ -9,9 +9,12 @@ export async function* gunzipChunks(packed: AsyncIterable<Buffer>): AsyncGenerat
   const gunzip = createGunzip({ chunkSize: 128 * 1024 });
   let ready: Buffer[] = [];
   let failure: Error | null = null;
+  // A write that meets bad data is never called back; the stream closes instead.
+  let goOn = (): void => undefined;
   const ended = new Promise<void>(resolve => {
     gunzip.on('end', resolve).on('close', resolve);
   });
+  gunzip.on('close', () => goOn());
   gunzip.on('data', (chunk: Buffer) => ready.push(chunk));
   gunzip.on('error', error => {
     failure = error;
@@ -23,7 +26,10 @@ export async function* gunzipChunks(packed: AsyncIterable<Buffer>): AsyncGenerat
   };
   try {
     for await (const chunk of packed) {
-      await new Promise<void>(resolve => gunzip.write(chunk, () => resolve()));
+      await new Promise<void>(resolve => {
+        goOn = resolve;
+        gunzip.write(chunk, () => resolve());
+      });
       yield* takeReady();
       if (failure !== null) throw failure;
     }

@@ -1,9 +1,9 @@
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
 import type { TidemarkError } from '../../pipeline/errors.ts';
 import type { LogWriter, NewRecord } from '../../pipeline/ports.ts';
 import { encodeBatch } from './batch-format.ts';
-import { syncFolder, writeAt, writeFailure } from './disk.ts';
+import { makeFolder, syncFolder, writeAt, writeFailure } from './disk.ts';
 import { segmentName } from './log-folder.ts';
 import { checkLogName, logFolderName } from './log-name.ts';
 import { type CutTail, openTail } from './log-tail.ts';
@@ -39,8 +39,7 @@ export async function openLogWriter(options: LogWriterOptions): Promise<OpenedLo
   checkLogName(topic, partition);
   const folder = path.join(root, logFolderName(topic, partition));
   try {
-    await mkdir(folder, { recursive: true });
-    await syncFolder(root);
+    await makeFolder(folder);
     const lock = await lockForWriting(folder);
     try {
       const { handle, size, nextOffset, cut } = await openTail(folder, topic, partition);

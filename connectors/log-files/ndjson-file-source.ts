@@ -27,7 +27,10 @@ export interface UnterminatedLine {
 export interface NdjsonFileSource extends EventSource {
   /** What the last reading left at the end of the file; null when nothing was left. */
   unterminated(): UnterminatedLine | null;
-  /** Bytes of the file on disk now. The `bytesRead` of a whole reading come to this. Throws `SOURCE_MISSING`. */
+  /**
+   * Bytes of the file on disk now. The `bytesRead` of a reading come to this (what was consumed before is read again to
+   * be compared, and counts in the first batch). Throws `SOURCE_MISSING`.
+   */
   totalBytes(): Promise<number>;
 }
 
@@ -78,7 +81,7 @@ async function* readLines(reading: Reading, content: FileContent): AsyncGenerato
   const hash = createHash('sha256');
   const prefix = new ConsumedPrefix({ path, consumed: start.consumed, hash });
   const diskBytes = (unpacked: number) => content.diskBytes(unpacked);
-  const lines = new ConsumedLines({ origin: path, limits: options, start, head, hash, diskBytes });
+  const lines = new ConsumedLines({ origin: path, limits: options, start, hash, diskBytes });
   const blocks = new LineBlocks(() => `line ${lines.nextLine + 1} of ${path}`);
   let failure: unknown = null;
   try {

@@ -4,12 +4,12 @@
  * - A claim is written under a hidden name and appears by link(2): whole at once, and only one of many can make `lock-<n+1>`.
  * - Whoever finds the highest claim released, or its process dead, tries to make the next one; a claim is never
  *   overtaken by removing it first, so two who see the same dead claim cannot both win.
- * - The highest claim is never removed (a release rewrites it in place, by rename), so numbers only grow. One who looked
- *   long ago may still succeed in making a number that was removed since; it looks again afterwards, sees a higher one
- *   and steps back.
+ * - The highest claim is never removed (a release empties it, which works on a full disk too), so numbers only grow. One
+ *   who looked long ago may still succeed in making a number that was removed since; it looks again afterwards, sees a
+ *   higher one and steps back.
  */
 import { randomUUID } from 'node:crypto';
-import { link, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import { isAlive, type LockOwner, thisProcess } from './lock-owner.ts';
@@ -36,7 +36,7 @@ export async function lockForWriting(folder: string): Promise<WriterLock> {
       continue;
     }
     await sweep(folder, mine);
-    return { release: () => release(folder, mine) };
+    return { release: () => truncate(claimPath(folder, mine)) };
   }
 }
 
@@ -53,12 +53,6 @@ async function claim(folder: string, number: number): Promise<boolean> {
   } finally {
     await rm(hidden, { force: true });
   }
-}
-
-async function release(folder: string, number: number): Promise<void> {
-  const hidden = path.join(folder, `${HIDDEN_PREFIX}${randomUUID()}`);
-  await writeFile(hidden, '{"released":true}\n', { flag: 'wx' });
-  await rename(hidden, claimPath(folder, number));
 }
 
 async function sweep(folder: string, mine: number): Promise<void> {
@@ -79,16 +73,20 @@ function claimPath(folder: string, number: number): string {
   return path.join(folder, `lock-${number}`);
 }
 
-/** Null for a claim that is released, gone, or damaged: claims appear whole, so only a power cut can have damaged one. */
+/** Null for a claim that is released (empty), gone, or damaged: claims appear whole, so only a power cut damages one. */
 async function readOwner(claimFile: string): Promise<LockOwner | null> {
   try {
-    const { pid, started, boot, namespace, host } = JSON.parse(await readFile(claimFile, 'utf8')) as Partial<LockOwner>;
-    if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0) return null;
-    return { pid, started: String(started), boot: String(boot), namespace: String(namespace), host: String(host) };
+    return decodeOwner(JSON.parse(await readFile(claimFile, 'utf8')));
   } catch (error) {
     if (error instanceof SyntaxError || hasSystemCode(error, 'ENOENT')) return null;
     throw error;
   }
+}
+
+function decodeOwner(claim: unknown): LockOwner | null {
+  const { pid, started, boot, namespace, host } = (claim ?? {}) as Partial<Record<string, unknown>>;
+  if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0) return null;
+  return { pid, started: String(started), boot: String(boot), namespace: String(namespace), host: String(host) };
 }
 
 function locked(folder: string, number: number, { pid, host }: LockOwner): TidemarkError {

@@ -1,7 +1,6 @@
--- The services of the window, in file order. Every file of an export is made from this one selection.
+-- The services of the window, ranked in file order: what states and tasks are chosen and ordered by.
 
 CREATE TEMP TABLE picked AS
-SELECT service_key, service_id, start_timestamp, row_number() OVER (ORDER BY start_timestamp NULLS LAST, service_id) AS rank
-FROM services_rows
-WHERE {{events}} AND {{state}}
-ORDER BY rank;
+SELECT x.service_key, x.service_id, row_number() OVER (ORDER BY x.start_timestamp NULLS LAST, x.service_id) AS rank
+FROM services_rows x
+WHERE {{selected}};

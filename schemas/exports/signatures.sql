@@ -5,7 +5,7 @@ CREATE OR REPLACE TEMP TABLE signatures AS
 SELECT paths, min(place) AS place
 FROM (
   SELECT flatten(list_transform(x.extensions, lambda e: e.paths)) AS paths, {{place}} AS place
-  FROM {{rows}} WHERE len(x.extensions) > 0
+  FROM {{rows}} AND len(x.extensions) > 0
 )
 WHERE len(paths) > 0
 GROUP BY paths;

@@ -4,9 +4,10 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ndjsonFileSource } from '../../../connectors/log-files/ndjson-file-source.ts';
-import type { StoredPosition } from '../../../pipeline/ports.ts';
+import type { RecordBatch, StoredPosition } from '../../../pipeline/ports.ts';
+import { positionsAfter } from '../../support/reading.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-import { readAll } from './reading.ts';
+import { readLines } from './read-lines.ts';
 
 const LIMITS = { batchRecords: 4, batchBytes: 1024 * 1024 };
 const ten = Array.from({ length: 10 }, (_, index) => `{"line":${index}}\n`).join('');
@@ -27,7 +28,7 @@ async function readAs(
 ) {
   const file = path.join(folder.path, name);
   await writeFile(file, content);
-  return readAll(ndjsonFileSource({ path: file, ...limits }), stored);
+  return readLines(ndjsonFileSource({ path: file, ...limits }), stored);
 }
 
 const topics = (stored: readonly StoredPosition[]) => stored.map(({ partition }) => partition.topic);
@@ -48,7 +49,7 @@ describe.each([
   test('adds nothing when it was renamed', async () => {
     const { stored } = await readAs('a', content);
     await rename(path.join(folder.path, 'a'), path.join(folder.path, 'b'));
-    const again = await readAll(ndjsonFileSource({ path: path.join(folder.path, 'b'), ...LIMITS }), stored);
+    const again = await readLines(ndjsonFileSource({ path: path.join(folder.path, 'b'), ...LIMITS }), stored);
     expect([again.batches, again.failure]).toEqual([[], null]);
   });
 
@@ -173,43 +174,42 @@ describe('positions without a bookmark', () => {
   });
 });
 
-test('the same file has the same topic in every store, however its batches are cut beyond the head', async () => {
+test('the same file has the same topic in every store, however its batches are cut', async () => {
   const one = await readAs('a', large, [], { batchRecords: 1_000, batchBytes: 1 << 20 });
-  const other = await readAs('b', gzipSync(large), [], { batchRecords: 700, batchBytes: 1 << 20 });
+  const other = await readAs('b', gzipSync(large), [], { batchRecords: 1, batchBytes: 1 << 20 });
   expect(topics(one.stored)).toEqual(topics(other.stored));
 });
 
 const line = fc.constantFrom('{"a":1}', '{"b":"ü"}', '12', '', ' ', 'no JSON', '{"c":"\0"}', '\ufeff{"d":1}');
 const ending = fc.constantFrom('\n', '\r\n');
 
-test('read while it grows, cut at any byte, a file gives what it gives when it is read whole', async () => {
+/** One reading of the story: how far the file had grown, and how many batches were stored before the process died. */
+const reading = fc.record({ cut: fc.nat(150), stored: fc.constantFrom(0, 1, 2, 99), packed: fc.boolean() });
+
+test('read while it grows, cut at any byte and stopped at any batch, a file gives what it gives when it is read whole', async () => {
   const content = fc.array(fc.tuple(line, ending), { minLength: 1, maxLength: 12 });
+  const batchRecords = fc.integer({ min: 1, max: 5 });
   await fc.assert(
-    fc.asyncProperty(
-      content,
-      fc.array(fc.nat(150), { maxLength: 5 }),
-      fc.integer({ min: 1, max: 5 }),
-      async (pieces, cuts, batchRecords) => {
-        const bytes = Buffer.from(pieces.flat().join(''));
-        const limits = { batchRecords, batchBytes: 60 };
-        const whole = await readAs('whole', bytes, [], limits);
-        const borders = [...cuts.map(cut => Math.min(cut, bytes.length)).toSorted((a, b) => a - b), bytes.length];
-        let stored: readonly StoredPosition[] = [];
-        const lines: string[] = [];
-        for (const [index, border] of borders.entries()) {
-          const content = bytes.subarray(0, border);
-          const outcome = await readAs('growing', index % 2 === 0 ? content : gzipSync(content), stored, limits);
-          // `12` cut to `1` is a whole JSON text: refusing its continuation is right, and ends the story.
-          if (outcome.failure !== null) {
-            expect(outcome.failure).toMatchObject(changed('last line'));
-            return;
-          }
-          stored = outcome.stored;
-          lines.push(...outcome.lines);
+    fc.asyncProperty(content, fc.array(reading, { maxLength: 5 }), batchRecords, async (pieces, readings, records) => {
+      const bytes = Buffer.from(pieces.flat().join(''));
+      const limits = { batchRecords: records, batchBytes: 60 };
+      const whole = await readAs('whole', bytes, [], limits);
+      const grown = readings.toSorted((a, b) => a.cut - b.cut);
+      let batches: readonly RecordBatch[] = [];
+      for (const { cut, stored, packed } of [...grown, { cut: bytes.length, stored: Infinity, packed: false }]) {
+        const held = bytes.subarray(0, cut);
+        const outcome = await readAs('growing', packed ? gzipSync(held) : held, positionsAfter(batches), limits);
+        // `12` cut to `1` is a whole JSON text: refusing its continuation is right, and ends the story.
+        if (outcome.failure !== null) {
+          expect(outcome.failure).toMatchObject(changed('last line'));
+          return;
         }
-        expect(lines).toEqual(whole.lines);
-      },
-    ),
+        batches = [...batches, ...outcome.batches.slice(0, stored)];
+      }
+      const lines = batches.flatMap(batch => batch.records.map(({ offset, value }) => `${offset} ${value}`));
+      expect(lines).toEqual(whole.lines);
+      expect(new Set(batches.map(({ partition }) => partition.topic)).size).toBeLessThanOrEqual(1);
+    }),
     { numRuns: 300 },
   );
 });

@@ -1,8 +1,8 @@
-import { appendFile, cp, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type OpenedLogWriter, openLogWriter } from '../../../connectors/log-files/log-writer.ts';
+import { mountNamespace, runChild } from '../../support/child-program.ts';
 import { readValues, records, segmentFiles } from '../../support/log-files.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -97,104 +97,23 @@ test('a crash before the first segment leaves a log that can be opened', async (
   expect((await readValues(root)).values).toEqual(['a']);
 });
 
-describe('torn at the end', () => {
-  test('cut at every byte of its last segment, nothing acknowledged before is lost and nothing is made up', async () => {
-    const writer = await open(400);
-    const ends: number[] = [];
-    for (const value of ['one', 'two', 'three', 'four', 'five']) {
-      await writer.append(records(value, value.repeat(20)));
-      ends.push((await stat((await segmentFiles(writer.path)).at(-1)!)).size);
-    }
-    await writer.close();
-    const last = (await segmentFiles(writer.path)).at(-1)!;
-    const content = await readFile(last);
-    const { values } = await readValues(root);
-    const before =
-      values.length - 2 * ends.filter((end, index) => index >= ends.lastIndexOf(Math.min(...ends)) && end > 0).length;
-    for (let size = content.length; size >= 0; size -= 1) {
-      await truncate(last, size);
-      const kept = before + 2 * ends.slice(ends.lastIndexOf(Math.min(...ends))).filter(end => end <= size).length;
-      expect(await readValues(root), `reading ${size} bytes`).toEqual({ values: values.slice(0, kept), failure: null });
-      if (size % 16 !== 0) continue;
-      const again = await open(400);
-      expect(await again.append([])).toEqual({ firstOffset: kept });
-      await again.close();
-      await writeFile(last, content);
-    }
-  });
-
-  test('what is cut is told, and the next record takes its place', async () => {
-    const writer = await open();
-    await writer.append(records('kept'));
-    const [segment] = await segmentFiles(writer.path);
-    const { size } = await stat(segment!);
-    await writer.append(records('torn'));
-    await writer.close();
-    await truncate(segment!, size + 7);
-    const again = await open();
-    expect(again.cut).toEqual({ file: segment, position: size, bytes: 7 });
-    await again.append(records('next'));
-    expect(await readValues(root)).toEqual({ values: ['kept', 'next'], failure: null });
-  });
-
-  test.each([
-    ['zeros, as a power cut leaves', Buffer.alloc(5_000)],
-    ['noise', Buffer.from('TMb1 and then TMb1 something else TMb1')],
-  ])('%s behind the last batch are cut', async (_, tail) => {
-    const writer = await open();
-    await writer.append(records('kept'));
-    await writer.close();
-    await appendFile((await segmentFiles(writer.path))[0]!, tail);
-    expect(await readValues(root)).toEqual({ values: ['kept'], failure: null });
-    expect((await open()).cut?.bytes).toBe(tail.length);
-  });
-
-  test('a torn record that holds a copy of an older batch is still a torn one', async () => {
-    const writer = await open();
-    await writer.append(records('older'));
-    const [segment] = await segmentFiles(writer.path);
-    const older = await readFile(segment!);
-    await writer.append([{ timestamp: null, key: older, value: Buffer.alloc(100) }]);
-    await writer.close();
-    await truncate(segment!, (await stat(segment!)).size - 50);
-    expect(await readValues(root)).toEqual({ values: ['older'], failure: null });
-  });
-
-  test('random appends, torn anywhere: exactly the whole batches before come back, and appending goes on', async () => {
-    const batch = fc.array(fc.string({ maxLength: 30 }), { minLength: 1, maxLength: 5 });
-    const history = fc.record({ batches: fc.array(batch, { minLength: 1, maxLength: 6 }), cut: fc.nat(1_000) });
-    let run = 0;
-    await fc.assert(
-      fc.asyncProperty(history, fc.integer({ min: 60, max: 500 }), async ({ batches, cut }, segmentBytes) => {
-        run += 1;
-        const at = path.join(folder.path, `run-${run}`);
-        const writer = await open(segmentBytes, at);
-        const ends: { file: string; size: number; values: readonly string[] }[] = [];
-        for (const values of batches) {
-          await writer.append(records(...values));
-          const file = (await segmentFiles(writer.path)).at(-1)!;
-          ends.push({ file, size: (await stat(file)).size, values });
-        }
-        await writer.close();
-        const last = ends.at(-1)!;
-        const size = Math.max(0, last.size - cut);
-        await truncate(last.file, size);
-        const kept = ends
-          .filter(({ file, size: end }) => file !== last.file || end <= size)
-          .flatMap(({ values }) => values);
-        expect(await readValues(at)).toEqual({ values: kept, failure: null });
-        const again = await open(segmentBytes, at);
-        await again.append(records('more'));
-        await again.close();
-        expect(await readValues(at)).toEqual({ values: [...kept, 'more'], failure: null });
-      }),
-      { numRuns: 60 },
-    );
-  });
-});
-
 test('nothing of the lock is left lying but one small file', async () => {
   for (let round = 0; round < 5; round += 1) await (await open()).close();
   const names = await readdir(path.join(root, 'calls-0'));
   expect(names.filter(name => name.includes('lock'))).toHaveLength(1);
+});
+
+test('on a disk that fills up, what was acknowledged stays, and the log can be opened again', async () => {
+  const within = mountNamespace();
+  if (within === null) {
+    process.stderr.write('full log disk: not run, since "unshare -m" or "mount" is not permitted here\n');
+    return;
+  }
+  await mkdir(root, { recursive: true });
+  const end = await runChild({ program: 'fill-log-disk', args: [root], within });
+  expect(end.code, end.stderr).toBe(0);
+  const { failures, acknowledged, read, next } = JSON.parse(end.stdout);
+  expect(failures).toEqual(['DISK_FULL', 'DISK_FULL']);
+  expect(acknowledged).toBeGreaterThanOrEqual(200);
+  expect([read, next]).toEqual([acknowledged, acknowledged]);
 });

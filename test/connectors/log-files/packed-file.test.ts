@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ndjsonFileSource } from '../../../connectors/log-files/ndjson-file-source.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-import { readAll } from './reading.ts';
+import { readLines } from './read-lines.ts';
 
 const LIMITS = { batchRecords: 100, batchBytes: 1024 * 1024 };
 // Numbers that do not repeat, so that packed bytes are many and a cut falls within the lines.
@@ -20,7 +20,7 @@ afterEach(() => folder.remove());
 async function readContent(content: Uint8Array, stored = {}) {
   const file = path.join(folder.path, 'events.gz');
   await writeFile(file, content);
-  return readAll(ndjsonFileSource({ path: file, ...LIMITS }), Object.values(stored));
+  return readLines(ndjsonFileSource({ path: file, ...LIMITS }), Object.values(stored));
 }
 
 const expected = lines.map((line, offset) => `${offset} ${line}`);

@@ -1,0 +1,171 @@
+import { cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { logDirectorySource } from '../../../connectors/log-files/log-directory-source.ts';
+import { openLogWriter } from '../../../connectors/log-files/log-writer.ts';
+import { describeEventSource } from '../../contracts/event-source.ts';
+import { readValues, records, segmentFiles } from '../../support/log-files.ts';
+import { positionsAfter, readAll, readToEnd } from '../../support/reading.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+for (const [sizes, segmentBytes, appendRecords] of [
+  ['one large batch', 1_000_000, 12],
+  ['many small batches and segments', 700, 2],
+] as const) {
+  describeEventSource(`log directory, ${sizes}`, {
+    keeps: 'everything',
+    partitions: 3,
+    open: async given => {
+      const folder = await temporaryFolder();
+      for (const [partition, all] of given.entries()) {
+        const writer = await openLogWriter({ root: folder.path, topic: 'given', partition, segmentBytes });
+        for (let at = 0; at < all.length; at += appendRecords) await writer.append(all.slice(at, at + appendRecords));
+        await writer.close();
+      }
+      return { source: limits => logDirectorySource({ path: folder.path, ...limits }), close: folder.remove };
+    },
+  });
+}
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let root: string;
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  root = path.join(folder.path, 'logs');
+});
+afterEach(() => folder.remove());
+
+interface Written {
+  readonly topic?: string;
+  readonly partition?: number;
+  readonly at?: string;
+  readonly segmentBytes?: number;
+}
+
+/** Appends each value as a batch of its own. */
+const write = async (values: readonly string[], written: Written = {}): Promise<string> => {
+  const { topic = 'calls', partition = 0, at = root, segmentBytes = 1_000_000 } = written;
+  const writer = await openLogWriter({ root: at, topic, partition, segmentBytes });
+  for (const value of values) await writer.append(records(value));
+  await writer.close();
+  return writer.path;
+};
+const source = (at = root, batchRecords = 1_000) =>
+  logDirectorySource({ path: at, batchRecords, batchBytes: 1_000_000 });
+
+test('logs are read by topic, then by the number of the partition; one log folder alone can be read too', async () => {
+  await write(['b10'], { topic: 'b', partition: 10 });
+  await write(['b9'], { topic: 'b', partition: 9 });
+  const single = await write(['a'], { topic: 'a-b.c_d' });
+  expect((await readValues(root)).values).toEqual(['a', 'b9', 'b10']);
+  expect((await readValues(single)).values).toEqual(['a']);
+});
+
+test('a log moved, renamed or copied goes on where it was', async () => {
+  const original = await write(['1', '2']);
+  const positions = positionsAfter(await readAll(source()));
+  await cp(original, path.join(folder.path, 'copied'), { recursive: true });
+  await write(['3']);
+  await rename(original, path.join(folder.path, 'moved'));
+  expect(await readAll(source(path.join(folder.path, 'copied')), positions)).toEqual([]);
+  const [rest] = await readAll(source(path.join(folder.path, 'moved')), positions);
+  expect(rest?.records.map(({ offset }) => offset)).toEqual([2]);
+});
+
+test('two logs of one topic name are two partitions', async () => {
+  await write(['first']);
+  const positions = positionsAfter(await readAll(source()));
+  const elsewhere = path.join(folder.path, 'elsewhere');
+  await write(['second'], { at: elsewhere });
+  const [other] = await readAll(source(elsewhere), positions);
+  expect(other?.records).toHaveLength(1);
+  expect(other?.partition.topic).toMatch(/^calls@[0-9a-f]{12}$/);
+  expect(other?.partition.topic).not.toBe(positions[0]?.partition.topic);
+});
+
+test('the same log twice under one root is refused: its records would count twice', async () => {
+  const original = await write(['1']);
+  await cp(original, `${original}-backup`, { recursive: true });
+  expect((await readValues(root)).failure).toMatchObject({
+    code: 'SOURCE_CORRUPT',
+    message: expect.stringMatching(/copies/),
+  });
+});
+
+test.each([
+  ['a path that does not exist', async () => undefined],
+  ['an empty folder', async () => mkdir(root)],
+  ['a folder of other things', async () => mkdir(path.join(root, 'calls-0'), { recursive: true })],
+  ['a file', async () => writeFile(root, 'no folder')],
+])('%s is no log', async (_, make) => {
+  await make();
+  expect((await readValues(root)).failure).toMatchObject({
+    code: 'SOURCE_MISSING',
+    message: expect.stringContaining(root),
+  });
+});
+
+test.each([
+  ['lost', async (file: string) => rm(file)],
+  ['damaged', async (file: string) => writeFile(file, '{"id":"?"}')],
+])('a log whose identity was %s is not taken for a new one', async (_, harm) => {
+  const log = await write(['1']);
+  await harm(path.join(log, 'log.json'));
+  expect((await readValues(root)).failure).toMatchObject({
+    code: 'SOURCE_CORRUPT',
+    message: expect.stringContaining('log.json'),
+  });
+});
+
+test('a log without a record is a log, with nothing to read', async () => {
+  await write([]);
+  expect(await readValues(root)).toEqual({ values: [], failure: null });
+});
+
+test('early segments may be removed once they were read; not before', async () => {
+  const log = await write(['1', '2', '3'], { segmentBytes: 1 });
+  const read = await readAll(source(root, 1));
+  const [first] = await segmentFiles(log);
+  await rm(first!);
+  expect((await readAll(source(), positionsAfter(read.slice(0, 1)))).flatMap(batch => batch.records)).toHaveLength(2);
+  const nothingRead = positionsAfter(read.slice(0, 1)).map(position => ({
+    ...position,
+    nextOffset: 0,
+    bookmark: null,
+  }));
+  const refused = { code: 'SOURCE_CHANGED', message: expect.stringContaining('now begins at offset 1') };
+  expect((await readToEnd(source(), nothingRead)).failure).toMatchObject(refused);
+});
+
+test('a log that lost its end and was written on is told by its last batch, though the offset exists again', async () => {
+  const log = await write(['1', '2']);
+  const copy = path.join(folder.path, 'copy');
+  await cp(root, copy, { recursive: true });
+  await write(['three']);
+  const positions = positionsAfter(await readAll(source()));
+  await rm(log, { recursive: true });
+  await cp(copy, root, { recursive: true });
+  expect((await readToEnd(source(), positions)).failure).toMatchObject({ code: 'SOURCE_CHANGED' });
+  await write(['other']);
+  expect((await readToEnd(source(), positions)).failure).toMatchObject({ code: 'SOURCE_CHANGED' });
+});
+
+test('the bytes of a whole reading come to the bytes of the segments', async () => {
+  await write(['1', '2', '3'.repeat(500)], { segmentBytes: 100 });
+  await write(['4'], { topic: 'b' });
+  for (const batchRecords of [1, 2, 1_000]) {
+    const read = await readAll(source(root, batchRecords));
+    expect(read.reduce((sum, { bytesRead }) => sum + bytesRead, 0)).toBe(await source().totalBytes());
+  }
+});
+
+test('what is appended while it is read waits for the next reading', async () => {
+  await write(['1', '2']);
+  const abort = new AbortController();
+  const seen: number[] = [];
+  for await (const batch of source(root, 1).read([], abort.signal)) {
+    seen.push(...batch.records.map(({ offset }) => offset));
+    await write(['more']);
+  }
+  expect(seen).toEqual([0, 1]);
+});
