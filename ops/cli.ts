@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { TidemarkError } from '../pipeline/errors.ts';
+import { withExamples } from './command.ts';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { exportCommand } from './commands/export.ts';
@@ -7,6 +8,12 @@ import { ingestCommand } from './commands/ingest.ts';
 import { quarantineCommand } from './commands/quarantine.ts';
 import { statusCommand } from './commands/status.ts';
 import { readPackage } from './software.ts';
+
+const examples = [
+  'tidemark demo',
+  'tidemark ingest events.ndjson.gz --db calls.duckdb',
+  'tidemark export --db calls.duckdb --file-prefix day_ --time-from 2010-08-05T00:00:00Z',
+];
 
 const exitCodes = `
 Exit codes: 0 done; 64 wrong usage or request; 65 the input cannot be used as it is; 66 the input is missing;
@@ -25,7 +32,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 function buildProgram(): Command {
   const { version } = readPackage();
-  const program = new Command('tidemark')
+  const program = withExamples(new Command('tidemark'), examples)
     .description('Exactly-once ETL from a service event log into DuckDB, with trustworthy windowed exports.')
     .version(version)
     .addHelpText('after', exitCodes);

@@ -26,8 +26,11 @@ export function commandWithSettings(
     command.option(`--${flag.replaceAll('_', '-')} <${flag}>`, `${help} (default: ${JSON.stringify(value)})`);
   }
   command.option('--json', 'print results as JSON, for machines', false);
-  command.addHelpText('after', `\nExamples:\n${examples.map(example => `  $ ${example}`).join('\n')}`);
-  return command;
+  return withExamples(command, examples);
+}
+
+export function withExamples(command: Command, examples: readonly string[]): Command {
+  return command.addHelpText('after', `\nExamples:\n${examples.map(example => `  $ ${example}`).join('\n')}`);
 }
 
 /** Reads the settings that a command's flags, the environment and the file give, and what it needs to run. */

@@ -2,7 +2,7 @@
 // A batch's objects live until it is stored: a young generation that holds one batch saves copying them twice.
 // Queries and file writes share libuv's thread pool, whose default of 4 is one blocked query short of a deadlock.
 // The size counts only before the pool is first used, and an ES module would already have used it.
-process.env.UV_THREADPOOL_SIZE ??= '16';
+if (!(Number(process.env.UV_THREADPOOL_SIZE) >= 4)) process.env.UV_THREADPOOL_SIZE = '16';
 import('./cli.ts').then(
   ({ main }) => main(process.argv),
   (error: unknown) => {

@@ -20,8 +20,11 @@ export interface Exporting {
 /**
  * Runs an accepted request to its end: one snapshot, every file whole on disk under a hidden name, then all names at
  * once, `services` last. Whatever fails leaves no file and the request `failed`; the error is thrown.
+ * A request that has ended is not run again: its recorded outcome is given, or thrown.
  */
 export async function runExport(record: ExportRecord, exporting: Exporting): Promise<Manifest> {
+  if (record.error !== null) throw new TidemarkError(record.error.code, record.error.message);
+  if (record.state === 'completed' && record.manifest !== null) return record.manifest;
   const manifest = await writeAndPublish(record, exporting);
   // Past publication nothing may be taken back: should this fail, the next start finds `publishing` and finishes it.
   await exporting.store.update(record.requestId, { state: 'completed' });
@@ -56,31 +59,33 @@ export async function recoverExports({
 }: Pick<Exporting, 'store' | 'directory'>): Promise<readonly ExportRecord[]> {
   const toRun: ExportRecord[] = [];
   for (const record of await store.unfinished()) {
-    const { requestId, plan } = record;
-    if (record.state === 'publishing') {
-      await finishPublishing(record, { store, directory });
-    } else {
-      await directory.sweep(plan.destination, requestId);
-      toRun.push(record);
-    }
+    if (await prepareAgain(record, { store, directory })) toRun.push(record);
   }
   return toRun;
 }
 
-/** A request that cannot be finished must not keep all others from running: it ends as failed. */
-async function finishPublishing(
-  record: ExportRecord,
+/**
+ * True when the request is to be run again. One that cannot be finished must not keep all others from running: it ends
+ * as failed. But one whose folder lies in another export root is left for the next start with that root.
+ */
+async function prepareAgain(
+  { requestId, plan, state }: ExportRecord,
   { store, directory }: Pick<Exporting, 'store' | 'directory'>,
-): Promise<void> {
-  const { requestId, plan } = record;
+): Promise<boolean> {
   try {
+    if (state !== 'publishing') {
+      await directory.sweep(plan.destination, requestId);
+      return true;
+    }
     await directory.publish(plan.destination, requestId, plan.names);
     await store.update(requestId, { state: 'completed' });
   } catch (cause) {
     const { code, message } = asExportError(cause, requestId);
-    await directory.sweep(plan.destination, requestId);
+    if (code === 'PREFIX_REFUSED') return false;
+    await directory.sweep(plan.destination, requestId).catch(() => undefined);
     await store.update(requestId, { state: 'failed', error: { code, message } });
   }
+  return false;
 }
 
 async function writeFiles(record: ExportRecord, exporting: Exporting): Promise<Manifest> {
@@ -141,8 +146,13 @@ async function writeManifest(
 ): Promise<void> {
   const name = plan.names.find(candidate => candidate.endsWith('_manifest.json'))!;
   const pending = await directory.create(plan.destination, requestId, name, 'uncompressed');
-  await pending.write(Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
-  await pending.seal();
+  try {
+    await pending.write(Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+    await pending.seal();
+  } catch (error) {
+    await pending.discard();
+    throw error;
+  }
 }
 
 function asExportError(cause: unknown, requestId: string): TidemarkError {

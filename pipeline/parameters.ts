@@ -37,9 +37,13 @@ export const parameterNames = [
 
 export type ParameterName = (typeof parameterNames)[number];
 
-/** Reads and checks every parameter; all faults are found, not just the first. */
+/**
+ * Reads and checks every parameter; all faults are found, not just the first. `acceptedAt` (ms since 1970 UTC) ends a
+ * window without `time_to`.
+ */
 export function readParameters(
   given: GivenParameters,
+  acceptedAt: number,
 ): { readonly parameters: ExportParameters } | { readonly faults: readonly Fault[] } {
   const faults: Fault[] = [];
   const read = new ParameterReader(given, faults);
@@ -65,12 +69,13 @@ export function readParameters(
     });
   }
   const { timeFrom, timeTo } = parameters;
-  if (faults.length === 0 && timeTo !== null) faults.push(...windowFaults(timeFrom, timeTo));
+  const timesAreKnown = !faults.some(({ parameter }) => parameter === 'time_from' || parameter === 'time_to');
+  if (timesAreKnown) faults.push(...windowFaults(timeFrom, timeTo ?? acceptedAt));
   return faults.length > 0 ? { faults } : { parameters };
 }
 
 /** A window is `[from, to)` and holds at least a millisecond. */
-export function windowFaults(timeFrom: number, timeTo: number): readonly Fault[] {
+function windowFaults(timeFrom: number, timeTo: number): readonly Fault[] {
   if (timeTo > timeFrom) return [];
   const message = `time_to ${formatTimestamp(timeTo)} must be later than time_from ${formatTimestamp(timeFrom)}`;
   return [{ parameter: 'time_to', message }];

@@ -1,9 +1,10 @@
-import { TidemarkError } from './errors.ts';
+import { type FailureCode, TidemarkError } from './errors.ts';
 import { exportFileName, manifestFileName } from './file-names.ts';
 import type { Manifest } from './manifest.ts';
-import { type ExportParameters, type Fault, type GivenParameters, readParameters, windowFaults } from './parameters.ts';
+import { type ExportParameters, type Fault, type GivenParameters, readParameters } from './parameters.ts';
 import type { Clock, Destination, ExportDirectory } from './ports.ts';
 import { fileKinds } from './selection.ts';
+import { Turns } from './turns.ts';
 
 /**
  * accepted → running → publishing → completed, or failed or cancelled from any of the first three. `publishing` is the
@@ -28,7 +29,7 @@ export interface ExportRecord {
   readonly given: GivenParameters;
   readonly plan: ExportPlan;
   readonly manifest: Manifest | null;
-  readonly error: { readonly code: string; readonly message: string } | null;
+  readonly error: { readonly code: FailureCode; readonly message: string } | null;
 }
 
 /** Keeps requests in the database. Each call is one transaction, on disk when it resolves. */
@@ -52,21 +53,28 @@ export interface Acceptance {
  * A known id with the same parameters gives the recorded request; with other ones it throws `REQUEST_CONFLICT`.
  * Throws `REQUEST_INVALID` naming every fault at once, `PREFIX_REFUSED` for a prefix that leaves the export root.
  */
-export async function acceptExport(
-  given: GivenParameters,
-  requestId: string,
-  acceptance: Acceptance,
-): Promise<ExportRecord> {
+export function acceptExport(given: GivenParameters, requestId: string, acceptance: Acceptance): Promise<ExportRecord> {
+  return acceptingOf(acceptance.store).run(() => acceptNext(given, requestId, acceptance));
+}
+
+const accepting = new WeakMap<RequestStore, Turns>();
+
+/** Requests of one store are accepted one after the other: two at once would be promised the same names. */
+function acceptingOf(store: RequestStore): Turns {
+  const turns = accepting.get(store) ?? new Turns(1);
+  accepting.set(store, turns);
+  return turns;
+}
+
+async function acceptNext(given: GivenParameters, requestId: string, acceptance: Acceptance): Promise<ExportRecord> {
   const { store, directory, clock } = acceptance;
   const known = await store.find(requestId);
   if (known !== null) return sameRequest(known, given);
-  const read = readParameters(given);
+  const acceptedAt = clock.now();
+  const read = readParameters(given, acceptedAt);
   if ('faults' in read) throw requestInvalid([...read.faults, ...(await prefixFaults(given, directory))]);
   const { parameters } = read;
-  const acceptedAt = clock.now();
   const timeTo = parameters.timeTo ?? acceptedAt;
-  const faults = windowFaults(parameters.timeFrom, timeTo);
-  if (faults.length > 0) throw requestInvalid([...faults, ...(await prefixFaults(given, directory))]);
   const destination = await directory.resolve(parameters.filePrefix);
   const { stamp, names } = await freeNames(parameters, destination, acceptedAt, acceptance);
   const plan: ExportPlan = { parameters, timeTo, stamp, destination, names };

@@ -26,20 +26,39 @@ export function selected({ filterEvents, filterState }: Filters): string {
 /** The rows of one file, named `x`: services by the condition itself, states and tasks by the selection, named `p`. */
 export function exportedRows(entity: Entity, filters: Filters): string {
   if (entity === 'service') return `services_rows x WHERE ${selected(filters)}`;
-  const { table } = entityTables[entity];
-  return `${table}_rows x JOIN picked p ON p.service_key = x.service_key AND p.service_id = x.service_id WHERE true`;
+  return `${entityTables[entity].table}_rows x JOIN picked p ON ${isPicked} WHERE true`;
 }
+
+/** A row of a picked service: two independent hashes, 117 bits, stand for its id and keep the join narrow. */
+export const isPicked = 'p.service_key = x.service_key AND p.service_hash = hash(x.service_id)';
 
 /** The total order of a file's rows (contract, section 4): text compares by its UTF-8 bytes. */
-export function exportedOrder(entity: Entity): string {
-  const own = `x.start_timestamp NULLS LAST, x.${entityTables[entity].id}`;
-  return entity === 'service' ? own : `p.rank, ${own}`;
+function exportedOrder(entity: Entity): readonly string[] {
+  const own = ['x.start_timestamp', `x.${entityTables[entity].id}`];
+  return entity === 'service' ? own : ['p.rank', ...own];
 }
 
-/** The same order as one comparable value: inside of a row NULL comes last by itself. */
+/** A row's place in its file as one comparable value; inside of it NULL comes last by itself. */
 export function exportedPlace(entity: Entity): string {
-  const keys = exportedOrder(entity).replace(' NULLS LAST', '').split(', ');
-  return `{${keys.map((key, index) => `'key${index}': ${key}`).join(', ')}}`;
+  return `{${exportedOrder(entity)
+    .map((key, index) => `'key${index}': ${key}`)
+    .join(', ')}}`;
+}
+
+/** How a file's rows carry their extensions: not, as stored, or as one JSON object. */
+export type CarriedExtensions = 'none' | 'lists' | 'object';
+
+/**
+ * The rows of one file in file order, as a subquery named `x`; states and tasks have the `rank` of their service.
+ * Stored columns are sorted and text is made of them afterwards, so that what a sort has to hold or spill is small.
+ */
+export function orderedRows(entity: Entity, filters: Filters, extensions: CarriedExtensions): string {
+  const { ids, values } = entityTables[entity];
+  const carried = { none: [], lists: ['x.extensions'], object: [`${extensionsObject} AS extensions`] };
+  const columns = [...ids, ...values].map(column => `x.${column}`);
+  const rank = entity === 'service' ? [] : ['p.rank'];
+  const order = exportedOrder(entity).map(key => `${key} NULLS LAST`);
+  return `(SELECT ${[...rank, ...columns, ...carried[extensions]].join(', ')} FROM ${exportedRows(entity, filters)} ORDER BY ${order.join(', ')}) x`;
 }
 
 /** The core columns of a CSV file. */
@@ -50,12 +69,25 @@ export function csvColumns({ exported }: EntityTable): string[] {
   });
 }
 
+/** A row's extensions as one JSON object, NULL where there are none. */
+export const extensionsObject = `CASE WHEN len(x.extensions) > 0 THEN '{' || list_aggregate(list_transform(x.extensions,
+  lambda e: to_json(e.name)::VARCHAR || ':' || e.json), 'string_agg', ',') || '}' END`;
+
 /**
- * A row's JSON up to, not including, what is inside of it and the closing brace. Numbers are est_duration and
- * duration, is_anonymous is a boolean, all else strings; what is absent is left out.
+ * One file's rows as lines of JSON in file order: objects without what lies inside of them and without the closing brace.
+ * Before a state or task stand its service's rank, a tab, A or C (active, completed) and the JSON of the id of the state
+ * that it is or belongs to, and a tab.
  */
-export function jsonHead(entity: Entity): string {
-  const { table, id, exported } = entityTables[entity];
+export function jsonLines(entity: Entity, filters: Filters): string {
+  const rows = orderedRows(entity, filters, 'object');
+  if (entity === 'service') return `SELECT ${jsonHead(entity)} FROM ${rows}`;
+  const place = `x.rank || chr(9) || CASE WHEN x.end_timestamp IS NULL THEN 'A' ELSE 'C' END || coalesce(to_json(x.state_id)::VARCHAR, '')`;
+  return `SELECT ${place} || chr(9) || ${jsonHead(entity)} FROM ${rows}`;
+}
+
+/** Numbers are est_duration and duration, is_anonymous is a boolean, all else strings; what is absent is left out. */
+function jsonHead(entity: Entity): string {
+  const { id, exported } = entityTables[entity];
   const own = exported.filter(column => column !== 'service_id' && column !== id && !/^(start|end)_/.test(column));
   const members = [
     `'{"${id}":' || to_json(x.${id})::VARCHAR`,
@@ -63,11 +95,9 @@ export function jsonHead(entity: Entity): string {
     `',"duration":' || (epoch_ms(x.end_timestamp) - epoch_ms(x.start_timestamp))`,
     jsonSide('started', 'start'),
     jsonSide('completed', 'end'),
-    `',"extensions":{' || list_aggregate(list_transform(
-       CASE WHEN len(x.extensions) > 0 THEN x.extensions END,
-       lambda e: to_json(e.name)::VARCHAR || ':' || e.json), 'string_agg', ',') || '}'`,
+    `',"extensions":' || x.extensions`,
   ];
-  return `/* ${table} */ concat(${members.join(', ')})`;
+  return `concat(${members.join(', ')})`;
 }
 
 function jsonMember(column: string): string {
@@ -81,6 +111,3 @@ function jsonSide(name: string, side: 'start' | 'end'): string {
   const time = `',"timestamp":"' || strftime(x.${side}_timestamp, ${isoFormat}) || '"'`;
   return `',"${name}":{' || nullif(substr(concat(${[...members, time].join(', ')}), 2), '') || '}'`;
 }
-
-/** The two arrays of tasks, from the aliases of `exports/json.sql`. */
-export const taskArrays = `concat(',"active_tasks":[', t.active_tasks, '],"completed_tasks":[', t.completed_tasks, ']')`;

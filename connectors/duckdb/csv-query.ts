@@ -4,7 +4,7 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import type { Entity } from '../../schemas/events.ts';
-import { csvColumns, exportedOrder, exportedPlace, exportedRows } from '../../schemas/exports.ts';
+import { csvColumns, exportedPlace, exportedRows, orderedRows } from '../../schemas/exports.ts';
 import { fillSql, quoteText, readSql } from '../../schemas/sql.ts';
 import type { FilePlan } from './snapshot.ts';
 
@@ -27,35 +27,29 @@ export async function planCsv(planning: CsvPlanning): Promise<FilePlan> {
   const { separator } = layout;
   return {
     head: layout.header ? headerLine(columns, separator) : '',
-    queries: [csvQuery(entity, planning, extensionNames.length)],
+    query: csvQuery(entity, planning, extensionNames.length),
     tail: '',
     copyOptions: `DELIMITER ${quoteText(separator)}, QUOTE '"', ESCAPE '"', NULLSTR ''`,
     columns,
     valuesLeftOut,
+    transform: null,
+    release: async () => undefined,
   };
 }
 
 function csvQuery(entity: Entity, { layout, selection }: CsvPlanning, pathCount: number): string {
   const core = csvColumns(entityTables[entity]);
-  const from = exportedRows(entity, selection);
-  const order = exportedOrder(entity);
   if (layout.extensions === 'json') {
-    return `SELECT ${[...core, jsonColumn].join(', ')} FROM ${from} ORDER BY ${order}`;
+    return `SELECT ${[...core, 'x.extensions'].join(', ')} FROM ${orderedRows(entity, selection, 'object')}`;
   }
-  if (pathCount === 0) return `SELECT ${core.join(', ')} FROM ${from} ORDER BY ${order}`;
-  // Reversed, so that the first match is the later of two equal paths.
+  if (pathCount === 0) return `SELECT ${core.join(', ')} FROM ${orderedRows(entity, selection, 'none')}`;
   const paths = Array.from({ length: pathCount }, (_, index) => pathColumn(index + 1));
+  // Reversed, so that the first match is the later of two equal paths.
   const lists = `list_reverse(flatten(list_transform(x.extensions, lambda e: e.paths))) AS paths,
     list_reverse(flatten(list_transform(x.extensions, lambda e: e.texts))) AS texts`;
-  const named = core.map((expression, index) => `${expression} AS c${index}`);
-  const keys = order.split(', ').map((key, index) => `${key.replace(' NULLS LAST', '')} AS k${index}`);
-  const outer = [...named.map((_, index) => `c${index}`), ...paths];
-  const outerOrder = keys.map((_, index) => `k${index} NULLS LAST`).join(', ');
-  return `SELECT ${outer.join(', ')} FROM (SELECT ${[...named, ...keys, lists].join(', ')} FROM ${from}) ORDER BY ${outerOrder}`;
+  const rows = orderedRows(entity, selection, 'lists');
+  return `SELECT ${[...core, ...paths].join(', ')} FROM (SELECT x.*, ${lists} FROM ${rows}) x`;
 }
-
-const jsonColumn = `CASE WHEN len(x.extensions) > 0 THEN '{' || list_aggregate(list_transform(x.extensions,
-  lambda e: to_json(e.name)::VARCHAR || ':' || e.json), 'string_agg', ',') || '}' END`;
 
 function pathColumn(position: number): string {
   return `texts[list_position(paths, getvariable('extension_paths')[${position}])]`;

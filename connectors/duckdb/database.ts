@@ -4,6 +4,7 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import { entityPlaces, fillSql, readSql } from '../../schemas/sql.ts';
+import { databaseFailure } from './failure.ts';
 
 export interface DatabaseOptions {
   /** The DuckDB file; made when it is missing. */
@@ -29,19 +30,24 @@ export class Database {
   /** Opens or makes the file. Throws `WAREHOUSE_LOCKED` when another process owns it, `WAREHOUSE_BROKEN` when it is unreadable. */
   static async open({ path, memoryLimit, threads }: DatabaseOptions): Promise<Database> {
     const absolute = resolve(path);
-    await mkdir(dirname(absolute), { recursive: true });
-    const instance = await DuckDBInstance.create(absolute, {
-      memory_limit: memoryLimit,
-      threads: String(threads),
-      temp_directory: `${absolute}.tmp`,
-      // A checkpoint rewrites the changed row groups: fewer of them, at 64 MB of log, cost less per batch.
-      checkpoint_threshold: '64MB',
-    }).catch(cause => {
+    try {
+      await mkdir(dirname(absolute), { recursive: true });
+      const instance = await DuckDBInstance.create(absolute, {
+        memory_limit: memoryLimit,
+        threads: String(threads),
+        temp_directory: `${absolute}.tmp`,
+        // A checkpoint rewrites the changed row groups: fewer of them, at 64 MB of log, cost less per batch.
+        checkpoint_threshold: '64MB',
+      });
+      const database = new Database(absolute, instance);
+      await database.#prepare().catch(error => {
+        instance.closeSync();
+        throw error;
+      });
+      return database;
+    } catch (cause) {
       throw openFailure(absolute, cause);
-    });
-    const database = new Database(absolute, instance);
-    await database.#prepare();
-    return database;
+    }
   }
 
   connect(): Promise<DuckDBConnection> {
@@ -49,17 +55,27 @@ export class Database {
   }
 
   async close(): Promise<void> {
-    this.#instance.closeSync();
+    // While the file is still ours: the next owner makes a folder of the same name.
     await rm(this.stagingFolder, { recursive: true, force: true });
+    this.#instance.closeSync();
   }
 
   async #prepare(): Promise<void> {
+    await this.#checkKept();
     await rm(this.stagingFolder, { recursive: true, force: true });
     await mkdir(this.stagingFolder);
     const connection = await this.connect();
     const reader = await connection.runAndReadAll("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'layout'");
     if (Number(reader.value(0, 0)) === 0) await connection.run(layoutSql());
     connection.closeSync();
+  }
+
+  /** A data file, such as events.json, would be opened as a view in memory, and all that is stored be lost at the end. */
+  async #checkKept(): Promise<void> {
+    const connection = await this.connect();
+    const reader = await connection.runAndReadAll('SELECT path FROM duckdb_databases() WHERE NOT internal');
+    connection.closeSync();
+    if (reader.value(0, 0) === null) throw new Error('it is a file of another kind');
   }
 }
 
@@ -79,5 +95,8 @@ function openFailure(path: string, cause: unknown): TidemarkError {
       cause,
     });
   }
-  return new TidemarkError('WAREHOUSE_BROKEN', `cannot open ${path} as a DuckDB file: ${message}`, { cause });
+  return (
+    databaseFailure(cause, `open the database ${path}`) ??
+    new TidemarkError('WAREHOUSE_BROKEN', `cannot open ${path} as a DuckDB file: ${message}`, { cause })
+  );
 }

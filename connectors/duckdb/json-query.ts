@@ -1,31 +1,55 @@
+import { rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { jsonHead, taskArrays } from '../../schemas/exports.ts';
-import { fillSql, readSql } from '../../schemas/sql.ts';
+import type { Selection } from '../../pipeline/selection.ts';
+import { jsonLines } from '../../schemas/exports.ts';
+import { quoteText } from '../../schemas/sql.ts';
+import { RankedLines } from './ranked-lines.ts';
+import { ServiceAssembler } from './service-assembler.ts';
 import type { FilePlan } from './snapshot.ts';
 
-/** Gathering a service's rows into one text takes memory, so it is done for about this many rows at a time. */
-const rowsPerSlice = 40_000;
+/** One column without quotes: every line is written as it is, for JSON text holds no line break. */
+const lineOptions = "QUOTE '', ESCAPE '', DELIMITER ''";
 
-/** Plans the JSON or NDJSON file: the text of every service is put together by DuckDB, slice by slice in file order. */
-export async function planJson(connection: DuckDBConnection, format: 'json' | 'ndjson'): Promise<FilePlan> {
-  await connection.run(fillSql(readSql('exports/slices.sql'), { rows_per_slice: rowsPerSlice }));
-  const reader = await connection.runAndReadAll('SELECT DISTINCT slice FROM slices ORDER BY slice');
-  const slices = reader.getRows().map(([slice]) => Number(slice));
-  const template = readSql('exports/json.sql');
-  const places = {
-    service_json: jsonHead('service'),
-    state_json: jsonHead('state'),
-    task_json: `${jsonHead('task')} || '}'`,
-    task_arrays: taskArrays,
-    comma: format === 'json' ? "CASE WHEN p.rank = 1 THEN '' ELSE ',' END" : "''",
+export interface JsonPlanning {
+  readonly connection: DuckDBConnection;
+  readonly selection: Selection;
+  readonly format: 'json' | 'ndjson';
+  /** Where the lines of states and tasks wait for their services; what begins with it is removed at the end. */
+  readonly scratchPath: string;
+}
+
+/**
+ * Plans the JSON or NDJSON file: DuckDB writes every row's own JSON in file order, states and tasks into files beside
+ * the database, and the rows of a service are put together as bytes while the services come.
+ */
+export async function planJson({ connection, selection, format, scratchPath }: JsonPlanning): Promise<FilePlan> {
+  const files = { state: `${scratchPath}.states`, task: `${scratchPath}.tasks` };
+  const release = async (): Promise<void> => {
+    for (const file of Object.values(files)) await rm(file, { force: true });
   };
+  try {
+    for (const entity of ['state', 'task'] as const) {
+      const target = `${quoteText(files[entity])} (FORMAT csv, HEADER false, ${lineOptions})`;
+      await connection.run(`COPY (${jsonLines(entity, selection)}) TO ${target}`);
+    }
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  const states = new RankedLines(files.state);
+  const tasks = new RankedLines(files.task);
   return {
     head: format === 'json' ? '[\n' : '',
-    queries: slices.map(slice => fillSql(template, { ...places, slice })),
+    query: jsonLines('service', selection),
     tail: format === 'json' ? ']\n' : '',
-    // One column without quotes: every line is written as it is, JSON text holds no line break.
-    copyOptions: "QUOTE '', ESCAPE '', DELIMITER ''",
+    copyOptions: lineOptions,
     columns: [],
     valuesLeftOut: 0,
+    transform: new ServiceAssembler({ separator: format === 'json' ? ',\n' : '\n', states, tasks }),
+    release: async () => {
+      states.close();
+      tasks.close();
+      await release();
+    },
   };
 }

@@ -3,33 +3,48 @@ import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Snapshot, SnapshotReader, StoredPosition, WrittenRows } from '../../pipeline/ports.ts';
 import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
-import { selected } from '../../schemas/exports.ts';
-import { fillSql, readSql } from '../../schemas/sql.ts';
+import { Turns } from '../../pipeline/turns.ts';
+import { isPicked, selected } from '../../schemas/exports.ts';
+import { fillSql, quoteText, readSql } from '../../schemas/sql.ts';
 import { planCsv } from './csv-query.ts';
 import type { Database } from './database.ts';
 import { planJson } from './json-query.ts';
 import { readPartitions } from './partitions.ts';
 import { Pipe } from './pipe.ts';
 
-/** What one file is made of: text around the queries, and the queries whose output is the file, in order. */
+/** What one file is made of: text around the lines of a query. */
 export interface FilePlan {
   readonly head: string;
-  readonly queries: readonly string[];
+  readonly query: string;
   readonly tail: string;
   /** Options of DuckDB's COPY. */
   readonly copyOptions: string;
   readonly columns: readonly string[];
   readonly valuesLeftOut: number;
+  /** Makes the file's bytes of the query's, where the two differ; `rows` then counts what it made. */
+  readonly transform: { take(bytes: Uint8Array): Uint8Array; end(): Uint8Array; readonly rows: number } | null;
+  /** Lets go of what the plan holds, whether the file was written or not. */
+  release(): Promise<void>;
 }
 
 export interface SnapshotOptions {
   readonly maxExtensionColumns: number;
 }
 
-/** Reads exports from one transaction each, so that all files of an export see the same tables. */
+/**
+ * A query that writes to a pipe holds a thread of libuv's pool (4 by default) until all is read, and the files it is
+ * read into need threads too: with as many queries as threads nothing would move. And all share one memory limit.
+ */
+const snapshotsAtOnce = 2;
+
+/**
+ * Reads exports from one transaction each, so that all files of an export see the same tables. A few may be open at
+ * once; whoever asks for more waits in line until one is closed.
+ */
 export class DuckDbSnapshots implements SnapshotReader {
   readonly #database: Database;
   readonly #options: SnapshotOptions;
+  readonly #turns = new Turns(snapshotsAtOnce);
 
   constructor(database: Database, options: SnapshotOptions) {
     this.#database = database;
@@ -37,6 +52,16 @@ export class DuckDbSnapshots implements SnapshotReader {
   }
 
   async snapshot(selection: Selection, layout: Layout): Promise<Snapshot> {
+    const endTurn = await this.#turns.take();
+    try {
+      return await this.#open(selection, layout, endTurn);
+    } catch (error) {
+      endTurn();
+      throw error;
+    }
+  }
+
+  async #open(selection: Selection, layout: Layout, endTurn: () => void): Promise<Snapshot> {
     const connection = await openSelection(this.#database, selection);
     try {
       const positions = await readPartitions(connection);
@@ -50,6 +75,7 @@ export class DuckDbSnapshots implements SnapshotReader {
         positions,
         splitServices,
         pipePath,
+        endTurn,
         ...this.#options,
       });
     } catch (error) {
@@ -81,10 +107,11 @@ interface SnapshotParts extends SnapshotOptions {
   readonly positions: readonly StoredPosition[];
   readonly splitServices: number;
   readonly pipePath: string;
+  endTurn(): void;
 }
 
 async function countSplit(connection: DuckDBConnection): Promise<number> {
-  const reader = await connection.runAndReadAll(readSql('exports/split.sql'));
+  const reader = await connection.runAndReadAll(fillSql(readSql('exports/split.sql'), { is_picked: isPicked }));
   return Number(reader.value(0, 0));
 }
 
@@ -104,27 +131,35 @@ class DuckDbSnapshot implements Snapshot {
     const plan =
       layout.format === 'csv'
         ? await planCsv({ connection, selection, layout, kind, maxExtensionColumns })
-        : await planJson(connection, layout.format);
-    if (plan.head !== '') await sink(Buffer.from(plan.head));
-    const pipe = await Pipe.open(pipePath);
-    const rows = await pipe.carry(() => this.#copy(plan, pipe.path), sink);
-    if (plan.tail !== '') await sink(Buffer.from(plan.tail));
-    return { rows, columns: plan.columns, valuesLeftOut: plan.valuesLeftOut };
+        : await planJson({ connection, selection, format: layout.format, scratchPath: pipePath });
+    try {
+      return await this.#carry(plan, sink);
+    } finally {
+      await plan.release();
+    }
+  }
+
+  async #carry(plan: FilePlan, sink: (bytes: Uint8Array) => Promise<void>): Promise<WrittenRows> {
+    const { head, tail, transform, columns, valuesLeftOut } = plan;
+    if (head !== '') await sink(Buffer.from(head));
+    const pipe = await Pipe.open(this.#parts.pipePath);
+    const take = transform === null ? sink : (bytes: Uint8Array) => sink(transform.take(bytes));
+    const lines = await pipe.carry(() => this.#copy(plan, pipe.path), take);
+    if (transform !== null) await sink(transform.end());
+    if (tail !== '') await sink(Buffer.from(tail));
+    return { rows: transform === null ? lines : transform.rows, columns, valuesLeftOut };
   }
 
   async close(): Promise<void> {
-    await this.#parts.connection.run('ROLLBACK').catch(() => undefined);
-    this.#parts.connection.closeSync();
+    const { connection, endTurn } = this.#parts;
+    await connection.run('ROLLBACK').catch(() => undefined);
+    connection.closeSync();
+    endTurn();
   }
 
-  async #copy({ queries, copyOptions }: FilePlan, path: string): Promise<number> {
-    let rows = 0;
-    for (const query of queries) {
-      const result = await this.#parts.connection.runAndReadAll(
-        `COPY (${query}) TO '${path.replaceAll("'", "''")}' (FORMAT csv, HEADER false, USE_TMP_FILE false, ${copyOptions})`,
-      );
-      rows += Number(result.value(0, 0));
-    }
-    return rows;
+  async #copy({ query, copyOptions }: FilePlan, path: string): Promise<number> {
+    const options = `FORMAT csv, HEADER false, USE_TMP_FILE false, ${copyOptions}`;
+    const copied = await this.#parts.connection.runAndReadAll(`COPY (${query}) TO ${quoteText(path)} (${options})`);
+    return Number(copied.value(0, 0));
   }
 }

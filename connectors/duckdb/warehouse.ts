@@ -4,6 +4,7 @@ import { entityTables } from '../../schemas/columns.ts';
 import { type Entity, entities } from '../../schemas/events.ts';
 import { entityPlaces, fillSql, readSql } from '../../schemas/sql.ts';
 import type { Database } from './database.ts';
+import { databaseFailure } from './failure.ts';
 import { Membership } from './membership.ts';
 import { advance, type KnownPartition, nameOf, newPartition, readPartitions, savePartition } from './partitions.ts';
 import { type StagedBatch, stageBatch } from './staging.ts';
@@ -52,7 +53,7 @@ export class DuckDbWarehouse implements Warehouse {
       await this.#connection.run('COMMIT');
     } catch (error) {
       await this.#connection.run('ROLLBACK').catch(() => undefined);
-      throw error;
+      throw databaseFailure(error, `store a batch of ${batch.origin}`) ?? error;
     }
     this.#lastBatch = number;
     this.#partitions.set(nameOf(batch.partition), next);

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { commandWithSettings } from '../command.ts';
+import { commandWithSettings, withExamples } from '../command.ts';
 import { readConfig } from '../config.ts';
 import { formatTable, openOutput } from '../output.ts';
 import { settingNames } from '../settings.ts';
@@ -21,5 +21,5 @@ export function configCommand(): Command {
         ),
       );
   });
-  return new Command('config').description('look at the configuration').addCommand(check);
+  return withExamples(new Command('config').description('look at the configuration'), examples).addCommand(check);
 }

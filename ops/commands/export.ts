@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
+import { TidemarkError } from '../../pipeline/errors.ts';
 import { recoverExports, runExport } from '../../pipeline/export.ts';
 import type { Manifest } from '../../pipeline/manifest.ts';
 import { type GivenParameters, type ParameterName, parameterNames } from '../../pipeline/parameters.ts';
@@ -32,7 +33,7 @@ export function exportCommand(): Command {
   const command = commandWithSettings(
     'export',
     'write the services of a time window to files',
-    ['db', 'export_root', 'memory_limit', 'threads', 'max_extension_columns', 'allowed_lateness_ms'],
+    ['db', 'export_root', 'prefix_map', 'memory_limit', 'threads', 'max_extension_columns', 'allowed_lateness_ms'],
     [
       'tidemark export --db calls.duckdb --export-root out --file-prefix hourly/ --time-from 2010-08-05T09:00:00Z --time-to 2010-08-05T10:00:00Z',
       'tidemark export --file-prefix day --time-from 2010-08-05T00:00:00Z --format ndjson --compression gzip --manifest',
@@ -51,15 +52,23 @@ async function exportOnce(options: Readonly<Record<string, unknown>>): Promise<v
   const requestId = typeof options.requestId === 'string' ? options.requestId : randomUUID();
   await withExistingDatabase(run.config, database =>
     withExports(run.config, { database, signal: run.signal }, async parts => {
-      for (const left of await recoverExports(parts)) {
-        run.output.notice(`running export ${left.requestId} again: an earlier process died during it`);
-        await runExport(left, parts);
-      }
+      for (const left of await recoverExports(parts)) await runLeft(left, parts, run.output);
       const record = await acceptExport(givenParameters(options), requestId, parts);
-      const manifest = record.manifest ?? (await runShown(record, parts, run.output));
+      const manifest = await runShown(record, parts, run.output);
       showExport(record.plan, manifest, run.output);
     }),
   );
+}
+
+/** Its failure is recorded with it, and is no reason not to run what was asked for now. */
+async function runLeft(left: ExportRecord, parts: ExportParts, output: Output): Promise<void> {
+  output.notice(`running export ${left.requestId} again: an earlier process died during it`);
+  try {
+    await runExport(left, parts);
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || parts.signal.aborted) throw error;
+    output.notice(`export ${left.requestId} failed: ${error.message} [${error.code}]`);
+  }
 }
 
 async function runShown(record: ExportRecord, parts: ExportParts, output: Output): Promise<Manifest> {

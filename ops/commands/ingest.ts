@@ -30,11 +30,16 @@ export function ingestCommand(): Command {
 
 async function ingestPaths(paths: readonly string[], run: Run): Promise<void> {
   const sources = paths.map(path => openSource(path, run.config));
-  await withDatabase(run.config, database =>
-    withWarehouse(database, async warehouse => {
-      for (const source of sources) await ingestOne(source, warehouse, run);
-    }),
-  );
+  try {
+    await withDatabase(run.config, database =>
+      withWarehouse(database, async warehouse => {
+        for (const source of sources) await ingestOne(source, warehouse, run);
+      }),
+    );
+  } finally {
+    // Open but idle, as at a terminal, it would keep the process alive after an interruption or a failure.
+    if (paths.includes('-')) process.stdin.destroy();
+  }
   if (run.signal.aborted) {
     throw new TidemarkError('INTERRUPTED', 'interrupted between two transactions; run the same command again to go on');
   }

@@ -2,22 +2,29 @@ import { Command, InvalidArgumentError } from 'commander';
 import { stringify } from 'csv-stringify/sync';
 import { type QuarantineEntry, type QuarantineFilter, readQuarantine } from '../../connectors/duckdb/quarantine.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import { commandWithSettings, prepareRun, type Run } from '../command.ts';
+import { commandWithSettings, prepareRun, type Run, withExamples } from '../command.ts';
 import { withExistingDatabase } from '../main.ts';
 
+const listExamples = [
+  'tidemark quarantine list --db calls.duckdb',
+  'tidemark quarantine list --reason BAD_FIELD --json',
+];
+const showExamples = [
+  'tidemark quarantine show file-0123456789abcdef 41 --db calls.duckdb',
+  'tidemark quarantine show calls 7 --json',
+];
 const columns = ['topic', 'partition', 'offset', 'reason', 'field', 'message', 'value'] as const;
 
 /** `tidemark quarantine list|show`: the records that could not be understood, and why. */
 export function quarantineCommand(): Command {
-  return new Command('quarantine')
-    .description('look at records that could not be understood')
+  const command = new Command('quarantine').description('look at records that could not be understood');
+  return withExamples(command, [...listExamples, ...showExamples])
     .addCommand(listCommand())
     .addCommand(showCommand());
 }
 
 function listCommand(): Command {
-  const examples = ['tidemark quarantine list --db calls.duckdb', 'tidemark quarantine list --reason BAD_FIELD --json'];
-  return commandWithSettings('list', 'list quarantined records as CSV, or with --json as JSON', ['db'], examples)
+  return commandWithSettings('list', 'list quarantined records as CSV, or with --json as JSON', ['db'], listExamples)
     .option('--topic <topic>', 'only of this topic')
     .option('--reason <reason>', 'only with this reason, such as MALFORMED')
     .option('--limit <records>', 'at most this many', wholeNumber, 1000)
@@ -32,11 +39,7 @@ function listCommand(): Command {
 }
 
 function showCommand(): Command {
-  const examples = [
-    'tidemark quarantine show file-0123456789abcdef 41 --db calls.duckdb',
-    'tidemark quarantine show calls-0 7 --json',
-  ];
-  return commandWithSettings('show', 'show everything kept of one record', ['db'], examples)
+  return commandWithSettings('show', 'show everything kept of one record', ['db'], showExamples)
     .argument('<topic>', 'topic, as listed')
     .argument('<offset>', 'offset, as listed', wholeNumber)
     .action(async (topic: string, offset: number, options) => {

@@ -15,7 +15,7 @@ import { runExport } from '../../pipeline/export.ts';
 import type { GivenParameters } from '../../pipeline/parameters.ts';
 import { acceptExport } from '../../pipeline/requests.ts';
 import type { Layout } from '../../pipeline/selection.ts';
-import { makeLargeStore, perService } from './large-store.ts';
+import { makeLargeStore } from './large-store.ts';
 import { describeMachine, median, watchMemory } from './machine.ts';
 
 /**
@@ -67,7 +67,7 @@ async function bareCopy() {
   for (const kind of ['tasks', 'states', 'services'] as const) {
     const plan = await planCsv({ connection, selection, layout: csv, kind, maxExtensionColumns: 1000 });
     await connection.run(
-      `COPY (${plan.queries[0]}) TO '${path.join(folder, `bare_${kind}.csv`)}' (FORMAT csv, HEADER false, ${plan.copyOptions})`,
+      `COPY (${plan.query}) TO '${path.join(folder, `bare_${kind}.csv`)}' (FORMAT csv, HEADER false, ${plan.copyOptions})`,
     );
   }
   const seconds = (performance.now() - began) / 1000;
@@ -128,7 +128,7 @@ async function compare(): Promise<void> {
     `export, ${describeMachine()}; ${services} services, ${services * 3} states, ${services * 2} tasks, medians of ${rounds}`,
   );
   mkdirSync(folder, { recursive: true });
-  await makeLargeStore(database, services, perService);
+  await makeLargeStore({ path: database, services, perService: { service: 1, state: 3, task: 2 }, hits: 0 });
   const results = new Map<string, Measured[]>(['bare', 'plain', 'zlib', 'gzip', 'ndjson'].map(name => [name, []]));
   for (let round = 0; round < rounds; round += 1) for (const [name, measured] of results) measured.push(measure(name));
   const seconds = (name: string) => median(results.get(name)!.map(measured => measured.seconds));

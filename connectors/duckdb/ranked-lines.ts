@@ -1,0 +1,62 @@
+import { Buffer } from 'node:buffer';
+import { closeSync, openSync, readSync } from 'node:fs';
+
+const LF = 0x0a;
+const TAB = 0x09;
+const blockBytes = 1 << 18;
+
+/** The row behind a line: which state it is or belongs to, as JSON (empty for none), and its own JSON. */
+export interface RankedLine {
+  readonly active: boolean;
+  readonly stateId: string;
+  readonly json: Buffer;
+}
+
+/**
+ * Reads a scratch file of `jsonLines`, service by service. Reads are synchronous: they come from a local file that was
+ * just written, and waiting for each would cost more than it.
+ */
+export class RankedLines {
+  readonly #file: number;
+  #block: Buffer = Buffer.alloc(0);
+  #at = 0;
+
+  constructor(path: string) {
+    this.#file = openSync(path, 'r');
+  }
+
+  /** The next lines as long as they are of this service. */
+  take(rank: number): readonly RankedLine[] {
+    const taken: RankedLine[] = [];
+    for (let end = this.#lineEnd(); end >= 0; end = this.#lineEnd()) {
+      const tab = this.#block.indexOf(TAB, this.#at);
+      if (Number(this.#block.toString('latin1', this.#at, tab)) !== rank) break;
+      const idEnd = this.#block.indexOf(TAB, tab + 1);
+      taken.push({
+        active: this.#block[tab + 1] === 0x41,
+        stateId: this.#block.toString('latin1', tab + 2, idEnd),
+        json: this.#block.subarray(idEnd + 1, end),
+      });
+      this.#at = end + 1;
+    }
+    return taken;
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  /** Where the current line ends; reads on where it is not whole yet. Negative at the end of the file. */
+  #lineEnd(): number {
+    for (;;) {
+      const end = this.#block.indexOf(LF, this.#at);
+      if (end >= 0) return end;
+      const more = Buffer.allocUnsafe(blockBytes);
+      const count = readSync(this.#file, more);
+      if (count === 0) return -1;
+      // A new block each time: lines that were handed out go on living in the old one.
+      this.#block = Buffer.concat([this.#block.subarray(this.#at), more.subarray(0, count)]);
+      this.#at = 0;
+    }
+  }
+}

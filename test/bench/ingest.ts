@@ -1,0 +1,180 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { Database } from '../../connectors/duckdb/database.ts';
+import { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
+import { logDirectorySource } from '../../connectors/log-files/log-directory-source.ts';
+import { openLogWriter } from '../../connectors/log-files/log-writer.ts';
+import { foldBatch, ingest } from '../../pipeline/ingest.ts';
+import { makeLargeStore } from './large-store.ts';
+import { describeMachine, median, watchMemory } from './machine.ts';
+
+/**
+ * Ingest from the local log beside a program that only reads the same log and parses every record with JSON.parse, each
+ * in a process of its own; and the time of one batch beside the number of rows that are stored.
+ */
+const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
+const large = Number(process.env.BENCH_LARGE_SERVICES ?? 10_000_000);
+const folder = path.join(tmpdir(), 'tidemark-bench');
+const log = path.join(folder, 'calls-log');
+const month = path.resolve('test/golden/calls/calls-august.ndjson.gz');
+const limits = { batchRecords: 20_000, batchBytes: 16 << 20 };
+const youngGeneration = ['--min-semi-space-size=64', '--max-semi-space-size=64'];
+
+const programs: Readonly<Record<string, (argument: string) => Promise<object>>> = {
+  parse: parseOnly,
+  ingest: ingestLog,
+  batches: timeBatches,
+};
+
+async function parseOnly(): Promise<object> {
+  let records = 0;
+  const began = performance.now();
+  for await (const batch of logDirectorySource({ path: log, ...limits }).read([], new AbortController().signal)) {
+    for (const { value } of batch.records) {
+      if (value === null) continue;
+      JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8'));
+      records += 1;
+    }
+  }
+  return { records, seconds: (performance.now() - began) / 1000 };
+}
+
+async function ingestLog(): Promise<object> {
+  const database = path.join(folder, 'ingest.duckdb');
+  for (const file of [database, `${database}.wal`]) rmSync(file, { force: true });
+  const opened = await Database.open({ path: database, memoryLimit: '256MB', threads: 2 });
+  const warehouse = await DuckDbWarehouse.open(opened);
+  const began = performance.now();
+  const source = logDirectorySource({ path: log, ...limits });
+  const { recordsRead } = await ingest(source, warehouse, {
+    keyFormat: 'string',
+    skewMs: 0,
+    signal: new AbortController().signal,
+  });
+  const seconds = (performance.now() - began) / 1000;
+  warehouse.close();
+  await opened.close();
+  return { records: recordsRead, seconds };
+}
+
+/** 20,000 events: 2,475 services that were never seen, of 8 events each, and 200 late hits on closed ones. */
+function newBatch(round: number): readonly Buffer[] {
+  const lines: string[] = [];
+  const say = (event: string, service: string, more: object): void => {
+    const at = new Date(1_900_000_000_000 + round * 60_000 + lines.length).toISOString();
+    const occasion = {
+      session_id: `AA${lines.length}`,
+      interaction_id: `call-${service}`,
+      application_type: 'vru',
+      application_id: 'AA02',
+      resource_type: 'line',
+      resource_id: '04',
+      media_type: 'voice',
+    };
+    lines.push(JSON.stringify({ event, service_id: service, timestamp: at, ...occasion, ...more }));
+  };
+  for (let number = 0; number < 2_475; number += 1) {
+    const service = `new-${round}-${number}-0123456789abcdef`;
+    say('service.started', service, {
+      service_type: 'PS',
+      contact_key: `K${number}`,
+      est_duration: 180,
+      extensions: { priority: 0 },
+    });
+    for (const state of [1, 2])
+      say('state.started', service, { state_id: `${service}.${state}`, state_type: String(state) });
+    say('task.started', service, { task_id: `${service}.t`, task_type: 'serve' });
+    for (const state of [1, 2]) say('state.completed', service, { state_id: `${service}.${state}`, disposition: 'ok' });
+    say('task.completed', service, { task_id: `${service}.t`, disposition: 'ok' });
+    say('service.completed', service, { disposition: 'AGENT', disposition_desc: 'served by an agent' });
+  }
+  for (let number = 0; number < 200; number += 1)
+    say('service.completed', `hit-${round * 200 + number}`, { disposition: 'LATE' });
+  return lines.map(line => Buffer.from(line));
+}
+
+async function timeBatches(database: string): Promise<object> {
+  const opened = await Database.open({ path: database, memoryLimit: '256MB', threads: 2 });
+  const began = performance.now();
+  const warehouse = await DuckDbWarehouse.open(opened);
+  const openSeconds = (performance.now() - began) / 1000;
+  const milliseconds: number[] = [];
+  const done = warehouse.positions().find(({ partition }) => partition.topic === 'bench')?.nextOffset ?? 0;
+  for (let round = done / 20_000; round < done / 20_000 + 25; round += 1) {
+    const records = newBatch(round).map((value, index) => ({
+      offset: round * 20_000 + index,
+      timestamp: null,
+      key: null,
+      value,
+      headers: [],
+    }));
+    const next = { nextOffset: (round + 1) * 20_000, bookmark: null };
+    const started = performance.now();
+    const batch = { partition: { topic: 'bench', partition: 0 }, origin: 'bench', records, next, bytesRead: 0 };
+    await warehouse.store(foldBatch(batch, { keyFormat: 'string', skewMs: 0 }));
+    milliseconds.push(performance.now() - started);
+  }
+  warehouse.close();
+  await opened.close();
+  return { openSeconds, milliseconds: median(milliseconds), worst: Math.max(...milliseconds) };
+}
+
+async function writeLog(): Promise<number> {
+  const lines = gunzipSync(readFileSync(month)).toString('latin1').trimEnd().split('\n');
+  if (existsSync(log)) return lines.length;
+  const writer = await openLogWriter({ root: log, topic: 'calls', partition: 0 });
+  for (let at = 0; at < lines.length; at += 1_000) {
+    await writer.append(
+      lines.slice(at, at + 1_000).map(line => ({ timestamp: null, key: null, value: Buffer.from(line, 'latin1') })),
+    );
+  }
+  await writer.close();
+  return lines.length;
+}
+
+function measure(name: string, argument = ''): Record<string, number> {
+  const child = spawnSync(process.execPath, [...youngGeneration, fileURLToPath(import.meta.url), name, argument], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (child.status !== 0) throw new Error(`${name} ended with ${child.status}`);
+  return JSON.parse(child.stdout) as Record<string, number>;
+}
+
+async function compare(): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  const events = await writeLog();
+  console.log(`ingest, ${describeMachine()}; ${events} events of the month of calls, medians of ${rounds}`);
+  const runs = { parse: [] as Record<string, number>[], ingest: [] as Record<string, number>[] };
+  for (let round = 0; round < rounds; round += 1)
+    for (const name of ['parse', 'ingest'] as const) runs[name].push(measure(name));
+  const rate = (name: 'parse' | 'ingest') => events / median(runs[name].map(({ seconds }) => seconds!));
+  console.log(`  read and JSON.parse ${Math.round(rate('parse'))} events/s`);
+  console.log(
+    `  ingest ${Math.round(rate('ingest'))} events/s, peak ${median(runs.ingest.map(({ peakMb }) => peakMb!))} MB: ${(rate('ingest') / rate('parse')).toFixed(2)} of it (target 0.4)`,
+  );
+  const perService = { service: 1, state: 2, task: 1 };
+  const times: number[] = [];
+  for (const services of [100_000, large]) {
+    const database = path.join(folder, `batches-${services}.duckdb`);
+    await makeLargeStore({ path: database, services, perService, hits: 20_000 });
+    const { milliseconds, worst, openSeconds, peakMb } = measure('batches', database);
+    times.push(milliseconds!);
+    console.log(
+      `  batch of 20,000 events with ${services} services stored: ${milliseconds!.toFixed(0)} ms, worst ${worst!.toFixed(0)} ms; opened in ${openSeconds!.toFixed(1)} s, peak ${peakMb} MB`,
+    );
+  }
+  console.log(`  ${(times[1]! / times[0]!).toFixed(2)} times as long (target at most 1.5)`);
+}
+
+const [, , program, argument = ''] = process.argv;
+if (program === undefined) await compare();
+else {
+  const memory = watchMemory();
+  const result = await programs[program]!(argument);
+  process.stdout.write(JSON.stringify({ ...result, ...memory.stop() }));
+}

@@ -1,0 +1,88 @@
+import { readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openLogWriter } from '../../connectors/log-files/log-writer.ts';
+import { goldenLines, goldenPath } from '../support/golden.ts';
+import { readValues } from '../support/log-files.ts';
+import { chosenSeed, seededRandom } from '../support/random.ts';
+import { readTables, type TableContent } from '../support/tables.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { startTidemark, tidemarkDone, tidemarkKilled } from '../support/tidemark.ts';
+
+const seed = chosenSeed();
+const random = seededRandom(seed);
+const events = goldenPath('messy/events.ndjson');
+const lines = goldenLines('messy/events.ndjson').map(line => line.toString());
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+const inFolder = (name: string) => path.join(folder.path, name);
+beforeAll(async () => {
+  folder = await temporaryFolder();
+});
+afterAll(() => folder.remove());
+
+/** A log whose records are the lines of the file. */
+async function makeLog(): Promise<string> {
+  const root = inFolder('log');
+  const writer = await openLogWriter({ root, topic: 'calls', partition: 0 });
+  await writer.append(lines.map(line => ({ timestamp: null, key: null, value: Buffer.from(line) })));
+  await writer.close();
+  return root;
+}
+
+/** Starts and kills the command until it was killed so often; a run that came to its end begins a new database. */
+async function killAgainAndAgain(source: string, db: string, kills: number, reference: TableContent): Promise<void> {
+  const args = ['ingest', source, '--db', db, '--batch-records', '60'];
+  let finished = 0;
+  for (let killed = 0; killed < kills; ) {
+    if (await tidemarkKilled(args, 250 + random() * 900)) killed += 1;
+    else {
+      expect(await readTables(db), `run ${finished} of seed ${seed}`).toEqual(reference);
+      for (const ending of ['', '.wal']) await rm(`${db}${ending}`, { force: true });
+      finished += 1;
+    }
+  }
+  const last: { recordsRead: number } = JSON.parse(await tidemarkDone([...args, '--json']));
+  expect(finished > 0 || last.recordsRead < lines.length, 'killed runs had stored something').toBe(true);
+}
+
+test.each([
+  ['a file', async () => events],
+  ['a local log', makeLog],
+])(`%s, its ingestion killed 13 times (seed ${seed})`, async (name, makeSource) => {
+  const source = await makeSource();
+  const whole = inFolder(`whole ${name}.duckdb`);
+  await tidemarkDone(['ingest', source, '--db', whole]);
+  const reference = await readTables(whole);
+  expect(reference.partitions).toMatchObject([{ nextOffset: lines.length, recordsRead: lines.length }]);
+
+  const db = inFolder(`killed ${name}.duckdb`);
+  await killAgainAndAgain(source, db, 13, reference);
+  expect(await readTables(db)).toEqual(reference);
+});
+
+test(`standard input cut by kill -9, 5 times (seed ${seed})`, async () => {
+  const content = await readFile(events);
+  for (let kill = 0; kill < 5; kill += 1) {
+    const db = inFolder(`input-${kill}.duckdb`);
+    const args = ['ingest', '-', '--db', db, '--batch-records', '60'];
+    const { child, ended } = startTidemark(args);
+    const timer = setTimeout(() => child.kill('SIGKILL'), 450 + random() * 700);
+    child.stdin.write(content.subarray(0, Math.floor(content.length * random())));
+    expect((await ended).signal).toBe('SIGKILL');
+    clearTimeout(timer);
+
+    await tidemarkDone(args);
+    const { values, failure } = await readValues(`${db}.log`);
+    expect(failure).toBeNull();
+    expect(values, `what was kept of the input begins it (seed ${seed})`).toEqual(lines.slice(0, values.length));
+    const prefix = inFolder(`prefix-${kill}.duckdb`);
+    await tidemarkDone(['ingest', '-', '--db', prefix], { input: values.map(value => `${value}\n`).join('') });
+    // Each log has an identity of its own, and so has its topic.
+    const sameTopic = ({ partitions, ...tables }: TableContent) => ({
+      ...tables,
+      partitions: partitions.map(partition => ({ ...partition, topic: 'stdin' })),
+    });
+    expect(sameTopic(await readTables(db)), `seed ${seed}`).toEqual(sameTopic(await readTables(prefix)));
+  }
+});

@@ -1,0 +1,45 @@
+import path from 'node:path';
+import { onTestFinished } from 'vitest';
+import { Database } from '../../connectors/duckdb/database.ts';
+import { DuckDbRequestStore } from '../../connectors/duckdb/request-store.ts';
+import { DuckDbSnapshots } from '../../connectors/duckdb/snapshot.ts';
+import { openExportDirectory } from '../../connectors/export-directory/open.ts';
+import type { Exporting } from '../../pipeline/export.ts';
+import type { Acceptance } from '../../pipeline/requests.ts';
+
+export interface ExportPlace {
+  readonly db: string;
+  readonly root: string;
+  readonly memoryLimit?: string;
+}
+
+/** All that accepting and running exports needs, real, on one database; closed with the test that opened it. */
+export async function openExporting({ db, root, memoryLimit = '256MB' }: ExportPlace) {
+  const database = await Database.open({ path: db, memoryLimit, threads: 2 });
+  const store = await DuckDbRequestStore.open(database, Date.now);
+  onTestFinished(async () => {
+    store.close();
+    await database.close();
+  });
+  const parts: Acceptance & Exporting = {
+    store,
+    directory: await openExportDirectory({ root: path.resolve(root), create: true }),
+    clock: { now: Date.now },
+    snapshots: new DuckDbSnapshots(database, { maxExtensionColumns: 1000 }),
+    allowedLatenessMs: 0,
+    software: 'test',
+    signal: new AbortController().signal,
+  };
+  return { database, parts };
+}
+
+/** What the database says of its export requests, by id. */
+export async function requestStates(database: Database): Promise<Readonly<Record<string, string>>> {
+  const connection = await database.connect();
+  try {
+    const reader = await connection.runAndReadAll('SELECT request_id, state FROM exports');
+    return Object.fromEntries(reader.getRows().map(([id, state]) => [String(id), String(state)]));
+  } finally {
+    connection.closeSync();
+  }
+}
