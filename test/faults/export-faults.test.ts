@@ -1,9 +1,11 @@
-import { copyFile, readdir } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rename, symlink } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Database } from '../../connectors/duckdb/database.ts';
 import { runExport } from '../../pipeline/export.ts';
+import type { ExportDirectory } from '../../pipeline/ports.ts';
 import { acceptExport } from '../../pipeline/requests.ts';
-import { openExporting, requestStates } from '../support/exporting.ts';
+import { type ExportParts, openExporting, requestStates } from '../support/exporting.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tidemarkDone } from '../support/tidemark.ts';
 
@@ -25,6 +27,27 @@ beforeEach(async () => {
   await copyFile(path.join(folder.path, 'filled.duckdb'), place.db);
 });
 
+/** Accepts and runs, and expects the failure's code; then no file, hidden or not, and the request ended. */
+async function expectFailure(code: string, parts: ExportParts, database: Database, given: Record<string, string> = {}) {
+  const record = await acceptExport({ ...window, file_prefix: 'x_', ...given }, 'faulty', parts);
+  await expect(runExport(record, parts)).rejects.toMatchObject({ code });
+  expect(await requestStates(database)).toEqual({ faulty: code === 'INTERRUPTED' ? 'cancelled' : 'failed' });
+  expect(await readdir(place.root)).toEqual([]);
+  const again = await acceptExport({ ...window, file_prefix: 'x_', ...given }, 'faulty', parts);
+  await expect(runExport(again, parts), 'the recorded outcome').rejects.toMatchObject({ code });
+}
+
+async function expectStillExports(parts: ExportParts): Promise<void> {
+  const record = await acceptExport({ ...window, file_prefix: 'after_' }, 'after', parts);
+  const { files } = await runExport(record, parts);
+  expect(files.map(({ kind, rows }) => [kind, rows])).toEqual([
+    ['tasks', 2537],
+    ['states', 4864],
+    ['services', 1913],
+  ]);
+  expect(await readdir(place.root)).toEqual(files.map(({ name }) => name).toSorted());
+}
+
 test('eight exports at once of one database, larger than every buffer on their way', async () => {
   const { database, parts } = await openExporting(place);
   const ids = Array.from({ length: 8 }, (_, index) => `export-${index}`);
@@ -35,7 +58,107 @@ test('eight exports at once of one database, larger than every buffer on their w
       return runExport(await acceptExport(given, id, parts), parts);
     }),
   );
-  const names = manifests.flatMap(({ files }) => files.map(({ name }) => name));
-  expect((await readdir(place.root)).toSorted()).toEqual(names.toSorted());
+  const files = manifests.flatMap(manifest => manifest.files);
+  expect((await readdir(place.root)).toSorted()).toEqual(files.map(({ name }) => name).toSorted());
+  const contents = files.map(({ kind, name, sha256 }) => `${kind} ${name.includes('.json')} ${sha256}`);
+  expect(new Set(contents).size, 'one content of the JSON file and of each CSV file').toBe(4);
   expect(Object.values(await requestStates(database))).toEqual(ids.map(() => 'completed'));
-}, 20_000);
+}, 60_000);
+
+test('one request id asked for eight times at once is one request', async () => {
+  const { database, parts } = await openExporting(place);
+  const given = { ...window, file_prefix: 'same_' };
+  const records = await Promise.all(Array.from({ length: 8 }, () => acceptExport(given, 'one', parts)));
+  expect(new Set(records.map(({ plan }) => plan.stamp)).size).toBe(1);
+  expect(await requestStates(database)).toEqual({ one: 'accepted' });
+});
+
+describe('a query that fails', () => {
+  const run = async (database: Database, ...statements: string[]) => {
+    const connection = await database.connect();
+    for (const statement of statements) await connection.run(statement);
+    connection.closeSync();
+  };
+  const hide = 'ALTER VIEW states_rows RENAME TO hidden_rows';
+  const show = 'ALTER VIEW hidden_rows RENAME TO states_rows';
+
+  test.each([
+    ['to bind, once the first file is written', [hide], [show]],
+    [
+      'on a value of a row',
+      [
+        hide,
+        `CREATE VIEW states_rows AS SELECT * REPLACE (
+           CASE WHEN row_key % 1000 = 7 THEN error('unreadable row') ELSE state_type END AS state_type) FROM hidden_rows`,
+      ],
+      ['DROP VIEW states_rows', show],
+    ],
+  ])('%s', async (_, breaking, mending) => {
+    const { database, parts } = await openExporting(place);
+    await run(database, ...breaking);
+    await expectFailure('EXPORT_FAILED', parts, database);
+    await run(database, ...mending);
+    await expectStillExports(parts);
+  });
+
+  test('for want of memory', async () => {
+    const { database, parts } = await openExporting(place);
+    await run(database, "SET memory_limit = '4MB'");
+    await expectFailure('EXPORT_FAILED', parts, database);
+    await run(database, "SET memory_limit = '256MB'");
+    await expectStillExports(parts);
+  });
+});
+
+describe('a sink that fails', () => {
+  /** The real directory, whose files fail after so many plain bytes. */
+  const failingAfter = (bytes: number, directory: ExportDirectory): ExportDirectory => ({
+    resolve: prefix => directory.resolve(prefix),
+    areFree: (...free) => directory.areFree(...free),
+    publish: (...publish) => directory.publish(...publish),
+    sweep: (...sweep) => directory.sweep(...sweep),
+    create: async (...create) => {
+      const file = await directory.create(...create);
+      let written = 0;
+      const write = async (chunk: Uint8Array) => {
+        written += chunk.length;
+        if (written > bytes) throw new Error(`the sink took ${bytes} bytes and no more`);
+        await file.write(chunk);
+      };
+      return { name: file.name, write, seal: () => file.seal(), discard: () => file.discard() };
+    },
+  });
+
+  test.each([
+    [0, 'json', 'uncompressed'],
+    [70_000, 'json', 'gzip'],
+    [2_000_000, 'json', 'zip'],
+    [400_000, 'csv', 'gzip'],
+  ])('after %i bytes of %s, %s', async (bytes, format, compression) => {
+    const { database, parts } = await openExporting(place);
+    const broken = { ...parts, directory: failingAfter(bytes, parts.directory) };
+    await expectFailure('EXPORT_FAILED', broken, database, { format, compression });
+    await expectStillExports(parts);
+  });
+
+  test('a run that is interrupted ends as cancelled', async () => {
+    const { database, parts } = await openExporting(place);
+    const stopping = new AbortController();
+    const onProgress = () => stopping.abort();
+    await expectFailure('INTERRUPTED', { ...parts, signal: stopping.signal, onProgress }, database);
+    await expectStillExports(parts);
+  });
+});
+
+test('an export root that was replaced by a link: nothing is written where it leads', async () => {
+  const { database, parts } = await openExporting(place);
+  const record = await acceptExport({ ...window, file_prefix: 'x_' }, 'faulty', parts);
+  const elsewhere = path.join(folder.path, `elsewhere-${runs}`);
+  await mkdir(elsewhere);
+  await rename(place.root, `${place.root}-moved`);
+  await symlink(elsewhere, place.root);
+  await expect(runExport(record, parts)).rejects.toMatchObject({ code: 'PREFIX_REFUSED' });
+  await expect(acceptExport({ ...window, file_prefix: 'y_' }, 'next', parts)).rejects.toThrow(/export root .*replaced/);
+  expect([await readdir(elsewhere), await readdir(`${place.root}-moved`)]).toEqual([[], []]);
+  expect(await requestStates(database)).toEqual({ faulty: 'failed' });
+});

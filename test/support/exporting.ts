@@ -13,6 +13,8 @@ export interface ExportPlace {
   readonly memoryLimit?: string;
 }
 
+export type ExportParts = Acceptance & Exporting;
+
 /** All that accepting and running exports needs, real, on one database; closed with the test that opened it. */
 export async function openExporting({ db, root, memoryLimit = '256MB' }: ExportPlace) {
   const database = await Database.open({ path: db, memoryLimit, threads: 2 });
@@ -21,7 +23,7 @@ export async function openExporting({ db, root, memoryLimit = '256MB' }: ExportP
     store.close();
     await database.close();
   });
-  const parts: Acceptance & Exporting = {
+  const parts: ExportParts = {
     store,
     directory: await openExportDirectory({ root: path.resolve(root), create: true }),
     clock: { now: Date.now },

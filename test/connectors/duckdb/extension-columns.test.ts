@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest';
+import { openTestStore } from '../../support/store.ts';
+
+const window = { timeFrom: Date.UTC(2026, 0, 1), timeTo: Date.UTC(2026, 0, 2) };
+const started = (service: string, minute: number, extensions: object) =>
+  JSON.stringify({
+    event: 'service.started',
+    service_id: service,
+    timestamp: new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString(),
+    extensions,
+  });
+const fields = (bytes: Buffer) =>
+  bytes
+    .toString()
+    .trimEnd()
+    .split('\n')
+    .map(line => line.split(',').slice(24));
+
+test('columns stand in order of first appearance, rows in file order', async () => {
+  const store = await openTestStore();
+  await store.storeLines([
+    started('second', 2, { b: 1, a: { y: 2, x: [3, { z: 4 }] } }),
+    started('first', 1, { c: 'five', b: null }),
+  ]);
+  const { columns, bytes } = await store.exported('services', window);
+  expect(columns.slice(24)).toEqual(['c', 'b', 'a.y', 'a.x.0', 'a.x.1.z']);
+  expect(fields(bytes)).toEqual([
+    ['five', '', '', '', ''],
+    ['', '1', '2', '3', '4'],
+  ]);
+});
+
+test('of two equal dotted paths in one row the later value stands', async () => {
+  const store = await openTestStore();
+  await store.storeLines([
+    started('one', 1, { 'a.b': 1, a: { b: 2 } }).replace('"a.b":1,"a":{"b":2}', '"a.b":1,"a":{"b":2}'),
+    started('two', 2, { a: { b: 3 }, 'a.b': 4 }),
+    started('three', 3, { a: { b: 5 }, 'a.b': null }),
+  ]);
+  const { columns, bytes } = await store.exported('services', window);
+  expect(columns.slice(24)).toEqual(['a.b']);
+  expect(fields(bytes)).toEqual([['2'], ['4'], ['5']]);
+});
+
+test('a path that is called like a column, or like another in capitals, is a column of its own', async () => {
+  const store = await openTestStore();
+  await store.storeLines([started('one', 1, { service_id: 'x', Label: 'y', label: 'z', 'quo"te,#': 'w' })]);
+  const { bytes } = await store.exported('services', window, { header: true });
+  const [header, line] = bytes.toString().trimEnd().split('\n');
+  expect(header).toMatch(/,service_id,Label,label,"quo""te,#"$/);
+  expect(line).toMatch(/,x,y,z,w$/);
+});
+
+describe('how many there may be', () => {
+  test('a thousand distinct names work', async () => {
+    const store = await openTestStore();
+    const names = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`name-${index}`, index]));
+    await store.storeLines([started('one', 1, names)]);
+    const { columns, bytes } = await store.exported('services', window);
+    expect(columns.length).toBe(24 + 1000);
+    expect(fields(bytes)[0]?.at(-1)).toBe('999');
+  });
+
+  test('a hundred thousand fail before the first byte, naming the count and the other ways', async () => {
+    const store = await openTestStore();
+    for (let part = 0; part < 10; part += 1) {
+      await store.storeLines(
+        Array.from({ length: 100 }, (_, row) => {
+          const names = Array.from({ length: 100 }, (_, name) => [`n${part}-${row}-${name}`, 1]);
+          return started(`s${part}-${row}`, 1, Object.fromEntries(names));
+        }),
+      );
+    }
+    await expect(store.exported('services', window)).rejects.toMatchObject({
+      code: 'TOO_MANY_COLUMNS',
+      message: expect.stringMatching(/100000 distinct .* max_extension_columns allows 1000.*extensions=json/),
+    });
+    expect((await store.exported('services', window, { extensions: 'json' })).rows).toBe(1000);
+  });
+
+  test('fixed columns keep width and order, and what falls outside is counted', async () => {
+    const store = await openTestStore();
+    await store.storeLines([started('one', 1, { a: 1, b: 2, c: { d: 3 } })]);
+    const { columns, bytes, valuesLeftOut } = await store.exported('services', window, {
+      extensionColumns: ['c.d', 'none', 'a'],
+    });
+    expect([columns.slice(24), fields(bytes), valuesLeftOut]).toEqual([['c.d', 'none', 'a'], [['3', '', '1']], 1]);
+  });
+});

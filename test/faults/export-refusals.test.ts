@@ -1,0 +1,103 @@
+import { mkdir, readdir, symlink } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { mountNamespace } from '../support/child-program.ts';
+import { goldenPath } from '../support/golden.ts';
+import { queryDatabase } from '../support/tables.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { tidemark, tidemarkDone } from '../support/tidemark.ts';
+
+/** What the command line refuses of an export's destination: how it says so, and that nothing is written. */
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let db: string;
+let root: string;
+let runs = 0;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  db = path.join(folder.path, 'messy.duckdb');
+  await tidemarkDone(['ingest', goldenPath('messy/events.ndjson'), '--db', db]);
+});
+afterAll(() => folder.remove());
+beforeEach(async () => {
+  runs += 1;
+  root = path.join(folder.path, `out-${runs}`);
+  await mkdir(root);
+});
+
+const exportArgs = (prefix: string) => [
+  ...['export', '--db', db, '--export-root', root, '--file-prefix', prefix],
+  ...['--time-from', '2020-01-01T00:00:00Z', '--time-to', '2030-01-01T00:00:00Z'],
+];
+
+async function expectStillExports(): Promise<void> {
+  const { paths }: { paths: string[] } = JSON.parse(await tidemarkDone([...exportArgs('after_'), '--json']));
+  expect((await readdir(root)).map(name => path.join(root, name)).toSorted()).toEqual(paths.toSorted());
+}
+
+test.each([
+  ['the parent', '../x_', '".."'],
+  ['a parent on the way', 'a/../../x_', '".."'],
+  ['a drive letter', 'C:/export', 'prefix_map'],
+  ['a drive letter with backslashes', 'C:\\export', 'allowed'],
+  ['an absolute path outside', '/etc/x_', 'prefix_map'],
+  ['a neighbour that begins with the same letters', `${'ROOT'}-other/x_`, 'outside the export root'],
+  ['a link that leads outside', 'link/x_', 'link'],
+  ['a control character', 'a\nb', 'control character'],
+  ['a name of ours', '.tidemark-x', '.tidemark-'],
+])('file_prefix as %s', async (_, prefix, told) => {
+  await symlink(folder.path, path.join(root, 'link'));
+  const before = await readdir(folder.path, { recursive: true });
+  const { code, stderr } = await tidemark(exportArgs(prefix.replace('ROOT', root)));
+  expect(code, stderr).toBe(64);
+  expect(stderr).toContain('file_prefix');
+  expect(stderr).toContain(told);
+  expect(await readdir(folder.path, { recursive: true })).toEqual(before);
+});
+
+test('a link given as the export root is the choice of whoever runs the command', async () => {
+  const link = path.join(folder.path, `link-${runs}`);
+  await symlink(root, link);
+  await tidemarkDone([...exportArgs(`${link}/x_`), '--export-root', link]);
+  expect(await readdir(root)).toHaveLength(3);
+});
+
+test('an export root that is a file', async () => {
+  const { code, stderr } = await tidemark([...exportArgs('x_'), '--export-root', db]);
+  expect([code, stderr]).toEqual([73, expect.stringMatching(/export root .*messy\.duckdb.*\[NOT_WRITABLE\]/s)]);
+});
+
+/** The command in a mount namespace where the export root is a disk of its own; what is left on it is told on stderr. */
+function onOwnDisk(options: string): readonly string[] | null {
+  const namespace = mountNamespace();
+  if (namespace !== null) {
+    const script = `mount -t tmpfs -o ${options} none "$0" && { "$@"; code=$?; echo "left: $(ls -A "$0")" >&2; exit $code; }`;
+    return [...namespace, 'sh', '-c', script, root];
+  }
+  if (process.env.CI === 'true') throw new Error('"unshare -m" and "mount" must be permitted under CI=true');
+  process.stderr.write('export refusals: not run on a real disk, as "unshare -m" or "mount" is not permitted here\n');
+  return null;
+}
+
+test.each([
+  ['full', 'size=200k', 74, 'DISK_FULL'],
+  ['read-only', 'ro', 73, 'NOT_WRITABLE'],
+])('a disk that is %s', async (_, options, exitCode, word) => {
+  const within = onOwnDisk(options);
+  if (within === null) return;
+  const { code, stderr } = await tidemark([...exportArgs('sub/x_'), '--request-id', word], { within });
+  expect(code, stderr).toBe(exitCode);
+  expect(stderr).toMatch(new RegExp(`could not .*${root}.*\\[${word}\\]`, 's'));
+  expect(stderr).toMatch(/left: (sub)?\n$/);
+  const state = await queryDatabase(db, query => query(`SELECT state FROM exports WHERE request_id = '${word}'`));
+  expect(state).toEqual([['failed']]);
+  await expectStillExports();
+});
+
+test('a database whose disk is full: the batch is not stored, and the run can be repeated', async () => {
+  const within = onOwnDisk('size=3m');
+  if (within === null) return;
+  const args = ['ingest', goldenPath('calls/calls-august.ndjson.gz'), '--db', path.join(root, 'x.duckdb')];
+  const { code, stderr } = await tidemark([...args, '--batch-records', '2000'], { within });
+  expect(code, stderr).toBe(74);
+  expect(stderr).toMatch(/could not store a batch of .*calls-august.*no space is left.*\[DISK_FULL\]/s);
+});
