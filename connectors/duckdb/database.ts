@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { TidemarkError } from '../../pipeline/errors.ts';
+import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import { entityPlaces, fillSql, readSql } from '../../schemas/sql.ts';
 import { databaseFailure } from './failure.ts';
@@ -31,7 +31,7 @@ export class Database {
   static async open({ path, memoryLimit, threads }: DatabaseOptions): Promise<Database> {
     const absolute = resolve(path);
     try {
-      await mkdir(dirname(absolute), { recursive: true });
+      await makeFolder(dirname(absolute));
       const instance = await DuckDBInstance.create(absolute, {
         memory_limit: memoryLimit,
         threads: String(threads),
@@ -77,6 +77,35 @@ export class Database {
     connection.closeSync();
     if (reader.value(0, 0) === null) throw new Error('it is a file of another kind');
   }
+}
+
+/**
+ * Makes a folder and those above it. Node's own recursive mkdir never ends where a file system answers "no such folder"
+ * for a folder whose parent is there, as /proc does.
+ */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await makeOneFolder(folder);
+  } catch (cause) {
+    if (hasSystemCode(cause, 'ENOENT') && dirname(folder) !== folder) {
+      await makeFolder(dirname(folder));
+      await makeOneFolder(folder).catch(again => {
+        throw notWritable(folder, again);
+      });
+    } else throw notWritable(folder, cause);
+  }
+}
+
+async function makeOneFolder(folder: string): Promise<void> {
+  await mkdir(folder).catch(error => {
+    if (!hasSystemCode(error, 'EEXIST')) throw error;
+  });
+}
+
+function notWritable(folder: string, cause: unknown): TidemarkError {
+  if (cause instanceof TidemarkError) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new TidemarkError('NOT_WRITABLE', `cannot make the folder ${folder} for the database: ${message}`, { cause });
 }
 
 /** Everything a new file holds, made in one transaction. */
