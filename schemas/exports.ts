@@ -23,19 +23,29 @@ export function selected({ filterEvents, filterState }: Filters): string {
   return `${events[filterEvents]} AND ${state[filterState]}`;
 }
 
-/** The rows of one file, named `x`: services by the condition itself, states and tasks by the selection, named `p`. */
-export function exportedRows(entity: Entity, filters: Filters): string {
-  if (entity === 'service') return `services_rows x WHERE ${selected(filters)}`;
-  return `${entityTables[entity].table}_rows x JOIN picked p ON ${isPicked} WHERE true`;
+/** Consecutive ranks of picked services, both ends inside; null: all of them. */
+export type Slice = { readonly first: number; readonly last: number } | null;
+
+/** The rows of one file, named `x`, joined with their picked service, `p`. */
+export function exportedRows(entity: Entity, filters: Filters, slice: Slice): string {
+  const conditions = [
+    ...(slice === null ? [] : [`p.rank BETWEEN ${slice.first} AND ${slice.last}`]),
+    // Says nothing new of services, but lets whole row groups outside of the window be left unread.
+    ...(entity === 'service' ? [selected(filters)] : []),
+  ];
+  const where = conditions.length === 0 ? 'true' : conditions.join(' AND ');
+  return `${entityTables[entity].table}_rows x JOIN picked p ON ${isPicked} WHERE ${where}`;
 }
 
-/** A row of a picked service: two independent hashes, 117 bits, stand for its id and keep the join narrow. */
-export const isPicked = 'p.service_key = x.service_key AND p.service_hash = hash(x.service_id)';
+/**
+ * A row of a picked service: two independent hashes, 117 bits, stand for its id and keep the join narrow. The second is
+ * compared in a way that is no join key, so that it is computed for the few rows which the first lets through.
+ */
+export const isPicked = 'p.service_key = x.service_key AND xor(p.service_hash, hash(x.service_id)) = 0';
 
 /** The total order of a file's rows (contract, section 4): text compares by its UTF-8 bytes. */
 function exportedOrder(entity: Entity): readonly string[] {
-  const own = ['x.start_timestamp', `x.${entityTables[entity].id}`];
-  return entity === 'service' ? own : ['p.rank', ...own];
+  return entity === 'service' ? ['p.rank'] : ['p.rank', 'x.start_timestamp', `x.${entityTables[entity].id}`];
 }
 
 /** A row's place in its file as one comparable value; inside of it NULL comes last by itself. */
@@ -48,17 +58,24 @@ export function exportedPlace(entity: Entity): string {
 /** How a file's rows carry their extensions: not, as stored, or as one JSON object. */
 export type CarriedExtensions = 'none' | 'lists' | 'object';
 
+/** Which rows of a file, and how. */
+export interface RowsWanted {
+  readonly entity: Entity;
+  readonly filters: Filters;
+  readonly slice: Slice;
+  readonly extensions: CarriedExtensions;
+}
+
 /**
- * The rows of one file in file order, as a subquery named `x`; states and tasks have the `rank` of their service.
- * Stored columns are sorted and text is made of them afterwards, so that what a sort has to hold or spill is small.
+ * Rows of one file in file order, as a subquery named `x` that has the `rank` of their service. Stored columns are
+ * sorted and text is made of them afterwards, so that what a sort has to hold is small.
  */
-export function orderedRows(entity: Entity, filters: Filters, extensions: CarriedExtensions): string {
+export function orderedRows({ entity, filters, slice, extensions }: RowsWanted): string {
   const { ids, values } = entityTables[entity];
   const carried = { none: [], lists: ['x.extensions'], object: [`${extensionsObject} AS extensions`] };
   const columns = [...ids, ...values].map(column => `x.${column}`);
-  const rank = entity === 'service' ? [] : ['p.rank'];
   const order = exportedOrder(entity).map(key => `${key} NULLS LAST`);
-  return `(SELECT ${[...rank, ...columns, ...carried[extensions]].join(', ')} FROM ${exportedRows(entity, filters)} ORDER BY ${order.join(', ')}) x`;
+  return `(SELECT ${['p.rank', ...columns, ...carried[extensions]].join(', ')} FROM ${exportedRows(entity, filters, slice)} ORDER BY ${order.join(', ')}) x`;
 }
 
 /** The core columns of a CSV file. */
@@ -78,8 +95,8 @@ export const extensionsObject = `CASE WHEN len(x.extensions) > 0 THEN '{' || lis
  * Before a state or task stand its service's rank, a tab, A or C (active, completed) and the JSON of the id of the state
  * that it is or belongs to, and a tab.
  */
-export function jsonLines(entity: Entity, filters: Filters): string {
-  const rows = orderedRows(entity, filters, 'object');
+export function jsonLines(entity: Entity, filters: Filters, slice: Slice): string {
+  const rows = orderedRows({ entity, filters, slice, extensions: 'object' });
   if (entity === 'service') return `SELECT ${jsonHead(entity)} FROM ${rows}`;
   const place = `x.rank || chr(9) || CASE WHEN x.end_timestamp IS NULL THEN 'A' ELSE 'C' END || coalesce(to_json(x.state_id)::VARCHAR, '')`;
   return `SELECT ${place} || chr(9) || ${jsonHead(entity)} FROM ${rows}`;

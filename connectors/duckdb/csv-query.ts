@@ -4,7 +4,14 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import type { Entity } from '../../schemas/events.ts';
-import { csvColumns, exportedPlace, exportedRows, orderedRows } from '../../schemas/exports.ts';
+import {
+  type CarriedExtensions,
+  csvColumns,
+  exportedPlace,
+  exportedRows,
+  orderedRows,
+  type Slice,
+} from '../../schemas/exports.ts';
 import { fillSql, quoteText, readSql } from '../../schemas/sql.ts';
 import type { FilePlan } from './snapshot.ts';
 
@@ -27,28 +34,31 @@ export async function planCsv(planning: CsvPlanning): Promise<FilePlan> {
   const { separator } = layout;
   return {
     head: layout.header ? headerLine(columns, separator) : '',
-    query: csvQuery(entity, planning, extensionNames.length),
+    query: async slice => csvQuery(entity, planning, extensionNames.length, slice),
     tail: '',
     copyOptions: `DELIMITER ${quoteText(separator)}, QUOTE '"', ESCAPE '"', NULLSTR ''`,
     columns,
     valuesLeftOut,
     transform: null,
-    release: async () => undefined,
+    release: () => undefined,
   };
 }
 
-function csvQuery(entity: Entity, { layout, selection }: CsvPlanning, pathCount: number): string {
+function csvQuery(
+  entity: Entity,
+  { layout, selection: filters }: CsvPlanning,
+  pathCount: number,
+  slice: Slice,
+): string {
   const core = csvColumns(entityTables[entity]);
-  if (layout.extensions === 'json') {
-    return `SELECT ${[...core, 'x.extensions'].join(', ')} FROM ${orderedRows(entity, selection, 'object')}`;
-  }
-  if (pathCount === 0) return `SELECT ${core.join(', ')} FROM ${orderedRows(entity, selection, 'none')}`;
+  const rows = (extensions: CarriedExtensions): string => orderedRows({ entity, filters, slice, extensions });
+  if (layout.extensions === 'json') return `SELECT ${[...core, 'x.extensions'].join(', ')} FROM ${rows('object')}`;
+  if (pathCount === 0) return `SELECT ${core.join(', ')} FROM ${rows('none')}`;
   const paths = Array.from({ length: pathCount }, (_, index) => pathColumn(index + 1));
   // Reversed, so that the first match is the later of two equal paths.
   const lists = `list_reverse(flatten(list_transform(x.extensions, lambda e: e.paths))) AS paths,
     list_reverse(flatten(list_transform(x.extensions, lambda e: e.texts))) AS texts`;
-  const rows = orderedRows(entity, selection, 'lists');
-  return `SELECT ${[...core, ...paths].join(', ')} FROM (SELECT x.*, ${lists} FROM ${rows}) x`;
+  return `SELECT ${[...core, ...paths].join(', ')} FROM (SELECT x.*, ${lists} FROM ${rows('lists')}) x`;
 }
 
 function pathColumn(position: number): string {
@@ -62,7 +72,7 @@ async function extensionColumns(
   const { connection, layout, selection } = planning;
   if (layout.extensions === 'none') return { columns: [], valuesLeftOut: 0 };
   if (layout.extensions === 'json') return { columns: ['extensions'], valuesLeftOut: 0 };
-  const places = { rows: exportedRows(entity, selection), place: exportedPlace(entity) };
+  const places = { rows: exportedRows(entity, selection, null), place: exportedPlace(entity) };
   await connection.run(fillSql(readSql('exports/signatures.sql'), places));
   const columns = layout.extensionColumns ?? (await foundPaths(planning));
   await connection.run('SET VARIABLE extension_paths = $1', [listValue([...columns])], [LIST(VARCHAR)]);

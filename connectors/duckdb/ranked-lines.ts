@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync, unlinkSync } from 'node:fs';
 
 const LF = 0x0a;
 const TAB = 0x09;
@@ -13,16 +13,19 @@ export interface RankedLine {
 }
 
 /**
- * Reads a scratch file of `jsonLines`, service by service. Reads are synchronous: they come from a local file that was
- * just written, and waiting for each would cost more than it.
+ * Reads scratch files of `jsonLines` one after the other, service by service. Reads are synchronous: they come from
+ * local files that were just written, and waiting for each would cost more than it. A file has no name any more once it
+ * is added, so that nothing is left of it however the process ends.
  */
 export class RankedLines {
-  readonly #file: number;
+  readonly #files: number[] = [];
   #block: Buffer = Buffer.alloc(0);
   #at = 0;
 
-  constructor(path: string) {
-    this.#file = openSync(path, 'r');
+  /** Adds the next file; its ranks follow on those of the files before. */
+  add(path: string): void {
+    this.#files.push(openSync(path, 'r'));
+    unlinkSync(path);
   }
 
   /** The next lines as long as they are of this service. */
@@ -43,17 +46,23 @@ export class RankedLines {
   }
 
   close(): void {
-    closeSync(this.#file);
+    for (const file of this.#files.splice(0)) closeSync(file);
   }
 
-  /** Where the current line ends; reads on where it is not whole yet. Negative at the end of the file. */
+  /** Where the current line ends; reads on where it is not whole yet. Negative at the end of the last file. */
   #lineEnd(): number {
     for (;;) {
       const end = this.#block.indexOf(LF, this.#at);
       if (end >= 0) return end;
+      const [file] = this.#files;
+      if (file === undefined) return -1;
       const more = Buffer.allocUnsafe(blockBytes);
-      const count = readSync(this.#file, more);
-      if (count === 0) return -1;
+      const count = readSync(file, more);
+      if (count === 0) {
+        closeSync(file);
+        this.#files.shift();
+        continue;
+      }
       // A new block each time: lines that were handed out go on living in the old one.
       this.#block = Buffer.concat([this.#block.subarray(this.#at), more.subarray(0, count)]);
       this.#at = 0;

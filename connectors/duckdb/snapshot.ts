@@ -4,7 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Snapshot, SnapshotReader, StoredPosition, WrittenRows } from '../../pipeline/ports.ts';
 import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
 import { Turns } from '../../pipeline/turns.ts';
-import { isPicked, selected } from '../../schemas/exports.ts';
+import { isPicked, type Slice, selected } from '../../schemas/exports.ts';
 import { fillSql, quoteText, readSql } from '../../schemas/sql.ts';
 import { planCsv } from './csv-query.ts';
 import type { Database } from './database.ts';
@@ -12,10 +12,11 @@ import { planJson } from './json-query.ts';
 import { readPartitions } from './partitions.ts';
 import { Pipe } from './pipe.ts';
 
-/** What one file is made of: text around the lines of a query. */
+/** What one file is made of: text around the lines of queries, one a slice. */
 export interface FilePlan {
   readonly head: string;
-  readonly query: string;
+  /** Prepares a slice and gives the query whose output are its lines. */
+  query(slice: Slice): Promise<string>;
   readonly tail: string;
   /** Options of DuckDB's COPY. */
   readonly copyOptions: string;
@@ -24,8 +25,11 @@ export interface FilePlan {
   /** Makes the file's bytes of the query's, where the two differ; `rows` then counts what it made. */
   readonly transform: { take(bytes: Uint8Array): Uint8Array; end(): Uint8Array; readonly rows: number } | null;
   /** Lets go of what the plan holds, whether the file was written or not. */
-  release(): Promise<void>;
+  release(): void;
 }
+
+/** With their states and tasks some 150,000 rows, or 40 MB. */
+const servicesPerSlice = 25_000;
 
 export interface SnapshotOptions {
   readonly maxExtensionColumns: number;
@@ -66,7 +70,8 @@ export class DuckDbSnapshots implements SnapshotReader {
     try {
       const positions = await readPartitions(connection);
       // One partition cannot split a service.
-      const splitServices = positions.length < 2 ? 0 : await countSplit(connection);
+      const splitSql = fillSql(readSql('exports/split.sql'), { is_picked: isPicked });
+      const splitServices = positions.length < 2 ? 0 : await countRows(connection, splitSql);
       const pipePath = join(this.#database.stagingFolder, `${randomUUID()}.fifo`);
       return new DuckDbSnapshot({
         connection,
@@ -74,6 +79,7 @@ export class DuckDbSnapshots implements SnapshotReader {
         layout,
         positions,
         splitServices,
+        pickedServices: await countRows(connection, 'SELECT count(*) FROM picked'),
         pipePath,
         endTurn,
         ...this.#options,
@@ -106,12 +112,13 @@ interface SnapshotParts extends SnapshotOptions {
   readonly layout: Layout;
   readonly positions: readonly StoredPosition[];
   readonly splitServices: number;
+  readonly pickedServices: number;
   readonly pipePath: string;
   endTurn(): void;
 }
 
-async function countSplit(connection: DuckDBConnection): Promise<number> {
-  const reader = await connection.runAndReadAll(fillSql(readSql('exports/split.sql'), { is_picked: isPicked }));
+async function countRows(connection: DuckDBConnection, sql: string): Promise<number> {
+  const reader = await connection.runAndReadAll(sql);
   return Number(reader.value(0, 0));
 }
 
@@ -131,11 +138,11 @@ class DuckDbSnapshot implements Snapshot {
     const plan =
       layout.format === 'csv'
         ? await planCsv({ connection, selection, layout, kind, maxExtensionColumns })
-        : await planJson({ connection, selection, format: layout.format, scratchPath: pipePath });
+        : planJson({ connection, selection, format: layout.format, scratchPath: pipePath });
     try {
       return await this.#carry(plan, sink);
     } finally {
-      await plan.release();
+      plan.release();
     }
   }
 
@@ -157,9 +164,16 @@ class DuckDbSnapshot implements Snapshot {
     endTurn();
   }
 
+  /** Slice by slice: each is small enough to be sorted in memory, and the first bytes come at once. */
   async #copy({ query, copyOptions }: FilePlan, path: string): Promise<number> {
+    const { connection, pickedServices } = this.#parts;
     const options = `FORMAT csv, HEADER false, USE_TMP_FILE false, ${copyOptions}`;
-    const copied = await this.#parts.connection.runAndReadAll(`COPY (${query}) TO ${quoteText(path)} (${options})`);
-    return Number(copied.value(0, 0));
+    let rows = 0;
+    for (let first = 1; first <= pickedServices; first += servicesPerSlice) {
+      const select = await query({ first, last: first + servicesPerSlice - 1 });
+      const copied = await connection.runAndReadAll(`COPY (${select}) TO ${quoteText(path)} (${options})`);
+      rows += Number(copied.value(0, 0));
+    }
+    return rows;
   }
 }

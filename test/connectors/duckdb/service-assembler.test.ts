@@ -11,7 +11,8 @@ async function assemble(services: string, states: string, tasks: string, cuts: r
   onTestFinished(folder.remove);
   const open = async (name: string, content: string) => {
     await writeFile(path.join(folder.path, name), content);
-    const lines = new RankedLines(path.join(folder.path, name));
+    const lines = new RankedLines();
+    lines.add(path.join(folder.path, name));
     onTestFinished(() => lines.close());
     return lines;
   };
