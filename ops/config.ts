@@ -94,6 +94,7 @@ function readText(path: string, wanted: boolean): string {
 function fromEnvironment({ environment }: ConfigSources): readonly Given[] {
   return Object.entries(environment)
     .filter(([variable]) => variable.startsWith(prefix) && variable !== 'TIDEMARK_CONFIG')
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
     .map(([variable, value]) => ({ name: variable.slice(prefix.length).toLowerCase(), value, place: variable }));
 }
 

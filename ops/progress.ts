@@ -43,7 +43,8 @@ function lines(what: string, totalBytes: number | null, output: Output): Progres
       if (performance.now() < next) return;
       next = performance.now() + lineEveryMs;
       const share = totalBytes === null ? '' : ` of ${formatBytes(totalBytes)}`;
-      output.notice(`${what}: ${formatBytes(done)}${share}, ${formatCount(total)} records, ${formatCount(rate)}/s`);
+      const counted = total === 0 ? '' : `, ${formatCount(total)} records, ${formatCount(rate)}/s`;
+      output.notice(`${what}: ${formatBytes(done)}${share}${counted}`);
     },
     end: () => undefined,
   };

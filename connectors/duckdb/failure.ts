@@ -1,4 +1,4 @@
-import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
+import { TidemarkError } from '../../pipeline/errors.ts';
 
 /**
  * Says in our words what DuckDB or the disk below it refused, keeping the cause. `attempt` reads on from "could not" and
@@ -12,8 +12,7 @@ export function databaseFailure(error: unknown, attempt: string): TidemarkError 
   if (/no space left on device|disk quota exceeded/i.test(reason)) {
     return new TidemarkError('DISK_FULL', `could not ${attempt}: no space is left on the disk (${reason})`, options);
   }
-  const denied = /read-only file system|permission denied|operation not permitted/i;
-  if (denied.test(reason) || hasSystemCode(error, 'ENOENT', 'ENOTDIR', 'EEXIST')) {
+  if (/read-only file system|permission denied|operation not permitted|not a directory/i.test(reason)) {
     const wanted = 'a folder is needed in which this process may write';
     return new TidemarkError('NOT_WRITABLE', `could not ${attempt}: ${wanted} (${reason})`, options);
   }

@@ -31,6 +31,8 @@ function listCommand(): Command {
     .action(async options => {
       const run = prepareRun(options);
       const entries = await find(run, { topic: options.topic, reason: options.reason, limit: options.limit });
+      if (entries.length === options.limit)
+        run.output.notice(`only the first ${options.limit} are listed; see --limit and --reason`);
       const rows = entries.map(listed);
       run.output.result(
         run.output.json ? JSON.stringify(rows) : stringify(rows, { header: true, columns: [...columns] }).trimEnd(),

@@ -2,7 +2,8 @@ import { copyFile, mkdir, readdir, rename, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Database } from '../../connectors/duckdb/database.ts';
-import { runExport } from '../../pipeline/export.ts';
+import { openExportDirectory } from '../../connectors/export-directory/open.ts';
+import { recoverExports, runExport } from '../../pipeline/export.ts';
 import type { ExportDirectory } from '../../pipeline/ports.ts';
 import { acceptExport } from '../../pipeline/requests.ts';
 import { type ExportParts, openExporting, requestStates } from '../support/exporting.ts';
@@ -54,7 +55,7 @@ test('eight exports at once of one database, larger than every buffer on their w
   const manifests = await Promise.all(
     ids.map(async (id, index) => {
       const compression = ['uncompressed', 'gzip', 'zip'][index % 3]!;
-      const given = { ...window, file_prefix: 'same_', format: index % 2 === 0 ? 'json' : 'csv', compression };
+      const given = { ...window, file_prefix: 'same_', format: index % 4 === 3 ? 'csv' : 'json', compression };
       return runExport(await acceptExport(given, id, parts), parts);
     }),
   );
@@ -71,6 +72,22 @@ test('one request id asked for eight times at once is one request', async () => 
   const records = await Promise.all(Array.from({ length: 8 }, () => acceptExport(given, 'one', parts)));
   expect(new Set(records.map(({ plan }) => plan.stamp)).size).toBe(1);
   expect(await requestStates(database)).toEqual({ one: 'accepted' });
+});
+
+test("what died in another export root waits for the next start with that root, and is in no one's way", async () => {
+  const { parts } = await openExporting(place);
+  const record = await acceptExport({ ...window, file_prefix: 'x_' }, 'other', parts);
+  await parts.store.update('other', { state: 'running' });
+  const half = await parts.directory.create(record.plan.destination, 'other', record.plan.names[0]!, 'uncompressed');
+  await half.write(Buffer.from('half of a file'));
+  const elsewhere = { ...parts, directory: await openExportDirectory({ root: `${place.root}-else`, create: true }) };
+  expect(await recoverExports(elsewhere)).toEqual([]);
+  const beside = await acceptExport({ ...window, file_prefix: 'x_' }, 'beside', elsewhere);
+  expect((await runExport(beside, elsewhere)).files).toHaveLength(3);
+  const [left] = await recoverExports(parts);
+  await half.discard();
+  const { files } = await runExport(left!, parts);
+  expect((await readdir(place.root)).toSorted()).toEqual(files.map(({ name }) => name).toSorted());
 });
 
 describe('a query that fails', () => {

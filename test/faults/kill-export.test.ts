@@ -13,7 +13,7 @@ const layouts = {
   csv: { flags: ['--format', 'csv', '--compression', 'gzip', '--manifest'], files: 4 },
   json: { flags: ['--format', 'json', '--manifest'], files: 2 },
 } as const;
-const window = ['--time-from', '2010-08-05T00:00:00Z', '--time-to', '2010-08-06T00:00:00Z'];
+const window = ['--time-from', '2010-08-05T00:00:00Z', '--time-to', '2010-08-05T14:00:00Z'];
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 const place = () => ({ db: path.join(folder.path, 'calls.duckdb'), root: path.join(folder.path, 'out') });

@@ -1,0 +1,176 @@
+import { appendFile, copyFile, mkdir, open, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { goldenPath } from '../support/golden.ts';
+import { readTables } from '../support/tables.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { startTidemark, tidemark, tidemarkDone } from '../support/tidemark.ts';
+
+const seed = goldenPath('seed/events.ndjson');
+const window = ['--time-from', '2014-01-01T00:00:00Z', '--time-to', '2015-01-01T00:00:00Z'];
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let db: string;
+const inFolder = (name: string) => path.join(folder.path, name);
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  db = inFolder('seed.duckdb');
+  await tidemarkDone(['ingest', seed, '--db', db]);
+});
+afterAll(() => folder.remove());
+
+test.each([
+  [[]],
+  [['ingest']],
+  [['export']],
+  [['status']],
+  [['quarantine']],
+  [['quarantine', 'list']],
+  [['quarantine', 'show']],
+  [['config']],
+  [['config', 'check']],
+  [['demo']],
+])('help of tidemark %j has examples', async command => {
+  const text = await tidemarkDone([...command, '--help']);
+  expect(text).toMatch(new RegExp(`Examples:\\n  \\$ (npm run|tidemark) ${command.join(' ')}`));
+});
+
+test('the help of the program tells its exit codes', async () => {
+  expect(await tidemarkDone(['--help'])).toMatch(/Exit codes: 0 done; 64 .*65 .*66 .*70 .*73 .*74 .*75 .*78 .*130 /s);
+});
+
+describe('exit codes', () => {
+  test.each([
+    ['an unknown command', 64, ['bogus'], /unknown command 'bogus'/],
+    ['no command', 64, [], /Usage: tidemark/],
+    ['an unknown flag', 64, ['status', '--bogus'], /unknown option '--bogus'/],
+    ['a missing argument', 64, ['ingest'], /missing required argument 'path'/],
+    ['an offset that is none', 64, ['quarantine', 'show', 'x', 'first'], /whole number/],
+    ['a path that is not there', 66, ['ingest', 'nope.ndjson', '--db', 'new.duckdb'], /no nope\.ndjson/],
+    ['a folder without logs', 66, ['ingest', '.', '--db', 'new.duckdb'], /SOURCE_MISSING/],
+    ['no database to look at', 66, ['status', '--db', 'nope.duckdb'], /no database at nope\.duckdb/],
+    ['no database to export', 66, ['export', '--db', 'nope.duckdb', '--file-prefix', 'x'], /no database at/],
+    ['nothing quarantined there', 66, ['quarantine', 'show', 'x', '1', '--db', 'DB'], /offset 1 of x/],
+    ['a database in a folder that cannot be', 73, ['ingest', seed, '--db', 'file/x.duckdb'], /file.*NOT_WRITABLE/s],
+    ['a database that is text', 70, ['ingest', seed, '--db', 'file'], /cannot open .*file.*WAREHOUSE_BROKEN/s],
+    ['a database that is JSON', 70, ['ingest', seed, '--db', 'data.json'], /data\.json.*WAREHOUSE_BROKEN/s],
+    ['a setting out of range', 78, ['status', '--config', 'bad.yaml'], /bad\.yaml:1: threads is 0.*1 to 256/],
+  ])('%s: %i', async (name, code, args, told) => {
+    const cwd = inFolder(name);
+    await mkdir(cwd);
+    await writeFile(path.join(cwd, 'file'), 'not a database, but long enough to be looked at');
+    await writeFile(path.join(cwd, 'data.json'), '{"a": 1}\n');
+    await writeFile(path.join(cwd, 'bad.yaml'), 'threads: 0\n');
+    const end = await tidemark(
+      args.map(arg => arg.replace('DB', db)),
+      { cwd },
+    );
+    expect(end.stderr).toMatch(told);
+    expect([end.code, end.stdout]).toEqual([code, '']);
+  });
+
+  test('parameters: every fault is named in one message, nothing is recorded', async () => {
+    const flags = ['--time-from', '2026-01-01', '--format', 'xml', '--separator', 'x', '--filter-state', 'old'];
+    const { code, stderr } = await tidemark([
+      'export',
+      '--db',
+      db,
+      '--export-root',
+      inFolder('no'),
+      ...flags,
+      '--json',
+    ]);
+    expect(code).toBe(64);
+    const { code: word, message } = JSON.parse(stderr);
+    expect(word).toBe('REQUEST_INVALID');
+    for (const named of [
+      'file_prefix is required',
+      'time_from is "2026-01-01"',
+      'format is "xml"',
+      'separator is "x"',
+    ]) {
+      expect(message).toContain(named);
+    }
+    expect(message).toContain('filter_state is "old"; allowed is any, active, inactive');
+    expect(JSON.parse(await tidemarkDone(['status', '--db', db, '--json'])).exports).toEqual([]);
+  });
+
+  test('a file whose consumed part changed: 65, and nothing is added', async () => {
+    const file = inFolder('changing.ndjson');
+    const own = inFolder('changing.duckdb');
+    await copyFile(goldenPath('messy/events.ndjson'), file);
+    await tidemarkDone(['ingest', file, '--db', own]);
+    const before = await readTables(own);
+    const handle = await open(file, 'r+');
+    await handle.write('X', 500_000);
+    await handle.close();
+    await appendFile(file, '{"event":"service.deleted","service_id":"1"}\n');
+    const { code, stderr } = await tidemark(['ingest', file, '--db', own]);
+    expect([code, stderr]).toEqual([65, expect.stringMatching(/changing\.ndjson.*SOURCE_CHANGED/s)]);
+    expect(await readTables(own)).toEqual(before);
+  });
+
+  test('a database that another living process owns: 75, naming the process', async () => {
+    const own = inFolder('owned.duckdb');
+    const { child, ended } = startTidemark(['ingest', '-', '--db', own]);
+    child.stdin.write('{"event":"service.deleted","service_id":"1"}\n');
+    await untilLocked(own);
+    for (const args of [['status'], ['ingest', seed], ['quarantine', 'list']]) {
+      const { code, stderr } = await tidemark([...args, '--db', own]);
+      expect([code, stderr]).toEqual([75, expect.stringMatching(`in use by process ${child.pid}`)]);
+    }
+    child.stdin.end();
+    expect((await ended).code).toBe(0);
+    await tidemarkDone(['status', '--db', own]);
+  });
+});
+
+/** Asks until the other process has made and locked the file; the test's own time limit ends it. */
+async function untilLocked(own: string): Promise<void> {
+  for (let code: number | null = 0; code !== 75; ) ({ code } = await tidemark(['status', '--db', own]));
+}
+
+test('the same file twice, renamed too, adds nothing; grown it adds its tail', async () => {
+  const own = inFolder('twice.duckdb');
+  const file = inFolder('twice.ndjson');
+  await copyFile(seed, file);
+  const readBy = async (...paths: string[]) => {
+    const text = await tidemarkDone(['ingest', ...paths, '--db', own, '--json']);
+    return text
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line).recordsRead);
+  };
+  expect(await readBy(file)).toEqual([16]);
+  expect(await readBy(file, seed)).toEqual([0, 0]);
+  await appendFile(file, '{"event":"service.deleted","service_id":"none"}\n');
+  expect(await readBy(file)).toEqual([1]);
+});
+
+describe('a request id', () => {
+  const exportWith = (id: string, ...more: string[]) =>
+    tidemark([
+      ...['export', '--db', db, '--export-root', inFolder('out'), '--file-prefix', 'x_', ...window],
+      ...['--request-id', id, '--json', ...more],
+    ]);
+
+  test('repeated with the same parameters has the recorded outcome', async () => {
+    const first = await exportWith('one');
+    const second = await exportWith('one');
+    expect([second.code, second.stdout]).toEqual([0, first.stdout]);
+    expect(JSON.parse(first.stdout)).toMatchObject({ request_id: 'one', paths: expect.any(Array) });
+  });
+
+  test('with other parameters is a conflict', async () => {
+    await exportWith('two');
+    const { code, stderr } = await exportWith('two', '--header');
+    expect([code, JSON.parse(stderr).code]).toEqual([65, 'REQUEST_CONFLICT']);
+  });
+
+  test('of a failed export fails again as it did', async () => {
+    const few = ['--max-extension-columns', '0'];
+    const first = await exportWith('three', ...few);
+    expect([first.code, JSON.parse(first.stderr).code]).toEqual([65, 'TOO_MANY_COLUMNS']);
+    const second = await exportWith('three');
+    expect([second.code, second.stdout, second.stderr]).toEqual([first.code, '', first.stderr]);
+  });
+});

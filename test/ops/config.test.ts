@@ -1,0 +1,126 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { readConfig } from '../../ops/config.ts';
+import { type SettingName, settingNames, settings } from '../../ops/settings.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { tidemark, tidemarkDone } from '../support/tidemark.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+});
+afterAll(() => folder.remove());
+
+async function fileOf(name: string, content: string): Promise<string> {
+  const file = path.join(folder.path, name);
+  await writeFile(file, content);
+  return file;
+}
+
+/** For each setting three values other than the default. A setting without a line here does not compile. */
+const others: Readonly<Record<SettingName, readonly [unknown, unknown, unknown]>> = {
+  db: ['a.duckdb', 'b.duckdb', 'c.duckdb'],
+  export_root: ['a', 'b', 'c'],
+  prefix_map: [{ 'C:/export': 'a' }, { 'C:/export': 'b' }, { 'D:/': 'c' }],
+  memory_limit: ['300MB', '400MB', '1GB'],
+  threads: [11, 12, 13],
+  batch_records: [101, 102, 103],
+  batch_bytes: [2001, 2002, 2003],
+  key_format: ['json', 'json', 'json'],
+  skew_ms: [1, 2, 3],
+  allowed_lateness_ms: [4, 5, 6],
+  max_extension_columns: [7, 8, 9],
+};
+
+const asText = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value));
+
+describe.each(settingNames)('%s', name => {
+  const [inFile, inVariable, inFlag] = others[name];
+  const variable = `TIDEMARK_${name.toUpperCase()}`;
+
+  test('has its default', () => {
+    const { config, places } = readConfig({ file: null, environment: {}, flags: {} });
+    expect([config[name], places[name]]).toEqual([settings[name].default, 'default']);
+  });
+
+  test('is read from the file, then the variable, then the flag, and tells from where', async () => {
+    const file = await fileOf(`${name}.yaml`, `# a comment\n${stringify({ [name]: inFile })}`);
+    const environment = { [variable]: asText(inVariable) };
+    const flags = { [name]: asText(inFlag) };
+    const read = (sources: Partial<Parameters<typeof readConfig>[0]>) => {
+      const { config, places } = readConfig({ file: null, environment: {}, flags: {}, ...sources });
+      return [config[name], places[name]];
+    };
+    expect(read({ file })).toEqual([inFile, `${file}:2`]);
+    expect(read({ file, environment })).toEqual([inVariable, variable]);
+    expect(read({ file, environment, flags })).toEqual([inFlag, `--${name.replaceAll('_', '-')}`]);
+    expect(read({ environment: { TIDEMARK_CONFIG: file } })).toEqual([inFile, `${file}:2`]);
+  });
+});
+
+test('every setting is a flag of some command, whose help tells its default', async () => {
+  const helps = await Promise.all(['ingest', 'export', 'status'].map(command => tidemarkDone([command, '--help'])));
+  const text = helps.join('\n').replaceAll(/\s+/g, ' ');
+  for (const name of settingNames) {
+    expect(text).toContain(`--${name.replaceAll('_', '-')} <${name}>`);
+    expect(text).toContain(`(default: ${JSON.stringify(settings[name].default)})`);
+  }
+});
+
+test('config check shows the value and place of every setting, from all three sources', async () => {
+  const cwd = path.join(folder.path, 'check');
+  await mkdir(cwd);
+  await writeFile(path.join(cwd, 'tidemark.yaml'), 'threads: 3\nbatch_records: 500\n');
+  const env = { TIDEMARK_BATCH_RECORDS: '600' };
+  const rows: { name: string }[] = JSON.parse(await tidemarkDone(['config', 'check', '--json'], { cwd, env }));
+  expect(rows.map(({ name }) => name)).toEqual(settingNames);
+  expect(rows).toContainEqual({ name: 'threads', value: 3, place: 'tidemark.yaml:1' });
+  expect(rows).toContainEqual({ name: 'batch_records', value: 600, place: 'TIDEMARK_BATCH_RECORDS' });
+  expect(await tidemarkDone(['config', 'check'], { cwd, env })).toMatch(
+    /^batch_records +600 +TIDEMARK_BATCH_RECORDS$/m,
+  );
+});
+
+test('all faults at once: place, value and what is allowed; unknown names with the nearest known', async () => {
+  const cwd = path.join(folder.path, 'faults');
+  await mkdir(cwd);
+  await writeFile(path.join(cwd, 'tidemark.yaml'), 'threads: many\ntreads: 4\n');
+  const env = { TIDEMARK_MEMORY_LIMIT: '256', TIDEMARK_EXPORTROOT: 'out' };
+  const { code, stderr } = await tidemark(['ingest', 'x.ndjson', '--batch-records', '0'], { cwd, env });
+  expect(code).toBe(78);
+  expect(stderr.split('\n')).toEqual([
+    'tidemark: tidemark.yaml:1: threads is "many"; allowed is a whole number from 1 to 256',
+    'tidemark.yaml:2: treads is no setting; did you mean threads?',
+    'TIDEMARK_EXPORTROOT: exportroot is no setting; did you mean export_root?',
+    'TIDEMARK_MEMORY_LIMIT: memory_limit is "256"; allowed is a size such as 256MB or 2GB',
+    '--batch-records: batch_records is "0"; allowed is a whole number from 1 to 1000000 [CONFIG_INVALID]',
+    '',
+  ]);
+});
+
+test.each([
+  ['a file that is not there', null, /cannot read the configuration .*missing\.yaml/],
+  ['no map', '- db\n', /holds no settings; allowed are lines such as "db:/],
+  ['no YAML', 'db: [unclosed\n', /\.yaml: .*/],
+  ['a setting twice', 'db: a\ndb: b\n', /keys must be unique/i],
+  ['a setting without value', 'db:\n', /:1: db is null; allowed is a non-empty text/],
+  ['an empty text', 'db: ""\n', /:1: db is ""; allowed is a non-empty text/],
+  ['a fraction', 'threads: 1.5\n', /:1: threads is 1\.5; allowed is a whole number/],
+  ['beyond the range', 'skew_ms: 86400001\n', /:1: skew_ms is 86400001; .*0 to 86400000/],
+  ['a choice in other letters', 'key_format: JSON\n', /:1: key_format is "JSON"; allowed is string, json/],
+  ['a map of numbers', 'prefix_map: {"C:/": 1}\n', /:1: prefix_map is .*; allowed is a map of foreign prefixes/],
+])('refused: %s', async (name, content, told) => {
+  const file = content === null ? path.join(folder.path, 'missing.yaml') : await fileOf(`${name}.yaml`, content);
+  const reading = () => readConfig({ file, environment: {}, flags: {} });
+  expect(reading).toThrowError(
+    expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(told) }),
+  );
+});
+
+test('an empty file is a file of defaults, and what was read cannot be changed', async () => {
+  const { config } = readConfig({ file: await fileOf('empty.yaml', '# nothing\n'), environment: {}, flags: {} });
+  expect(config).toEqual(Object.fromEntries(settingNames.map(name => [name, settings[name].default])));
+  expect(Object.isFrozen(config)).toBe(true);
+});

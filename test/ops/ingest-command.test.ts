@@ -1,0 +1,132 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parse } from 'csv-parse/sync';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { goldenLines, goldenPath, readGolden } from '../support/golden.ts';
+import { readValues } from '../support/log-files.ts';
+import { queryDatabase, readTables } from '../support/tables.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { startTidemark, tidemark, tidemarkDone } from '../support/tidemark.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+const inFolder = (name: string) => path.join(folder.path, name);
+beforeAll(async () => {
+  folder = await temporaryFolder();
+});
+afterAll(() => folder.remove());
+
+describe('Ctrl-C', () => {
+  test('ends between two transactions; the next run completes', async () => {
+    const events = goldenPath('messy/events.ndjson');
+    const db = inFolder('interrupted.duckdb');
+    const args = ['ingest', events, '--db', db, '--batch-records', '5'];
+    const { child, ended } = startTidemark(args);
+    // The first line of progress comes after two seconds, with most of the 711 batches still to come.
+    child.stderr.once('data', () => child.kill('SIGINT'));
+    const { code, stdout, stderr } = await ended;
+    expect(code, stderr).toBe(130);
+    const progress = /^\S+events\.ndjson: [\d.]+ KiB of 955\.6 KiB, [\d,]+ records, [\d,]+\/s\n/;
+    expect(stderr, 'plain lines, as this is no terminal').toMatch(progress);
+    expect(stderr).toMatch(/interrupted between two transactions.*run the same command again.*\[INTERRUPTED\]/);
+    const stored = Number(/([\d,]+) records read/.exec(stdout)?.[1]?.replace(',', ''));
+    const [partition] = (await readTables(db)).partitions;
+    expect(partition).toMatchObject({ nextOffset: stored, recordsRead: stored, applied: stored, quarantined: 0 });
+    expect(stored % 5).toBe(0);
+
+    const rest: { recordsRead: number } = JSON.parse(await tidemarkDone(['ingest', events, '--db', db, '--json']));
+    expect(stored + rest.recordsRead).toBe(3553);
+    await tidemarkDone(['ingest', events, '--db', inFolder('whole.duckdb')]);
+    expect(await readTables(db)).toEqual(await readTables(inFolder('whole.duckdb')));
+  });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s with an open but idle standard input', async signal => {
+    const db = inFolder(`idle-${signal}.duckdb`);
+    const { child, ended } = startTidemark(['ingest', '-', '--db', db, '--json']);
+    child.stdin.write(await readFile(goldenPath('seed/events.ndjson')));
+    await untilAppended(`${db}.log`);
+    child.kill(signal);
+    const { code, stderr } = await ended;
+    expect(code, stderr).toBe(130);
+    await tidemarkDone(['ingest', '-', '--db', db]);
+    expect((await readTables(db)).partitions).toMatchObject([{ recordsRead: 16, applied: 16 }]);
+  });
+});
+
+/** Looks until the log holds all that was written; the test's own time limit ends it. */
+async function untilAppended(log: string): Promise<void> {
+  for (let records = 0; records < 16; ) {
+    records = await readValues(log).then(
+      ({ values }) => values.length,
+      () => 0,
+    );
+  }
+}
+
+describe('golden/rejects', () => {
+  const expected =
+    readGolden<{ line: number; outcome: string; reason?: string; field?: string }[]>('rejects/expected.json');
+  const rejected = expected.filter(({ outcome }) => outcome === 'quarantined');
+  const lines = goldenLines('rejects/events.ndjson');
+  let db: string;
+  let topic: string;
+  beforeAll(async () => {
+    db = inFolder('rejects.duckdb');
+    const read = JSON.parse(await tidemarkDone(['ingest', goldenPath('rejects/events.ndjson'), '--db', db, '--json']));
+    expect(read).toMatchObject({
+      recordsRead: expected.length,
+      applied: expected.length - rejected.length,
+      quarantined: rejected.length,
+    });
+    topic = String((await readTables(db)).partitions[0]?.topic);
+  });
+
+  test('quarantine list --json: every reject, in order, with reason and field', async () => {
+    const rows: { offset: number; reason: string; field: string | null }[] = JSON.parse(
+      await tidemarkDone(['quarantine', 'list', '--db', db, '--json']),
+    );
+    expect(rows.map(({ offset, reason }) => [offset + 1, reason])).toEqual(
+      rejected.map(({ line, reason }) => [line, reason]),
+    );
+    for (const [index, { field }] of rejected.entries()) {
+      if (field !== undefined) expect(rows[index]?.field, `line ${rejected[index]?.line}`).toBe(field);
+    }
+  });
+
+  test('quarantine list as CSV: a head and one row each, as a CSV reader sees it', async () => {
+    const rows: { offset: string; topic: string }[] = parse(await tidemarkDone(['quarantine', 'list', '--db', db]), {
+      columns: true,
+    });
+    expect(rows.map(({ offset }) => Number(offset) + 1)).toEqual(rejected.map(({ line }) => line));
+    expect(new Set(rows.map(row => row.topic))).toEqual(new Set([topic]));
+  });
+
+  test('quarantine list --reason --limit', async () => {
+    const args = ['quarantine', 'list', '--db', db, '--json', '--reason', 'BAD_FIELD', '--limit', '2'];
+    const wanted = rejected.filter(({ reason }) => reason === 'BAD_FIELD').slice(0, 2);
+    const rows: { offset: number }[] = JSON.parse(await tidemarkDone(args));
+    expect(rows.map(({ offset }) => offset + 1)).toEqual(wanted.map(({ line }) => line));
+  });
+
+  test('the raw bytes of every line are kept, and shown', async () => {
+    const kept = await queryDatabase(db, query => query('SELECT "offset", base64(value) FROM quarantine ORDER BY 1'));
+    const wanted = rejected.map(({ line }) => [String(line - 1), lines[line - 1]?.toString('base64')]);
+    expect(kept).toEqual(wanted);
+    const { line } = rejected.find(({ reason }) => reason === 'MALFORMED')!;
+    const show = ['quarantine', 'show', topic, String(line - 1), '--db', db];
+    expect(JSON.parse(await tidemarkDone([...show, '--json']))).toMatchObject([{ value_base64: wanted[0]?.[1] }]);
+    expect(JSON.parse(await tidemarkDone(show))).toMatchObject({ offset: line - 1, reason: 'MALFORMED' });
+  });
+
+  test('status: read = applied + quarantined, and the counts by reason', async () => {
+    const status = JSON.parse(await tidemarkDone(['status', '--db', db, '--json']));
+    const [{ recordsRead, applied, quarantined }] = status.partitions;
+    expect(recordsRead).toBe(applied + quarantined);
+    const counts = Object.fromEntries(
+      status.quarantined.map(({ reason, records }: { reason: string; records: number }) => [reason, records]),
+    );
+    const wanted: Record<string, number> = {};
+    for (const { reason = '' } of rejected) wanted[reason] = (wanted[reason] ?? 0) + 1;
+    expect(counts).toEqual(wanted);
+    expect((await tidemark(['status', '--db', db])).stdout).toContain(topic);
+  });
+});

@@ -1,0 +1,28 @@
+import type { ExportRecord, RequestState, RequestStore } from '../../pipeline/requests.ts';
+
+const ENDED: readonly RequestState[] = ['completed', 'failed', 'cancelled'];
+
+/** Keeps requests as the database does, without one. */
+export class MemoryRequestStore implements RequestStore {
+  readonly records = new Map<string, ExportRecord>();
+
+  async insert(record: ExportRecord): Promise<void> {
+    if (this.records.has(record.requestId)) throw new Error(`request ${record.requestId} is there already`);
+    this.records.set(record.requestId, record);
+  }
+
+  async update(requestId: string, change: Parameters<RequestStore['update']>[1]): Promise<void> {
+    const record = this.records.get(requestId);
+    if (record === undefined) throw new Error(`no request ${requestId}`);
+    if (!ENDED.includes(record.state)) this.records.set(requestId, { ...record, ...change });
+  }
+
+  async find(requestId: string): Promise<ExportRecord | null> {
+    return this.records.get(requestId) ?? null;
+  }
+
+  async unfinished(): Promise<readonly ExportRecord[]> {
+    const records = [...this.records.values()].filter(({ state }) => !ENDED.includes(state));
+    return records.toSorted((one, other) => one.acceptedAt - other.acceptedAt);
+  }
+}
