@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { TidemarkError } from '../pipeline/errors.ts';
-import type { Compression, Destination, ExportDirectory, FileFacts, PendingFile } from '../pipeline/ports.ts';
+import type { Destination, ExportDirectory, FileFacts, PendingFile } from '../pipeline/ports.ts';
+import type { Compression } from '../pipeline/selection.ts';
 import { BlockCutter } from './export-directory/block-cutter.ts';
 import { ContentHash } from './export-directory/content-hash.ts';
 import { createPacker, plainName } from './export-directory/create-packer.ts';

@@ -1,5 +1,4 @@
-import type { Compression } from './ports.ts';
-import type { Layout } from './selection.ts';
+import type { Compression, Layout } from './selection.ts';
 
 const packedEndings: Readonly<Record<Compression, string>> = { uncompressed: '', zip: '.zip', gzip: '.gz' };
 

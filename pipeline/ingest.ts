@@ -2,12 +2,13 @@ import { decodeJsonRecord, type KeyFormat } from '../schemas/decode.ts';
 import { type Decoded, isReject } from '../schemas/decode-object.ts';
 import type { Event } from '../schemas/events.ts';
 import { Fold } from './fold.ts';
-import type { EventSource, FoldedBatch, LogRecord, QuarantinedRecord, RecordBatch, Warehouse } from './ports.ts';
+import type { Clock, EventSource, FoldedBatch, LogRecord, QuarantinedRecord, RecordBatch, Warehouse } from './ports.ts';
 
 export interface IngestOptions {
   readonly keyFormat: KeyFormat;
-  /** An event this much later than its record's own time moves no watermark. */
+  /** An event this much later than its record's own time, or than now where the record has none, moves no watermark. */
   readonly skewMs: number;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Called after each committed batch. */
   readonly onStored?: (batch: FoldedBatch, bytesRead: number) => void;
@@ -49,10 +50,14 @@ export async function ingest(source: EventSource, warehouse: Warehouse, options:
 }
 
 /** Decodes and folds one batch: every record is either applied or quarantined. */
-export function foldBatch(batch: RecordBatch, options: Pick<IngestOptions, 'keyFormat' | 'skewMs'>): FoldedBatch {
+export function foldBatch(
+  batch: RecordBatch,
+  options: Pick<IngestOptions, 'keyFormat' | 'skewMs' | 'clock'>,
+): FoldedBatch {
   const fold = new Fold();
   const quarantined: QuarantinedRecord[] = [];
   let watermark: number | null = null;
+  const now = options.clock.now();
   for (const record of batch.records) {
     const decoded: Decoded = decodeJsonRecord(record, options.keyFormat);
     if (isReject(decoded)) {
@@ -61,7 +66,11 @@ export function foldBatch(batch: RecordBatch, options: Pick<IngestOptions, 'keyF
     }
     fold.apply(decoded);
     const time = eventTime(decoded);
-    if (time !== null && (watermark === null || time > watermark) && isPlausible(time, record, options.skewMs)) {
+    if (
+      time !== null &&
+      (watermark === null || time > watermark) &&
+      time <= latestPlausible(record, now) + options.skewMs
+    ) {
       watermark = time;
     }
   }
@@ -85,6 +94,6 @@ function eventTime(event: Event): number | null {
 }
 
 /** An event of the year 2099 is applied, but must not make us believe that all before it has come. */
-function isPlausible(time: number, { timestamp }: LogRecord, skewMs: number): boolean {
-  return timestamp === null || timestamp < 0 || time <= timestamp + skewMs;
+function latestPlausible({ timestamp }: LogRecord, now: number): number {
+  return timestamp === null || timestamp < 0 ? now : timestamp;
 }

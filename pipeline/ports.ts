@@ -1,6 +1,6 @@
 import type { Reject } from '../schemas/events.ts';
 import type { Family } from './fold.ts';
-import type { FileKind, Layout, Selection } from './selection.ts';
+import type { Compression, FileKind, Layout, Selection } from './selection.ts';
 
 /**
  * What the pipeline needs of the outside world. Connectors fill these; nothing here knows Kafka, HTTP or the disk.
@@ -98,8 +98,6 @@ export interface ContentFacts {
   readonly bytes: number;
   readonly sha256: string;
 }
-
-export type Compression = 'uncompressed' | 'zip' | 'gzip';
 
 /** A folder inside the export root plus the start of the file names, as resolved from a `file_prefix`. */
 export interface Destination {

@@ -1,5 +1,3 @@
-import type { Compression } from './ports.ts';
-
 /** Which services an export holds: those with the wanted event in `[timeFrom, timeTo)` (ms since 1970 UTC) and state. */
 export interface Selection {
   readonly timeFrom: number;
@@ -7,6 +5,8 @@ export interface Selection {
   readonly filterEvents: 'any' | 'started' | 'completed';
   readonly filterState: 'any' | 'active' | 'inactive';
 }
+
+export type Compression = 'uncompressed' | 'zip' | 'gzip';
 
 /** How the selected services are written. */
 export interface Layout {

@@ -13,7 +13,7 @@ import {
   type Slice,
 } from '../../schemas/exports.ts';
 import { fillSql, quoteText, readSql } from '../../schemas/sql.ts';
-import type { FilePlan } from './snapshot.ts';
+import type { FilePlan } from './file-plan.ts';
 
 export interface CsvPlanning {
   readonly connection: DuckDBConnection;

@@ -2,9 +2,9 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Selection } from '../../pipeline/selection.ts';
 import { jsonLines, type Slice } from '../../schemas/exports.ts';
 import { quoteText } from '../../schemas/sql.ts';
+import type { FilePlan } from './file-plan.ts';
 import { RankedLines } from './ranked-lines.ts';
 import { ServiceAssembler } from './service-assembler.ts';
-import type { FilePlan } from './snapshot.ts';
 
 /** One column without quotes: every line is written as it is, for JSON text holds no line break. */
 const lineOptions = "QUOTE '', ESCAPE '', DELIMITER ''";

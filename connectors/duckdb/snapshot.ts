@@ -4,29 +4,14 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Snapshot, SnapshotReader, StoredPosition, WrittenRows } from '../../pipeline/ports.ts';
 import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
 import { Turns } from '../../pipeline/turns.ts';
-import { isPicked, type Slice, selected } from '../../schemas/exports.ts';
+import { isPicked, selected } from '../../schemas/exports.ts';
 import { fillSql, quoteText, readSql } from '../../schemas/sql.ts';
 import { planCsv } from './csv-query.ts';
 import type { Database } from './database.ts';
+import type { FilePlan } from './file-plan.ts';
 import { planJson } from './json-query.ts';
 import { readPartitions } from './partitions.ts';
 import { Pipe } from './pipe.ts';
-
-/** What one file is made of: text around the lines of queries, one a slice. */
-export interface FilePlan {
-  readonly head: string;
-  /** Prepares a slice and gives the query whose output are its lines. */
-  query(slice: Slice): Promise<string>;
-  readonly tail: string;
-  /** Options of DuckDB's COPY. */
-  readonly copyOptions: string;
-  readonly columns: readonly string[];
-  readonly valuesLeftOut: number;
-  /** Makes the file's bytes of the query's, where the two differ; `rows` then counts what it made. */
-  readonly transform: { take(bytes: Uint8Array): Uint8Array; end(): Uint8Array; readonly rows: number } | null;
-  /** Lets go of what the plan holds, whether the file was written or not. */
-  release(): void;
-}
 
 /** With their states and tasks some 150,000 rows, or 40 MB. */
 const servicesPerSlice = 25_000;

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { Compression, Destination, ExportDirectory, PendingFile } from '../../pipeline/ports.ts';
+import type { Destination, ExportDirectory, PendingFile } from '../../pipeline/ports.ts';
+import type { Compression } from '../../pipeline/selection.ts';
 import { FolderRefused, findFolder, hasFolder, lstatOrNull, makeFolder } from './folders.ts';
 import { HIDDEN_START } from './hidden-names.ts';
 import { openPendingFile } from './pending-file.ts';

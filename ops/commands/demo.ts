@@ -96,6 +96,7 @@ async function ingestLog(path: string, warehouse: Parameters<typeof ingest>[1], 
   const { recordsRead, applied, quarantined } = await ingest(source, warehouse, {
     keyFormat: config.key_format,
     skewMs: config.skew_ms,
+    clock: { now: Date.now },
     signal,
   });
   output.notice(

@@ -94,6 +94,7 @@ async function ingestOne(
   const options = {
     keyFormat: config.key_format,
     skewMs: config.skew_ms,
+    clock: { now: Date.now },
     signal,
     onStored: ({ recordsRead }: { readonly recordsRead: number }, bytesRead: number) =>
       progress.advance(bytesRead, recordsRead),
@@ -107,7 +108,7 @@ async function ingestOne(
     );
 }
 
-function report(path: string, ingested: Ingested, milliseconds: number, { output }: Run): void {
+function report(path: string, ingested: Ingested, milliseconds: number, { config, output }: Run): void {
   if (output.json) {
     output.result(JSON.stringify({ path, ...ingested, seconds: milliseconds / 1000 }));
     return;
@@ -117,5 +118,6 @@ function report(path: string, ingested: Ingested, milliseconds: number, { output
   output.result(
     `${path}: ${formatCount(recordsRead)} records read = ${formatCount(applied)} applied + ${formatCount(quarantined)} quarantined, in ${formatSeconds(milliseconds)} (${rate}/s)`,
   );
-  if (quarantined > 0) output.notice('see what was quarantined, and why, with: tidemark quarantine list');
+  if (quarantined > 0)
+    output.notice(`see what was quarantined, and why, with: tidemark quarantine list --db ${config.db}`);
 }

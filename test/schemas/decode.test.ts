@@ -95,7 +95,7 @@ test('64-bit integers keep their digits, and -0 is 0', () => {
   );
   expect(found).toMatchObject({
     service_id: '-9223372036854775808',
-    fields: { customer_id: '0', contact_key: '9007199254740993' },
+    fields: [undefined, '0', '9007199254740993', undefined],
   });
 });
 
@@ -104,9 +104,9 @@ test('a transition reads both halves', () => {
     '{"event":"state.transitioned","service_id":"s","from":{"state_id":1,"disposition":2},"to":{"state_id":"b","est_duration":3},"timestamp":"2026-03-01T00:00:00Z","media_type":4}',
   );
   expect(found).toMatchObject({
-    from: { id: '1', fields: { disposition: '2' } },
-    to: { id: 'b', fields: { est_duration: 3 } },
-    occasion: { media_type: '4' },
+    from: { id: '1', fields: ['2'] },
+    to: { id: 'b', fields: [undefined, 3] },
+    occasion: { values: expect.arrayContaining(['4']) },
   });
 });
 

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { openExportDirectory } from '../../connectors/export-directory/open.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { Compression } from '../../pipeline/ports.ts';
+import type { Compression } from '../../pipeline/selection.ts';
 
 const [fault = '', root = '', compression = ''] = process.argv.slice(2);
 const mount = (options: string) => execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'none', root]);

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { gunzipSync, unzipSync } from 'fflate';
 import { openExportDirectory } from '../../connectors/export-directory/open.ts';
-import type { Compression } from '../../pipeline/ports.ts';
+import type { Compression } from '../../pipeline/selection.ts';
 
 export const COMPRESSIONS = ['uncompressed', 'gzip', 'zip'] as const;
 

@@ -42,7 +42,7 @@ export class TestStore {
     this.#next.set(partition, nextOffset);
     const id = { topic: 'test', partition };
     const batch = { partition: id, origin: 'test', records, next: { nextOffset, bookmark: null }, bytesRead: 0 };
-    await this.warehouse.store(foldBatch(batch, { keyFormat: 'string', skewMs: 0 }));
+    await this.warehouse.store(foldBatch(batch, { keyFormat: 'string', skewMs: 0, clock: { now: Date.now } }));
   }
 
   async rows(sql: string): Promise<readonly (readonly unknown[])[]> {
