@@ -5,6 +5,7 @@ import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import { entityPlaces, fillSql, readSql } from '../../schemas/sql.ts';
 import { databaseFailure } from './failure.ts';
+import { makeNewFile } from './new-file.ts';
 
 export interface DatabaseOptions {
   /** The DuckDB file; made when it is missing. */
@@ -23,7 +24,7 @@ export class Database {
 
   private constructor(path: string, instance: DuckDBInstance) {
     this.path = path;
-    this.stagingFolder = `${path}.staging`;
+    this.stagingFolder = stagingFolderOf(path);
     this.#instance = instance;
   }
 
@@ -32,6 +33,7 @@ export class Database {
     const absolute = resolve(path);
     try {
       await makeFolder(dirname(absolute));
+      await makeNewFile(absolute, stagingFolderOf(absolute));
       const instance = await DuckDBInstance.create(absolute, {
         memory_limit: memoryLimit,
         threads: String(threads),
@@ -77,6 +79,10 @@ export class Database {
     connection.closeSync();
     if (reader.value(0, 0) === null) throw new Error('it is a file of another kind');
   }
+}
+
+function stagingFolderOf(path: string): string {
+  return `${path}.staging`;
 }
 
 /**

@@ -13,8 +13,12 @@ import { planJson } from './json-query.ts';
 import { readPartitions } from './partitions.ts';
 import { Pipe } from './pipe.ts';
 
-/** With their states and tasks some 150,000 rows, or 40 MB. */
-const servicesPerSlice = 25_000;
+/**
+ * Sorting a slice takes less memory than sorting all, and its bytes come earlier; but every slice reads the tables
+ * again. So slices are large, and few however much is selected.
+ */
+const leastPerSlice = 150_000;
+const mostSlices = 6;
 
 export interface SnapshotOptions {
   readonly maxExtensionColumns: number;
@@ -149,13 +153,13 @@ class DuckDbSnapshot implements Snapshot {
     endTurn();
   }
 
-  /** Slice by slice: each is small enough to be sorted in memory, and the first bytes come at once. */
   async #copy({ query, copyOptions }: FilePlan, path: string): Promise<number> {
     const { connection, pickedServices } = this.#parts;
     const options = `FORMAT csv, HEADER false, USE_TMP_FILE false, ${copyOptions}`;
     let rows = 0;
-    for (let first = 1; first <= pickedServices; first += servicesPerSlice) {
-      const select = await query({ first, last: first + servicesPerSlice - 1 });
+    const perSlice = Math.max(leastPerSlice, Math.ceil(pickedServices / mostSlices));
+    for (let first = 1; first <= pickedServices; first += perSlice) {
+      const select = await query({ first, last: first + perSlice - 1 });
       const copied = await connection.runAndReadAll(`COPY (${select}) TO ${quoteText(path)} (${options})`);
       rows += Number(copied.value(0, 0));
     }

@@ -107,7 +107,8 @@ async function readMembership(connection: DuckDBConnection): Promise<Membership>
   const tables = entities.flatMap(entity =>
     ['open', 'closed', 'late'].map(part => `${entityTables[entity].table}_${part}`),
   );
-  const keys = tables.map(table => `SELECT row_key FROM ${table}`).join(' UNION ALL ');
+  // Row keys fit into a double, which is read far faster than a 64-bit integer.
+  const keys = tables.map(table => `SELECT row_key::DOUBLE FROM ${table}`).join(' UNION ALL ');
   const count = await connection.runAndReadAll(`SELECT count(*) FROM (${keys})`);
   const membership = new Membership(Number(count.value(0, 0)));
   const result = await connection.stream(keys);

@@ -30,19 +30,33 @@ async function makeLog(): Promise<string> {
   return root;
 }
 
+interface Uninterrupted {
+  readonly tables: TableContent;
+  readonly ms: number;
+}
+
+const ingestArgs = (source: string, db: string) => ['ingest', source, '--db', db, '--batch-records', '60', '--json'];
+
+async function runUninterrupted(source: string, db: string): Promise<Uninterrupted> {
+  const began = performance.now();
+  await tidemarkDone(ingestArgs(source, db));
+  const ms = performance.now() - began;
+  return { tables: await readTables(db), ms };
+}
+
 /** Starts and kills the command until it was killed so often; a run that came to its end begins a new database. */
-async function killAgainAndAgain(source: string, db: string, kills: number, reference: TableContent): Promise<void> {
-  const args = ['ingest', source, '--db', db, '--batch-records', '60'];
+async function killAgainAndAgain(source: string, db: string, kills: number, whole: Uninterrupted): Promise<void> {
+  const args = ingestArgs(source, db);
   let finished = 0;
   for (let killed = 0; killed < kills; ) {
-    if (await tidemarkKilled(args, 250 + random() * 900)) killed += 1;
+    if (await tidemarkKilled(args, whole.ms * (0.02 + 0.45 * random()))) killed += 1;
     else {
-      expect(await readTables(db), `run ${finished} of seed ${seed}`).toEqual(reference);
+      expect(await readTables(db), `run ${finished} of seed ${seed}`).toEqual(whole.tables);
       for (const ending of ['', '.wal']) await rm(`${db}${ending}`, { force: true });
       finished += 1;
     }
   }
-  const last: { recordsRead: number } = JSON.parse(await tidemarkDone([...args, '--json']));
+  const last: { recordsRead: number } = JSON.parse(await tidemarkDone(args));
   expect(finished > 0 || last.recordsRead < lines.length, 'killed runs had stored something').toBe(true);
 }
 
@@ -51,14 +65,12 @@ test.each([
   ['a local log', makeLog],
 ])(`%s, its ingestion killed 13 times (seed ${seed})`, async (name, makeSource) => {
   const source = await makeSource();
-  const whole = inFolder(`whole ${name}.duckdb`);
-  await tidemarkDone(['ingest', source, '--db', whole]);
-  const reference = await readTables(whole);
-  expect(reference.partitions).toMatchObject([{ nextOffset: lines.length, recordsRead: lines.length }]);
+  const whole = await runUninterrupted(source, inFolder(`whole ${name}.duckdb`));
+  expect(whole.tables.partitions).toMatchObject([{ nextOffset: lines.length, recordsRead: lines.length }]);
 
   const db = inFolder(`killed ${name}.duckdb`);
-  await killAgainAndAgain(source, db, 13, reference);
-  expect(await readTables(db)).toEqual(reference);
+  await killAgainAndAgain(source, db, 13, whole);
+  expect(await readTables(db)).toEqual(whole.tables);
 });
 
 test(`standard input cut by kill -9, 5 times (seed ${seed})`, async () => {
@@ -84,5 +96,17 @@ test(`standard input cut by kill -9, 5 times (seed ${seed})`, async () => {
       partitions: partitions.map(partition => ({ ...partition, topic: 'stdin' })),
     });
     expect(sameTopic(await readTables(db)), `seed ${seed}`).toEqual(sameTopic(await readTables(prefix)));
+  }
+});
+
+test(`a database killed 8 times in its first moments can be opened (seed ${seed})`, async () => {
+  const began = performance.now();
+  await tidemarkDone(['ingest', goldenPath('seed/events.ndjson'), '--db', inFolder('timed.duckdb')]);
+  const wholeMs = performance.now() - began;
+  for (let kill = 0; kill < 8; kill += 1) {
+    const args = ['ingest', goldenPath('seed/events.ndjson'), '--db', inFolder(`young-${kill}.duckdb`)];
+    await tidemarkKilled(args, wholeMs * (0.5 + (0.5 * (kill + random())) / 8));
+    await tidemarkDone(args);
+    expect((await readTables(args.at(-1)!)).partitions, `seed ${seed}`).toMatchObject([{ recordsRead: 16 }]);
   }
 });

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { appendFile, copyFile, mkdir, open, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -113,7 +114,7 @@ describe('exit codes', () => {
     const own = inFolder('owned.duckdb');
     const { child, ended } = startTidemark(['ingest', '-', '--db', own]);
     child.stdin.write('{"event":"service.deleted","service_id":"1"}\n');
-    await untilLocked(own);
+    await untilLocked(own, child);
     for (const args of [['status'], ['ingest', seed], ['quarantine', 'list']]) {
       const { code, stderr } = await tidemark([...args, '--db', own]);
       expect([code, stderr]).toEqual([75, expect.stringMatching(`in use by process ${child.pid}`)]);
@@ -124,9 +125,11 @@ describe('exit codes', () => {
   });
 });
 
-/** Asks until the other process has made and locked the file; the test's own time limit ends it. */
-async function untilLocked(own: string): Promise<void> {
-  for (let code: number | null = 0; code !== 75; ) ({ code } = await tidemark(['status', '--db', own]));
+/** Asks until the other process has made and locked the file, or is gone. */
+async function untilLocked(own: string, owner: ChildProcess): Promise<void> {
+  for (let code: number | null = 0; code !== 75 && owner.exitCode === null; ) {
+    ({ code } = await tidemark(['status', '--db', own]));
+  }
 }
 
 test('the same file twice, renamed too, adds nothing; grown it adds its tail', async () => {

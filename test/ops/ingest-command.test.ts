@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
@@ -43,7 +44,7 @@ describe('Ctrl-C', () => {
     const db = inFolder(`idle-${signal}.duckdb`);
     const { child, ended } = startTidemark(['ingest', '-', '--db', db, '--json']);
     child.stdin.write(await readFile(goldenPath('seed/events.ndjson')));
-    await untilAppended(`${db}.log`);
+    await untilAppended(`${db}.log`, child);
     child.kill(signal);
     const { code, stderr } = await ended;
     expect(code, stderr).toBe(130);
@@ -52,9 +53,9 @@ describe('Ctrl-C', () => {
   });
 });
 
-/** Looks until the log holds all that was written; the test's own time limit ends it. */
-async function untilAppended(log: string): Promise<void> {
-  for (let records = 0; records < 16; ) {
+/** Looks until the log holds all that was written, or the writer is gone. */
+async function untilAppended(log: string, writer: ChildProcess): Promise<void> {
+  for (let records = 0; records < 16 && writer.exitCode === null; ) {
     records = await readValues(log).then(
       ({ values }) => values.length,
       () => 0,
