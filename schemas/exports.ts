@@ -23,17 +23,10 @@ export function selected({ filterEvents, filterState }: Filters): string {
   return `${events[filterEvents]} AND ${state[filterState]}`;
 }
 
-/** Consecutive ranks of picked services, both ends inside; null: all of them. */
-export type Slice = { readonly first: number; readonly last: number } | null;
-
 /** The rows of one file, named `x`, joined with their picked service, `p`. */
-export function exportedRows(entity: Entity, filters: Filters, slice: Slice): string {
-  const conditions = [
-    ...(slice === null ? [] : [`p.rank BETWEEN ${slice.first} AND ${slice.last}`]),
-    // Says nothing new of services, but lets whole row groups outside of the window be left unread.
-    ...(entity === 'service' ? [selected(filters)] : []),
-  ];
-  const where = conditions.length === 0 ? 'true' : conditions.join(' AND ');
+export function exportedRows(entity: Entity, filters: Filters): string {
+  // Of services the condition says nothing new, but lets whole row groups outside of the window be left unread.
+  const where = entity === 'service' ? selected(filters) : 'true';
   return `${entityTables[entity].table}_rows x JOIN picked p ON ${isPicked} WHERE ${where}`;
 }
 
@@ -62,7 +55,6 @@ export type CarriedExtensions = 'none' | 'lists' | 'object';
 export interface RowsWanted {
   readonly entity: Entity;
   readonly filters: Filters;
-  readonly slice: Slice;
   readonly extensions: CarriedExtensions;
 }
 
@@ -70,12 +62,12 @@ export interface RowsWanted {
  * Rows of one file in file order, as a subquery named `x` that has the `rank` of their service. Stored columns are
  * sorted and text is made of them afterwards, so that what a sort has to hold is small.
  */
-export function orderedRows({ entity, filters, slice, extensions }: RowsWanted): string {
+export function orderedRows({ entity, filters, extensions }: RowsWanted): string {
   const { ids, values } = entityTables[entity];
   const carried = { none: [], lists: ['x.extensions'], object: [`${extensionsObject} AS extensions`] };
   const columns = [...ids, ...values].map(column => `x.${column}`);
   const order = exportedOrder(entity).map(key => `${key} NULLS LAST`);
-  return `(SELECT ${['p.rank', ...columns, ...carried[extensions]].join(', ')} FROM ${exportedRows(entity, filters, slice)} ORDER BY ${order.join(', ')}) x`;
+  return `(SELECT ${['p.rank', ...columns, ...carried[extensions]].join(', ')} FROM ${exportedRows(entity, filters)} ORDER BY ${order.join(', ')}) x`;
 }
 
 /** The core columns of a CSV file. */
@@ -95,8 +87,8 @@ export const extensionsObject = `CASE WHEN len(x.extensions) > 0 THEN '{' || lis
  * Before a state or task stand its service's rank, a tab, A or C (active, completed) and the JSON of the id of the state
  * that it is or belongs to, and a tab.
  */
-export function jsonLines(entity: Entity, filters: Filters, slice: Slice): string {
-  const rows = orderedRows({ entity, filters, slice, extensions: 'object' });
+export function jsonLines(entity: Entity, filters: Filters): string {
+  const rows = orderedRows({ entity, filters, extensions: 'object' });
   if (entity === 'service') return `SELECT ${jsonHead(entity)} FROM ${rows}`;
   const place = `x.rank || chr(9) || CASE WHEN x.end_timestamp IS NULL THEN 'A' ELSE 'C' END || coalesce(to_json(x.state_id)::VARCHAR, '')`;
   return `SELECT ${place} || chr(9) || ${jsonHead(entity)} FROM ${rows}`;

@@ -4,14 +4,7 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import type { Entity } from '../../schemas/events.ts';
-import {
-  type CarriedExtensions,
-  csvColumns,
-  exportedPlace,
-  exportedRows,
-  orderedRows,
-  type Slice,
-} from '../../schemas/exports.ts';
+import { type CarriedExtensions, csvColumns, exportedPlace, exportedRows, orderedRows } from '../../schemas/exports.ts';
 import { fillSql, quoteText, readSql } from '../../schemas/sql.ts';
 import type { FilePlan } from './file-plan.ts';
 
@@ -34,7 +27,7 @@ export async function planCsv(planning: CsvPlanning): Promise<FilePlan> {
   const { separator } = layout;
   return {
     head: layout.header ? headerLine(columns, separator) : '',
-    query: async slice => csvQuery(entity, planning, extensionNames.length, slice),
+    query: async () => csvQuery(entity, planning, extensionNames.length),
     tail: '',
     copyOptions: `DELIMITER ${quoteText(separator)}, QUOTE '"', ESCAPE '"', NULLSTR ''`,
     columns,
@@ -44,14 +37,9 @@ export async function planCsv(planning: CsvPlanning): Promise<FilePlan> {
   };
 }
 
-function csvQuery(
-  entity: Entity,
-  { layout, selection: filters }: CsvPlanning,
-  pathCount: number,
-  slice: Slice,
-): string {
+function csvQuery(entity: Entity, { layout, selection: filters }: CsvPlanning, pathCount: number): string {
   const core = csvColumns(entityTables[entity]);
-  const rows = (extensions: CarriedExtensions): string => orderedRows({ entity, filters, slice, extensions });
+  const rows = (extensions: CarriedExtensions): string => orderedRows({ entity, filters, extensions });
   if (layout.extensions === 'json') return `SELECT ${[...core, 'x.extensions'].join(', ')} FROM ${rows('object')}`;
   if (pathCount === 0) return `SELECT ${core.join(', ')} FROM ${rows('none')}`;
   const paths = Array.from({ length: pathCount }, (_, index) => pathColumn(index + 1));
@@ -72,31 +60,35 @@ async function extensionColumns(
   const { connection, layout, selection } = planning;
   if (layout.extensions === 'none') return { columns: [], valuesLeftOut: 0 };
   if (layout.extensions === 'json') return { columns: ['extensions'], valuesLeftOut: 0 };
-  const places = { rows: exportedRows(entity, selection, null), place: exportedPlace(entity) };
+  const places = { rows: exportedRows(entity, selection), place: exportedPlace(entity) };
   await connection.run(fillSql(readSql('exports/signatures.sql'), places));
   const columns = layout.extensionColumns ?? (await foundPaths(planning));
+  if (columns.length > planning.maxExtensionColumns) throw tooManyColumns(planning, columns.length);
   await connection.run('SET VARIABLE extension_paths = $1', [listValue([...columns])], [LIST(VARCHAR)]);
   return { columns, valuesLeftOut: layout.extensionColumns === null ? 0 : await countLeftOut(connection, places.rows) };
 }
 
 /** Every path of the file's rows, in order of first appearance. */
-async function foundPaths({ connection, kind, maxExtensionColumns }: CsvPlanning): Promise<readonly string[]> {
+async function foundPaths(planning: CsvPlanning): Promise<readonly string[]> {
+  const { connection } = planning;
   const counted = await connection.runAndReadAll(
     'SELECT count(DISTINCT path) FROM (SELECT unnest(paths) AS path FROM signatures)',
   );
   const count = Number(counted.value(0, 0));
-  if (count > maxExtensionColumns) {
-    throw new TidemarkError(
-      'TOO_MANY_COLUMNS',
-      `the ${kind} of this window have ${count} distinct extension paths; max_extension_columns allows ${maxExtensionColumns}. ` +
-        'Ask for extensions=json or extensions=none, name the wanted ones in extension_columns, narrow the window, or raise the setting',
-    );
-  }
+  if (count > planning.maxExtensionColumns) throw tooManyColumns(planning, count);
   const reader = await connection.runAndReadAll(
     `SELECT path FROM (SELECT unnest(paths) AS path, generate_subscripts(paths, 1) AS position, place FROM signatures)
      GROUP BY path ORDER BY min({'place': place, 'position': position})`,
   );
   return reader.getRows().map(([path]) => String(path));
+}
+
+function tooManyColumns({ kind, maxExtensionColumns }: CsvPlanning, count: number): TidemarkError {
+  return new TidemarkError(
+    'TOO_MANY_COLUMNS',
+    `the ${kind} file would have ${count} distinct extension columns; max_extension_columns allows ${maxExtensionColumns}. ` +
+      'Ask for extensions=json or extensions=none, name fewer in extension_columns, narrow the window, or raise the setting',
+  );
 }
 
 async function countLeftOut(connection: DuckDBConnection, rows: string): Promise<number> {

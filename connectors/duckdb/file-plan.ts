@@ -1,10 +1,8 @@
-import type { Slice } from '../../schemas/exports.ts';
-
-/** What one file is made of: text around the lines of queries, one a slice. */
+/** What one file is made of: text around the lines of a query. */
 export interface FilePlan {
   readonly head: string;
-  /** Prepares a slice and gives the query whose output are its lines. */
-  query(slice: Slice): Promise<string>;
+  /** Prepares and gives the query whose output are the lines. */
+  query(): Promise<string>;
   readonly tail: string;
   /** Options of DuckDB's COPY. */
   readonly copyOptions: string;

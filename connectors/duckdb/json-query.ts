@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Selection } from '../../pipeline/selection.ts';
-import { jsonLines, type Slice } from '../../schemas/exports.ts';
+import { jsonLines } from '../../schemas/exports.ts';
 import { quoteText } from '../../schemas/sql.ts';
 import type { FilePlan } from './file-plan.ts';
 import { RankedLines } from './ranked-lines.ts';
@@ -18,21 +18,19 @@ export interface JsonPlanning {
 }
 
 /**
- * Plans the JSON or NDJSON file: DuckDB writes every row's own JSON in file order, states and tasks of a slice into
- * files beside the database, and the rows of a service are put together as bytes while the services come.
+ * Plans the JSON or NDJSON file: DuckDB writes every row's own JSON in file order, states and tasks into files
+ * beside the database, and the rows of a service are put together as bytes while the services come.
  */
 export function planJson({ connection, selection, format, scratchPath }: JsonPlanning): FilePlan {
   const waiting = { state: new RankedLines(), task: new RankedLines() };
-  let sliceNumber = 0;
-  const query = async (slice: Slice): Promise<string> => {
-    sliceNumber += 1;
+  const query = async (): Promise<string> => {
     for (const entity of ['state', 'task'] as const) {
-      const path = `${scratchPath}.${entity}.${sliceNumber}`;
+      const path = `${scratchPath}.${entity}`;
       const target = `${quoteText(path)} (FORMAT csv, HEADER false, ${lineOptions})`;
-      await connection.run(`COPY (${jsonLines(entity, selection, slice)}) TO ${target}`);
-      waiting[entity].add(path);
+      await connection.run(`COPY (${jsonLines(entity, selection)}) TO ${target}`);
+      waiting[entity].open(path);
     }
-    return jsonLines('service', selection, slice);
+    return jsonLines('service', selection);
   };
   return {
     head: format === 'json' ? '[\n' : '',

@@ -13,18 +13,17 @@ export interface RankedLine {
 }
 
 /**
- * Reads scratch files of `jsonLines` one after the other, service by service. Reads are synchronous: they come from
- * local files that were just written, and waiting for each would cost more than it. A file has no name any more once it
- * is added, so that nothing is left of it however the process ends.
+ * Reads a scratch file of `jsonLines`, service by service. Reads are synchronous: they come from a local file that was
+ * just written, and waiting for each would cost more than it. The file has no name any more once it is open, so that
+ * nothing is left of it however the process ends.
  */
 export class RankedLines {
-  readonly #files: number[] = [];
+  #file: number | null = null;
   #block: Buffer = Buffer.alloc(0);
   #at = 0;
 
-  /** Adds the next file; its ranks follow on those of the files before. */
-  add(path: string): void {
-    this.#files.push(openSync(path, 'r'));
+  open(path: string): void {
+    this.#file = openSync(path, 'r');
     unlinkSync(path);
   }
 
@@ -46,23 +45,18 @@ export class RankedLines {
   }
 
   close(): void {
-    for (const file of this.#files.splice(0)) closeSync(file);
+    if (this.#file !== null) closeSync(this.#file);
+    this.#file = null;
   }
 
-  /** Where the current line ends; reads on where it is not whole yet. Negative at the end of the last file. */
+  /** Where the current line ends; reads on where it is not whole yet. Negative at the end of the file. */
   #lineEnd(): number {
     for (;;) {
       const end = this.#block.indexOf(LF, this.#at);
-      if (end >= 0) return end;
-      const [file] = this.#files;
-      if (file === undefined) return -1;
+      if (end >= 0 || this.#file === null) return end;
       const more = Buffer.allocUnsafe(blockBytes);
-      const count = readSync(file, more);
-      if (count === 0) {
-        closeSync(file);
-        this.#files.shift();
-        continue;
-      }
+      const count = readSync(this.#file, more);
+      if (count === 0) return -1;
       // A new block each time: lines that were handed out go on living in the old one.
       this.#block = Buffer.concat([this.#block.subarray(this.#at), more.subarray(0, count)]);
       this.#at = 0;

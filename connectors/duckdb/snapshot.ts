@@ -13,13 +13,6 @@ import { planJson } from './json-query.ts';
 import { readPartitions } from './partitions.ts';
 import { Pipe } from './pipe.ts';
 
-/**
- * Sorting a slice takes less memory than sorting all, and its bytes come earlier; but every slice reads the tables
- * again. So slices are large, and few however much is selected.
- */
-const leastPerSlice = 150_000;
-const mostSlices = 6;
-
 export interface SnapshotOptions {
   readonly maxExtensionColumns: number;
 }
@@ -68,7 +61,6 @@ export class DuckDbSnapshots implements SnapshotReader {
         layout,
         positions,
         splitServices,
-        pickedServices: await countRows(connection, 'SELECT count(*) FROM picked'),
         pipePath,
         endTurn,
         ...this.#options,
@@ -101,7 +93,6 @@ interface SnapshotParts extends SnapshotOptions {
   readonly layout: Layout;
   readonly positions: readonly StoredPosition[];
   readonly splitServices: number;
-  readonly pickedServices: number;
   readonly pipePath: string;
   endTurn(): void;
 }
@@ -154,15 +145,10 @@ class DuckDbSnapshot implements Snapshot {
   }
 
   async #copy({ query, copyOptions }: FilePlan, path: string): Promise<number> {
-    const { connection, pickedServices } = this.#parts;
     const options = `FORMAT csv, HEADER false, USE_TMP_FILE false, ${copyOptions}`;
-    let rows = 0;
-    const perSlice = Math.max(leastPerSlice, Math.ceil(pickedServices / mostSlices));
-    for (let first = 1; first <= pickedServices; first += perSlice) {
-      const select = await query({ first, last: first + perSlice - 1 });
-      const copied = await connection.runAndReadAll(`COPY (${select}) TO ${quoteText(path)} (${options})`);
-      rows += Number(copied.value(0, 0));
-    }
-    return rows;
+    const copied = await this.#parts.connection.runAndReadAll(
+      `COPY (${await query()}) TO ${quoteText(path)} (${options})`,
+    );
+    return Number(copied.value(0, 0));
   }
 }

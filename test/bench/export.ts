@@ -67,7 +67,7 @@ async function bareCopy() {
   for (const kind of ['tasks', 'states', 'services'] as const) {
     const plan = await planCsv({ connection, selection, layout: csv, kind, maxExtensionColumns: 1000 });
     await connection.run(
-      `COPY (${await plan.query(null)}) TO '${path.join(folder, `bare_${kind}.csv`)}' (FORMAT csv, HEADER false, ${plan.copyOptions})`,
+      `COPY (${await plan.query()}) TO '${path.join(folder, `bare_${kind}.csv`)}' (FORMAT csv, HEADER false, ${plan.copyOptions})`,
     );
   }
   const seconds = (performance.now() - began) / 1000;

@@ -85,9 +85,9 @@ async function insertHits(
 /** Half a second between services; one column in five is empty, the others as short as a contact centre's are. */
 function valueSql(column: string, service: string): string {
   if (column === 'start_timestamp')
-    return `make_timestamp((${service} * 500 + i % 500 + 1262304000000)::BIGINT * 1000)`;
+    return `make_timestamp((${service}::BIGINT * 500 + i % 500 + 1262304000000) * 1000)`;
   if (column === 'end_timestamp')
-    return `make_timestamp((${service} * 500 + i % 60000 + 1262304600000)::BIGINT * 1000)`;
+    return `make_timestamp((${service}::BIGINT * 500 + i % 60000 + 1262304600000) * 1000)`;
   if (column === 'est_duration') return '180 + i % 60';
   if (column.endsWith('_interaction_id')) return `'call-' || ${service}`;
   if (column.endsWith('_session_id')) return `'AA' || (i * 7919 % 1000000)`;

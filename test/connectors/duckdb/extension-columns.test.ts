@@ -78,6 +78,13 @@ describe('how many there may be', () => {
     expect((await store.exported('services', window, { extensions: 'json' })).rows).toBe(1000);
   });
 
+  test('more fixed columns than allowed fail too', async () => {
+    const store = await openTestStore();
+    await expect(store.exported('services', window, { extensionColumns: ['a', 'b', 'c'] }, 2)).rejects.toMatchObject({
+      code: 'TOO_MANY_COLUMNS',
+    });
+  });
+
   test('fixed columns keep width and order, and what falls outside is counted', async () => {
     const store = await openTestStore();
     await store.storeLines([started('one', 1, { a: 1, b: 2, c: { d: 3 } })]);
