@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { readConfig } from './config.ts';
 import { type Output, openOutput } from './output.ts';
-import { type Config, type SettingName, settings } from './settings.ts';
+import { type Config, type SecretName, type SettingName, settings } from './settings.ts';
 
 /** What every command is run with. */
 export interface Run {
@@ -11,11 +11,14 @@ export interface Run {
   readonly signal: AbortSignal;
 }
 
-/** A command whose flags are settings: each flag is declared by its setting, so that its help cannot drift. */
+/**
+ * A command whose flags are settings: each flag is declared by its setting, so that its help cannot drift.
+ * A secret is no flag: everyone on the machine can read command lines.
+ */
 export function commandWithSettings(
   name: string,
   summary: string,
-  flags: readonly SettingName[],
+  flags: readonly Exclude<SettingName, SecretName>[],
   examples: readonly string[],
 ): Command {
   const command = new Command(name)

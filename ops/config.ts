@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { closest } from 'fastest-levenshtein';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { hasSystemCode, TidemarkError } from '../pipeline/errors.ts';
-import { type Config, type Setting, type SettingName, settingNames, settings } from './settings.ts';
+import { hidden } from './secret.ts';
+import { readSecretFiles } from './secret-files.ts';
+import { type Config, isSecret, type Setting, type SettingName, settingNames, settings } from './settings.ts';
 
 /** Where settings come from; a later one wins: defaults, file, variables, flags. */
 export interface ConfigSources {
@@ -18,6 +20,8 @@ interface Given {
   readonly name: string;
   readonly value: unknown;
   readonly place: string;
+  /** True in files and flags: others may read those. */
+  readonly open?: boolean;
 }
 
 export interface ResolvedConfig {
@@ -38,7 +42,7 @@ export function readConfig(sources: ConfigSources): ResolvedConfig {
     config[name] = settings[name].default;
     places[name] = 'default';
   }
-  for (const { name, value, place } of [
+  for (const { name, value, place, open } of [
     ...fromFile(sources, faults),
     ...fromEnvironment(sources),
     ...fromFlags(sources),
@@ -47,13 +51,22 @@ export function readConfig(sources: ConfigSources): ResolvedConfig {
       faults.push(`${place}: ${name} is no setting; did you mean ${closest(name, [...settingNames])}?`);
       continue;
     }
-    const setting: Setting<unknown> = settings[name];
-    const read = setting.kind.read(value);
+    const { kind }: Setting<unknown> = settings[name];
+    if (isSecret(name) && open === true && value !== null) {
+      faults.push(
+        `${place}: ${name} is a secret; allowed are the variable ${variableOf(name)} and the setting ${name}_file`,
+      );
+      continue;
+    }
+    const read = kind.read(value);
     if (read === undefined)
-      faults.push(`${place}: ${name} is ${JSON.stringify(value)}; allowed is ${setting.kind.allowed}`);
+      faults.push(
+        `${place}: ${name} is ${isSecret(name) ? hidden : JSON.stringify(value)}; allowed is ${kind.allowed}`,
+      );
     config[name] = read;
     places[name] = place;
   }
+  readSecretFiles(config, places, faults);
   if (faults.length > 0) throw new TidemarkError('CONFIG_INVALID', faults.join('\n'));
   // Every setting has its default or a value that its kind has read.
   return { config: Object.freeze(config) as Config, places: places as Record<SettingName, string> };
@@ -77,7 +90,7 @@ function fromFile({ file, environment }: ConfigSources, faults: string[]): reado
   return document.contents.items.map(({ key, value }) => {
     const position = isScalar(key) ? lines.linePos(key.range?.[0] ?? 0).line : 1;
     const plain: unknown = value === null ? null : (value as { toJSON(): unknown }).toJSON();
-    return { name: String(key), value: plain, place: `${path}:${position}` };
+    return { name: String(key), value: plain, place: `${path}:${position}`, open: true };
   });
 }
 
@@ -101,7 +114,11 @@ function fromEnvironment({ environment }: ConfigSources): readonly Given[] {
 function fromFlags({ flags }: ConfigSources): readonly Given[] {
   return Object.entries(flags)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => ({ name, value, place: flagOf(name) }));
+    .map(([name, value]) => ({ name, value, place: flagOf(name), open: true }));
+}
+
+function variableOf(name: string): string {
+  return `${prefix}${name.toUpperCase()}`;
 }
 
 /** The command-line spelling of a setting. */

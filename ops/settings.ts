@@ -1,8 +1,11 @@
 import { availableParallelism } from 'node:os';
+import { Secret } from './secret.ts';
 
 /** How a setting's text or YAML value becomes its value; undefined where it is not allowed. */
 interface Kind<T> {
   readonly allowed: string;
+  /** Comes from a variable, or from the file that the setting of the same name and `_file` names; is never shown. */
+  readonly secret?: true;
   read(given: unknown): T | undefined;
 }
 
@@ -16,6 +19,21 @@ export interface Setting<T> {
 const text: Kind<string> = {
   allowed: 'a non-empty text',
   read: given => (typeof given === 'string' && given !== '' ? given : undefined),
+};
+
+/** An empty variable is how a container's environment says none. */
+const optionalText: Kind<string | null> = {
+  allowed: 'a text, or null for none',
+  read: given => (given === null || given === '' ? null : text.read(given)),
+};
+
+const secret: Kind<Secret | null> = {
+  allowed: 'a text, or null for none',
+  secret: true,
+  read(given) {
+    if (given === null || given === '') return null;
+    return typeof given === 'string' ? new Secret(given) : undefined;
+  },
 };
 
 function wholeNumber(least: number, most: number): Kind<number> {
@@ -102,6 +120,14 @@ export const settings = {
     default: 1_000,
     help: 'the most extension columns one CSV file may have',
   },
+  registry_url: {
+    kind: optionalText,
+    default: null,
+    help: 'the schema registry of Avro records, such as http://registry:8081; without it all records are JSON',
+  },
+  registry_username: { kind: optionalText, default: null, help: 'who we are at the schema registry' },
+  registry_password: { kind: secret, default: null, help: 'the password of registry_username' },
+  registry_password_file: { kind: optionalText, default: null, help: 'a file that holds registry_password' },
 } satisfies Readonly<Record<string, Setting<unknown>>>;
 
 export type SettingName = keyof typeof settings;
@@ -109,3 +135,11 @@ type Value<S> = S extends { readonly kind: Kind<infer T> } ? T : never;
 export type Config = { readonly [name in SettingName]: Value<(typeof settings)[name]> };
 
 export const settingNames = Object.keys(settings) as readonly SettingName[];
+
+/** Settings that are never shown. For each there is one of the same name and `_file`. */
+export type SecretName = { [name in SettingName]: Secret extends Config[name] ? name : never }[SettingName];
+
+export function isSecret(name: SettingName): name is SecretName {
+  const { kind }: Setting<unknown> = settings[name];
+  return kind.secret === true;
+}

@@ -17,7 +17,10 @@ export function ingestCommand(): Command {
   return commandWithSettings(
     'ingest',
     'read events into the database, each exactly once',
-    ['db', 'memory_limit', 'threads', 'batch_records', 'batch_bytes', 'key_format', 'skew_ms'],
+    [
+      ...(['db', 'memory_limit', 'threads', 'batch_records', 'batch_bytes', 'key_format', 'skew_ms'] as const),
+      ...(['registry_url', 'registry_username', 'registry_password_file'] as const),
+    ],
     [
       'tidemark ingest events.ndjson.gz --db calls.duckdb',
       'tidemark ingest log/ --db calls.duckdb --json',

@@ -1,9 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { readConfig } from '../../ops/config.ts';
-import { type SettingName, settingNames, settings } from '../../ops/settings.ts';
+import { isSecret, type SecretName, type SettingName, settingNames, settings } from '../../ops/settings.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tidemark, tidemarkDone } from '../support/tidemark.ts';
 
@@ -19,8 +20,10 @@ async function fileOf(name: string, content: string): Promise<string> {
   return file;
 }
 
-/** For each setting three values other than the default. A setting without a line here does not compile. */
-const others: Readonly<Record<SettingName, readonly [unknown, unknown, unknown]>> = {
+type OpenName = Exclude<SettingName, SecretName | `${SecretName}_file`>;
+
+/** For each setting but the secret ones three values other than the default. A setting without a line does not compile. */
+const others: Readonly<Record<OpenName, readonly [unknown, unknown, unknown]>> = {
   db: ['a.duckdb', 'b.duckdb', 'c.duckdb'],
   export_root: ['a', 'b', 'c'],
   prefix_map: [{ 'C:/export': 'a' }, { 'C:/export': 'b' }, { 'D:/': 'c' }],
@@ -32,11 +35,15 @@ const others: Readonly<Record<SettingName, readonly [unknown, unknown, unknown]>
   skew_ms: [1, 2, 3],
   allowed_lateness_ms: [4, 5, 6],
   max_extension_columns: [7, 8, 9],
+  registry_url: ['http://a', 'http://b', 'http://c'],
+  registry_username: ['a', 'b', 'c'],
 };
+const openNames = Object.keys(others) as readonly OpenName[];
+const secretNames = settingNames.filter(isSecret);
 
 const asText = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value));
 
-describe.each(settingNames)('%s', name => {
+describe.each(openNames)('%s', name => {
   const [inFile, inVariable, inFlag] = others[name];
   const variable = `TIDEMARK_${name.toUpperCase()}`;
 
@@ -60,10 +67,77 @@ describe.each(settingNames)('%s', name => {
   });
 });
 
+test('every setting has its tests', () => {
+  const tested = [...openNames, ...secretNames, ...secretNames.map(name => `${name}_file`)];
+  expect(tested.toSorted()).toEqual(settingNames.toSorted());
+});
+
+describe.each(secretNames)('the secret %s', name => {
+  const variable = `TIDEMARK_${name.toUpperCase()}`;
+  const given = 'hunter2';
+  const faultOf = (sources: Partial<Parameters<typeof readConfig>[0]>): string => {
+    try {
+      readConfig({ file: null, environment: {}, flags: {}, ...sources });
+    } catch (error) {
+      return String(error);
+    }
+    return 'none';
+  };
+
+  test('comes from its variable', () => {
+    const { config, places } = readConfig({ file: null, environment: { [variable]: given }, flags: {} });
+    expect([config[name]?.reveal(), places[name]]).toEqual([given, variable]);
+  });
+
+  test('comes from the file that is named, without the end of its line', async () => {
+    const secretFile = await fileOf(`${name}.secret`, `${given}\n`);
+    const { config, places } = readConfig({ file: null, environment: { [`${variable}_FILE`]: secretFile }, flags: {} });
+    expect([config[name]?.reveal(), places[name]]).toEqual([given, `${variable}_FILE, ${secretFile}`]);
+  });
+
+  test('is none by default and when empty', () => {
+    expect(readConfig({ file: null, environment: { [variable]: '' }, flags: {} }).config[name]).toBeNull();
+    expect(readConfig({ file: null, environment: {}, flags: {} }).config[name]).toBeNull();
+  });
+
+  test('is refused where others may read it, and not repeated', async () => {
+    for (const sources of [{ file: await fileOf('open.yaml', `${name}: ${given}\n`) }, { flags: { [name]: given } }]) {
+      const fault = faultOf(sources);
+      expect(fault).toContain(`${name} is a secret; allowed are the variable ${variable} and the setting ${name}_file`);
+      expect(fault).not.toContain(given);
+    }
+  });
+
+  test('is refused when it is given twice, from a missing file, and from an empty one', async () => {
+    const empty = await fileOf('empty.secret', '\n');
+    expect(faultOf({ environment: { [variable]: given, [`${variable}_FILE`]: empty } })).toMatch(
+      new RegExp(`^(?!.*${given}).* but ${variable} gives ${name} too; allowed is one`),
+    );
+    expect(faultOf({ environment: { [`${variable}_FILE`]: '/nowhere' } })).toMatch(
+      /"\/nowhere"; it cannot be read: ENOENT/,
+    );
+    expect(faultOf({ environment: { [`${variable}_FILE`]: empty } })).toContain('allowed is a file that is not empty');
+  });
+
+  test('is shown as *** by config check and by whatever prints it', async () => {
+    const env = { [variable]: given };
+    for (const args of [
+      ['config', 'check'],
+      ['config', 'check', '--json'],
+    ]) {
+      const shown = await tidemarkDone(args, { cwd: folder.path, env });
+      expect(shown).toContain('***');
+      expect(shown).not.toContain(given);
+    }
+    const { config } = readConfig({ file: null, environment: env, flags: {} });
+    expect([String(config[name]), JSON.stringify(config), inspect(config, { depth: 9 })].join()).not.toContain(given);
+  });
+});
+
 test('every setting is a flag of some command, whose help tells its default', async () => {
   const helps = await Promise.all(['ingest', 'export', 'status'].map(command => tidemarkDone([command, '--help'])));
   const text = helps.join('\n').replaceAll(/\s+/g, ' ');
-  for (const name of settingNames) {
+  for (const name of settingNames.filter(name => !isSecret(name))) {
     expect(text).toContain(`--${name.replaceAll('_', '-')} <${name}>`);
     expect(text).toContain(`(default: ${JSON.stringify(settings[name].default)})`);
   }
