@@ -24,9 +24,11 @@ export function memorySource({ partitions, ...limits }: MemorySourceOptions): Ev
         const nextOffset = findPosition(partition, stored)?.nextOffset ?? 0;
         checkPosition(partition, records, findPosition(partition, stored));
         const rest = records.filter(({ offset }) => offset >= nextOffset);
+        let from = nextOffset;
         for (const batch of cut(partition, rest, { batchRecords, batchBytes })) {
           if (signal.aborted) return;
-          yield batch;
+          yield { ...batch, from };
+          from = batch.next.nextOffset;
         }
       }
     },
@@ -54,7 +56,11 @@ function checkPosition(
   throw new TidemarkError('SOURCE_CHANGED', `${problem}; give the records it held before`);
 }
 
-function* cut(partition: PartitionId, records: readonly LogRecord[], limits: BatchLimits): Generator<RecordBatch> {
+function* cut(
+  partition: PartitionId,
+  records: readonly LogRecord[],
+  limits: BatchLimits,
+): Generator<Omit<RecordBatch, 'from'>> {
   let from = 0;
   while (from < records.length) {
     let to = from;

@@ -74,12 +74,14 @@ export function foldBatch(
       watermark = time;
     }
   }
-  const { partition, origin, next, records } = batch;
+  const { partition, origin, from, next, lost = null, records } = batch;
   const applied = records.length - quarantined.length;
   return {
     partition,
     origin,
+    from,
     next,
+    lost,
     recordsRead: records.length,
     applied,
     families: fold.families,

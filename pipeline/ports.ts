@@ -38,10 +38,22 @@ export interface RecordBatch {
   readonly partition: PartitionId;
   /** Where the records come from in the user's words (a path), for messages and status. */
   readonly origin: string;
+  /** May be empty: the log goes on without a record, as where a transaction was aborted. */
   readonly records: readonly LogRecord[];
+  /** The offset that reading went on from. What is stored must end exactly there, or the batch is refused as stale. */
+  readonly from: number;
   readonly next: Position;
+  /** Records that the log no longer held when they were to be read; by policy reading went on behind them. */
+  readonly lost?: LostRecords;
   /** Encoded bytes read to make this batch, for progress. */
   readonly bytesRead: number;
+}
+
+/** A gap `[from, to)` in what was read of a partition. */
+export interface LostRecords {
+  readonly from: number;
+  readonly to: number;
+  readonly reason: string;
 }
 
 /** A position as the warehouse keeps it. */
@@ -141,7 +153,9 @@ export interface QuarantinedRecord {
 export interface FoldedBatch {
   readonly partition: PartitionId;
   readonly origin: string;
+  readonly from: number;
   readonly next: Position;
+  readonly lost: LostRecords | null;
   /** Always `applied` + `quarantined.length`. */
   readonly recordsRead: number;
   readonly applied: number;
@@ -157,7 +171,8 @@ export interface Warehouse {
   positions(): readonly StoredPosition[];
   /**
    * Stores rows, quarantine and position in one transaction: all or nothing, on disk when it resolves. Batches are
-   * stored one at a time; a batch that does not lie after the stored position is refused (a bug, not bad luck).
+   * stored one at a time. A batch of a known partition that does not begin exactly at the stored position is refused
+   * with `STALE_BATCH` and changes nothing: whoever was late, paused or replaced cannot apply records twice.
    */
   store(batch: FoldedBatch): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { FoldedBatch, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
+import { TidemarkError } from '../../pipeline/errors.ts';
+import type { FoldedBatch, LostRecords, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
 
 /** A partition as the database knows it; `source` is its short name inside rows, `watermark` in milliseconds. */
 export interface KnownPartition extends StoredPosition {
@@ -55,10 +56,38 @@ export async function savePartition(connection: DuckDBConnection, known: KnownPa
   );
 }
 
-/** A partition that nothing was stored of yet. */
-export function newPartition({ partition, origin }: FoldedBatch, source: number): KnownPartition {
+/** A partition that nothing was stored of yet: it begins where its first batch does. */
+export function newPartition({ partition, origin, from }: FoldedBatch, source: number): KnownPartition {
   const counts = { recordsRead: 0, applied: 0, quarantined: 0 };
-  return { source, partition, origin, nextOffset: 0, bookmark: null, ...counts, watermark: null, batch: 0 };
+  return { source, partition, origin, nextOffset: from, bookmark: null, ...counts, watermark: null, batch: 0 };
+}
+
+/**
+ * The fence of exactly-once: a batch is stored only where the stored position is the one it was read from (or where the
+ * records lost before it begin). Throws `STALE_BATCH` otherwise.
+ */
+export function checkFollows({ partition, from, next, lost }: FoldedBatch, known: KnownPartition): void {
+  const follows = lost === null ? from === known.nextOffset : lost.from === known.nextOffset && lost.to === from;
+  if (follows && next.nextOffset >= from) return;
+  throw new TidemarkError(
+    'STALE_BATCH',
+    `a batch [${from}, ${next.nextOffset}) of ${nameOf(partition)} was refused: ${known.nextOffset} is the offset to go on from`,
+  );
+}
+
+/** Writes down what the log had lost; part of the batch's transaction. */
+export async function saveLostRecords(
+  connection: DuckDBConnection,
+  { topic, partition }: PartitionId,
+  { from, to, reason }: LostRecords,
+): Promise<void> {
+  await connection.run('INSERT INTO lost_records VALUES ($1, $2, $3, $4, $5)', [
+    topic,
+    partition,
+    BigInt(from),
+    BigInt(to),
+    reason,
+  ]);
 }
 
 /** The partition after a batch. */

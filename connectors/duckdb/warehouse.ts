@@ -6,7 +6,16 @@ import { entityPlaces, fillSql, readSql } from '../../schemas/sql.ts';
 import type { Database } from './database.ts';
 import { databaseFailure } from './failure.ts';
 import { Membership } from './membership.ts';
-import { advance, type KnownPartition, nameOf, newPartition, readPartitions, savePartition } from './partitions.ts';
+import {
+  advance,
+  checkFollows,
+  type KnownPartition,
+  nameOf,
+  newPartition,
+  readPartitions,
+  saveLostRecords,
+  savePartition,
+} from './partitions.ts';
 import { type StagedBatch, stageBatch } from './staging.ts';
 
 /** Late fragments beyond this many are settled into their rows, so that reading stays cheap. */
@@ -40,9 +49,7 @@ export class DuckDbWarehouse implements Warehouse {
 
   async store(batch: FoldedBatch): Promise<void> {
     const known = this.#partitions.get(nameOf(batch.partition)) ?? newPartition(batch, this.#partitions.size);
-    if (batch.next.nextOffset <= known.nextOffset) {
-      throw new Error(`batch up to offset ${batch.next.nextOffset} of ${nameOf(batch.partition)} is already stored`);
-    }
+    checkFollows(batch, known);
     const staged = stageBatch(batch, this.#membership);
     const number = this.#lastBatch + 1;
     const next = advance(known, batch, number);
@@ -50,6 +57,7 @@ export class DuckDbWarehouse implements Warehouse {
     try {
       await this.#storeStaged(staged, next);
       await savePartition(this.#connection, next);
+      if (batch.lost !== null) await saveLostRecords(this.#connection, batch.partition, batch.lost);
       await this.#connection.run('COMMIT');
     } catch (error) {
       await this.#connection.run('ROLLBACK').catch(() => undefined);

@@ -28,12 +28,15 @@ export class ConsumedLines {
   #records: LogRecord[] = [];
   #recordBytes = 0;
   #diskBytesTold = 0;
+  /** Where the batch that is being gathered went on from. */
+  #from: number;
 
   constructor(settings: ConsumedSettings) {
     const { consumed } = settings.start;
     this.#settings = settings;
     this.nextLine = consumed?.lines ?? 0;
     this.#bytes = consumed?.bytes ?? 0;
+    this.#from = settings.start.nextOffset;
   }
 
   /**
@@ -90,9 +93,11 @@ export class ConsumedLines {
       partition: { topic, partition: 0 },
       origin,
       records: this.#records,
+      from: this.#from,
       next: { nextOffset: this.nextLine, bookmark: encodeFileBookmark(consumed) },
       bytesRead: diskBytes - this.#diskBytesTold,
     };
+    this.#from = this.nextLine;
     this.#records = [];
     this.#recordBytes = 0;
     this.#diskBytesTold = diskBytes;

@@ -106,14 +106,16 @@ class PendingBatch {
 
   /** The records gathered so far; null when there are none. */
   finish(): RecordBatch | null {
+    const first = this.#records[0];
     const last = this.#records.at(-1);
-    if (last === undefined || this.#last === null) return null;
+    if (first === undefined || last === undefined || this.#last === null) return null;
     const { batch, segment, byte } = this.#last;
     const bookmark = encodeBookmark({ segment, byte, base: batch.baseOffset, crc: batch.crc });
     const full = {
       partition: this.#log.partition,
       origin: this.#log.path,
       records: this.#records,
+      from: first.offset,
       next: { nextOffset: last.offset + 1, bookmark },
       bytesRead: this.#headerBytes + this.#bytes,
     };

@@ -18,6 +18,15 @@ CREATE TABLE partitions (
   watermark     TIMESTAMP           -- highest event time not later than its record's own time + skew
 );
 
+-- Gaps [from_offset, to_offset): records that the log had deleted before they were read, and reading went on by policy.
+CREATE TABLE lost_records (
+  topic       VARCHAR NOT NULL,
+  partition   INTEGER NOT NULL,
+  from_offset BIGINT NOT NULL,
+  to_offset   BIGINT NOT NULL,
+  reason      VARCHAR NOT NULL
+);
+
 CREATE TABLE quarantine (
   topic       VARCHAR NOT NULL,
   partition   INTEGER NOT NULL,

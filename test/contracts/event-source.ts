@@ -52,6 +52,17 @@ export function describeEventSource(name: string, filling: SourceFilling): void 
       }
     });
 
+    test('each batch goes on exactly where the one before it ended, also after a stop', async () => {
+      const { source } = await open();
+      const limits = { batchRecords: 3, batchBytes: 500 };
+      const whole = await readAll(source(limits));
+      const rest = await readAll(source(limits), positionsAfter(whole.slice(0, 2)));
+      for (const batches of [...byPartition(whole), ...byPartition([...whole.slice(0, 2), ...rest])]) {
+        const ends = batches.map(({ next }) => next.nextOffset);
+        expect(batches.map(({ from }) => from)).toEqual([batches[0]!.from, ...ends.slice(0, -1)]);
+      }
+    });
+
     test.each([
       ['with its bookmark', (position: StoredPosition) => position],
       ['found without a bookmark', (position: StoredPosition) => ({ ...position, bookmark: null })],

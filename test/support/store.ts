@@ -41,7 +41,8 @@ export class TestStore {
     const nextOffset = first + lines.length;
     this.#next.set(partition, nextOffset);
     const id = { topic: 'test', partition };
-    const batch = { partition: id, origin: 'test', records, next: { nextOffset, bookmark: null }, bytesRead: 0 };
+    const next = { nextOffset, bookmark: null };
+    const batch = { partition: id, origin: 'test', records, from: first, next, bytesRead: 0 };
     await this.warehouse.store(foldBatch(batch, { keyFormat: 'string', skewMs: 0, clock: { now: Date.now } }));
   }
 

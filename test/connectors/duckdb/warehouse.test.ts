@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import { foldBatch } from '../../../pipeline/ingest.ts';
+import type { LostRecords } from '../../../pipeline/ports.ts';
+import { openTestStore } from '../../support/store.ts';
+
+const partition = { topic: 'calls', partition: 3 };
+
+/** A batch `[from, to)` whose every record starts a service of its own. */
+function batchOf(from: number, to: number, lost?: LostRecords) {
+  const records = Array.from({ length: to - from }, (_, index) => ({
+    offset: from + index,
+    timestamp: 1_700_000_000_000,
+    key: null,
+    value: Buffer.from(`{"event":"service.started","service_id":"s-${from + index}"}`),
+    headers: [],
+  }));
+  const next = { nextOffset: to, bookmark: null };
+  const batch = { partition, origin: 'test', records, from, next, bytesRead: 0, ...(lost && { lost }) };
+  return foldBatch(batch, { keyFormat: 'string', skewMs: 0, clock: { now: () => 1_700_000_000_000 } });
+}
+
+describe('a batch is stored only where the one before it ended', () => {
+  test.each([
+    ['the same batch again', 10, 15],
+    ['one that overlaps the end', 14, 18],
+    ['one that leaves records out', 16, 18],
+    ['an older one', 10, 12],
+  ])('%s is refused and changes nothing', async (_, from, to) => {
+    const { warehouse, rows } = await storeUpTo15();
+    await expect(warehouse.store(batchOf(from, to))).rejects.toMatchObject({ code: 'STALE_BATCH', retry: true });
+    expect(await rows('SELECT count(*) FROM services')).toEqual([['5']]);
+    expect(warehouse.positions().map(({ nextOffset }) => nextOffset)).toEqual([15]);
+  });
+
+  test('an empty batch moves the offset over what holds no record', async () => {
+    const { warehouse, rows } = await storeUpTo15();
+    await warehouse.store({ ...batchOf(15, 15), next: { nextOffset: 17, bookmark: null } });
+    await warehouse.store(batchOf(17, 18));
+    expect(await rows('SELECT next_offset, records_read, applied FROM partitions')).toEqual([['18', '6', '6']]);
+  });
+
+  test('records that were lost are written down with the batch behind them', async () => {
+    const { warehouse, rows } = await storeUpTo15();
+    await warehouse.store(batchOf(40, 41, { from: 15, to: 40, reason: 'deleted by retention' }));
+    expect(await rows('SELECT * FROM lost_records')).toEqual([['calls', 3, '15', '40', 'deleted by retention']]);
+    await expect(
+      warehouse.store(batchOf(60, 61, { from: 15, to: 60, reason: 'deleted by retention' })),
+    ).rejects.toMatchObject({ code: 'STALE_BATCH' });
+  });
+});
+
+async function storeUpTo15() {
+  const store = await openTestStore();
+  await store.warehouse.store(batchOf(10, 15));
+  return { warehouse: store.warehouse, rows: (sql: string) => store.rows(sql) };
+}
