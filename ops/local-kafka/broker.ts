@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Kafka, logLevel } from 'kafkajs';
+import { brokerSettings } from './broker-settings.ts';
+import { javaOf, kafkaJars } from './java.ts';
+import { JavaProcess } from './java-process.ts';
+import { exists, runTool } from './tools.ts';
+import { freePort, waitFor } from './waiting.ts';
+
+export type SecurityProtocol = 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL';
+
+export interface BrokerOptions {
+  /** Its own folder: data, settings and log. A second start on the same folder finds the records of the first. */
+  readonly dir: string;
+  /** Of the plain listener; by default a free one. */
+  readonly port?: number;
+  /** Further listeners by name; each gets a free port. */
+  readonly listeners?: Readonly<Record<string, SecurityProtocol>>;
+  /** Settings of the server that are added or replaced. */
+  readonly properties?: Readonly<Record<string, string>>;
+  /** Words for the formatting of the data folder, such as users of SCRAM. */
+  readonly formatArgs?: readonly string[];
+  /** True: it outlives us. */
+  readonly detached?: boolean;
+}
+
+const plain = 'PLAINTEXT';
+const jvmFlags = ['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'];
+
+/** One real Kafka node on this machine's loopback, as a Java process. */
+export class Broker {
+  readonly dir: string;
+  readonly #options: BrokerOptions;
+  readonly #ports: Readonly<Record<string, number>>;
+  readonly #controllerPort: number;
+  #process: JavaProcess | null = null;
+
+  private constructor(options: BrokerOptions, ports: Readonly<Record<string, number>>, controllerPort: number) {
+    this.dir = options.dir;
+    this.#options = options;
+    this.#ports = ports;
+    this.#controllerPort = controllerPort;
+  }
+
+  /** Started, and answering requests. */
+  static async start(options: BrokerOptions): Promise<Broker> {
+    const ports: Record<string, number> = { [plain]: options.port ?? (await freePort()) };
+    for (const name of Object.keys(options.listeners ?? {})) ports[name] = await freePort();
+    const broker = new Broker(options, ports, await freePort());
+    await broker.start();
+    return broker;
+  }
+
+  get port(): number {
+    return this.#ports[plain]!;
+  }
+
+  /** Bootstrap servers of the plain listener. */
+  get brokers(): readonly string[] {
+    return [this.address(plain)];
+  }
+
+  address(listener: string): string {
+    const port = this.#ports[listener];
+    if (port === undefined)
+      throw new Error(`no listener ${listener}; there are ${Object.keys(this.#ports).join(', ')}`);
+    return `127.0.0.1:${port}`;
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  /** Starts it again, after a stop or a kill, on the same folder and ports. */
+  async start(): Promise<void> {
+    if (this.#process !== null && !this.#process.hasEnded) return;
+    const [java, jars] = await Promise.all([javaOf(17), kafkaJars()]);
+    const base = [...jvmFlags, `-Dlocal.kafka.folder=${this.dir}`, '-cp', path.join(jars, '*')];
+    const settings = path.join(this.dir, 'server.properties');
+    await mkdir(this.dir, { recursive: true });
+    await writeFile(settings, await this.#settings());
+    if (!(await exists(path.join(this.dir, 'data/meta.properties')))) await this.#format(java, base, settings);
+    const log = path.join(this.dir, 'kafka.log');
+    const { detached = false } = this.#options;
+    const args = [...base, 'kafka.Kafka', settings];
+    this.#process = new JavaProcess({ java, args, dir: this.dir, log, detached });
+    await this.#answering(this.#process);
+  }
+
+  /** SIGKILL, as a crash would. */
+  async kill(): Promise<void> {
+    await this.#process?.end('SIGKILL');
+  }
+
+  async stop(): Promise<void> {
+    await this.#process?.end('SIGTERM');
+  }
+
+  async #format(java: string, base: readonly string[], settings: string): Promise<void> {
+    const id = createHash('sha256').update(this.dir).digest('hex').slice(0, 22);
+    const { formatArgs = [] } = this.#options;
+    const args = [...base, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', settings, ...formatArgs];
+    await runTool(java, args, `the folder ${this.dir} must be made ready for Kafka`);
+  }
+
+  async #settings(): Promise<string> {
+    const { listeners = {}, properties = {} } = this.#options;
+    const protocols = Object.entries({ [plain]: plain, ...listeners });
+    const addresses = protocols.map(([name]) => `${name}://${this.address(name)}`).join(',');
+    return brokerSettings({
+      listeners: addresses,
+      advertised: addresses,
+      protocols: protocols.map(([name, protocol]) => `${name}:${protocol}`).join(','),
+      controllerPort: this.#controllerPort,
+      data: path.join(this.dir, 'data'),
+      properties,
+    });
+  }
+
+  /** An open port is not enough: a node serves when the cluster names it as a member. */
+  async #answering(started: JavaProcess): Promise<void> {
+    await waitFor(`Kafka in ${this.dir} to answer`, async () => {
+      if (started.hasEnded) throw new Error(`Kafka in ${this.dir} ended as it started:\n${await started.lastWords()}`);
+      return isAnswering(this.brokers);
+    });
+  }
+}
+
+/** True if a cluster answers and has a member, else null. */
+export async function isAnswering(brokers: readonly string[]): Promise<true | null> {
+  const retry = { retries: 0 };
+  const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING, retry, connectionTimeout: 1_000 });
+  const admin = kafka.admin({ retry });
+  try {
+    await admin.connect();
+    return (await admin.describeCluster()).brokers.length > 0 ? true : null;
+  } catch {
+    return null;
+  } finally {
+    await admin.disconnect();
+  }
+}

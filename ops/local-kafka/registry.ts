@@ -1,0 +1,85 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { javaOf, registryJars } from './java.ts';
+import { JavaProcess } from './java-process.ts';
+import { freePort, waitFor } from './waiting.ts';
+
+export interface RegistryOptions {
+  /** Its own folder: schemas and log. A second start on the same folder finds the schemas of the first. */
+  readonly dir: string;
+  /** By default a free one. */
+  readonly port?: number;
+  /** True: it outlives us. */
+  readonly detached?: boolean;
+}
+
+const jvmFlags = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'];
+
+/** A real schema registry (Apicurio) on this machine's loopback, asked through the API that Confluent's has. */
+export class Registry {
+  readonly dir: string;
+  readonly port: number;
+  readonly #detached: boolean;
+  #process: JavaProcess | null = null;
+
+  private constructor(dir: string, port: number, detached: boolean) {
+    this.dir = dir;
+    this.port = port;
+    this.#detached = detached;
+  }
+
+  /** Started, and answering requests. */
+  static async start({ dir, port, detached = false }: RegistryOptions): Promise<Registry> {
+    const registry = new Registry(dir, port ?? (await freePort()), detached);
+    await registry.start();
+    return registry;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}/apis/ccompat/v7`;
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  /** Starts it again, after a stop or a kill, on the same folder and port. */
+  async start(): Promise<void> {
+    if (this.#process !== null && !this.#process.hasEnded) return;
+    const [java, jars] = await Promise.all([javaOf(21), registryJars()]);
+    await mkdir(this.dir, { recursive: true });
+    // Without a delay of writes a schema is on disk when it is acknowledged.
+    const database = `jdbc:h2:file:${path.join(this.dir, 'schemas')};WRITE_DELAY=0`;
+    const settings = {
+      'local.kafka.folder': this.dir,
+      'quarkus.http.host': '127.0.0.1',
+      'quarkus.http.port': this.port,
+      'apicurio.datasource.url': database,
+    };
+    const properties = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
+    const args = [...jvmFlags, ...properties, '-jar', path.join(jars, 'quarkus-run.jar')];
+    const log = path.join(this.dir, 'registry.log');
+    const started = new JavaProcess({ java, args, dir: this.dir, log, detached: this.#detached });
+    this.#process = started;
+    await waitFor(`the registry in ${this.dir} to answer`, async () => {
+      if (started.hasEnded)
+        throw new Error(`the registry in ${this.dir} ended as it started:\n${await started.lastWords()}`);
+      return isRegistryAnswering(this.url);
+    });
+  }
+
+  /** SIGKILL, as a crash would. */
+  async kill(): Promise<void> {
+    await this.#process?.end('SIGKILL');
+  }
+
+  async stop(): Promise<void> {
+    await this.#process?.end('SIGTERM');
+  }
+}
+
+/** True if a registry answers at this address, else null. */
+export async function isRegistryAnswering(url: string): Promise<true | null> {
+  const answer = await fetch(`${url}/subjects`, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
+  return answer?.ok ? true : null;
+}

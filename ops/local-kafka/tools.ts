@@ -1,0 +1,66 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+/** What Kafka or the registry needs is not on this machine and cannot be fetched. */
+export class ToolsMissing extends Error {
+  override readonly name = 'ToolsMissing';
+}
+
+/** Where fetched programs are kept: `LOCAL_KAFKA_TOOLS`, else `tidemark` in the user's cache. */
+export function toolsFolder(): string {
+  const { LOCAL_KAFKA_TOOLS, XDG_CACHE_HOME } = process.env;
+  return path.resolve(LOCAL_KAFKA_TOOLS || path.join(XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'tidemark'));
+}
+
+const making = new Map<string, Promise<string>>();
+
+/**
+ * A folder of the cache, made at its first use. It gets its name when it is whole, so a killed download leaves nothing
+ * that looks finished; of two processes that make it at once the first one's is kept.
+ */
+export function fetchedOnce(name: string, make: (folder: string) => Promise<void>): Promise<string> {
+  const folder = path.join(toolsFolder(), name);
+  const begun = making.get(folder) ?? makeFolder(folder, make);
+  making.set(folder, begun);
+  begun.catch(() => making.delete(folder));
+  return begun;
+}
+
+async function makeFolder(folder: string, make: (folder: string) => Promise<void>): Promise<string> {
+  if (await exists(folder)) return folder;
+  await mkdir(path.dirname(folder), { recursive: true });
+  const unfinished = await mkdtemp(`${folder}.making-`);
+  try {
+    await make(unfinished);
+    await rename(unfinished, folder);
+  } catch (error) {
+    if (!(await exists(folder))) throw error;
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+export function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Runs a program that fetches or makes something; its own words go into the error. */
+export async function runTool(command: string, args: readonly string[], needed: string): Promise<string> {
+  try {
+    const { stdout, stderr } = await promisify(execFile)(command, [...args], { maxBuffer: 64 << 20 });
+    return stdout + stderr;
+  } catch (error) {
+    const { stdout = '', stderr = '', message } = error as { stdout?: string; stderr?: string; message: string };
+    const words = `${stdout}${stderr}`.trim() || message;
+    throw new ToolsMissing(`${needed}: "${command} ${args.join(' ')}" failed: ${words.slice(-2_000)}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,36 @@
+import { createServer } from 'node:net';
+import { setTimeout as after } from 'node:timers/promises';
+
+/** Asks again and again until the answer is not null; after the deadline an error tells what did not come. */
+export async function waitFor<T>(what: string, ask: () => Promise<T | null>, timeoutMs = 30_000): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== null) return answer;
+    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
+    await after(50);
+  }
+}
+
+const given = new Set<number>();
+
+/**
+ * A port nobody listens on, never given twice. It lies below those that systems hand to outgoing connections: one of
+ * these may be taken while a server is down, even by a client that tries to reach it and so meets itself.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 15_000 + Math.floor(Math.random() * 15_000);
+    if (given.has(port)) continue;
+    given.add(port);
+    if (await isFree(port)) return port;
+  }
+}
+
+export function isFree(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type Admin,
+  type CompressionTypes,
+  Kafka,
+  type KafkaConfig,
+  logLevel,
+  type Message,
+  Partitioners,
+} from 'kafkajs';
+
+export interface TopicOptions {
+  readonly partitions?: number;
+  /** Settings of the topic, such as `{ 'cleanup.policy': 'compact' }`. */
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+export interface PartitionOffsets {
+  readonly partition: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What tests do with a Kafka cluster, whoever runs it. */
+export class TestCluster {
+  readonly brokers: readonly string[];
+  /** Keeps the topics and groups of test files apart that share a cluster. */
+  readonly prefix = `test-${randomBytes(4).toString('hex')}`;
+  #topics = 0;
+
+  constructor(brokers: readonly string[]) {
+    this.brokers = brokers;
+  }
+
+  /** A quiet client of kafkajs. */
+  client(config: Partial<KafkaConfig> = {}): Kafka {
+    return new Kafka({ clientId: this.prefix, brokers: [...this.brokers], logLevel: logLevel.NOTHING, ...config });
+  }
+
+  /** A name that no other test uses. */
+  uniqueTopic(name: string): string {
+    this.#topics += 1;
+    return `${this.prefix}-${this.#topics}-${name}`;
+  }
+
+  /** Makes a topic of a unique name and gives that name. */
+  async createTopic(name: string, { partitions = 1, config = {} }: TopicOptions = {}): Promise<string> {
+    const topic = this.uniqueTopic(name);
+    const configEntries = Object.entries(config).map(([key, value]) => ({ name: key, value }));
+    await this.withAdmin(admin =>
+      admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: partitions, configEntries }] }),
+    );
+    return topic;
+  }
+
+  /** Appends records; those without a partition go where the Java client would put their key. */
+  async produce(topic: string, messages: readonly Message[], compression?: CompressionTypes): Promise<void> {
+    const producer = this.client().producer({ createPartitioner: Partitioners.DefaultPartitioner });
+    await producer.connect();
+    try {
+      await producer.send({
+        topic,
+        messages: [...messages],
+        acks: -1,
+        ...(compression === undefined ? {} : { compression }),
+      });
+    } finally {
+      await producer.disconnect();
+    }
+  }
+
+  /** First and next offset of each partition, in the order of the partitions. */
+  async offsets(topic: string): Promise<readonly PartitionOffsets[]> {
+    const found = await this.withAdmin(admin => admin.fetchTopicOffsets(topic));
+    return found
+      .map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }))
+      .toSorted((one, other) => one.partition - other.partition);
+  }
+
+  async withAdmin<T>(use: (admin: Admin) => Promise<T>): Promise<T> {
+    const admin = this.client().admin();
+    await admin.connect();
+    try {
+      return await use(admin);
+    } finally {
+      await admin.disconnect();
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import { inject } from 'vitest';
+import { TestCluster } from './cluster.ts';
+import type { DeskAnswer } from './global-setup.ts';
+
+/** The Kafka of the whole run; `available` is false where there is none, and the tests that need it are to be skipped. */
+export async function sharedKafka(): Promise<TestCluster & { readonly available: boolean }> {
+  const brokers = await ask<readonly string[]>('kafka');
+  return Object.assign(new TestCluster(brokers ?? []), { available: brokers !== null });
+}
+
+/** The schema registry of the whole run; its subjects are shared, so name them after a unique topic. */
+export async function sharedRegistry(): Promise<{ readonly url: string; readonly available: boolean }> {
+  const url = await ask<string>('registry');
+  return { url: url ?? '', available: url !== null };
+}
+
+async function ask<T>(name: 'kafka' | 'registry'): Promise<T | null> {
+  const response = await fetch(`${inject('serviceDesk')}/${name}`);
+  const answer = (await response.json()) as DeskAnswer<T>;
+  if ('value' in answer) return answer.value;
+  refuse(answer.refusal);
+  return null;
+}
+
+/** Nothing to test with: in continuous integration a failure, at a desk a reason to skip. */
+export function refuse(refusal: string): void {
+  if (process.env.CI) throw new Error(refusal);
+  process.stdout.write(`skipped: ${refusal}\n`);
+}
