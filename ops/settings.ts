@@ -57,6 +57,34 @@ const size: Kind<string> = {
   read: given => (typeof given === 'string' && /^[1-9]\d{0,6}(MB|GB)$/.test(given) ? given : undefined),
 };
 
+const flag: Kind<boolean> = {
+  allowed: 'true, false',
+  read: given => (given === true || given === 'true' ? true : given === false || given === 'false' ? false : undefined),
+};
+
+const list: Kind<readonly string[]> = {
+  allowed: 'a list of texts (in a variable or flag: with commas between)',
+  read(given) {
+    const items: unknown = typeof given === 'string' ? given.split(',').filter(item => item !== '') : given;
+    if (!Array.isArray(items)) return undefined;
+    return items.every(item => typeof item === 'string' && item !== '') ? items : undefined;
+  },
+};
+
+const partitions: Kind<readonly number[] | null> = {
+  allowed: 'partitions such as 0-7 or 0,2,5-6, or null for those the group assigns',
+  read(given) {
+    if (given === null || given === '') return null;
+    const parts = String(given).split(',');
+    const ranges = parts.map(part => /^(\d{1,6})(?:-(\d{1,6}))?$/.exec(part.trim()));
+    if (!ranges.every(range => range !== null)) return undefined;
+    const numbers = ranges.flatMap(([, first, last = first]) =>
+      Array.from({ length: Number(last) - Number(first) + 1 }, (_, index) => Number(first) + index),
+    );
+    return numbers.length > 0 ? [...new Set(numbers)].toSorted((a, b) => a - b) : undefined;
+  },
+};
+
 const folders: Kind<Readonly<Record<string, string>>> = {
   allowed: 'a map of foreign prefixes to folders of the export root (in a variable: as JSON)',
   read(given) {
@@ -128,6 +156,88 @@ export const settings = {
   registry_username: { kind: optionalText, default: null, help: 'who we are at the schema registry' },
   registry_password: { kind: secret, default: null, help: 'the password of registry_username' },
   registry_password_file: { kind: optionalText, default: null, help: 'a file that holds registry_password' },
+  log_folder: {
+    kind: optionalText,
+    default: null,
+    help: 'a local event log that the service follows, in place of Kafka',
+  },
+  kafka_brokers: { kind: list, default: [], help: 'brokers to begin with, such as kafka-1:9092,kafka-2:9092' },
+  kafka_topics: { kind: list, default: [], help: 'the topics of events' },
+  kafka_group: {
+    kind: text,
+    default: 'tidemark',
+    help: 'the consumer group; offsets are kept in the database, the group is told of them',
+  },
+  kafka_partitions: {
+    kind: partitions,
+    default: null,
+    help: 'a fixed list of partitions of each topic for this process, such as 0-7, in place of those the group assigns',
+  },
+  kafka_tls: { kind: flag, default: false, help: 'whether brokers are spoken to over TLS' },
+  kafka_tls_ca_file: {
+    kind: optionalText,
+    default: null,
+    help: 'PEM file of the authorities that sign broker certificates',
+  },
+  kafka_tls_cert_file: { kind: optionalText, default: null, help: 'PEM file of our own certificate, for mutual TLS' },
+  kafka_tls_key_file: { kind: optionalText, default: null, help: 'PEM file of the key of our own certificate' },
+  kafka_sasl_mechanism: {
+    kind: oneOf('none', 'plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'),
+    default: 'none',
+    help: 'how we say who we are to brokers',
+  },
+  kafka_sasl_username: {
+    kind: optionalText,
+    default: null,
+    help: 'who we are (for oauthbearer by kafka_oauth_token_url: the client id)',
+  },
+  kafka_sasl_password: {
+    kind: secret,
+    default: null,
+    help: 'the password of kafka_sasl_username (or the client secret)',
+  },
+  kafka_sasl_password_file: { kind: optionalText, default: null, help: 'a file that holds kafka_sasl_password' },
+  kafka_oauth_token: { kind: secret, default: null, help: 'the bearer token for oauthbearer' },
+  kafka_oauth_token_file: {
+    kind: optionalText,
+    default: null,
+    help: 'a file that holds kafka_oauth_token, read again whenever a token is needed',
+  },
+  kafka_oauth_token_url: {
+    kind: optionalText,
+    default: null,
+    help: 'where a bearer token is had for client id and secret (OAuth 2.0 client credentials)',
+  },
+  kafka_session_timeout_ms: {
+    kind: wholeNumber(6_000, 1_800_000),
+    unit: 'ms',
+    default: 30_000,
+    help: 'after this long without a sign of life the group gives our partitions to others',
+  },
+  kafka_on_lost_records: {
+    kind: oneOf('stop', 'skip'),
+    default: 'stop',
+    help: 'what to do when Kafka has deleted records before they were read: stop, or go on behind them and write the gap down',
+  },
+  kafka_replay_horizon_hours: {
+    kind: wholeNumber(0, 1_000_000),
+    unit: 'hours',
+    default: 0,
+    help: 'how far back a replay must reach; a topic that keeps its records for less is warned of',
+  },
+  http_host: { kind: text, default: '127.0.0.1', help: 'the address the service listens on' },
+  http_port: {
+    kind: wholeNumber(0, 65_535),
+    default: 8480,
+    help: 'the port the service listens on; 0 takes a free one',
+  },
+  log_level: { kind: oneOf('info', 'debug', 'warn', 'error'), default: 'info', help: 'how much the service logs' },
+  stop_deadline_ms: {
+    kind: wholeNumber(1_000, 600_000),
+    unit: 'ms',
+    default: 20_000,
+    help: 'how long the service may take to stop; what is not stored by then is read again at the next start',
+  },
 } satisfies Readonly<Record<string, Setting<unknown>>>;
 
 export type SettingName = keyof typeof settings;
