@@ -44,7 +44,8 @@ export async function startRegistry(stopper = onTestFinished): Promise<Registry>
   return starting;
 }
 
-async function canStart(fetch: () => Promise<unknown>): Promise<boolean> {
+/** True if what it takes could be fetched. */
+export async function canStart(fetch: () => Promise<unknown>): Promise<boolean> {
   try {
     await fetch();
     return true;
