@@ -73,6 +73,13 @@ export interface EventSource {
   read(stored: readonly StoredPosition[], signal: AbortSignal): AsyncIterable<RecordBatch>;
 }
 
+/** How far a partition of a log reaches now: it holds the offsets `[low, high)`. */
+export interface LogEnd {
+  readonly partition: PartitionId;
+  readonly low: number;
+  readonly high: number;
+}
+
 /** A record to append to a log that we own. */
 export interface NewRecord {
   readonly timestamp: number | null;
@@ -136,6 +143,16 @@ export interface ExportDirectory {
   publish(destination: Destination, requestId: string, names: readonly string[]): Promise<void>;
   /** Takes away every hidden file of the request; published files stay. */
   sweep(destination: Destination, requestId: string): Promise<void>;
+}
+
+/** Lines for whoever runs the service: facts by name, then one sentence. Never called once a record. */
+export interface Log {
+  debug(facts: Readonly<Record<string, unknown>>, sentence: string): void;
+  info(facts: Readonly<Record<string, unknown>>, sentence: string): void;
+  /** It was mended; look at it tomorrow. */
+  warn(facts: Readonly<Record<string, unknown>>, sentence: string): void;
+  /** Data may be late, or somebody must act. */
+  error(facts: Readonly<Record<string, unknown>>, sentence: string): void;
 }
 
 export interface Clock {

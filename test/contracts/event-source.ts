@@ -16,8 +16,8 @@ export interface OpenedSource {
 }
 
 export interface SourceFilling {
-  /** Whether times, keys, headers and null values survive, or values only. */
-  readonly keeps: 'everything' | 'values';
+  /** Whether times, keys, headers and null values survive, or values only; some producers cannot write a null header. */
+  readonly keeps: 'everything' | 'everything but null headers' | 'values';
   /** How many partitions it can hold at once. */
   readonly partitions: number;
   open(partitions: readonly (readonly NewRecord[])[]): Promise<OpenedSource>;
@@ -146,15 +146,16 @@ function sampleRecords({ keeps, partitions }: SourceFilling): readonly (readonly
     Array.from({ length: 12 }, (__, index) => {
       const filler = 'é'.repeat(index === 6 ? 400 : index * 5);
       const value = Buffer.from(`{"partition":${partition},"index":${index},"filler":"${filler}"}`);
-      return keeps === 'values' ? { timestamp: null, key: null, value, headers: [] } : richRecord(value, index);
+      if (keeps === 'values') return { timestamp: null, key: null, value, headers: [] };
+      return richRecord(value, index, keeps === 'everything' ? null : Buffer.alloc(0));
     }),
   );
 }
 
-function richRecord(value: Uint8Array, index: number): NewRecord {
+function richRecord(value: Uint8Array, index: number, emptyHeader: Uint8Array | null): NewRecord {
   const headers = [
     { name: 'naïve', value: Buffer.from([0, 255, index]) },
-    { name: '', value: null },
+    { name: '', value: emptyHeader },
   ];
   return {
     timestamp: index % 3 === 0 ? null : 1_700_000_000_000 - index,
@@ -170,17 +171,22 @@ function byPartition(batches: readonly RecordBatch[]): readonly (readonly Record
     const name = `${batch.partition.topic}/${batch.partition.partition}`;
     partitions.set(name, [...(partitions.get(name) ?? []), batch]);
   }
-  return [...partitions.values()];
+  return Array.from(partitions)
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([, of]) => of);
 }
 
 function contents(batches: readonly RecordBatch[]): readonly (readonly unknown[])[] {
   return byPartition(batches).map(of => of.flatMap(({ records }) => records.map(withoutOffset)));
 }
 
+/** Records by partition: among partitions there is no order. */
 function recordsOf(batches: readonly RecordBatch[]): readonly unknown[] {
-  return batches.flatMap(({ partition, records }) =>
-    records.map(record => ({ partition, offset: record.offset, ...withoutOffset(record) })),
-  );
+  return byPartition(batches)
+    .flat()
+    .flatMap(({ partition, records }) =>
+      records.map(record => ({ partition, offset: record.offset, ...withoutOffset(record) })),
+    );
 }
 
 function withoutOffset({ timestamp, key, value, headers = [] }: NewRecord): Record<string, unknown> {

@@ -1,0 +1,106 @@
+import type { Admin, Kafka } from 'kafkajs';
+import { TidemarkError } from '../../pipeline/errors.ts';
+import type { Log, LogEnd } from '../../pipeline/ports.ts';
+import { createClient } from './client.ts';
+import { kafkaFailure } from './failure.ts';
+import { loadKafkaJs } from './load-kafkajs.ts';
+import type { KafkaOptions } from './options.ts';
+import { untilReached } from './until-reached.ts';
+
+/** What the cluster says of itself and of our topics. Opened before anything is read. */
+export class KafkaCluster {
+  readonly kafka: Kafka;
+  readonly clusterId: string;
+  readonly #admin: Admin;
+  readonly #options: KafkaOptions;
+
+  private constructor(kafka: Kafka, admin: Admin, clusterId: string, options: KafkaOptions) {
+    this.kafka = kafka;
+    this.#admin = admin;
+    this.clusterId = clusterId;
+    this.#options = options;
+  }
+
+  /**
+   * Connects, and goes on trying while no broker answers. Throws `SOURCE_REFUSED` when a broker answers with no,
+   * `INTERRUPTED` when the signal aborts.
+   */
+  static async open(options: KafkaOptions, log: Log, signal: AbortSignal): Promise<KafkaCluster> {
+    const kafka = createClient(options, log);
+    return untilReached({ what: 'connect to Kafka', brokers: options.brokers, log, signal }, async () => {
+      const admin = kafka.admin({ retry: { retries: 0 } });
+      try {
+        await admin.connect();
+        const { clusterId } = await admin.describeCluster();
+        return new KafkaCluster(kafka, admin, clusterId, options);
+      } catch (error) {
+        await admin.disconnect().catch(() => undefined);
+        throw error;
+      }
+    });
+  }
+
+  /** The partitions of our topics and the offsets `[low, high)` they hold. Throws `TOPIC_UNFIT` where one is missing. */
+  async ends(): Promise<readonly LogEnd[]> {
+    const found: LogEnd[] = [];
+    for (const topic of this.#options.topics) {
+      const partitions = await this.#ask(`look at topic ${topic}`, () => this.#admin.fetchTopicOffsets(topic));
+      for (const { partition, low, high } of partitions.toSorted((a, b) => a.partition - b.partition))
+        if (this.#options.partitions?.includes(partition) ?? true)
+          found.push({ partition: { topic, partition }, low: Number(low), high: Number(high) });
+      this.#checkPartitions(topic, partitions.length);
+    }
+    return found;
+  }
+
+  /** Where the first record with a time of at least `time` lies, by partition; none: the end. */
+  async offsetsAt(topic: string, time: number): Promise<ReadonlyMap<number, number>> {
+    const found = await this.#ask(`look for a time in topic ${topic}`, () =>
+      this.#admin.fetchTopicOffsetsByTimestamp(topic, time),
+    );
+    return new Map(found.map(({ partition, offset }) => [partition, Number(offset)]));
+  }
+
+  /** Settings of a topic, by name. Throws `TOPIC_UNFIT` when there is no such topic. */
+  async topicSettings(topic: string): Promise<ReadonlyMap<string, string>> {
+    const { ConfigResourceTypes } = loadKafkaJs();
+    const { resources } = await this.#ask(`read the settings of topic ${topic}`, () =>
+      this.#admin.describeConfigs({
+        includeSynonyms: false,
+        resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+      }),
+    );
+    return new Map(resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]));
+  }
+
+  close(): Promise<void> {
+    return this.#admin.disconnect();
+  }
+
+  async #ask<T>(what: string, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (cause) {
+      if (isUnknownTopic(cause)) {
+        const problem = `could not ${what}: there is no such topic at ${this.#options.brokers.join(', ')}`;
+        throw new TidemarkError('TOPIC_UNFIT', `${problem}; create it, or correct kafka_topics`, { cause });
+      }
+      throw kafkaFailure(cause, what, this.#options.brokers);
+    }
+  }
+
+  #checkPartitions(topic: string, count: number): void {
+    const lacking = this.#options.partitions?.filter(partition => partition >= count) ?? [];
+    if (lacking.length === 0) return;
+    throw new TidemarkError(
+      'TOPIC_UNFIT',
+      `topic ${topic} has ${count} partitions and so no partition ${lacking.join(', ')} of kafka_partitions; allowed are 0 to ${count - 1}`,
+    );
+  }
+}
+
+function isUnknownTopic(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause)
+    if ('type' in at && at.type === 'UNKNOWN_TOPIC_OR_PARTITION') return true;
+  return false;
+}

@@ -1,0 +1,67 @@
+import { KafkaCluster } from '../../../connectors/kafka/cluster.ts';
+import { KafkaSource } from '../../../connectors/kafka/kafka-source.ts';
+import type { KafkaOptions } from '../../../connectors/kafka/options.ts';
+import type { EventSource, Log, LogEnd, RecordBatch, StoredPosition } from '../../../pipeline/ports.ts';
+
+export const noSecurity = { tls: null, sasl: null };
+
+/** What a test does not care about. */
+export function kafkaOptions(
+  given: Partial<KafkaOptions> & Pick<KafkaOptions, 'brokers' | 'topics' | 'group'>,
+): KafkaOptions {
+  return {
+    partitions: null,
+    security: noSecurity,
+    sessionTimeoutMs: 10_000,
+    onLostRecords: 'stop',
+    batchRecords: 20_000,
+    batchBytes: 16 << 20,
+    ...given,
+  };
+}
+
+/** Lines as they were written, for tests that read them. */
+export class LogLines implements Log {
+  readonly lines: { readonly level: string; readonly facts: object; readonly sentence: string }[] = [];
+  readonly debug = this.#write('debug');
+  readonly info = this.#write('info');
+  readonly warn = this.#write('warn');
+  readonly error = this.#write('error');
+
+  #write(level: string) {
+    return (facts: object, sentence: string): void => void this.lines.push({ level, facts, sentence });
+  }
+}
+
+/** A source of Kafka that ends where the log ended when reading began, so that it can be read whole. */
+export function boundedKafkaSource(options: KafkaOptions, log: Log = new LogLines()): EventSource {
+  return {
+    async *read(stored, signal): AsyncGenerator<RecordBatch> {
+      if (signal.aborted) return;
+      const cluster = await KafkaCluster.open(options, log, signal);
+      try {
+        const left = unread(await cluster.ends(), stored);
+        if (left.size === 0) return;
+        for await (const batch of new KafkaSource(cluster, options, log).read(stored, signal)) {
+          yield batch;
+          const { topic, partition } = batch.partition;
+          if (batch.next.nextOffset >= (left.get(`${topic}/${partition}`) ?? 0)) left.delete(`${topic}/${partition}`);
+          if (left.size === 0) return;
+        }
+      } finally {
+        await cluster.close();
+      }
+    },
+  };
+}
+
+/** The ends that are not where the positions stand. */
+function unread(ends: readonly LogEnd[], stored: readonly StoredPosition[]): Map<string, number> {
+  const open = ends.filter(({ partition, low, high }) => {
+    const known = stored.find(
+      ({ partition: of }) => of.topic === partition.topic && of.partition === partition.partition,
+    );
+    return (known?.nextOffset ?? low) !== high;
+  });
+  return new Map(open.map(({ partition: { topic, partition }, high }) => [`${topic}/${partition}`, high]));
+}
