@@ -6,6 +6,7 @@ import { demoCommand } from './commands/demo.ts';
 import { exportCommand } from './commands/export.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { quarantineCommand } from './commands/quarantine.ts';
+import { runCommand } from './commands/run.ts';
 import { statusCommand } from './commands/status.ts';
 import { readPackage } from './software.ts';
 
@@ -41,6 +42,7 @@ function buildProgram(): Command {
     demoCommand(),
     ingestCommand(),
     exportCommand(),
+    runCommand(),
     statusCommand(),
     quarantineCommand(),
     configCommand(),

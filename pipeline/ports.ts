@@ -1,3 +1,4 @@
+import type { RegisteredSchema } from '../schemas/avro-type.ts';
 import type { Reject } from '../schemas/events.ts';
 import type { Family } from './fold.ts';
 import type { Compression, FileKind, Layout, Selection } from './selection.ts';
@@ -78,6 +79,15 @@ export interface LogEnd {
   readonly partition: PartitionId;
   readonly low: number;
   readonly high: number;
+}
+
+/** Where writers' schemas are found by the ids that records carry. */
+export interface SchemaRegistry {
+  /**
+   * The schema of this id; null when the registry says that there is none, which holds for ever. To be out of reach is no
+   * answer: it is asked again until it gives one, or the signal aborts and the promise rejects. May be called many times at once.
+   */
+  schemaOf(id: number, signal: AbortSignal): Promise<RegisteredSchema | null>;
 }
 
 /** A record to append to a log that we own. */
@@ -164,6 +174,8 @@ export interface Clock {
 export interface QuarantinedRecord {
   readonly record: LogRecord;
   readonly reject: Reject;
+  /** The schema that its value names, or its key; null where it names none. */
+  readonly schemaId: number | null;
 }
 
 /** A batch of one partition, folded: everything the warehouse stores in one transaction. */
@@ -178,8 +190,12 @@ export interface FoldedBatch {
   readonly applied: number;
   readonly families: ReadonlyMap<string, Family>;
   readonly quarantined: readonly QuarantinedRecord[];
+  /** The schemas its records were written with. */
+  readonly schemaIds: readonly number[];
   /** Highest event time that may move the watermark; null when the batch has none. */
   readonly watermark: number | null;
+  /** The log's own time of the last record; null where it keeps none. */
+  readonly lastRecordTime: number | null;
 }
 
 /** Where rows are kept. One process owns it. */
@@ -207,6 +223,8 @@ export interface WrittenRows {
 export interface Snapshot {
   /** Positions the snapshot holds. */
   readonly positions: readonly StoredPosition[];
+  /** The schemas of all records up to there, in ascending order. */
+  readonly schemaIds: readonly number[];
   /** How many of the selected services have events from more than one partition. */
   readonly splitServices: number;
   /**

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { FoldedBatch, StoredPosition, Warehouse } from '../../pipeline/ports.ts';
+import type { FoldedBatch, Warehouse } from '../../pipeline/ports.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import { type Entity, entities } from '../../schemas/events.ts';
 import { entityPlaces, fillSql, readSql } from '../../schemas/sql.ts';
@@ -16,6 +16,7 @@ import {
   saveLostRecords,
   savePartition,
 } from './partitions.ts';
+import { saveSchemaIds } from './schema-ids.ts';
 import { type StagedBatch, stageBatch } from './staging.ts';
 
 /** Late fragments beyond this many are settled into their rows, so that reading stays cheap. */
@@ -43,7 +44,7 @@ export class DuckDbWarehouse implements Warehouse {
     return warehouse;
   }
 
-  positions(): readonly StoredPosition[] {
+  positions(): readonly KnownPartition[] {
     return [...this.#partitions.values()];
   }
 
@@ -57,6 +58,7 @@ export class DuckDbWarehouse implements Warehouse {
     try {
       await this.#storeStaged(staged, next);
       await savePartition(this.#connection, next);
+      await saveSchemaIds(this.#connection, batch);
       if (batch.lost !== null) await saveLostRecords(this.#connection, batch.partition, batch.lost);
       await this.#connection.run('COMMIT');
     } catch (error) {

@@ -35,7 +35,7 @@ function replaceExports(name: string, exports: unknown): void {
 
 interface RequestQueue {
   readonly pending: readonly unknown[];
-  readonly throttledUntil: number;
+  canSendSocketRequestImmediately(): boolean;
   scheduleCheckPendingRequests(): void;
 }
 
@@ -45,6 +45,6 @@ function sleepWhenIdle(): void {
   const schedule = prototype.scheduleCheckPendingRequests;
   if (typeof schedule !== 'function') throw new Error(`kafkajs has no scheduleCheckPendingRequests to mend`);
   prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
-    if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
+    if (this.pending.length > 0 || !this.canSendSocketRequestImmediately()) schedule.call(this);
   };
 }

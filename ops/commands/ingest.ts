@@ -99,7 +99,7 @@ async function ingestOne(
     skewMs: config.skew_ms,
     clock: { now: Date.now },
     signal,
-    onStored: ({ recordsRead }: { readonly recordsRead: number }, bytesRead: number) =>
+    onStored: ({ recordsRead }: { readonly recordsRead: number }, { bytesRead }: { readonly bytesRead: number }) =>
       progress.advance(bytesRead, recordsRead),
   };
   const ingested = await ingest(source, warehouse, options).finally(() => progress.end());

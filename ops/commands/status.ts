@@ -1,47 +1,57 @@
 import type { Command } from 'commander';
-import { type Overview, readOverview } from '../../connectors/duckdb/overview.ts';
-import { formatTimestamp } from '../../schemas/timestamps.ts';
 import { commandWithSettings, prepareRun } from '../command.ts';
-import { withExistingDatabase } from '../main.ts';
 import { formatBytes, formatTable, type Output } from '../output.ts';
+import { readStatus, type Status } from '../service/status.ts';
 
-/** `tidemark status`: what the database holds and where reading stands. */
+/** `tidemark status`: what the database holds and where reading stands, of a running service too. */
 export function statusCommand(): Command {
   const examples = ['tidemark status --db calls.duckdb', 'tidemark status --json'];
   return commandWithSettings('status', 'show tables, active counts, offsets and quarantine', ['db'], examples).action(
     async options => {
       const { config, output } = prepareRun(options);
-      await withExistingDatabase(config, async database => {
-        const overview = await readOverview(database);
-        if (output.json) output.result(JSON.stringify(overview));
-        else show(overview, output);
-      });
+      const status = await readStatus(config);
+      if (output.json) output.result(JSON.stringify(status));
+      else show(status, output);
     },
   );
 }
 
-function show(overview: Overview, output: Output): void {
-  const { tables, partitions, quarantined, exports, databaseBytes } = overview;
+const partitionHead = [
+  'partition',
+  'last read from',
+  'next offset',
+  'log end',
+  'lag records',
+  'lag seconds',
+  'records read',
+  'applied',
+  'quarantined',
+  'watermark',
+];
+
+function show(status: Status, output: Output): void {
+  const { tables, partitions, quarantined, exports, databaseBytes } = status;
+  if (status.source !== undefined) output.result(`running, reading from ${status.source ?? 'nothing yet'}\n`);
+  for (const reason of status.not_ready ?? []) output.result(`not ready: ${reason}\n`);
   output.result(
     formatTable(
       ['table', 'rows', 'active', 'unsettled'],
       tables.map(({ table, rows, active, late }) => [table, rows, active, late]),
     ),
   );
-  const read = partitions.map(
-    ({ partition, origin, nextOffset, recordsRead, applied, quarantined: set, watermark }) => [
-      `${partition.topic}/${partition.partition}`,
-      origin,
-      nextOffset,
-      recordsRead,
-      applied,
-      set,
-      watermark === null ? '-' : formatTimestamp(watermark),
-    ],
-  );
-  output.result(
-    `\n${formatTable(['partition', 'last read from', 'next offset', 'records read', 'applied', 'quarantined', 'watermark'], read)}`,
-  );
+  const read = partitions.map(of => [
+    `${of.topic}/${of.partition}`,
+    of.origin,
+    of.stored_offset,
+    of.log_end ?? '-',
+    of.lag_records ?? '-',
+    of.lag_seconds === null ? '-' : of.lag_seconds.toFixed(1),
+    of.records_read,
+    of.applied,
+    of.quarantined,
+    of.watermark ?? '-',
+  ]);
+  output.result(`\n${formatTable(partitionHead, read)}`);
   if (quarantined.length > 0)
     output.result(
       `\n${formatTable(

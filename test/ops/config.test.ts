@@ -37,11 +37,31 @@ const others: Readonly<Record<OpenName, readonly [unknown, unknown, unknown]>> =
   max_extension_columns: [7, 8, 9],
   registry_url: ['http://a', 'http://b', 'http://c'],
   registry_username: ['a', 'b', 'c'],
+  log_folder: ['a', 'b', 'c'],
+  kafka_brokers: [['a:1'], ['a:1', 'b:2'], ['c:3']],
+  kafka_topics: [['a'], ['a', 'b'], ['c']],
+  kafka_group: ['a', 'b', 'c'],
+  kafka_partitions: [[0], [1, 2], [3]],
+  kafka_tls: [true, true, true],
+  kafka_tls_ca_file: ['a.pem', 'b.pem', 'c.pem'],
+  kafka_tls_cert_file: ['a.pem', 'b.pem', 'c.pem'],
+  kafka_tls_key_file: ['a.pem', 'b.pem', 'c.pem'],
+  kafka_sasl_mechanism: ['plain', 'scram-sha-256', 'oauthbearer'],
+  kafka_sasl_username: ['a', 'b', 'c'],
+  kafka_oauth_token_url: ['http://a', 'http://b', 'http://c'],
+  kafka_session_timeout_ms: [6001, 6002, 6003],
+  kafka_on_lost_records: ['skip', 'skip', 'skip'],
+  kafka_replay_horizon_hours: [1, 2, 3],
+  http_host: ['127.0.0.2', '127.0.0.3', '127.0.0.4'],
+  http_port: [1, 2, 3],
+  log_level: ['debug', 'warn', 'error'],
+  stop_deadline_ms: [1001, 1002, 1003],
 };
 const openNames = Object.keys(others) as readonly OpenName[];
 const secretNames = settingNames.filter(isSecret);
 
-const asText = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value));
+const asText = (value: unknown) =>
+  typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value) : String(value);
 
 describe.each(openNames)('%s', name => {
   const [inFile, inVariable, inFlag] = others[name];
@@ -135,7 +155,7 @@ describe.each(secretNames)('the secret %s', name => {
 });
 
 test('every setting is a flag of some command, whose help tells its default', async () => {
-  const helps = await Promise.all(['ingest', 'export', 'status'].map(command => tidemarkDone([command, '--help'])));
+  const helps = await Promise.all(['ingest', 'export', 'status', 'run', 'schemas register'].map(command => tidemarkDone([command, '--help'])));
   const text = helps.join('\n').replaceAll(/\s+/g, ' ');
   for (const name of settingNames.filter(name => !isSecret(name))) {
     expect(text).toContain(`--${name.replaceAll('_', '-')} <${name}>`);

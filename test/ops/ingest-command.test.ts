@@ -120,7 +120,7 @@ describe('golden/rejects', () => {
 
   test('status: read = applied + quarantined, and the counts by reason', async () => {
     const status = JSON.parse(await tidemarkDone(['status', '--db', db, '--json']));
-    const [{ recordsRead, applied, quarantined }] = status.partitions;
+    const [{ records_read: recordsRead, applied, quarantined }] = status.partitions;
     expect(recordsRead).toBe(applied + quarantined);
     const counts = Object.fromEntries(
       status.quarantined.map(({ reason, records }: { reason: string; records: number }) => [reason, records]),

@@ -1,0 +1,94 @@
+import { readFile } from 'node:fs/promises';
+import type { KafkaOptions, KafkaSecurity, Sasl } from '../connectors/kafka/options.ts';
+import { TidemarkError } from '../pipeline/errors.ts';
+import type { Config } from './settings.ts';
+
+/** The Kafka part of the settings. Throws `CONFIG_INVALID` for parts that do not go together, all of them at once. */
+export function kafkaOptionsOf(config: Config): KafkaOptions {
+  const faults = faultsOf(config);
+  if (faults.length > 0) throw new TidemarkError('CONFIG_INVALID', faults.join('\n'));
+  return {
+    brokers: config.kafka_brokers,
+    topics: config.kafka_topics,
+    group: config.kafka_group,
+    partitions: config.kafka_partitions,
+    security: securityOf(config),
+    sessionTimeoutMs: config.kafka_session_timeout_ms,
+    onLostRecords: config.kafka_on_lost_records,
+    batchRecords: config.batch_records,
+    batchBytes: config.batch_bytes,
+  };
+}
+
+function faultsOf(config: Config): readonly string[] {
+  const faults: string[] = [];
+  const want = (holds: boolean, fault: string): void => {
+    if (!holds) faults.push(fault);
+  };
+  want(config.kafka_topics.length > 0, 'kafka_topics is empty; allowed is at least one topic');
+  const mechanism = config.kafka_sasl_mechanism;
+  if (mechanism === 'oauthbearer') {
+    const hasToken = config.kafka_oauth_token !== null;
+    const hasUrl = config.kafka_oauth_token_url !== null;
+    want(
+      hasToken !== hasUrl,
+      'kafka_sasl_mechanism oauthbearer wants one of kafka_oauth_token and kafka_oauth_token_url',
+    );
+    if (hasUrl) want(hasAccount(config), 'kafka_oauth_token_url wants kafka_sasl_username and kafka_sasl_password');
+  } else if (mechanism !== 'none') {
+    want(hasAccount(config), `kafka_sasl_mechanism ${mechanism} wants kafka_sasl_username and kafka_sasl_password`);
+  }
+  const tlsFiles = [config.kafka_tls_ca_file, config.kafka_tls_cert_file, config.kafka_tls_key_file];
+  want(config.kafka_tls || tlsFiles.every(file => file === null), 'kafka_tls_…_file goes with kafka_tls: true');
+  want(
+    (config.kafka_tls_cert_file === null) === (config.kafka_tls_key_file === null),
+    'kafka_tls_cert_file and kafka_tls_key_file go together',
+  );
+  return faults;
+}
+
+function hasAccount(config: Config): boolean {
+  return config.kafka_sasl_username !== null && config.kafka_sasl_password !== null;
+}
+
+function securityOf(config: Config): KafkaSecurity {
+  const files = {
+    caFile: config.kafka_tls_ca_file,
+    certFile: config.kafka_tls_cert_file,
+    keyFile: config.kafka_tls_key_file,
+  };
+  return { tls: config.kafka_tls ? files : null, sasl: saslOf(config) };
+}
+
+function saslOf(config: Config): Sasl | null {
+  const mechanism = config.kafka_sasl_mechanism;
+  if (mechanism === 'none') return null;
+  if (mechanism === 'oauthbearer') return { mechanism, token: () => bearerToken(config) };
+  const username = config.kafka_sasl_username ?? '';
+  return { mechanism, username, password: () => config.kafka_sasl_password?.reveal() ?? '' };
+}
+
+/** A token of the moment: a file is read again each time, so that whoever refreshes it needs not restart us. */
+async function bearerToken(config: Config): Promise<string> {
+  const { kafka_oauth_token_file: file, kafka_oauth_token_url: url } = config;
+  if (file !== null) return (await readFile(file, 'utf8')).trim();
+  return url === null ? (config.kafka_oauth_token?.reveal() ?? '') : requestToken(url, config);
+}
+
+/** OAuth 2.0 client credentials (RFC 6749, section 4.4). */
+async function requestToken(url: string, config: Config): Promise<string> {
+  const account = `${config.kafka_sasl_username}:${config.kafka_sasl_password?.reveal()}`;
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      authorization: `Basic ${Buffer.from(account).toString('base64')}`,
+      'content-type': 'application/x-www-form-urlencoded',
+    },
+    body: 'grant_type=client_credentials',
+    signal: AbortSignal.timeout(10_000),
+  });
+  if (!response.ok) throw new Error(`${url} gave no token but status ${response.status}`);
+  const answer: unknown = await response.json();
+  if (typeof answer === 'object' && answer !== null && 'access_token' in answer) return String(answer.access_token);
+  throw new Error(`${url} answered without an access_token`);
+}

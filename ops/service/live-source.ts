@@ -1,0 +1,79 @@
+import { KafkaCluster } from '../../connectors/kafka/cluster.ts';
+import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
+import { checkTopics } from '../../connectors/kafka/topic-checks.ts';
+import { followedLog } from '../../connectors/log-files/followed-log.ts';
+import { listLogs } from '../../connectors/log-files/list-logs.ts';
+import { TidemarkError } from '../../pipeline/errors.ts';
+import type { EventSource, Log, LogEnd, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
+import { kafkaOptionsOf } from '../kafka-options.ts';
+import type { Config } from '../settings.ts';
+
+/** A source that never ends, and what its log says of itself beside the reading. */
+export interface LiveSource extends EventSource {
+  readonly what: string;
+  /** The partitions that are ours now; null: all that the log has. */
+  assigned(): readonly PartitionId[] | null;
+  /** How far the log reaches. Throws what ends the service, such as `SOURCE_CHANGED`, and `SOURCE_UNREACHABLE` for now. */
+  ends(): Promise<readonly LogEnd[]>;
+  /** Called now and then with what is stored, for tools that look at the log only. */
+  tell(positions: readonly StoredPosition[]): Promise<void>;
+  /** What will hurt later, by topic and kind. */
+  readonly warnings: readonly { readonly topic: string; readonly kind: string; readonly sentence: string }[];
+  close(): Promise<void>;
+}
+
+/** Opens what the settings name. Throws `CONFIG_INVALID` when they name none or two; waits for a Kafka that is not there yet. */
+export async function openLiveSource(config: Config, log: Log, signal: AbortSignal): Promise<LiveSource> {
+  const hasKafka = config.kafka_brokers.length > 0;
+  if (hasKafka === (config.log_folder !== null)) {
+    const given = hasKafka ? 'both are given' : 'neither is given';
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `a source is needed: kafka_brokers and kafka_topics, or log_folder; ${given}`,
+    );
+  }
+  return config.log_folder === null ? openKafka(config, log, signal) : openFolder(config, config.log_folder);
+}
+
+async function openKafka(config: Config, log: Log, signal: AbortSignal): Promise<LiveSource> {
+  const options = kafkaOptionsOf(config);
+  const cluster = await KafkaCluster.open(options, log, signal);
+  try {
+    const horizonMs = config.kafka_replay_horizon_hours * 3_600_000;
+    const warnings = await checkTopics({ cluster, topics: options.topics, horizonMs, now: Date.now() });
+    for (const { topic, kind, sentence } of warnings) log.warn({ topic, kind }, sentence);
+    const source = new KafkaSource(cluster, options, log);
+    return {
+      what: `Kafka at ${options.brokers.join(', ')}`,
+      warnings,
+      read: (stored, until) => source.read(stored, until),
+      assigned: () => source.assigned,
+      async ends() {
+        const ends = await cluster.ends();
+        source.checkEnds(ends);
+        return ends;
+      },
+      tell: positions => source.tellGroup(positions),
+      close: () => cluster.close(),
+    };
+  } catch (error) {
+    await cluster.close();
+    throw error;
+  }
+}
+
+async function openFolder(config: Config, path: string): Promise<LiveSource> {
+  const source = followedLog({ path, batchRecords: config.batch_records, batchBytes: config.batch_bytes });
+  return {
+    what: `the log ${path}`,
+    warnings: [],
+    read: (stored, until) => source.read(stored, until),
+    assigned: () => null,
+    async ends() {
+      const logs = await listLogs(path);
+      return logs.map(({ topic, partition, low, high }) => ({ partition: { topic, partition }, low, high }));
+    },
+    tell: async () => undefined,
+    close: async () => undefined,
+  };
+}

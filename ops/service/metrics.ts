@@ -1,0 +1,105 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { StoredBatch } from '../../pipeline/ingest.ts';
+import type { FoldedBatch } from '../../pipeline/ports.ts';
+import type { PartitionStatus } from './partition-status.ts';
+
+const partitionLabels = ['topic', 'partition'] as const;
+
+/** What Prometheus reads of the service. Names and units by its conventions: seconds, bytes, `_total` for what only grows. */
+export class ServiceMetrics {
+  readonly registry = new Registry();
+  readonly #consumed = this.#counter('records_consumed_total', 'Records read and stored, applied or quarantined');
+  readonly #applied = this.#counter('records_applied_total', 'Records applied to the tables');
+  readonly #quarantined = this.#counter('records_quarantined_total', 'Records set aside');
+  readonly #bytes = this.#counter('read_bytes_total', 'Bytes of keys and values read');
+  readonly #lost = this.#counter('records_lost_total', 'Offsets that the log had deleted before they were read');
+  readonly #batchRecords = new Histogram({
+    name: 'tidemark_batch_records',
+    help: 'Records a transaction stored',
+    buckets: [1, 10, 100, 1_000, 5_000, 10_000, 20_000, 50_000],
+    registers: [this.registry],
+  });
+  readonly #transaction = new Histogram({
+    name: 'tidemark_transaction_seconds',
+    help: 'How long the transaction of a batch took',
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    registers: [this.registry],
+  });
+
+  constructor(partitions: () => readonly PartitionStatus[]) {
+    collectDefaultMetrics({ register: this.registry });
+    this.#partitionGauge('stored_offset', 'Offset to go on from', partitions, status => status.stored_offset);
+    this.#partitionGauge(
+      'log_end_offset',
+      'Offset at which the log ended when last looked at',
+      partitions,
+      status => status.log_end,
+    );
+    this.#partitionGauge(
+      'lag_records',
+      'Records in the log that are not stored',
+      partitions,
+      status => status.lag_records,
+    );
+    this.#partitionGauge(
+      'lag_seconds',
+      'Age of the newest stored record while newer ones wait',
+      partitions,
+      status => status.lag_seconds,
+    );
+    this.#partitionGauge(
+      'watermark_timestamp_seconds',
+      'Event time up to which the partition was read',
+      partitions,
+      status => (status.watermark === null ? null : Date.parse(status.watermark) / 1000),
+    );
+  }
+
+  /** To be called after each committed batch. */
+  stored(batch: FoldedBatch, { bytesRead, milliseconds }: StoredBatch): void {
+    const labels = { topic: batch.partition.topic, partition: String(batch.partition.partition) };
+    this.#consumed.inc(labels, batch.recordsRead);
+    this.#applied.inc(labels, batch.applied);
+    this.#quarantined.inc(labels, batch.quarantined.length);
+    this.#bytes.inc(labels, bytesRead);
+    if (batch.lost !== null) this.#lost.inc(labels, batch.lost.to - batch.lost.from);
+    this.#batchRecords.observe(batch.recordsRead);
+    this.#transaction.observe(milliseconds / 1000);
+  }
+
+  /** One gauge a warning, so that an alert can name the topic. */
+  warn(warnings: readonly { readonly topic: string; readonly kind: string }[]): void {
+    const gauge = new Gauge({
+      name: 'tidemark_topic_warning',
+      help: 'Something about a topic that will hurt later; see the log',
+      labelNames: ['topic', 'kind'],
+      registers: [this.registry],
+    });
+    for (const { topic, kind } of warnings) gauge.set({ topic, kind }, 1);
+  }
+
+  #counter(name: string, help: string): Counter<(typeof partitionLabels)[number]> {
+    return new Counter({ name: `tidemark_${name}`, help, labelNames: partitionLabels, registers: [this.registry] });
+  }
+
+  #partitionGauge(
+    name: string,
+    help: string,
+    partitions: () => readonly PartitionStatus[],
+    read: (status: PartitionStatus) => number | null,
+  ): void {
+    new Gauge({
+      name: `tidemark_${name}`,
+      help,
+      labelNames: partitionLabels,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const status of partitions()) {
+          const value = read(status);
+          if (value !== null) this.set({ topic: status.topic, partition: String(status.partition) }, value);
+        }
+      },
+    });
+  }
+}

@@ -1,0 +1,68 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { TidemarkError } from '../../pipeline/errors.ts';
+import type { Log, LogEnd, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
+import type { LiveSource } from './live-source.ts';
+
+const lookEveryMs = 2_000;
+
+export interface Watching {
+  readonly source: LiveSource;
+  readonly positions: () => readonly StoredPosition[];
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** Looks every few seconds at how far the log reaches, tells the group what is stored, and knows what is behind. */
+export class Watch {
+  readonly #watching: Watching;
+  #ends: readonly LogEnd[] = [];
+  #problem: string | null = 'the end of the log is not known yet';
+
+  constructor(watching: Watching) {
+    this.#watching = watching;
+  }
+
+  /** How far the log reached when it was last looked at. */
+  get ends(): readonly LogEnd[] {
+    return this.#ends;
+  }
+
+  /** Why the log could not be looked at; null when it was. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  /** Runs until the signal aborts. Throws what no waiting mends, such as a topic that was made anew. */
+  async run(): Promise<void> {
+    const { signal } = this.#watching;
+    while (!signal.aborted) {
+      await this.look();
+      await pause(lookEveryMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async look(): Promise<void> {
+    const { source, positions, log, signal } = this.#watching;
+    try {
+      this.#ends = ours(await source.ends(), source.assigned());
+      this.#problem = null;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof TidemarkError) || !error.retry) throw error;
+      if (this.#problem === null) log.warn({ code: error.code }, error.message);
+      this.#problem = error.message;
+      return;
+    }
+    // For lag tools only: nothing of ours is ever read from there, so a failure changes nothing.
+    await source
+      .tell(positions())
+      .catch((error: Error) => log.debug({ error: error.message }, 'the group was not told'));
+  }
+}
+
+function ours(ends: readonly LogEnd[], assigned: readonly PartitionId[] | null): readonly LogEnd[] {
+  if (assigned === null) return ends;
+  return ends.filter(({ partition: { topic, partition } }) =>
+    assigned.some(of => of.topic === topic && of.partition === partition),
+  );
+}

@@ -1,0 +1,95 @@
+import { Secret } from './secret.ts';
+
+/** How a setting's text or YAML value becomes its value; undefined where it is not allowed. */
+export interface Kind<T> {
+  readonly allowed: string;
+  /** Comes from a variable, or from the file that the setting of the same name and `_file` names; is never shown. */
+  readonly secret?: true;
+  read(given: unknown): T | undefined;
+}
+
+export const text: Kind<string> = {
+  allowed: 'a non-empty text',
+  read: given => (typeof given === 'string' && given !== '' ? given : undefined),
+};
+
+/** An empty variable is how a container's environment says none. */
+export const optionalText: Kind<string | null> = {
+  allowed: 'a text, or null for none',
+  read: given => (given === null || given === '' ? null : text.read(given)),
+};
+
+export const secret: Kind<Secret | null> = {
+  allowed: 'a text, or null for none',
+  secret: true,
+  read(given) {
+    if (given === null || given === '') return null;
+    return typeof given === 'string' ? new Secret(given) : undefined;
+  },
+};
+
+export function wholeNumber(least: number, most: number): Kind<number> {
+  return {
+    allowed: `a whole number from ${least} to ${most}`,
+    read(given) {
+      const number = typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given;
+      return typeof number === 'number' && Number.isInteger(number) && number >= least && number <= most
+        ? number
+        : undefined;
+    },
+  };
+}
+
+export function oneOf<const T extends string>(...choices: readonly T[]): Kind<T> {
+  return { allowed: choices.join(', '), read: given => choices.find(choice => choice === given) };
+}
+
+export const size: Kind<string> = {
+  allowed: 'a size such as 256MB or 2GB',
+  read: given => (typeof given === 'string' && /^[1-9]\d{0,6}(MB|GB)$/.test(given) ? given : undefined),
+};
+
+export const flag: Kind<boolean> = {
+  allowed: 'true, false',
+  read: given => (given === true || given === 'true' ? true : given === false || given === 'false' ? false : undefined),
+};
+
+export const list: Kind<readonly string[]> = {
+  allowed: 'a list of texts (in a variable or flag: with commas between)',
+  read(given) {
+    const items: unknown = typeof given === 'string' ? given.split(',').filter(item => item !== '') : given;
+    if (!Array.isArray(items)) return undefined;
+    return items.every(item => typeof item === 'string' && item !== '') ? items : undefined;
+  },
+};
+
+export const partitions: Kind<readonly number[] | null> = {
+  allowed: 'partitions such as 0-7 or 0,2,5-6, or null for those the group assigns',
+  read(given) {
+    if (given === null || given === '') return null;
+    const parts = String(given).split(',');
+    const ranges = parts.map(part => /^(\d{1,6})(?:-(\d{1,6}))?$/.exec(part.trim()));
+    if (!ranges.every(range => range !== null)) return undefined;
+    const numbers = ranges.flatMap(([, first, last = first]) =>
+      Array.from({ length: Number(last) - Number(first) + 1 }, (_, index) => Number(first) + index),
+    );
+    return numbers.length > 0 ? [...new Set(numbers)].toSorted((a, b) => a - b) : undefined;
+  },
+};
+
+export const folders: Kind<Readonly<Record<string, string>>> = {
+  allowed: 'a map of foreign prefixes to folders of the export root (in a variable: as JSON)',
+  read(given) {
+    const map = typeof given === 'string' ? parsedJson(given) : given;
+    if (typeof map !== 'object' || map === null || Array.isArray(map)) return undefined;
+    return Object.values(map).every(value => typeof value === 'string') ? (map as Record<string, string>) : undefined;
+  },
+};
+
+function parsedJson(given: string): unknown {
+  try {
+    return JSON.parse(given);
+  } catch {
+    return undefined;
+  }
+}
