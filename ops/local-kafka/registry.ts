@@ -54,6 +54,11 @@ export class Registry {
       'local.kafka.folder': this.dir,
       'quarkus.http.host': '127.0.0.1',
       'quarkus.http.port': this.port,
+      // Else a second door on port 9000 of every address: two registries on one machine would not do.
+      'quarkus.management.host': '127.0.0.1',
+      'quarkus.management.port': 0,
+      // It would look for a collector of traces.
+      'quarkus.otel.sdk.disabled': true,
       'apicurio.datasource.url': database,
     };
     const properties = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);

@@ -1,0 +1,103 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { fetchedOnce, runTool, ToolsMissing } from '../../../ops/local-kafka/tools.ts';
+import { freePort, waitFor } from '../../../ops/local-kafka/waiting.ts';
+import { kafkaVariables } from '../../support/kafka/docker.ts';
+import { anyKafka, anyRegistry } from '../../support/kafka/layers.ts';
+import { refuse, sharedKafka, sharedRegistry } from '../../support/kafka/shared.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+const kafka = await sharedKafka();
+const registry = await sharedRegistry();
+afterEach(() => vi.unstubAllEnvs());
+
+test.skipIf(!kafka.available)('the Kafka of a run keeps records of any age', async () => {
+  const topic = await kafka.createTopic('old', { config: { 'cleanup.policy': 'compact' } });
+  await kafka.produce(topic, [{ key: 'k', value: 'v', timestamp: '1000' }]);
+  expect(await kafka.offsets(topic)).toEqual([{ partition: 0, low: 0, high: 1 }]);
+});
+
+describe('services that are named by variables', () => {
+  test.skipIf(!kafka.available || !registry.available)('are used as they are', async () => {
+    vi.stubEnv('KAFKA_BROKERS', kafka.brokers.join(','));
+    vi.stubEnv('SCHEMA_REGISTRY_URL', registry.url);
+    expect(await anyKafka()).toMatchObject({ layer: 'environment', value: kafka.brokers });
+    expect(await anyRegistry()).toMatchObject({ layer: 'environment', value: registry.url });
+  });
+
+  test('must answer: nothing is started in their place', async () => {
+    const nowhere = `127.0.0.1:${await freePort()}`;
+    vi.stubEnv('KAFKA_BROKERS', nowhere);
+    vi.stubEnv('SCHEMA_REGISTRY_URL', `http://${nowhere}`);
+    await expect(anyKafka()).rejects.toThrow(`KAFKA_BROKERS is ${nowhere}, where no Kafka answers`);
+    await expect(anyRegistry()).rejects.toThrow(`SCHEMA_REGISTRY_URL is http://${nowhere}, where no registry answers`);
+  });
+
+  test('a missing one fails a run of continuous integration only', () => {
+    vi.stubEnv('CI', 'true');
+    expect(() => refuse('there is no Kafka')).toThrow('there is no Kafka');
+    vi.stubEnv('CI', '');
+    expect(() => refuse('this line belongs to a test of skipping')).not.toThrow();
+  });
+});
+
+test("the image's variables are the settings of our node", async () => {
+  expect(await kafkaVariables(12345)).toMatchObject({
+    KAFKA_PROCESS_ROLES: 'broker,controller',
+    KAFKA_LISTENERS: 'PLAINTEXT://0.0.0.0:9092,CONTROLLER://127.0.0.1:9093',
+    KAFKA_ADVERTISED_LISTENERS: 'PLAINTEXT://127.0.0.1:12345',
+    KAFKA_LOG_RETENTION_MS: '-1',
+  });
+});
+
+describe('a folder that is fetched once', () => {
+  async function cache(): Promise<string> {
+    const folder = await temporaryFolder();
+    vi.stubEnv('LOCAL_KAFKA_TOOLS', folder.path);
+    return folder.path;
+  }
+
+  test('is made by the first who asks, and then is there', async () => {
+    const root = await cache();
+    let made = 0;
+    const make = async (folder: string) => {
+      made += 1;
+      await writeFile(path.join(folder, 'program'), String(made));
+    };
+    const folders = await Promise.all([fetchedOnce('tool', make), fetchedOnce('tool', make)]);
+    expect(folders).toEqual([path.join(root, 'tool'), path.join(root, 'tool')]);
+    expect(made).toBe(1);
+  });
+
+  test('that failed leaves nothing, and can be asked for again', async () => {
+    const root = await cache();
+    const failing = fetchedOnce('tool', async folder => {
+      await writeFile(path.join(folder, 'half'), '');
+      throw new Error('no network');
+    });
+    await expect(failing).rejects.toThrow('no network');
+    expect(await readdir(root)).toEqual([]);
+    await fetchedOnce('tool', async () => undefined);
+    expect(await readdir(root)).toEqual(['tool']);
+  });
+
+  test('that another process finished meanwhile is taken as it is', async () => {
+    const root = await cache();
+    const folder = await fetchedOnce('tool', async () => {
+      await mkdir(path.join(root, 'tool'));
+      await writeFile(path.join(root, 'tool/program'), 'of the other');
+    });
+    expect(await readFile(path.join(folder, 'program'), 'utf8')).toBe('of the other');
+  });
+});
+
+test('a program that cannot be run tells what needed it', async () => {
+  const run = runTool('no-such-program', ['--fetch'], 'Kafka needs it');
+  await expect(run).rejects.toThrow(ToolsMissing);
+  await expect(run).rejects.toThrow(/^Kafka needs it: "no-such-program --fetch" failed: /);
+});
+
+test('who waits in vain learns for what', async () => {
+  await expect(waitFor('rain', async () => null, 60)).rejects.toThrow('waited 60 ms in vain for rain');
+});
