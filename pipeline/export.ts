@@ -97,7 +97,7 @@ async function writeFiles(record: ExportRecord, exporting: Exporting): Promise<M
   try {
     const files: WrittenFile[] = [];
     for (const kind of fileKinds(parameters.format)) files.push(await writeFile(kind, snapshot, record, exporting));
-    const { positions, splitServices } = snapshot;
+    const { positions, schemaIds, splitServices } = snapshot;
     const { allowedLatenessMs, software } = exporting;
     const completeness = judgeCompleteness({ positions, timeTo, allowedLatenessMs, splitServices });
     const manifest = buildManifest({
@@ -105,6 +105,7 @@ async function writeFiles(record: ExportRecord, exporting: Exporting): Promise<M
       parameters: given,
       selection,
       positions,
+      schemaIds,
       completeness,
       files,
       software,

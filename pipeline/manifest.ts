@@ -17,6 +17,7 @@ export interface ManifestParts {
   readonly parameters: GivenParameters;
   readonly selection: Selection;
   readonly positions: readonly StoredPosition[];
+  readonly schemaIds: readonly number[];
   readonly completeness: Completeness;
   readonly files: readonly WrittenFile[];
   readonly software: string;
@@ -26,7 +27,7 @@ export interface ManifestParts {
 export type Manifest = ReturnType<typeof buildManifest>;
 
 export function buildManifest(parts: ManifestParts) {
-  const { requestId, parameters, selection, positions, completeness, files, software } = parts;
+  const { requestId, parameters, selection, positions, schemaIds, completeness, files, software } = parts;
   return {
     request_id: requestId,
     request: parameters,
@@ -35,7 +36,7 @@ export function buildManifest(parts: ManifestParts) {
     status: completeness.status,
     reasons: completeness.reasons,
     partitions: positions.map(({ partition, nextOffset }) => ({ ...partition, next_offset: nextOffset })),
-    schema_ids: [] as readonly number[],
+    schema_ids: schemaIds,
     files: files.map(({ name, kind, rows, columns, valuesLeftOut, plain, packed }) => ({
       name,
       kind,

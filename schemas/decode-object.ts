@@ -10,7 +10,7 @@ import {
   type RejectReason,
 } from './events.ts';
 import { code, extensions, identity, timestamp } from './fields.ts';
-import { compactJson, isJsonObject, type JsonValue, type Members } from './json.ts';
+import { type EventMembers, type Half, type Member, show } from './members.ts';
 import { occasionPlaces, type Place, plans, positionOf, updatedIds } from './places.ts';
 import { isEventTime } from './timestamps.ts';
 
@@ -31,7 +31,7 @@ const at = {
 };
 
 /** Decodes an event's members, already free of syntax: the part that JSON and Avro have in common. */
-export function decodeMembers(body: Members, recordTime: number | null): Decoded {
+export function decodeMembers(body: EventMembers, recordTime: number | null): Decoded {
   const kind = body[at.event];
   if (typeof kind !== 'string' || !isEventKind(kind)) {
     const given = kind === undefined ? 'no event' : `event ${show(kind)}`;
@@ -40,7 +40,7 @@ export function decodeMembers(body: Members, recordTime: number | null): Decoded
   if (kind === 'state.transitioned') {
     for (const half of ['from', 'to'] as const) {
       const given = body[at[half]] ?? null;
-      if (given !== null && !isJsonObject(given)) return badField(half, given, 'an object');
+      if (given !== null && !isHalf(given)) return badField(half, given, 'an object');
     }
   }
   // A time below 0 is how Kafka says that a record has none.
@@ -54,7 +54,7 @@ export function decodeMembers(body: Members, recordTime: number | null): Decoded
   return readFields({ kind, service_id, body, recordTime: kindSpecs[kind].time === 'kept' ? ownTime : null });
 }
 
-function firstMissing(kind: EventKind, body: Members, recordTime: number | null): string | undefined {
+function firstMissing(kind: EventKind, body: EventMembers, recordTime: number | null): string | undefined {
   if ((body[at.service_id] ?? null) === null) return 'service_id';
   for (const wanted of plans[kind].required) if (isMissing(wanted, body)) return wanted.path;
   const updated = kind === 'extension.updated' ? updatedId(body) : null;
@@ -64,26 +64,30 @@ function firstMissing(kind: EventKind, body: Members, recordTime: number | null)
 }
 
 /** Null is the same as absent, but for the value of an extension. */
-function isMissing(wanted: Place, body: Members): boolean {
+function isMissing(wanted: Place, body: EventMembers): boolean {
   const given = memberAt(body, wanted);
   return given === undefined || (given === null && wanted.name !== 'value');
 }
 
-function updatedId(body: Members): Place | null {
+function updatedId(body: EventMembers): Place | null {
   const entity = body[at.entity];
   return entity === 'state' || entity === 'task' ? updatedIds[entity] : null;
 }
 
-function memberAt(body: Members, place: Place): JsonValue | undefined {
+function memberAt(body: EventMembers, place: Place): Member | undefined {
   const member = body[place.at];
   if (place.half === null) return member;
-  return isJsonObject(member) ? member.get(place.name) : undefined;
+  return isHalf(member) ? member.get(place.name) : undefined;
+}
+
+function isHalf(member: Member | undefined): member is Half {
+  return member instanceof Map;
 }
 
 interface Reading {
   readonly kind: Exclude<EventKind, 'service.deleted' | 'extension.updated'>;
   readonly service_id: string;
-  readonly body: Members;
+  readonly body: EventMembers;
   readonly recordTime: number | null;
 }
 
@@ -122,7 +126,7 @@ const carriedCounts = Object.fromEntries(
   Object.keys(kindSpecs).map(kind => [kind, isEventKind(kind) ? carriedFields(kind, null).length : 0]),
 ) as Readonly<Record<EventKind, number>>;
 
-function readUpdate(service_id: string, body: Members): Decoded {
+function readUpdate(service_id: string, body: EventMembers): Decoded {
   const read: Record<string, unknown> = { id: service_id };
   const ids = updatedId(body);
   for (const place of ids === null ? plans['extension.updated'].all : [...plans['extension.updated'].all, ids]) {
@@ -137,7 +141,7 @@ function readUpdate(service_id: string, body: Members): Decoded {
   return { ...(read as unknown as ExtensionUpdated), kind: 'extension.updated', service_id, timestamp: time };
 }
 
-function readOccasion(body: Members, time: number | null): Occasion | Reject {
+function readOccasion(body: EventMembers, time: number | null): Occasion | Reject {
   const values = new Array<string | undefined>(occasionPlaces.length);
   for (let index = 0; index < occasionPlaces.length; index += 1) {
     const place = occasionPlaces[index]!;
@@ -151,7 +155,7 @@ function readOccasion(body: Members, time: number | null): Occasion | Reject {
 }
 
 /** The event's own time, else the record's where the kind keeps one. */
-function readTime(body: Members, recordTime: number | null): number | null | Reject {
+function readTime(body: EventMembers, recordTime: number | null): number | null | Reject {
   const given = body[at.timestamp] ?? null;
   if (given !== null) return timestamp.read(given) ?? badField('timestamp', given, timestamp.allowed);
   if (recordTime === null || isEventTime(recordTime)) return recordTime;
@@ -162,16 +166,10 @@ function readTime(body: Members, recordTime: number | null): number | null | Rej
   );
 }
 
-export function badField(path: string, given: JsonValue, allowed: string): Reject {
+export function badField(path: string, given: Member, allowed: string): Reject {
   return rejected('BAD_FIELD', path, `${path} is ${show(given)}; allowed is ${allowed}`);
 }
 
 export function rejected(reason: RejectReason, field: string | null, message: string): Reject {
   return { reason, field, message };
-}
-
-/** The value as the user wrote it, cut so that one bad record cannot fill the quarantine. */
-export function show(value: JsonValue): string {
-  const text = compactJson(value);
-  return text.length <= 100 ? text : `${text.slice(0, 100).toWellFormed()}… (${text.length} characters)`;
 }

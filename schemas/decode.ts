@@ -1,12 +1,16 @@
 import { isUtf8 } from 'node:buffer';
-import { badField, type Decoded, decodeMembers, isReject, rejected, show } from './decode-object.ts';
+import type { WriterSchema } from './avro-decoder.ts';
+import { AvroSyntaxError } from './avro-reader.ts';
+import { badField, type Decoded, decodeMembers, isReject, rejected } from './decode-object.ts';
 import type { Reject } from './events.ts';
 import { code, identity } from './fields.ts';
 import { compactJson, JsonSyntaxError, type JsonValue, parseJson, parseMembers } from './json.ts';
+import { type EventMembers, isJsonValue, show } from './members.ts';
 import { memberPositions } from './places.ts';
+import { isWireFormat, schemaIdOf } from './wire-format.ts';
 
 /** How a record's key is written. An absent key is allowed where there is a value. */
-export type KeyFormat = 'string' | 'json';
+export type KeyFormat = 'string' | 'json' | 'avro';
 
 /** A record as the log holds it; `timestamp` is the log's own, in milliseconds, null where it keeps none. */
 export interface RawRecord {
@@ -15,31 +19,84 @@ export interface RawRecord {
   readonly value: Uint8Array | null;
 }
 
+/** The writers' schemas by their ids. Of the ids that records name, one that is not here does not exist. */
+export type WriterSchemas = ReadonlyMap<number, WriterSchema>;
+
+export interface RecordFormat {
+  readonly keyFormat: KeyFormat;
+  /** Null where no schema registry is configured: then every value is JSON. */
+  readonly schemas: WriterSchemas | null;
+}
+
 /**
- * Decodes one record whose value is JSON, or a tombstone (key without value = `service.deleted`).
- * Never throws on a record, whatever its bytes: what cannot be understood is a Reject with the first reason that holds.
+ * Decodes one record: a value that begins with the wire format's zero byte is Avro, any other JSON, and none at all a
+ * tombstone (key without value = `service.deleted`). Never throws on a record, whatever its bytes: what cannot be
+ * understood is a Reject with the first reason that holds.
  */
-export function decodeJsonRecord(record: RawRecord, keyFormat: KeyFormat): Decoded {
+export function decodeRecord(record: RawRecord, format: RecordFormat): Decoded {
   try {
-    const key = readKey(record.key, keyFormat);
-    if (record.value === null) return decodeTombstone(key);
-    const body = parseMembers(textOf(record.value, 'value'), memberPositions);
-    if (body === null) return rejected('MALFORMED', null, 'the value is JSON but no object; a JSON object is allowed');
+    const key = readKey(record.key, format);
+    const body = record.value === null ? null : readValue(record.value, format.schemas);
+    if (key instanceof UnknownSchema) return key.reject('key');
+    if (body instanceof UnknownSchema) return body.reject('value');
+    if (body === null) return decodeTombstone(key);
     const event = decodeMembers(body, record.timestamp);
     return isReject(event) || key === null || key === event.service_id ? event : keyMismatch(key, event.service_id);
   } catch (error) {
-    if (error instanceof JsonSyntaxError) return rejected('MALFORMED', null, error.message);
+    if (error instanceof JsonSyntaxError || error instanceof AvroSyntaxError) {
+      return rejected('MALFORMED', null, error.message);
+    }
     throw error;
   }
 }
 
-function readKey(key: Uint8Array | null, format: KeyFormat): string | null {
-  if (key === null) return null;
-  if (format === 'string') return utf8(key, 'key');
-  const parsed: JsonValue = parseJson(textOf(key, 'key'));
-  return parsed === null ? null : (code.read(parsed) ?? compactJson(parsed));
+/** A schema id that the registry does not have. A value, because a malformed other half of the record goes before it. */
+class UnknownSchema {
+  readonly id: number;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  reject(part: 'key' | 'value'): Reject {
+    return rejected('UNKNOWN_SCHEMA', null, `the schema registry has no schema ${this.id}, which the ${part} names`);
+  }
 }
 
+function readValue(value: Uint8Array, schemas: WriterSchemas | null): EventMembers | UnknownSchema {
+  if (isWireFormat(value)) {
+    if (schemas === null)
+      throw new AvroSyntaxError('the value begins as Avro does, but no schema registry is configured');
+    const schema = schemaOf(value, 'value', schemas);
+    return schema instanceof UnknownSchema ? schema : schema.members(value);
+  }
+  const body = parseMembers(textOf(value, 'value'), memberPositions);
+  if (body === null) throw new JsonSyntaxError('the value is JSON but no object; a JSON object is allowed');
+  return body;
+}
+
+function schemaOf(bytes: Uint8Array, part: string, schemas: WriterSchemas): WriterSchema | UnknownSchema {
+  const id = schemaIdOf(bytes);
+  if (id === null) throw new AvroSyntaxError(`the ${part} is not a zero byte and a schema id of four bytes`);
+  return schemas.get(id) ?? new UnknownSchema(id);
+}
+
+function readKey(key: Uint8Array | null, { keyFormat, schemas }: RecordFormat): string | null | UnknownSchema {
+  if (key === null) return null;
+  if (keyFormat === 'string') return utf8(key, 'key');
+  if (keyFormat === 'json') return keyText(parseJson(textOf(key, 'key')));
+  if (schemas === null) throw new AvroSyntaxError('the key is Avro, but no schema registry is configured');
+  const schema = schemaOf(key, 'key', schemas);
+  if (schema instanceof UnknownSchema) return schema;
+  const read = schema.key(key);
+  if (isJsonValue(read)) return keyText(read);
+  throw new AvroSyntaxError(`the key is ${show(read)}; allowed are string, int and long`);
+}
+
+/** The key as a service_id is made a string, and anything else as JSON writes it; null is no key. */
+function keyText(key: JsonValue): string | null {
+  return key === null ? null : (code.read(key) ?? compactJson(key));
+}
 function decodeTombstone(key: string | null): Decoded {
   if (key === null) return rejected('NO_KEY', null, 'neither key nor value: nothing says which service to delete');
   if (key === '') return keyMismatch(key, 'any service_id');

@@ -1,10 +1,11 @@
 import { isJsonObject, JsonNumber, type JsonValue } from './json.ts';
-import { parseTimestamp } from './timestamps.ts';
+import { isJsonValue, type Member } from './members.ts';
+import { isEventTime, parseTimestamp } from './timestamps.ts';
 
 /** How one field is read: `read` gives the kept value, or undefined where the given one is not allowed. */
 export interface FieldReader<T> {
   readonly allowed: string;
-  read(given: JsonValue): T | undefined;
+  read(given: Member): T | undefined;
 }
 
 /** An opaque id: a non-empty string without NUL, or a signed 64-bit integer kept as the string of its digits. */
@@ -43,16 +44,23 @@ const duration: FieldReader<number> = {
 };
 
 export const timestamp: FieldReader<number> = {
-  allowed: 'a real date and time as in RFC 3339 with T and a zone, of the years 1970 to 2200',
-  read: given => (typeof given === 'string' ? parseTimestamp(given) : undefined),
+  allowed:
+    'a real date and time as in RFC 3339 with T and a zone (in Avro: a timestamp-millis), of the years 1970 to 2200',
+  read(given) {
+    if (typeof given === 'string') return parseTimestamp(given);
+    return typeof given === 'number' && isEventTime(given) ? given : undefined;
+  },
 };
 
 export const extensions: FieldReader<ReadonlyMap<string, JsonValue>> = {
-  allowed: 'an object of non-empty names',
-  read: given => (isJsonObject(given) && !given.has('') ? given : undefined),
+  allowed: 'an object of non-empty names (in Avro: as JSON text)',
+  read: given => (isJsonValue(given) && isJsonObject(given) && !given.has('') ? given : undefined),
 };
 
-const value: FieldReader<JsonValue> = { allowed: 'any JSON value', read: given => given };
+const value: FieldReader<JsonValue> = {
+  allowed: 'any JSON value (in Avro: as JSON text)',
+  read: given => (isJsonValue(given) ? given : undefined),
+};
 
 /** The reader of each field, by its name without `from.` or `to.`. */
 export const fieldReaders: Readonly<Record<string, FieldReader<unknown>>> = {
@@ -80,7 +88,7 @@ export const fieldReaders: Readonly<Record<string, FieldReader<unknown>>> = {
   value,
 };
 
-function readCode(given: JsonValue): string | undefined {
+function readCode(given: Member): string | undefined {
   if (typeof given === 'string') return given;
   return given instanceof JsonNumber ? integerDigits(given.text) : undefined;
 }

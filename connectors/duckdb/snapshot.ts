@@ -12,6 +12,7 @@ import type { FilePlan } from './file-plan.ts';
 import { planJson } from './json-query.ts';
 import { readPartitions } from './partitions.ts';
 import { Pipe } from './pipe.ts';
+import { readSchemaIds } from './schema-ids.ts';
 
 export interface SnapshotOptions {
   readonly maxExtensionColumns: number;
@@ -51,6 +52,7 @@ export class DuckDbSnapshots implements SnapshotReader {
     const connection = await openSelection(this.#database, selection);
     try {
       const positions = await readPartitions(connection);
+      const schemaIds = await readSchemaIds(connection);
       // One partition cannot split a service.
       const splitSql = fillSql(readSql('exports/split.sql'), { is_picked: isPicked });
       const splitServices = positions.length < 2 ? 0 : await countRows(connection, splitSql);
@@ -60,6 +62,7 @@ export class DuckDbSnapshots implements SnapshotReader {
         selection,
         layout,
         positions,
+        schemaIds,
         splitServices,
         pipePath,
         endTurn,
@@ -92,6 +95,7 @@ interface SnapshotParts extends SnapshotOptions {
   readonly selection: Selection;
   readonly layout: Layout;
   readonly positions: readonly StoredPosition[];
+  readonly schemaIds: readonly number[];
   readonly splitServices: number;
   readonly pipePath: string;
   endTurn(): void;
@@ -104,11 +108,13 @@ async function countRows(connection: DuckDBConnection, sql: string): Promise<num
 
 class DuckDbSnapshot implements Snapshot {
   readonly positions: readonly StoredPosition[];
+  readonly schemaIds: readonly number[];
   readonly splitServices: number;
   readonly #parts: SnapshotParts;
 
   constructor(parts: SnapshotParts) {
     this.positions = parts.positions;
+    this.schemaIds = parts.schemaIds;
     this.splitServices = parts.splitServices;
     this.#parts = parts;
   }

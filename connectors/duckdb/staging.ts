@@ -91,10 +91,20 @@ function extensionsJson({ extensions }: Fragment): string | undefined {
   return JSON.stringify(Array.from(extensions, ([name, value]) => storedExtension(name, value)));
 }
 
-function quarantineRow({ partition }: FoldedBatch, { record, reject }: QuarantinedRecord) {
+function quarantineRow({ partition }: FoldedBatch, { record, reject, schemaId }: QuarantinedRecord) {
   const { topic, partition: number } = partition;
   const bytes = [base64(record.key), base64(record.value), headersJson(record)];
-  return [topic, number, record.offset, record.timestamp, ...bytes, null, reject.reason, reject.field, reject.message];
+  return [
+    topic,
+    number,
+    record.offset,
+    record.timestamp,
+    ...bytes,
+    schemaId,
+    reject.reason,
+    reject.field,
+    reject.message,
+  ];
 }
 
 function headersJson({ headers }: LogRecord): string | null {

@@ -27,6 +27,9 @@ CREATE TABLE lost_records (
   reason      VARCHAR NOT NULL
 );
 
+-- The schemas that the records of a topic were written with.
+CREATE TABLE schema_ids (topic VARCHAR NOT NULL, schema_id BIGINT NOT NULL);
+
 CREATE TABLE quarantine (
   topic       VARCHAR NOT NULL,
   partition   INTEGER NOT NULL,
@@ -35,7 +38,7 @@ CREATE TABLE quarantine (
   key         BLOB,
   value       BLOB,
   headers     VARCHAR,              -- JSON array of [name, value in base64]
-  schema_id   INTEGER,
+  schema_id   BIGINT,               -- of the writer, where the record names one; four bytes without a sign
   reason      VARCHAR NOT NULL,
   field       VARCHAR,
   message     VARCHAR NOT NULL

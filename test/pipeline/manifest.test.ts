@@ -27,6 +27,7 @@ const snapshot: Snapshot = {
     { partition: { topic: 'calls', partition: 0 }, origin: 'log', nextOffset: 7, bookmark: 'b', watermark: now },
     { partition: { topic: 'calls', partition: 1 }, origin: 'log', nextOffset: 9, bookmark: null, watermark: null },
   ],
+  schemaIds: [3, 17],
   splitServices: 0,
   write: async (_kind, sink) => {
     await sink(content);
@@ -59,7 +60,7 @@ test('a manifest says all that is needed to rebuild the export and compare', asy
       { topic: 'calls', partition: 0, next_offset: 7 },
       { topic: 'calls', partition: 1, next_offset: 9 },
     ],
-    schema_ids: [],
+    schema_ids: [3, 17],
     files: ['tasks', 'states', 'services'].map(kind => ({
       name: `x_20260302_101112_345_${kind}.csv.gz`,
       kind,

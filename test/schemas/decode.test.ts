@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeJsonRecord, type KeyFormat } from '../../schemas/decode.ts';
+import { decodeRecord, type KeyFormat } from '../../schemas/decode.ts';
 import { isReject } from '../../schemas/decode-object.ts';
 import { goldenLines, readGolden } from '../support/golden.ts';
 
@@ -10,6 +10,7 @@ interface Expected {
   readonly field?: string;
 }
 
+const json = { keyFormat: 'string', schemas: null } as const;
 const utf8 = (text: string | null) => (text === null ? null : Buffer.from(text));
 
 function outcome(
@@ -18,7 +19,7 @@ function outcome(
 ) {
   const bytes = typeof value === 'string' ? Buffer.from(value) : value;
   const record = { timestamp: more.timestamp ?? null, key: utf8(more.key ?? null), value: bytes };
-  const decoded = decodeJsonRecord(record, more.format ?? 'string');
+  const decoded = decodeRecord(record, { keyFormat: more.format ?? 'string', schemas: null });
   return isReject(decoded) ? [decoded.reason, decoded.field] : decoded;
 }
 
@@ -29,7 +30,7 @@ test('the golden rejects, line by line', () => {
   const expected = readGolden<Expected[]>('rejects/expected.json');
   expect(lines.length).toBe(expected.length);
   const found = lines.map((value, index) => {
-    const decoded = decodeJsonRecord({ timestamp: null, key: null, value }, 'string');
+    const decoded = decodeRecord({ timestamp: null, key: null, value }, json);
     if (!isReject(decoded)) return { line: index + 1, outcome: 'applied' };
     const field = decoded.field === null ? {} : { field: decoded.field };
     return { line: index + 1, outcome: 'quarantined', reason: decoded.reason, ...field };
@@ -66,7 +67,7 @@ describe('keys and tombstones', () => {
 
   test('a key that is not UTF-8 does not decode', () => {
     const record = { timestamp: null, key: Buffer.from([0xff]), value: Buffer.from(started) };
-    expect(decodeJsonRecord(record, 'string')).toMatchObject({ reason: 'MALFORMED' });
+    expect(decodeRecord(record, json)).toMatchObject({ reason: 'MALFORMED' });
   });
 });
 
@@ -111,9 +112,9 @@ test('a transition reads both halves', () => {
 });
 
 test('messages name the field, the value and what is allowed', () => {
-  const decoded = decodeJsonRecord(
+  const decoded = decodeRecord(
     { timestamp: null, key: null, value: Buffer.from(started.replace('}', ',"service_type":true}')) },
-    'string',
+    json,
   );
   expect(decoded).toMatchObject({ message: 'service_type is true; allowed is a string or a signed 64-bit integer' });
 });
