@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Kafka, logLevel } from 'kafkajs';
+import { loadKafkaJs } from '../../connectors/kafka/load-kafkajs.ts';
 import { brokerSettings } from './broker-settings.ts';
 import { javaOf, kafkaJars } from './java.ts';
 import { JavaProcess } from './java-process.ts';
+import { markOf } from './state.ts';
 import { exists, runTool } from './tools.ts';
 import { freePort, waitFor } from './waiting.ts';
 
@@ -76,7 +77,7 @@ export class Broker {
   async start(): Promise<void> {
     if (this.#process !== null && !this.#process.hasEnded) return;
     const [java, jars] = await Promise.all([javaOf(17), kafkaJars()]);
-    const base = [...jvmFlags, `-Dlocal.kafka.folder=${this.dir}`, '-cp', path.join(jars, '*')];
+    const base = [...jvmFlags, markOf(this.dir), '-cp', path.join(jars, '*')];
     const settings = path.join(this.dir, 'server.properties');
     await mkdir(this.dir, { recursive: true });
     await writeFile(settings, await this.#settings());
@@ -129,6 +130,7 @@ export class Broker {
 
 /** True if a cluster answers and has a member, else null. */
 export async function isAnswering(brokers: readonly string[]): Promise<true | null> {
+  const { Kafka, logLevel } = loadKafkaJs();
   const retry = { retries: 0 };
   const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING, retry, connectionTimeout: 1_000 });
   const admin = kafka.admin({ retry });

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { javaOf, registryJars } from './java.ts';
 import { JavaProcess } from './java-process.ts';
+import { markOf } from './state.ts';
 import { freePort, waitFor } from './waiting.ts';
 
 export interface RegistryOptions {
@@ -36,7 +37,7 @@ export class Registry {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}/apis/ccompat/v7`;
+    return registryUrl(this.port);
   }
 
   get pid(): number {
@@ -51,7 +52,6 @@ export class Registry {
     // Without a delay of writes a schema is on disk when it is acknowledged.
     const database = `jdbc:h2:file:${path.join(this.dir, 'schemas')};WRITE_DELAY=0`;
     const settings = {
-      'local.kafka.folder': this.dir,
       'quarkus.http.host': '127.0.0.1',
       'quarkus.http.port': this.port,
       // Else a second door on port 9000 of every address: two registries on one machine would not do.
@@ -62,7 +62,7 @@ export class Registry {
       'apicurio.datasource.url': database,
     };
     const properties = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
-    const args = [...jvmFlags, ...properties, '-jar', path.join(jars, 'quarkus-run.jar')];
+    const args = [...jvmFlags, markOf(this.dir), ...properties, '-jar', path.join(jars, 'quarkus-run.jar')];
     const log = path.join(this.dir, 'registry.log');
     const started = new JavaProcess({ java, args, dir: this.dir, log, detached: this.#detached });
     this.#process = started;
@@ -81,6 +81,10 @@ export class Registry {
   async stop(): Promise<void> {
     await this.#process?.end('SIGTERM');
   }
+}
+
+export function registryUrl(port: number): string {
+  return `http://127.0.0.1:${port}/apis/ccompat/v7`;
 }
 
 /** True if a registry answers at this address, else null. */

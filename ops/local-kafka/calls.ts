@@ -1,0 +1,47 @@
+import { createReadStream } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { createGunzip } from 'node:zlib';
+import { packageRoot } from '../../schemas/sql.ts';
+
+/** One event of a call, as a parsed line. */
+export interface Call {
+  readonly event: string;
+  readonly service_id: string;
+  readonly timestamp: string;
+  readonly [member: string]: unknown;
+}
+
+/** Recorded calls of one call centre: a day comes with the package, the month with its tests. */
+export const recordings = {
+  day: 'examples/calls-2010-08-05.ndjson.gz',
+  month: 'test/golden/calls/calls-august.ndjson.gz',
+} as const;
+
+export async function* recordedCalls(recording: keyof typeof recordings): AsyncGenerator<Call> {
+  const input = createReadStream(path.join(packageRoot(), recordings[recording])).pipe(createGunzip());
+  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) yield JSON.parse(line);
+}
+
+/** The recorded day again and again, without an end: each round's services are new ones, and all happens now. */
+export async function* endlessCalls(now: () => number): AsyncGenerator<Call> {
+  const day: Call[] = [];
+  for await (const call of recordedCalls('day')) day.push(call);
+  // Two loads, one after the other, are of different services too.
+  const run = now().toString(36);
+  for (let round = 1; ; round += 1) {
+    const rename = (id: string) => `${run}.${round}.${id}`;
+    for (const call of day) yield { ...renamed(call, rename), timestamp: new Date(now()).toISOString() };
+  }
+}
+
+const ids = new Set(['service_id', 'state_id', 'task_id', 'previous_state_id']);
+
+/** A call with other ids, those inside of it too. */
+function renamed<T extends object>(call: T, rename: (id: string) => string): T {
+  const entries = Object.entries(call).map(([name, value]) => {
+    if (ids.has(name)) return [name, rename(String(value))];
+    return [name, name === 'from' || name === 'to' ? renamed(value, rename) : value];
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,71 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { openOutput } from '../output.ts';
+import { demo } from './demo.ts';
+import { registryUrl } from './registry.ts';
+import { startServers, stopServers } from './servers.ts';
+import { type LocalState, localFolder } from './state.ts';
+
+const output = openOutput(false);
+const interrupted = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort());
+
+const program = new Command('local-kafka').description(
+  'A real Kafka and a schema registry on this machine, no Docker.',
+);
+
+program
+  .command('up')
+  .description('start Kafka and the schema registry in the background, unless they run')
+  .option('--no-registry', 'Kafka alone')
+  .action(async ({ registry }: { readonly registry: boolean }) => {
+    const starting = (name: string) => output.notice(`starting ${name}; the first time it is fetched before`);
+    const wanted = registry ? (['kafka', 'registry'] as const) : (['kafka'] as const);
+    output.result(shown(await startServers({ folder: localFolder, wanted, starting })));
+  });
+
+program
+  .command('down')
+  .description('stop what "up" started; records and schemas are kept')
+  .option('--delete', 'delete records and schemas too', false)
+  .action(async (options: { readonly delete: boolean }) => {
+    const ended = await stopServers(localFolder, { records: options.delete });
+    output.result(ended.length === 0 ? 'nothing was running' : `stopped: ${ended.join(', ')}`);
+  });
+
+program
+  .command('demo')
+  .description('send a day of real calls to Kafka, and show whether they are read')
+  .option('--brokers <list>', 'brokers with commas between (default: those of "up")')
+  .option('--registry-url <url>', 'schema registry, for --avro (default: that of "up")')
+  .option('--topic <name>', 'made if it is not there', 'calls')
+  .option('--partitions <count>', 'of a topic that is made', count, 3)
+  .option('--group <name>', 'consumer group whose reading is shown', 'tidemark')
+  .option('--rate <events>', 'calls that happen now, so many events a second, until Ctrl-C', count)
+  .option('--month', 'the whole month of calls, 359,543 events', false)
+  .option('--avro', 'as Avro, schemas in the registry, instead of JSON', false)
+  .action(options => demo({ rate: null, ...options }, output, interrupted.signal));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  output.notice(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}
+
+function count(text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('Allowed is a whole number from 1 to 9999999.');
+  return Number(text);
+}
+
+function shown({ kafka, registry }: LocalState): string {
+  const brokers = `127.0.0.1:${kafka?.port}`;
+  const url = registry === null ? null : registryUrl(registry.port);
+  return `Kafka            ${brokers}
+schema registry  ${url ?? 'not started'}
+logs and records ${localFolder}/
+
+Try next:
+  npm run kafka:demo
+  npx tidemark run --kafka-brokers ${brokers} --kafka-topics calls --db calls-kafka.duckdb
+  npm run kafka:down`;
+}

@@ -1,0 +1,116 @@
+import type { Admin, Kafka } from 'kafkajs';
+import { createClient } from '../../connectors/kafka/client.ts';
+import type { Log } from '../../pipeline/ports.ts';
+import { formatCount, formatSeconds, type Output } from '../output.ts';
+import { startProgress } from '../progress.ts';
+import { registerCallSchemas } from './avro-calls.ts';
+import { type Call, endlessCalls, recordedCalls } from './calls.ts';
+import { groupLag } from './group-lag.ts';
+import { makeTopic, sendCalls } from './load.ts';
+import { registryUrl } from './registry.ts';
+import { localFolder, readState } from './state.ts';
+import { waitFor } from './waiting.ts';
+
+export interface DemoOptions {
+  readonly brokers?: string;
+  readonly registryUrl?: string;
+  readonly topic: string;
+  readonly partitions: number;
+  /** Whose reading is shown. */
+  readonly group: string;
+  /** Events a second, without an end; null: a recording, as fast as it goes. */
+  readonly rate: number | null;
+  readonly month: boolean;
+  readonly avro: boolean;
+}
+
+/** Calls into a topic, and whether the group that reads it keeps up. */
+export async function demo(options: DemoOptions, output: Output, signal: AbortSignal): Promise<void> {
+  const servers = await findServers(options);
+  const { topic, group, rate } = options;
+  const encode =
+    servers.registry === null
+      ? (call: Call) => Buffer.from(JSON.stringify(call))
+      : await registerCallSchemas(servers.registry, topic);
+  const security = { tls: null, sasl: null };
+  const kafka = createClient({ brokers: servers.brokers, security }, quiet);
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    await makeTopic(admin, topic, options.partitions);
+    const calls = rate === null ? recordedCalls(options.month ? 'month' : 'day') : endlessCalls(Date.now);
+    const count = await sendShown({ kafka, topic, calls, encode, rate, signal }, output);
+    if (!signal.aborted) await showReading(admin, options, output);
+    output.result(nextCommands(servers, { topic, group, count }));
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+interface Servers {
+  readonly brokers: readonly string[];
+  /** Null where records are JSON. */
+  readonly registry: string | null;
+}
+
+async function findServers({ brokers, registryUrl: given, avro }: DemoOptions): Promise<Servers> {
+  const { kafka = null, registry = null } = (await readState(localFolder)) ?? {};
+  const own = kafka === null ? undefined : `127.0.0.1:${kafka.port}`;
+  const found = brokers ?? own;
+  if (found === undefined) throw new Error('no Kafka to send to: start one by "npm run kafka:up", or name --brokers');
+  const url = given ?? (registry === null ? undefined : registryUrl(registry.port));
+  if (avro && url === undefined)
+    throw new Error('--avro needs a schema registry: start one by "npm run kafka:up", or name --registry-url');
+  return { brokers: found.split(','), registry: avro ? url! : null };
+}
+
+type Sending = Omit<Parameters<typeof sendCalls>[0], 'sent'> & { readonly kafka: Kafka };
+
+async function sendShown(sending: Sending, output: Output): Promise<number> {
+  const began = performance.now();
+  const progress = startProgress(`send to topic ${sending.topic}`, null, output);
+  let count = 0;
+  try {
+    await sendCalls({
+      ...sending,
+      sent(bytes, records) {
+        count += records;
+        progress.advance(bytes, records);
+      },
+    });
+  } finally {
+    progress.end();
+  }
+  output.notice(`${formatCount(count)} events acknowledged in ${formatSeconds(performance.now() - began)}`);
+  return count;
+}
+
+/** Follows the group that reads the topic until it has read all, if there is such a group. */
+async function showReading(admin: Admin, { group, topic }: DemoOptions, output: Output): Promise<void> {
+  let shown: number | null = null;
+  const read = async (): Promise<boolean | null> => {
+    const lag = await groupLag(admin, group, topic);
+    if (lag === null) return false;
+    if (lag !== shown) output.notice(`group ${group}: ${formatCount(lag)} records to read`);
+    shown = lag;
+    return lag === 0 ? true : null;
+  };
+  await waitFor(`group ${group} to read topic ${topic}`, read, 60_000).catch((error: Error) =>
+    output.notice(error.message),
+  );
+}
+
+function nextCommands(
+  { brokers, registry }: Servers,
+  { topic, group, count }: { readonly topic: string; readonly group: string; readonly count: number },
+): string {
+  const named = registry === null ? '' : ` --registry-url ${registry}`;
+  const reading = `--kafka-brokers ${brokers.join(',')} --kafka-topics ${topic} --kafka-group ${group}${named}`;
+  return `${formatCount(count)} events were added to topic ${topic}. Try next:
+  npx tidemark run ${reading} --db calls-kafka.duckdb
+  npm run kafka:demo -- --rate 500      (in another terminal: calls that happen now, until Ctrl-C)
+  npm run kafka:down`;
+}
+
+/** What the client mends by itself need not be seen; what it cannot mend comes as an error. */
+const quiet: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };

@@ -1,0 +1,64 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { Broker } from './broker.ts';
+import { Registry } from './registry.ts';
+import { endServer, isRunning, type LocalState, readState, type Server, writeState } from './state.ts';
+import { freePort, isFree } from './waiting.ts';
+
+export type ServerName = keyof LocalState;
+
+const kinds = {
+  kafka: { usualPort: 9092, start: Broker.start },
+  registry: { usualPort: 8081, start: Registry.start },
+} as const;
+
+export interface Upping {
+  readonly folder: string;
+  /** Which ones; those that already run are left alone. */
+  readonly wanted: readonly ServerName[];
+  /** Told of each one that is started. */
+  starting(name: ServerName): void;
+}
+
+/** Starts servers in the background. They outlive us, and are known by the state in the folder. */
+export async function startServers({ folder, wanted, starting }: Upping): Promise<LocalState> {
+  const before = await readState(folder);
+  let state: LocalState = { kafka: await stillRunning('kafka'), registry: await stillRunning('registry') };
+  for (const name of wanted) {
+    if (state[name] !== null) continue;
+    starting(name);
+    const port = await portFor(name, before?.[name]?.port);
+    const { pid } = await kinds[name].start({ dir: dirOf(folder, name), port, detached: true });
+    // Written after each one: whatever becomes of the next, this one can be stopped.
+    state = { ...state, [name]: { pid, port } };
+    await writeState(folder, state);
+  }
+  return state;
+
+  async function stillRunning(name: ServerName): Promise<Server | null> {
+    const server = before?.[name] ?? null;
+    return server !== null && (await isRunning(server, dirOf(folder, name))) ? server : null;
+  }
+}
+
+/** Ends what was started; gives the names of those that ran. With `records` all that they kept goes too. */
+export async function stopServers(folder: string, { records }: { readonly records: boolean }): Promise<ServerName[]> {
+  const state = await readState(folder);
+  const ended: ServerName[] = [];
+  for (const name of ['registry', 'kafka'] as const) {
+    const server = state?.[name] ?? null;
+    if (server !== null && (await endServer(server, dirOf(folder, name)))) ended.push(name);
+  }
+  if (records) await rm(folder, { recursive: true, force: true });
+  return ended;
+}
+
+function dirOf(folder: string, name: ServerName): string {
+  return path.resolve(folder, name);
+}
+
+/** That of the last time, else the usual one, else any: clients that were told a port find the server there again. */
+async function portFor(name: ServerName, before: number | undefined): Promise<number> {
+  for (const port of [before, kinds[name].usualPort]) if (port !== undefined && (await isFree(port))) return port;
+  return freePort();
+}

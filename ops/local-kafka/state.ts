@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { waitFor } from './waiting.ts';
+
+/** Folder of the local Kafka: state, records and schemas. */
+export const localFolder = '.tidemark-kafka';
+
+export interface Server {
+  readonly pid: number;
+  readonly port: number;
+}
+
+/** The servers of the last `kafka:up`, running or not. */
+export interface LocalState {
+  readonly kafka: Server | null;
+  readonly registry: Server | null;
+}
+
+export async function readState(folder: string): Promise<LocalState | null> {
+  const text = await readFile(stateFile(folder), 'utf8').catch(() => null);
+  return text === null ? null : JSON.parse(text);
+}
+
+export async function writeState(folder: string, state: LocalState): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(stateFile(folder), `${JSON.stringify(state, null, 2)}\n`);
+}
+
+function stateFile(folder: string): string {
+  return path.join(folder, 'state.json');
+}
+
+/** Words on the command line of a server, by which it is known from a stranger that was given its process id. */
+export function markOf(folder: string): string {
+  return `-Dlocal.kafka.folder=${path.resolve(folder)}`;
+}
+
+/** Whether a process is the server of this folder. */
+export async function isRunning({ pid }: Server, folder: string): Promise<boolean> {
+  const listed = await promisify(execFile)('ps', ['-ww', '-o', 'args=', '-p', String(pid)]).catch(() => null);
+  return listed?.stdout.includes(`${markOf(folder)} `) ?? false;
+}
+
+/** Ends the server of a folder; true if it was running. One that does not heed SIGTERM for ten seconds is killed. */
+export async function endServer(server: Server, folder: string): Promise<boolean> {
+  if (!(await isRunning(server, folder))) return false;
+  const gone = async () => ((await isRunning(server, folder)) ? null : true);
+  process.kill(server.pid, 'SIGTERM');
+  await waitFor(`process ${server.pid} to end`, gone, 10_000).catch(() => process.kill(server.pid, 'SIGKILL'));
+  await waitFor(`process ${server.pid} to be killed`, gone, 10_000);
+  return true;
+}
