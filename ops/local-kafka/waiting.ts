@@ -12,17 +12,18 @@ export async function waitFor<T>(what: string, ask: () => Promise<T | null>, tim
   }
 }
 
-const given = new Set<number>();
+const ports = { first: 15_000, count: 15_000, ofProcess: 64 };
+let taken = 0;
 
 /**
- * A port nobody listens on, never given twice. It lies below those that systems hand to outgoing connections: one of
- * these may be taken while a server is down, even by a client that tries to reach it and so meets itself.
+ * A port nobody listens on, never given twice. Processes that look at the same time look in different places. All lie
+ * below those that systems hand to outgoing connections: one of these may be taken while a server is down, even by a
+ * client that tries to reach it and so meets itself.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = 15_000 + Math.floor(Math.random() * 15_000);
-    if (given.has(port)) continue;
-    given.add(port);
+    const port = ports.first + ((process.pid * ports.ofProcess + taken) % ports.count);
+    taken += 1;
     if (await isFree(port)) return port;
   }
 }
