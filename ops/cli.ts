@@ -7,6 +7,7 @@ import { exportCommand } from './commands/export.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { quarantineCommand } from './commands/quarantine.ts';
 import { runCommand } from './commands/run.ts';
+import { schemasCommand } from './commands/schemas.ts';
 import { statusCommand } from './commands/status.ts';
 import { readPackage } from './software.ts';
 
@@ -45,6 +46,7 @@ function buildProgram(): Command {
     runCommand(),
     statusCommand(),
     quarantineCommand(),
+    schemasCommand(),
     configCommand(),
   ];
   for (const command of commands) program.addCommand(command);

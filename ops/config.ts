@@ -60,9 +60,7 @@ export function readConfig(sources: ConfigSources): ResolvedConfig {
     }
     const read = kind.read(value);
     if (read === undefined)
-      faults.push(
-        `${place}: ${name} is ${isSecret(name) ? hidden : JSON.stringify(value)}; allowed is ${kind.allowed}`,
-      );
+      faults.push(`${place}: ${name} is ${isSecret(name) ? hidden : shown(value)}; allowed is ${kind.allowed}`);
     config[name] = read;
     places[name] = place;
   }
@@ -70,6 +68,11 @@ export function readConfig(sources: ConfigSources): ResolvedConfig {
   if (faults.length > 0) throw new TidemarkError('CONFIG_INVALID', faults.join('\n'));
   // Every setting has its default or a value that its kind has read.
   return { config: Object.freeze(config) as Config, places: places as Record<SettingName, string> };
+}
+
+/** A value as it was given, without the password that an address may hold. */
+function shown(value: unknown): string {
+  return String(JSON.stringify(value)).replaceAll(/\/\/[^"\s]*@/g, `//${hidden}@`);
 }
 
 function isSetting(name: string): name is SettingName {

@@ -19,6 +19,17 @@ export const optionalText: Kind<string | null> = {
   read: given => (given === null || given === '' ? null : text.read(given)),
 };
 
+/** A password in it would be shown wherever it is. */
+export const webAddress: Kind<string | null> = {
+  allowed: 'an address that begins with http:// or https:// and holds no password, or null for none',
+  read(given) {
+    if (given === null || given === '') return null;
+    const url = typeof given === 'string' && URL.canParse(given) ? new URL(given) : null;
+    if (url === null || !/^https?:$/.test(url.protocol)) return undefined;
+    return url.username === '' && url.password === '' && url.search === '' ? String(given) : undefined;
+  },
+};
+
 export const secret: Kind<Secret | null> = {
   allowed: 'a text, or null for none',
   secret: true,

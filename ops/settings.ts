@@ -11,6 +11,7 @@ import {
   secret,
   size,
   text,
+  webAddress,
   wholeNumber,
 } from './setting-kinds.ts';
 
@@ -48,7 +49,7 @@ export const settings = {
     default: 16 << 20,
     help: 'the most bytes one transaction stores',
   },
-  key_format: { kind: oneOf('string', 'json'), default: 'string', help: 'how record keys are written' },
+  key_format: { kind: oneOf('string', 'json', 'avro'), default: 'string', help: 'how record keys are written' },
   skew_ms: {
     kind: wholeNumber(0, 86_400_000),
     unit: 'ms',
@@ -68,13 +69,18 @@ export const settings = {
     help: 'the most extension columns one CSV file may have',
   },
   registry_url: {
-    kind: optionalText,
+    kind: webAddress,
     default: null,
     help: 'the schema registry of Avro records, such as http://registry:8081; without it all records are JSON',
   },
   registry_username: { kind: optionalText, default: null, help: 'who we are at the schema registry' },
   registry_password: { kind: secret, default: null, help: 'the password of registry_username' },
   registry_password_file: { kind: optionalText, default: null, help: 'a file that holds registry_password' },
+  registry_ca_file: {
+    kind: optionalText,
+    default: null,
+    help: 'PEM file of the authorities that sign the certificate of the schema registry',
+  },
   log_folder: {
     kind: optionalText,
     default: null,

@@ -5,11 +5,12 @@ import { ndjsonFileSource, type UnterminatedLine } from '../../connectors/log-fi
 import { standardInputSource } from '../../connectors/log-files/standard-input-source.ts';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import { type Ingested, ingest } from '../../pipeline/ingest.ts';
-import type { EventSource } from '../../pipeline/ports.ts';
+import type { EventSource, SchemaRegistry, Warehouse } from '../../pipeline/ports.ts';
 import { commandWithSettings, prepareRun, type Run } from '../command.ts';
 import { withDatabase, withWarehouse } from '../main.ts';
 import { formatCount, formatSeconds } from '../output.ts';
 import { startProgress } from '../progress.ts';
+import { withSchemaRegistry } from '../schema-registry.ts';
 import type { Config } from '../settings.ts';
 
 /** `tidemark ingest`: events from logs, files or standard input into the database, each exactly once. */
@@ -19,7 +20,7 @@ export function ingestCommand(): Command {
     'read events into the database, each exactly once',
     [
       ...(['db', 'memory_limit', 'threads', 'batch_records', 'batch_bytes', 'key_format', 'skew_ms'] as const),
-      ...(['registry_url', 'registry_username', 'registry_password_file'] as const),
+      ...(['registry_url', 'registry_username', 'registry_password_file', 'registry_ca_file'] as const),
     ],
     [
       'tidemark ingest events.ndjson.gz --db calls.duckdb',
@@ -34,10 +35,12 @@ export function ingestCommand(): Command {
 async function ingestPaths(paths: readonly string[], run: Run): Promise<void> {
   const sources = paths.map(path => openSource(path, run.config));
   try {
-    await withDatabase(run.config, database =>
-      withWarehouse(database, async warehouse => {
-        for (const source of sources) await ingestOne(source, warehouse, run);
-      }),
+    await withSchemaRegistry(run.config, tellProblem(run), registry =>
+      withDatabase(run.config, database =>
+        withWarehouse(database, async warehouse => {
+          for (const source of sources) await ingestOne(source, { warehouse, registry, run });
+        }),
+      ),
     );
   } finally {
     // Open but idle, as at a terminal, it would keep the process alive after an interruption or a failure.
@@ -46,6 +49,10 @@ async function ingestPaths(paths: readonly string[], run: Run): Promise<void> {
   if (run.signal.aborted) {
     throw new TidemarkError('INTERRUPTED', 'interrupted between two transactions; run the same command again to go on');
   }
+}
+
+function tellProblem({ output }: Run): (problem: string | null) => void {
+  return problem => output.notice(problem === null ? 'the schema registry answers again' : `waiting: ${problem}`);
 }
 
 /** A source as the user named it. */
@@ -86,16 +93,22 @@ function isDirectory(path: string): boolean {
   }
 }
 
+interface Ingesting {
+  readonly warehouse: Warehouse;
+  readonly registry: SchemaRegistry | null;
+  readonly run: Run;
+}
+
 async function ingestOne(
   { path, source, totalBytes, unterminated }: NamedSource,
-  warehouse: Parameters<typeof ingest>[1],
-  run: Run,
+  { warehouse, registry, run }: Ingesting,
 ): Promise<void> {
   const { config, output, signal } = run;
   const began = performance.now();
   const progress = startProgress(path === '-' ? 'standard input' : path, await totalBytes(), output);
   const options = {
     keyFormat: config.key_format,
+    registry,
     skewMs: config.skew_ms,
     clock: { now: Date.now },
     signal,

@@ -1,10 +1,13 @@
+import { resolve } from 'node:path';
 import type { Database } from '../../connectors/duckdb/database.ts';
 import { readOverview } from '../../connectors/duckdb/overview.ts';
 import type { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
 import { openHttpServer } from '../../connectors/http/server.ts';
+import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent-registry.ts';
 import { ingest, type StoredBatch } from '../../pipeline/ingest.ts';
 import type { FoldedBatch, Log } from '../../pipeline/ports.ts';
 import { withDatabase, withWarehouse } from '../main.ts';
+import { withSchemaRegistry } from '../schema-registry.ts';
 import type { Config } from '../settings.ts';
 import { readPackage } from '../software.ts';
 import { type LiveSource, openLiveSource } from './live-source.ts';
@@ -26,37 +29,56 @@ export interface Running {
  */
 export async function runService(running: Running): Promise<void> {
   const { config, log, signal } = running;
-  await withDatabase(config, database =>
-    withWarehouse(database, async warehouse => {
-      const service = new Service(running, database, warehouse);
-      const server = await openHttpServer({ host: config.http_host, port: config.http_port, operations: service });
-      const withdraw = await announceServer(config.db, server.url);
-      log.info({ url: server.url, db: database.path, version: readPackage().version }, 'the service is up');
-      try {
-        await service.run();
-      } finally {
-        await withdraw();
-        await server.close();
-      }
-    }),
+  await withSchemaRegistry(config, tellProblem(log), registry =>
+    withDatabase(config, database =>
+      withWarehouse(database, warehouse => serve(new Service(running, { database, warehouse, registry }), running)),
+    ),
   );
   if (signal.aborted) log.info({}, 'the service has stopped; all that was read is stored or will be read again');
+}
+
+async function serve(service: Service, { config, log }: Running): Promise<void> {
+  const server = await openHttpServer({ host: config.http_host, port: config.http_port, operations: service });
+  const withdraw = await announceServer(config.db, server.url);
+  log.info({ url: server.url, db: resolve(config.db), version: readPackage().version }, 'the service is up');
+  try {
+    await service.run();
+  } finally {
+    await withdraw();
+    await server.close();
+  }
+}
+
+function tellProblem(log: Log): (problem: string | null) => void {
+  return problem => {
+    if (problem === null) log.info({}, 'the schema registry answers again');
+    else log.error({}, `reading waits: ${problem}`);
+  };
+}
+
+interface Parts {
+  readonly database: Database;
+  readonly warehouse: DuckDbWarehouse;
+  /** Null where all records are JSON. */
+  readonly registry: ConfluentRegistry | null;
 }
 
 class Service {
   readonly #running: Running;
   readonly #database: Database;
   readonly #warehouse: DuckDbWarehouse;
+  readonly #registry: ConfluentRegistry | null;
   readonly #recordTimes = new Map<string, number>();
   readonly #metrics: ServiceMetrics;
   readonly #startedAt = Date.now();
   #source: LiveSource | null = null;
   #watch: Watch | null = null;
 
-  constructor(running: Running, database: Database, warehouse: DuckDbWarehouse) {
+  constructor(running: Running, { database, warehouse, registry }: Parts) {
     this.#running = running;
     this.#database = database;
     this.#warehouse = warehouse;
+    this.#registry = registry;
     this.#metrics = new ServiceMetrics(() => this.#partitions());
   }
 
@@ -75,7 +97,7 @@ class Service {
 
   readiness(): readonly string[] {
     if (this.#source === null) return ['the source of events is not reached yet'];
-    const reasons = [this.#watch?.problem ?? null];
+    const reasons = [this.#watch?.problem ?? null, this.#registry?.problem ?? null];
     if (this.#source.assigned()?.length === 0) reasons.push('no partition is assigned to this process');
     return reasons.filter(reason => reason !== null);
   }
@@ -104,6 +126,7 @@ class Service {
     this.#watch = new Watch({ source, positions: () => this.#warehouse.positions(), log, signal: until });
     const options = {
       keyFormat: config.key_format,
+      registry: this.#registry,
       skewMs: config.skew_ms,
       clock: { now: Date.now },
       signal: until,

@@ -37,6 +37,7 @@ const others: Readonly<Record<OpenName, readonly [unknown, unknown, unknown]>> =
   max_extension_columns: [7, 8, 9],
   registry_url: ['http://a', 'http://b', 'http://c'],
   registry_username: ['a', 'b', 'c'],
+  registry_ca_file: ['a.pem', 'b.pem', 'c.pem'],
   log_folder: ['a', 'b', 'c'],
   kafka_brokers: [['a:1'], ['a:1', 'b:2'], ['c:3']],
   kafka_topics: [['a'], ['a', 'b'], ['c']],
@@ -155,7 +156,9 @@ describe.each(secretNames)('the secret %s', name => {
 });
 
 test('every setting is a flag of some command, whose help tells its default', async () => {
-  const helps = await Promise.all(['ingest', 'export', 'status', 'run', 'schemas register'].map(command => tidemarkDone([command, '--help'])));
+  const helps = await Promise.all(
+    ['ingest', 'export', 'status', 'run', 'schemas register'].map(command => tidemarkDone([command, '--help'])),
+  );
   const text = helps.join('\n').replaceAll(/\s+/g, ' ');
   for (const name of settingNames.filter(name => !isSecret(name))) {
     expect(text).toContain(`--${name.replaceAll('_', '-')} <${name}>`);

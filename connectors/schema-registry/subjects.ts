@@ -1,0 +1,90 @@
+import { TidemarkError } from '../../pipeline/errors.ts';
+import { type Answer, isObject, type RegistryHttp } from './http.ts';
+
+/** A schema and the subject under which it is, or is to be. */
+export interface SubjectSchema {
+  readonly subject: string;
+  readonly text: string;
+}
+
+export interface RegisteredVersion {
+  readonly subject: string;
+  readonly id: number;
+  readonly version: number;
+}
+
+/** How a schema stands to its subject: there already, the first of it, one that may follow, or one that may not. */
+export type Standing =
+  | { readonly subject: string; readonly standing: 'registered'; readonly id: number; readonly version: number }
+  | { readonly subject: string; readonly standing: 'new' | 'compatible' }
+  | { readonly subject: string; readonly standing: 'incompatible'; readonly why: string };
+
+/** Asks, without registering anything, whether a schema may be registered. */
+export async function judgeSchema(http: RegistryHttp, schema: SubjectSchema, signal: AbortSignal): Promise<Standing> {
+  const { subject } = schema;
+  const found = await findVersion(http, schema, signal);
+  if (found === 'no subject') return { subject, standing: 'new' };
+  if (found !== 'no version') return { standing: 'registered', ...found };
+  const path = `/compatibility/subjects/${encodeURIComponent(subject)}/versions?verbose=true`;
+  const answer = await http.post(path, { schema: schema.text }, signal);
+  if (answer.errorCode === noValidSchema) return { subject, standing: 'incompatible', why: answer.message };
+  const body = bodyOf(answer, http);
+  if (body.is_compatible === true) return { subject, standing: 'compatible' };
+  // Some registries compare the schemas even where their own rule is to take any.
+  const rule = await ruleOf(http, subject, signal);
+  if (rule === 'NONE') return { subject, standing: 'compatible' };
+  const messages = Array.isArray(body.messages) ? body.messages.map(String) : [];
+  return { subject, standing: 'incompatible', why: [`the rule is ${rule}`, ...messages].join('; ') };
+}
+
+/** Registers a schema; one that is there already keeps its id and version. Throws `SCHEMA_INCOMPATIBLE` as the registry does. */
+export async function registerSchema(
+  http: RegistryHttp,
+  schema: SubjectSchema,
+  signal: AbortSignal,
+): Promise<RegisteredVersion> {
+  const { subject, text } = schema;
+  const answer = await http.post(`/subjects/${encodeURIComponent(subject)}/versions`, { schema: text }, signal);
+  if (answer.status === 409 || answer.errorCode === noValidSchema)
+    throw incompatible([{ subject, why: answer.message }]);
+  bodyOf(answer, http);
+  const found = await findVersion(http, schema, signal);
+  if (typeof found === 'object') return found;
+  throw new TidemarkError(
+    'REGISTRY_UNREACHABLE',
+    `${http.url} has registered ${subject} but does not find it; try again`,
+  );
+}
+
+/** Tells of all subjects at once. */
+export function incompatible(faults: readonly { readonly subject: string; readonly why: string }[]): TidemarkError {
+  const lines = faults.map(({ subject, why }) => `${subject}: our schema may not follow what is registered: ${why}`);
+  return new TidemarkError('SCHEMA_INCOMPATIBLE', lines.join('\n'));
+}
+
+const noSubject = 40401;
+const noSchema = 40403;
+const noValidSchema = 42201;
+
+/** Id and version of exactly this schema under its subject. */
+async function findVersion(
+  http: RegistryHttp,
+  { subject, text }: SubjectSchema,
+  signal: AbortSignal,
+): Promise<RegisteredVersion | 'no subject' | 'no version'> {
+  const answer = await http.post(`/subjects/${encodeURIComponent(subject)}`, { schema: text }, signal);
+  if (answer.errorCode === noSubject) return 'no subject';
+  if (answer.errorCode === noSchema || answer.errorCode === noValidSchema) return 'no version';
+  const { id, version } = bodyOf(answer, http);
+  return { subject, id: Number(id), version: Number(version) };
+}
+
+async function ruleOf(http: RegistryHttp, subject: string, signal: AbortSignal): Promise<string> {
+  const answer = await http.get(`/config/${encodeURIComponent(subject)}?defaultToGlobal=true`, signal);
+  return String(bodyOf(answer, http).compatibilityLevel);
+}
+
+function bodyOf({ status, errorCode, message, body }: Answer, http: RegistryHttp): Readonly<Record<string, unknown>> {
+  if (errorCode === null && isObject(body)) return body;
+  throw new TidemarkError('REGISTRY_UNREACHABLE', `${http.url} answers with status ${status}: ${message}`);
+}

@@ -1,0 +1,96 @@
+import { Command } from 'commander';
+import type { RegistryHttp } from '../../connectors/schema-registry/http.ts';
+import {
+  incompatible,
+  judgeSchema,
+  registerSchema,
+  type Standing,
+  type SubjectSchema,
+} from '../../connectors/schema-registry/subjects.ts';
+import { readOwnSchemas } from '../../schemas/avro-files.ts';
+import { commandWithSettings, prepareRun, withExamples } from '../command.ts';
+import { formatTable, type Output } from '../output.ts';
+import { withRegistryHttp } from '../schema-registry.ts';
+
+const registry = '--registry-url http://localhost:8081';
+const examples = {
+  register: [`tidemark schemas register --topic calls ${registry}`, 'tidemark schemas register --topic calls --json'],
+  check: [`tidemark schemas check --topic calls ${registry}`, 'tidemark schemas check --topic calls --json'],
+};
+
+/** `tidemark schemas register|check`: our ten schemas and what the registry has of them. */
+export function schemasCommand(): Command {
+  const register = subcommand('register', 'register our schemas for a topic; what is there keeps its id', registerAll);
+  const check = subcommand('check', 'ask whether our schemas may be registered, and register nothing', judgeAll);
+  const all = [...examples.register, ...examples.check];
+  return withExamples(new Command('schemas').description('publish our Avro schemas'), all)
+    .addCommand(register)
+    .addCommand(check);
+}
+
+interface Asking {
+  readonly http: RegistryHttp;
+  readonly schemas: readonly SubjectSchema[];
+  readonly signal: AbortSignal;
+}
+
+function subcommand(
+  name: keyof typeof examples,
+  summary: string,
+  act: (asking: Asking) => Promise<readonly Row[]>,
+): Command {
+  const flags = ['registry_url', 'registry_username', 'registry_password_file', 'registry_ca_file'] as const;
+  return commandWithSettings(name, summary, flags, examples[name])
+    .requiredOption('--topic <topic>', 'the topic whose producers are to use them')
+    .action(async options => {
+      const { config, output, signal } = prepareRun(options);
+      const schemas = schemasOf(options.topic);
+      show(await withRegistryHttp(config, http => act({ http, schemas, signal })), output);
+    });
+}
+
+/** Named after topic and record, so that one topic may carry all ten (Confluent's TopicRecordNameStrategy). */
+function schemasOf(topic: string): readonly SubjectSchema[] {
+  return readOwnSchemas().map(({ kind, text }) => ({ subject: `${topic}-${kind}`, text }));
+}
+
+/** Throws `SCHEMA_INCOMPATIBLE` naming every subject that may not have our schema. */
+async function judgeAll({ http, schemas, signal }: Asking): Promise<readonly Row[]> {
+  const standings: Standing[] = [];
+  for (const schema of schemas) standings.push(await judgeSchema(http, schema, signal));
+  const faults = standings.filter(standing => standing.standing === 'incompatible');
+  if (faults.length > 0) throw incompatible(faults);
+  return standings.map(rowOf);
+}
+
+/** All are judged before one is registered, so that a topic has all ten or is left as it was. */
+async function registerAll(asking: Asking): Promise<readonly Row[]> {
+  await judgeAll(asking);
+  const rows: Row[] = [];
+  for (const schema of asking.schemas) {
+    rows.push({ ...(await registerSchema(asking.http, schema, asking.signal)), standing: 'registered' });
+  }
+  return rows;
+}
+
+/** One subject; id and version are null where it is not registered. */
+interface Row {
+  readonly subject: string;
+  readonly standing: string;
+  readonly id: number | null;
+  readonly version: number | null;
+}
+
+function rowOf(standing: Standing): Row {
+  const registered = standing.standing === 'registered' ? standing : { id: null, version: null };
+  return { subject: standing.subject, standing: standing.standing, id: registered.id, version: registered.version };
+}
+
+function show(rows: readonly Row[], output: Output): void {
+  if (output.json) {
+    output.result(JSON.stringify(rows));
+    return;
+  }
+  const cells = rows.map(({ subject, standing, id, version }) => [subject, standing, id ?? '-', version ?? '-']);
+  output.result(formatTable(['subject', 'standing', 'id', 'version'], cells));
+}

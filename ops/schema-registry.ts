@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { ConfluentRegistry, type ReportProblem } from '../connectors/schema-registry/confluent-registry.ts';
+import { RegistryHttp } from '../connectors/schema-registry/http.ts';
+import { TidemarkError } from '../pipeline/errors.ts';
+import type { Config } from './settings.ts';
+
+/** Gives what a command asks of the schema registry to `use`, and lets go of it whatever happens. */
+export async function withRegistryHttp<T>(config: Config, use: (http: RegistryHttp) => Promise<T>): Promise<T> {
+  const http = openRegistryHttp(config);
+  if (http === null)
+    throw new TidemarkError('CONFIG_INVALID', 'registry_url is null; a schema registry is needed here');
+  try {
+    return await use(http);
+  } finally {
+    http.close();
+  }
+}
+
+/**
+ * Gives the schemas of Avro records to `use`: null where no registry is configured. `report` is told when the registry
+ * cannot be asked, and (null) when it can again.
+ */
+export async function withSchemaRegistry<T>(
+  config: Config,
+  report: ReportProblem,
+  use: (registry: ConfluentRegistry | null) => Promise<T>,
+): Promise<T> {
+  const http = openRegistryHttp(config);
+  try {
+    return await use(http === null ? null : new ConfluentRegistry(http, report));
+  } finally {
+    http?.close();
+  }
+}
+
+/** Throws `CONFIG_INVALID` for parts that do not go together, all of them at once. */
+function openRegistryHttp(config: Config): RegistryHttp | null {
+  const { registry_url: url, registry_username: username, registry_password: password } = config;
+  const faults: string[] = [];
+  if (url === null && config.key_format === 'avro') faults.push('key_format avro wants registry_url');
+  if (url === null && username !== null) faults.push('registry_username wants registry_url');
+  if ((username === null) !== (password === null)) faults.push('registry_username and registry_password go together');
+  const authorities = readAuthorities(config.registry_ca_file, faults);
+  if (faults.length > 0) throw new TidemarkError('CONFIG_INVALID', faults.join('\n'));
+  if (url === null) return null;
+  const account = username === null || password === null ? null : { username, password: password.reveal() };
+  return new RegistryHttp({ url, account, authorities });
+}
+
+function readAuthorities(file: string | null, faults: string[]): string | null {
+  if (file === null) return null;
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    faults.push(`registry_ca_file is ${JSON.stringify(file)}; it cannot be read: ${reason}`);
+    return null;
+  }
+}

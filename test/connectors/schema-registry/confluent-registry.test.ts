@@ -1,0 +1,125 @@
+import { readFile } from 'node:fs/promises';
+import { SchemaRegistry as KafkaJsRegistry } from '@kafkajs/confluent-schema-registry';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { compileSchema } from '../../../schemas/avro-decoder.ts';
+import { decodeRecord } from '../../../schemas/decode.ts';
+import { startedWith, whole } from '../../support/avro-events.ts';
+import { makeCertificates } from '../../support/kafka/certificates.ts';
+import { canStartRegistry, startRegistry } from '../../support/kafka/own-servers.ts';
+import { sharedRegistry } from '../../support/kafka/shared.ts';
+import { registryProxy } from '../../support/registry-proxy.ts';
+import { inTrouble, never, openRegistry, register, setRule, uniqueSubject } from '../../support/schema-registry.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+const shared = await sharedRegistry();
+
+/** By the client of others, which also encodes. */
+function otherClient(url: string): KafkaJsRegistry {
+  return new KafkaJsRegistry({ host: url, retry: { retries: 0 } });
+}
+
+describe.skipIf(!shared.available)('a real registry', () => {
+  test('gives what another client registered and encoded with', async () => {
+    const other = otherClient(shared.url);
+    const text = JSON.stringify(startedWith({ name: 'media_type', type: 'string' }));
+    const subject = uniqueSubject('other');
+    await setRule(shared.url, subject, 'BACKWARD');
+    const { id } = await other.register({ type: 'AVRO' as never, schema: text }, { subject });
+    const value = await other.encode(id, { ...whole, media_type: 'voice' });
+    const schema = await openRegistry(shared.url).registry.schemaOf(id, never);
+    const schemas = new Map([[id, compileSchema(schema!)]]);
+    expect(decodeRecord({ timestamp: null, key: null, value }, { keyFormat: 'string', schemas })).toMatchObject({
+      kind: 'service.started',
+      service_id: 's',
+      occasion: { timestamp: whole.timestamp, values: expect.arrayContaining(['voice']) },
+    });
+  });
+
+  test('has no schema of an id that it never gave, and is not asked twice', async () => {
+    const { url, asked } = await registryProxy({ url: shared.url });
+    const { registry, problems } = openRegistry(url);
+    expect(await registry.schemaOf(2_000_000_000, never)).toBeNull();
+    expect(await registry.schemaOf(2_000_000_000, never)).toBeNull();
+    expect(asked).toEqual(['GET /schemas/ids/2000000000']);
+    expect(problems).toEqual([]);
+  });
+
+  test('is not asked for an id that no registry gives', async () => {
+    const { url, asked } = await registryProxy({ url: shared.url });
+    expect(await openRegistry(url).registry.schemaOf(2 ** 31, never)).toBeNull();
+    expect(asked).toEqual([]);
+  });
+
+  test('is asked for each schema once', async () => {
+    const id = await register(shared.url, startedWith());
+    const { url, asked } = await registryProxy({ url: shared.url });
+    const { registry } = openRegistry(`${url}/`);
+    const first = await registry.schemaOf(id, never);
+    expect(first).toMatchObject({ type: 'AVRO', references: [] });
+    expect(await registry.schemaOf(id, never)).toBe(first);
+    expect(asked).toEqual([`GET /schemas/ids/${id}`]);
+  });
+
+  test('gives the schemas that a schema refers to, those that are needed first', async () => {
+    const [inner, outer] = [uniqueSubject('inner'), uniqueSubject('outer')];
+    const post = (subject: string, schema: object, references: object[]) =>
+      register(shared.url, schema, { subject, more: { schemaType: 'AVRO', references } });
+    await post(inner, { type: 'record', name: 'common.Inner', fields: [{ name: 'a', type: 'string' }] }, []);
+    const toInner = { name: 'common.Inner', subject: inner, version: 1 };
+    await post(outer, { type: 'record', name: 'common.Outer', fields: [{ name: 'b', type: 'common.Inner' }] }, [
+      toInner,
+    ]);
+    const both = [{ name: 'common.Outer', subject: outer, version: 1 }, toInner];
+    const event = startedWith({ name: 'one', type: 'common.Outer' }, { name: 'two', type: 'common.Inner' });
+    const id = await post(uniqueSubject('event'), event, both);
+    const schema = await openRegistry(shared.url).registry.schemaOf(id, never);
+    expect(schema?.references.map(text => JSON.parse(text).name.split('.').at(-1))).toEqual(['Inner', 'Outer']);
+    const value = Buffer.concat([Buffer.from([0, 0, 0, 0, 9, 2, 0x73, 0]), Buffer.from([2, 0x61, 2, 0x62])]);
+    const record = { timestamp: null, key: null, value };
+    expect(
+      decodeRecord(record, { keyFormat: 'string', schemas: new Map([[9, compileSchema(schema!)]]) }),
+    ).toMatchObject({ service_id: 's' });
+  });
+
+  test('says of what type a schema is', async () => {
+    const id = await register(
+      shared.url,
+      { $schema: 'http://json-schema.org/draft-07/schema#', type: 'object' },
+      { more: { schemaType: 'JSON' } },
+    );
+    expect(await openRegistry(shared.url).registry.schemaOf(id, never)).toMatchObject({ type: 'JSON' });
+  });
+
+  test('over TLS, by the authority that is named', async () => {
+    const folder = await temporaryFolder();
+    onTestFinished(() => folder.remove());
+    const { authority, stores } = await makeCertificates(folder.path);
+    const id = await register(shared.url, startedWith());
+    const { url } = await registryProxy({ url: shared.url, store: stores.good });
+    const authorities = await readFile(authority, 'utf8');
+    expect(await openRegistry(url, { authorities }).registry.schemaOf(id, never)).toMatchObject({ type: 'AVRO' });
+    const stop = new AbortController();
+    const strange = openRegistry(url);
+    const waiting = strange.registry.schemaOf(id, stop.signal);
+    expect(await inTrouble(strange)).toMatch(/certificate.*registry_ca_file/);
+    stop.abort();
+    await expect(waiting).rejects.toMatchObject({ code: 'INTERRUPTED' });
+  });
+});
+
+describe.skipIf(!(await canStartRegistry()))('a registry that is killed', () => {
+  test('is waited for, and asked again when it is back', async () => {
+    const own = await startRegistry();
+    const id = await register(own.url, startedWith());
+    const opened = openRegistry(own.url);
+    expect(await opened.registry.schemaOf(99, never)).toBeNull();
+    await own.kill();
+    expect(await opened.registry.schemaOf(99, never)).toBeNull();
+    const waiting = opened.registry.schemaOf(id, never);
+    expect(await inTrouble(opened)).toMatch(/cannot be asked: .*ECONNREFUSED/);
+    await own.start();
+    expect(await waiting).toMatchObject({ type: 'AVRO' });
+    expect(opened.problems.at(-1)).toBeNull();
+    expect(opened.registry.problem).toBeNull();
+  });
+});

@@ -1,0 +1,73 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { describe, expect, test } from 'vitest';
+import { startedWith } from '../../support/avro-events.ts';
+import { sharedRegistry } from '../../support/kafka/shared.ts';
+import { registryProxy } from '../../support/registry-proxy.ts';
+import { inTrouble, never, openRegistry, register } from '../../support/schema-registry.ts';
+
+const shared = await sharedRegistry();
+
+describe.skipIf(!shared.available)('a registry that does not answer as it should is asked again', () => {
+  const refuse = (status: number, content: string) => (_: unknown, response: ServerResponse) => {
+    response.writeHead(status).end(content);
+    return true;
+  };
+  test.each([
+    [
+      'without an account',
+      refuse(401, '{"error_code":401,"message":"Unauthorized"}'),
+      /refuses us with status 401; see registry_username and registry_password/,
+    ],
+    ['without the right', refuse(403, ''), /refuses us with status 403/],
+    ['while it starts', refuse(503, 'starting'), /status 503, as no schema registry does/],
+    ['while it fails inside', refuse(500, '{"error_code":50001,"message":"store"}'), /status 500/],
+    ['while it has too much to do', refuse(429, '{"error_code":429,"message":"slow"}'), /status 429/],
+    ['under a wrong address', refuse(404, 'Not Found'), /status 404.*see registry_url/],
+    [
+      'under a wrong path of its own',
+      refuse(404, '{"error_code":404,"message":"HTTP 404 Not Found"}'),
+      /status 404 and no schema: HTTP 404 Not Found; see registry_url/,
+    ],
+    ['behind a page that greets', refuse(200, '<html>'), /status 200, as no schema registry does/],
+    ['behind something else that speaks JSON', refuse(200, '{"hello":1}'), /status 200 and no schema/],
+    ['moved', refuse(302, ''), /status 302/],
+    ['broken off', (request: IncomingMessage) => request.socket.destroy() !== undefined, /socket hang up/],
+  ])('%s', async (_, misbehave, told) => {
+    const id = await register(shared.url, startedWith());
+    let wrong = true;
+    const { url, asked } = await registryProxy({
+      url: shared.url,
+      misbehave: (request, response) => wrong && misbehave(request, response),
+    });
+    const opened = openRegistry(url, { account: { username: 'alice', password: 'hunter2' } });
+    const waiting = opened.registry.schemaOf(id, never);
+    expect(await inTrouble(opened)).toMatch(told);
+    expect(opened.registry.problem).not.toContain('hunter2');
+    wrong = false;
+    expect(await waiting).toMatchObject({ type: 'AVRO' });
+    expect(opened.problems).toEqual([expect.any(String), null]);
+    expect(asked.length).toBeGreaterThan(1);
+  });
+
+  test('the account is sent with each question', async () => {
+    const id = await register(shared.url, startedWith());
+    const given: (string | undefined)[] = [];
+    const { url } = await registryProxy({
+      url: shared.url,
+      misbehave: request => {
+        given.push(request.headers.authorization);
+        return false;
+      },
+    });
+    await openRegistry(url, { account: { username: 'alice', password: 'hünter2' } }).registry.schemaOf(id, never);
+    expect(given).toEqual([`Basic ${Buffer.from('alice:hünter2').toString('base64')}`]);
+  });
+
+  test('until we are told to stop', async () => {
+    const { url } = await registryProxy({ url: shared.url, misbehave: () => true });
+    const stop = new AbortController();
+    const waiting = openRegistry(url).registry.schemaOf(1, stop.signal);
+    stop.abort();
+    await expect(waiting).rejects.toMatchObject({ code: 'INTERRUPTED' });
+  });
+});
