@@ -41,7 +41,7 @@ export async function anyRegistry(): Promise<Running<string>> {
       throw new Error(`SCHEMA_REGISTRY_URL is ${value}, where no registry answers`);
     return { layer: 'environment', value, stop: async () => undefined };
   }
-  return fromEngineOrJars('the schema registry', {
+  return fromEngineOrJars('schema registry', {
     docker: async ({ dockerRegistry }) => {
       const { url, stop } = await dockerRegistry();
       return { value: url, stop };
@@ -77,5 +77,5 @@ async function fromEngineOrJars<T>(name: string, ways: Ways<T>): Promise<Running
     await folder.remove();
     refusals.push((error as Error).message);
   }
-  throw new Error(`there is no ${name} for these tests: ${refusals.join('; ')}`);
+  throw new Error(`these tests have no ${name}: ${refusals.join('; ')}`);
 }
