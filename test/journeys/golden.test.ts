@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
+import { asAvro, ourSchemas } from '../support/avro.ts';
 import { canonicalServices, type GoldenCase, goldenLines, goldenPath, readGolden } from '../support/golden.ts';
 import { TestStore } from '../support/store.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -12,8 +13,10 @@ describe.each([
   ['its first 180,000 events', 'calls/calls-august.ndjson.gz', 'calls/expected-first-180000.json', 180_000, 20_000],
   ['everything allowed, in one batch', 'messy/events.ndjson', 'messy/expected.json', Number.POSITIVE_INFINITY, 20_000],
   ['everything allowed, in batches of 97', 'messy/events.ndjson', 'messy/expected.json', Number.POSITIVE_INFINITY, 97],
-])('%s', (_, log, expected, limit, batch) => {
-  const opened = openFilledStore(log, limit, batch);
+  ['everything allowed, as Avro', 'messy/events.ndjson', 'messy/expected.json', Number.POSITIVE_INFINITY, 97, inAvro],
+  ['Avro and JSON mixed', 'messy/events.ndjson', 'messy/expected.json', Number.POSITIVE_INFINITY, 97, mixed],
+])('%s', (_, log, expected, limit, batch, written = asIs) => {
+  const opened = openFilledStore({ log, limit, batch, written });
 
   const cases = readGolden<GoldenCase[]>(expected).map(golden => [JSON.stringify(golden.request), golden] as const);
   test.each(cases)('%s', async (_request, golden) => {
@@ -33,8 +36,11 @@ describe.each([
   });
 });
 
-describe("the source system's own page", () => {
-  const opened = openFilledStore('seed/events.ndjson', Number.POSITIVE_INFINITY, 5);
+describe.each([
+  ['as JSON', asIs],
+  ['as Avro', inAvro],
+])("the source system's own page, %s", (_, written) => {
+  const opened = openFilledStore({ log: 'seed/events.ndjson', limit: Number.POSITIVE_INFINITY, batch: 5, written });
   const window = { timeFrom: Date.parse('2014-09-02T12:29:00.000Z'), timeTo: Date.parse('2014-09-02T12:31:00.000Z') };
 
   test.each(['services', 'states', 'tasks'] as const)('%s, byte for byte', async kind => {
@@ -43,15 +49,39 @@ describe("the source system's own page", () => {
   });
 });
 
+/** How the value of a record is written, by its line and number. */
+type Written = (line: Buffer, number: number) => Uint8Array;
+
+function asIs(line: Buffer): Uint8Array {
+  return line;
+}
+
+function inAvro(line: Buffer): Uint8Array {
+  return asAvro(line)!;
+}
+
+function mixed(line: Buffer, number: number): Uint8Array {
+  return number % 3 === 0 ? line : inAvro(line);
+}
+
+interface Filling {
+  readonly log: string;
+  readonly limit: number;
+  readonly batch: number;
+  readonly written: Written;
+}
+
 /** Opens one store for a whole group of tests, as filling it takes the time. */
-function openFilledStore(log: string, limit: number, batch: number): { store(): TestStore } {
+function openFilledStore({ log, limit, batch, written }: Filling): { store(): TestStore } {
   let store: TestStore;
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   beforeAll(async () => {
     folder = await temporaryFolder();
     store = await TestStore.open(path.join(folder.path, 'golden.duckdb'));
-    const lines = goldenLines(log).slice(0, limit);
-    for (let at = 0; at < lines.length; at += batch) await store.storeLines(lines.slice(at, at + batch));
+    const values = goldenLines(log).slice(0, limit).map(written);
+    for (let at = 0; at < values.length; at += batch) {
+      await store.storeLines(values.slice(at, at + batch), 0, written === asIs ? null : ourSchemas);
+    }
   });
   afterAll(async () => {
     await store.close();

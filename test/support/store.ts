@@ -6,6 +6,7 @@ import { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
 import { foldBatch } from '../../pipeline/ingest.ts';
 import type { LogRecord } from '../../pipeline/ports.ts';
 import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
+import type { WriterSchemas } from '../../schemas/decode.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 export const plainCsv: Layout = {
@@ -34,8 +35,12 @@ export class TestStore {
     return new TestStore(database, await DuckDbWarehouse.open(database));
   }
 
-  /** Stores one batch of JSON lines as the next records of a partition, in one transaction. */
-  async storeLines(lines: readonly (string | Uint8Array)[], partition = 0): Promise<void> {
+  /** Stores one batch of JSON lines or Avro values as the next records of a partition, in one transaction. */
+  async storeLines(
+    lines: readonly (string | Uint8Array)[],
+    partition = 0,
+    schemas: WriterSchemas | null = null,
+  ): Promise<void> {
     const first = this.#next.get(partition) ?? 0;
     const records = lines.map((line, index) => recordOf(line, first + index));
     const nextOffset = first + lines.length;
@@ -43,7 +48,7 @@ export class TestStore {
     const id = { topic: 'test', partition };
     const next = { nextOffset, bookmark: null };
     const batch = { partition: id, origin: 'test', records, from: first, next, bytesRead: 0 };
-    await this.warehouse.store(foldBatch(batch, { keyFormat: 'string', skewMs: 0, clock: { now: Date.now } }));
+    await this.warehouse.store(foldBatch(batch, { keyFormat: 'string', schemas, skewMs: 0, clock: { now: Date.now } }));
   }
 
   async rows(sql: string): Promise<readonly (readonly unknown[])[]> {
