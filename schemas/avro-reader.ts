@@ -162,10 +162,10 @@ export class AvroReader {
   }
 
   #unicode(start: number, end: number): string {
-    if (!isUtf8(this.#bytes.subarray(start, end))) {
-      throw new AvroSyntaxError(`the string of ${end - start} bytes at byte ${start} is not UTF-8`);
-    }
-    return this.#bytes.toString('utf8', start, end);
+    const text = this.#bytes.toString('utf8', start, end);
+    // What is no UTF-8 becomes replacement characters, but such a character may also have been sent.
+    if (!text.includes('\ufffd') || isUtf8(this.#bytes.subarray(start, end))) return text;
+    throw new AvroSyntaxError(`the string of ${end - start} bytes at byte ${start} is not UTF-8`);
   }
 
   #missing(): never {

@@ -2,10 +2,13 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { decodeRecord, type WriterSchemas } from '../../schemas/decode.ts';
 import { isReject } from '../../schemas/decode-object.ts';
-import { asAvro, ourSchemas } from '../support/avro.ts';
+import { asAvro, avroWriter, kinds, ourSchemas, schemaText } from '../support/avro.ts';
 import { describeMachine, median } from './machine.ts';
 
-/** Decoding alone, one thread: the same events as JSON and as Avro, and Avro with 64-bit and with non-ASCII values. */
+/**
+ * Decoding alone, one thread: the same events as JSON and as Avro; and of Avro the first half, from bytes to members, beside
+ * what avsc needs from bytes to objects.
+ */
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
 const count = 100_000;
 
@@ -44,26 +47,46 @@ function made(event: (number: number) => object): readonly string[] {
   return Array.from({ length: count }, (_, number) => JSON.stringify(event(number)));
 }
 
-function microseconds(values: readonly Uint8Array[], schemas: WriterSchemas | null): number {
+function microseconds(values: readonly Uint8Array[], decode: (value: Uint8Array) => void): number {
   const began = process.cpuUsage();
-  for (const value of values) {
-    if (isReject(decodeRecord({ timestamp: null, key: null, value }, { keyFormat: 'string', schemas })))
-      throw new Error('rejected');
-  }
+  for (const value of values) decode(value);
   const { user, system } = process.cpuUsage(began);
   return (user + system) / values.length;
 }
 
+function decodeWith(schemas: WriterSchemas | null): (value: Uint8Array) => void {
+  return value => {
+    const decoded = decodeRecord({ timestamp: null, key: null, value }, { keyFormat: 'string', schemas });
+    if (isReject(decoded)) throw new Error(decoded.message);
+  };
+}
+
+const avscTypes = kinds.map(kind => avroWriter(schemaText(kind)));
+
+interface Way {
+  readonly encode: (text: string) => Uint8Array;
+  readonly decode: (value: Uint8Array) => void;
+}
+
+const ways: Readonly<Record<string, Way>> = {
+  JSON: { encode: text => Buffer.from(text), decode: decodeWith(null) },
+  Avro: { encode: text => asAvro(text)!, decode: decodeWith(ourSchemas) },
+  'Avro, bytes to members': {
+    encode: text => asAvro(text)!,
+    decode: value => void ourSchemas.get(value[4]!)!.members(value),
+  },
+  'avsc, bytes to objects': {
+    encode: text => asAvro(text)!,
+    decode: value => void avscTypes[value[4]! - 1]!.decode(value as Buffer, 5),
+  },
+};
+
 console.log(`decode, ${describeMachine()}; CPU a record, medians of ${rounds}`);
 for (const [name, texts] of Object.entries(lines)) {
-  const json = texts.map(text => Buffer.from(text));
-  const avro = texts.map(text => asAvro(text)!);
-  const times = { json: [] as number[], avro: [] as number[] };
-  for (let round = 0; round < rounds; round += 1) {
-    times.json.push(microseconds(json, null));
-    times.avro.push(microseconds(avro, ourSchemas));
+  console.log(`  ${name}`);
+  for (const [way, { encode, decode }] of Object.entries(ways)) {
+    const values = texts.map(encode);
+    const time = median(Array.from({ length: rounds }, () => microseconds(values, decode)));
+    console.log(`    ${way}: ${time.toFixed(2)} µs (${Math.round(1e6 / time)} events/s)`);
   }
-  const shown = (times: readonly number[]) =>
-    `${median(times).toFixed(2)} µs (${Math.round(1e6 / median(times))} events/s)`;
-  console.log(`  ${name}: JSON ${shown(times.json)}, Avro ${shown(times.avro)}`);
 }
