@@ -6,6 +6,7 @@ import { DuckDbWarehouse } from '../connectors/duckdb/warehouse.ts';
 import { openExportDirectory } from '../connectors/export-directory/open.ts';
 import { TidemarkError } from '../pipeline/errors.ts';
 import type { Exporting } from '../pipeline/export.ts';
+import { withoutLog } from '../pipeline/log-wait.ts';
 import type { Acceptance } from '../pipeline/requests.ts';
 import type { Config } from './settings.ts';
 import { readPackage } from './software.ts';
@@ -52,11 +53,13 @@ export async function withExports<T>(
   const directory = await openExportDirectory({ root: config.export_root, prefixMap: config.prefix_map, create: true });
   const store = await DuckDbRequestStore.open(running.database, Date.now);
   const { name, version } = readPackage();
+  const clock = { now: Date.now };
   try {
     return await use({
       store,
       directory,
-      clock: { now: Date.now },
+      clock,
+      ...withoutLog(clock),
       snapshots: new DuckDbSnapshots(running.database, { maxExtensionColumns: config.max_extension_columns }),
       allowedLatenessMs: config.allowed_lateness_ms,
       software: `${name} ${version}`,

@@ -1,6 +1,7 @@
-import { judgeCompleteness } from './completeness.ts';
+import { type Completeness, judgeCompleteness } from './completeness.ts';
 import { TidemarkError } from './errors.ts';
 import { exportFileName } from './file-names.ts';
+import type { Waited } from './log-wait.ts';
 import { buildManifest, type Manifest, type WrittenFile } from './manifest.ts';
 import type { ExportDirectory, Snapshot, SnapshotReader } from './ports.ts';
 import type { ExportRecord, RequestStore } from './requests.ts';
@@ -13,13 +14,26 @@ export interface Exporting {
   readonly allowedLatenessMs: number;
   /** Name and version of this software, for the manifest. */
   readonly software: string;
+  /** Waits for what the export is to hold, before its snapshot is taken. */
+  readonly wait: (record: ExportRecord, signal: AbortSignal) => Promise<Waited>;
+  /**
+   * Ends the export: for good, as cancelled, when its reason is a `CANCELLED`; else it stays as it is, to be run again by
+   * the next start.
+   */
   readonly signal: AbortSignal;
-  readonly onProgress?: (progress: { readonly kind: FileKind; readonly bytes: number }) => void;
+  readonly onProgress?: (progress: ExportProgress) => void;
+}
+
+/** Bytes that were written of a file, or the rows of one that is whole. */
+export interface ExportProgress {
+  readonly kind: FileKind;
+  readonly bytes: number;
+  readonly rows: number;
 }
 
 /**
  * Runs an accepted request to its end: one snapshot, every file whole on disk under a hidden name, then all names at
- * once, `services` last. Whatever fails leaves no file and the request `failed`; the error is thrown.
+ * once, `services` last. Whatever fails leaves no file and the request `failed` or `cancelled`; the error is thrown.
  * A request that has ended is not run again: its recorded outcome is given, or thrown.
  */
 export async function runExport(record: ExportRecord, exporting: Exporting): Promise<Manifest> {
@@ -41,10 +55,9 @@ async function writeAndPublish(record: ExportRecord, exporting: Exporting): Prom
     await directory.publish(plan.destination, requestId, plan.names);
     return manifest;
   } catch (cause) {
-    const error = asExportError(cause, requestId);
+    const error = exporting.signal.aborted ? reasonOf(exporting.signal, requestId) : asExportError(cause, requestId);
     await directory.sweep(plan.destination, requestId).catch(() => undefined);
-    const state = error.code === 'INTERRUPTED' ? 'cancelled' : 'failed';
-    await store.update(requestId, { state, error: { code: error.code, message: error.message } });
+    if (error.code !== 'INTERRUPTED') await endAs(error, requestId, store);
     throw error;
   }
 }
@@ -88,18 +101,31 @@ async function prepareAgain(
   return false;
 }
 
+/** Records that a request ended without its files. */
+export function endAs({ code, message }: TidemarkError, requestId: string, store: RequestStore): Promise<void> {
+  return store.update(requestId, { state: code === 'CANCELLED' ? 'cancelled' : 'failed', error: { code, message } });
+}
+
+/** What an aborted signal means to a request: it was cancelled, or the process is being stopped. */
+function reasonOf({ reason }: AbortSignal, requestId: string): TidemarkError {
+  if (reason instanceof TidemarkError) return reason;
+  return new TidemarkError('INTERRUPTED', `export ${requestId} was interrupted; it is run again at the next start`);
+}
+
 async function writeFiles(record: ExportRecord, exporting: Exporting): Promise<Manifest> {
   const { requestId, plan, given } = record;
   const { parameters, timeTo } = plan;
   const { timeFrom, filterEvents, filterState } = parameters;
   const selection: Selection = { timeFrom, timeTo, filterEvents, filterState };
+  const waited = await exporting.wait(record, exporting.signal);
   const snapshot = await exporting.snapshots.snapshot(selection, parameters);
+  const interrupt = (): void => snapshot.interrupt();
+  exporting.signal.addEventListener('abort', interrupt, { once: true });
   try {
     const files: WrittenFile[] = [];
     for (const kind of fileKinds(parameters.format)) files.push(await writeFile(kind, snapshot, record, exporting));
-    const { positions, schemaIds, splitServices } = snapshot;
-    const { allowedLatenessMs, software } = exporting;
-    const completeness = judgeCompleteness({ positions, timeTo, allowedLatenessMs, splitServices });
+    const { schemaIds, positions } = snapshot;
+    const completeness = judge(snapshot, { timeTo, waited, allowedLatenessMs: exporting.allowedLatenessMs });
     const manifest = buildManifest({
       requestId,
       parameters: given,
@@ -108,13 +134,23 @@ async function writeFiles(record: ExportRecord, exporting: Exporting): Promise<M
       schemaIds,
       completeness,
       files,
-      software,
+      software: exporting.software,
     });
     if (parameters.manifest) await writeManifest(manifest, record, exporting.directory);
     return manifest;
   } finally {
+    exporting.signal.removeEventListener('abort', interrupt);
     await snapshot.close();
   }
+}
+
+function judge(
+  { positions, splitServices, lostRecords }: Snapshot,
+  { waited, ...window }: { readonly timeTo: number; readonly allowedLatenessMs: number; readonly waited: Waited },
+): Completeness {
+  const judged = judgeCompleteness({ ...window, positions, splitServices, lostRecords, seen: waited.seen });
+  if (waited.gaveUp === null || judged.status === 'complete') return judged;
+  return { ...judged, reasons: [...judged.reasons, waited.gaveUp] };
 }
 
 async function writeFile(
@@ -129,10 +165,11 @@ async function writeFile(
   const pending = await exporting.directory.create(destination, requestId, name, parameters.compression);
   try {
     const written = await snapshot.write(kind, async bytes => {
-      if (exporting.signal.aborted) throw new TidemarkError('INTERRUPTED', `export ${requestId} was interrupted`);
+      exporting.signal.throwIfAborted();
       await pending.write(bytes);
-      exporting.onProgress?.({ kind, bytes: bytes.length });
+      exporting.onProgress?.({ kind, bytes: bytes.length, rows: 0 });
     });
+    exporting.onProgress?.({ kind, bytes: 0, rows: written.rows });
     return { kind, ...written, ...(await pending.seal()) };
   } catch (error) {
     await pending.discard();

@@ -12,6 +12,8 @@ export interface ExportParameters extends Layout {
   readonly filterEvents: Selection['filterEvents'];
   readonly filterState: Selection['filterState'];
   readonly manifest: boolean;
+  /** What the export waits for, within bounds: the log's end, a complete window, or nothing. */
+  readonly wait: 'end' | 'complete' | 'none';
 }
 
 /** One thing wrong with a request: which parameter, what was given, what is allowed. */
@@ -33,6 +35,7 @@ export const parameterNames = [
   'extensions',
   'extension_columns',
   'manifest',
+  'wait',
 ] as const;
 
 export type ParameterName = (typeof parameterNames)[number];
@@ -60,6 +63,7 @@ export function readParameters(
     extensions: read.choice('extensions', ['columns', 'json', 'none']),
     extensionColumns: read.list('extension_columns'),
     manifest: read.flag('manifest'),
+    wait: read.choice('wait', ['end', 'complete', 'none']),
   };
   read.unknown();
   if (parameters.extensionColumns !== null && parameters.extensions !== 'columns') {

@@ -227,11 +227,15 @@ export interface Snapshot {
   readonly schemaIds: readonly number[];
   /** How many of the selected services have events from more than one partition. */
   readonly splitServices: number;
+  /** How many offsets the log had deleted before they were read, in all partitions together. */
+  readonly lostRecords: number;
   /**
    * Writes one file's plain bytes, in order, into `sink`, honouring its back-pressure.
    * Throws `TOO_MANY_COLUMNS` before the first byte; a failing sink ends the query and its error is thrown.
    */
   write(kind: FileKind, sink: (bytes: Uint8Array) => Promise<void>): Promise<WrittenRows>;
+  /** Makes a `write` that is under way fail soon. */
+  interrupt(): void;
   close(): Promise<void>;
 }
 

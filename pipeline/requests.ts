@@ -1,8 +1,9 @@
+import type { SeenEnds } from './completeness.ts';
 import { type FailureCode, TidemarkError } from './errors.ts';
 import { exportFileName, manifestFileName } from './file-names.ts';
 import type { Manifest } from './manifest.ts';
 import { type ExportParameters, type Fault, type GivenParameters, readParameters } from './parameters.ts';
-import type { Clock, Destination, ExportDirectory } from './ports.ts';
+import type { Clock, Destination, ExportDirectory, LogEnd, PartitionId } from './ports.ts';
 import { fileKinds } from './selection.ts';
 import { Turns } from './turns.ts';
 
@@ -12,6 +13,11 @@ import { Turns } from './turns.ts';
  */
 export type RequestState = 'accepted' | 'running' | 'publishing' | 'completed' | 'failed' | 'cancelled';
 
+/** True for the three states that a request never leaves. */
+export function isEnded(state: RequestState): boolean {
+  return state === 'completed' || state === 'failed' || state === 'cancelled';
+}
+
 /** Everything decided when the request was accepted, so that running it again gives the same files. */
 export interface ExportPlan {
   readonly parameters: ExportParameters;
@@ -20,32 +26,66 @@ export interface ExportPlan {
   readonly destination: Destination;
   /** File names in the order they appear: `services` last, so that who sees it sees all. */
   readonly names: readonly string[];
+  /** How far the log reached at acceptance; null where there was none to ask. */
+  readonly ends: readonly LogEnd[] | null;
+}
+
+/** Who asks, and by which door. Requests of one client are served in their order, those of several by turns. */
+export interface Asker {
+  readonly door: 'http' | 'control' | 'cli';
+  readonly client: string;
 }
 
 export interface ExportRecord {
   readonly requestId: string;
   readonly state: RequestState;
+  readonly asker: Asker;
   readonly acceptedAt: number;
+  /** When it ended; null before. */
+  readonly endedAt: number | null;
   readonly given: GivenParameters;
   readonly plan: ExportPlan;
   readonly manifest: Manifest | null;
   readonly error: { readonly code: FailureCode; readonly message: string } | null;
 }
 
+/** A record of the control topic that moves the topic's stored offset in the transaction that keeps its request. */
+export interface ControlPosition {
+  readonly partition: PartitionId;
+  readonly from: number;
+  readonly nextOffset: number;
+}
+
 /** Keeps requests in the database. Each call is one transaction, on disk when it resolves. */
 export interface RequestStore {
-  insert(record: ExportRecord): Promise<void>;
+  insert(record: ExportRecord, control?: ControlPosition): Promise<void>;
   /** Moves a request on; ended requests never change. */
   update(requestId: string, change: Partial<Pick<ExportRecord, 'state' | 'manifest' | 'error'>>): Promise<void>;
   find(requestId: string): Promise<ExportRecord | null>;
   /** Requests without a terminal state, oldest first. */
   unfinished(): Promise<readonly ExportRecord[]>;
+  /** The newest requests, ended or not, newest first. */
+  list(limit: number): Promise<readonly ExportRecord[]>;
+  /** Forgets requests that ended before a moment. */
+  forgetEndedBefore(moment: number): Promise<void>;
 }
 
 export interface Acceptance {
   readonly store: RequestStore;
   readonly directory: ExportDirectory;
   readonly clock: Clock;
+  /** How far the log reaches now; null where there is none to ask. */
+  readonly lookAtLog: () => Promise<SeenEnds>;
+}
+
+export interface AcceptedRequest {
+  readonly requestId: string;
+  /** As given, before defaults. */
+  readonly given: GivenParameters;
+  readonly asker: Asker;
+  readonly control?: ControlPosition;
+  /** Called before a new request is recorded; throws when there is no room for it. */
+  readonly admit?: () => void;
 }
 
 /**
@@ -53,8 +93,8 @@ export interface Acceptance {
  * A known id with the same parameters gives the recorded request; with other ones it throws `REQUEST_CONFLICT`.
  * Throws `REQUEST_INVALID` naming every fault at once, `PREFIX_REFUSED` for a prefix that leaves the export root.
  */
-export function acceptExport(given: GivenParameters, requestId: string, acceptance: Acceptance): Promise<ExportRecord> {
-  return acceptingOf(acceptance.store).run(() => acceptNext(given, requestId, acceptance));
+export function acceptExport(request: AcceptedRequest, acceptance: Acceptance): Promise<ExportRecord> {
+  return acceptingOf(acceptance.store).run(() => acceptNext(request, acceptance));
 }
 
 const accepting = new WeakMap<RequestStore, Turns>();
@@ -66,8 +106,9 @@ function acceptingOf(store: RequestStore): Turns {
   return turns;
 }
 
-async function acceptNext(given: GivenParameters, requestId: string, acceptance: Acceptance): Promise<ExportRecord> {
-  const { store, directory, clock } = acceptance;
+async function acceptNext(request: AcceptedRequest, acceptance: Acceptance): Promise<ExportRecord> {
+  const { requestId, given, asker, control, admit } = request;
+  const { store, directory, clock, lookAtLog } = acceptance;
   const known = await store.find(requestId);
   if (known !== null) return sameRequest(known, given);
   const acceptedAt = clock.now();
@@ -77,9 +118,12 @@ async function acceptNext(given: GivenParameters, requestId: string, acceptance:
   const timeTo = parameters.timeTo ?? acceptedAt;
   const destination = await directory.resolve(parameters.filePrefix);
   const { stamp, names } = await freeNames(parameters, destination, acceptedAt, acceptance);
-  const plan: ExportPlan = { parameters, timeTo, stamp, destination, names };
-  const record: ExportRecord = { requestId, state: 'accepted', acceptedAt, given, plan, manifest: null, error: null };
-  await store.insert(record);
+  const { ends } = await lookAtLog();
+  const plan: ExportPlan = { parameters, timeTo, stamp, destination, names, ends };
+  const open = { state: 'accepted', endedAt: null, manifest: null, error: null } as const;
+  const record: ExportRecord = { requestId, asker, acceptedAt, given, plan, ...open };
+  admit?.();
+  await store.insert(record, control);
   return record;
 }
 

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { ExportRecord, RequestState, RequestStore } from '../../pipeline/requests.ts';
+import type { Asker, ExportRecord, RequestState, RequestStore } from '../../pipeline/requests.ts';
 import type { Database } from './database.ts';
 
 const terminal = "('completed', 'failed', 'cancelled')";
@@ -18,10 +18,10 @@ export class DuckDbRequestStore implements RequestStore {
     return new DuckDbRequestStore(await database.connect(), now);
   }
 
-  async insert({ requestId, state, acceptedAt, given, plan }: ExportRecord): Promise<void> {
+  async insert({ requestId, state, asker, acceptedAt, given, plan }: ExportRecord): Promise<void> {
     await this.#connection.run(
-      'INSERT INTO exports VALUES ($1, $2, make_timestamp($3::BIGINT * 1000), NULL, $4, $5, NULL, NULL)',
-      [requestId, state, BigInt(acceptedAt), JSON.stringify(given), JSON.stringify(plan)],
+      'INSERT INTO exports VALUES ($1, $2, $3, $4, make_timestamp($5::BIGINT * 1000), NULL, $6, $7, NULL, NULL)',
+      [requestId, state, asker.door, asker.client, BigInt(acceptedAt), JSON.stringify(given), JSON.stringify(plan)],
     );
   }
 
@@ -40,28 +40,43 @@ export class DuckDbRequestStore implements RequestStore {
   }
 
   unfinished(): Promise<readonly ExportRecord[]> {
-    return this.#select(`WHERE state NOT IN ${terminal}`, []);
+    return this.#select(`WHERE state NOT IN ${terminal} ORDER BY accepted_at`, []);
+  }
+
+  list(limit: number): Promise<readonly ExportRecord[]> {
+    return this.#select('ORDER BY accepted_at DESC, request_id LIMIT $1', [limit]);
+  }
+
+  async forgetEndedBefore(moment: number): Promise<void> {
+    await this.#connection.run('DELETE FROM exports WHERE ended_at < make_timestamp($1::BIGINT * 1000)', [
+      BigInt(moment),
+    ]);
   }
 
   close(): void {
     this.#connection.closeSync();
   }
 
-  async #select(where: string, parameters: string[]): Promise<readonly ExportRecord[]> {
+  async #select(which: string, parameters: (string | number)[]): Promise<readonly ExportRecord[]> {
     const reader = await this.#connection.runAndReadAll(
-      `SELECT request_id, state, epoch_ms(accepted_at), parameters, plan, manifest, error FROM exports ${where} ORDER BY accepted_at`,
+      `SELECT request_id, state, door, client, epoch_ms(accepted_at), epoch_ms(ended_at), parameters, plan, manifest, error
+       FROM exports ${which}`,
       parameters,
     );
-    return reader.getRows().map(([requestId, state, acceptedAt, given, plan, manifest, error]) => ({
-      requestId: String(requestId),
-      // Only this class writes these columns, from the same types.
-      state: String(state) as RequestState,
-      acceptedAt: Number(acceptedAt),
-      given: parsed(given) as ExportRecord['given'],
-      plan: parsed(plan) as ExportRecord['plan'],
-      manifest: parsed(manifest) as ExportRecord['manifest'],
-      error: parsed(error) as ExportRecord['error'],
-    }));
+    return reader
+      .getRows()
+      .map(([requestId, state, door, client, acceptedAt, endedAt, given, plan, manifest, error]) => ({
+        requestId: String(requestId),
+        // Only this class writes these columns, from the same types.
+        state: String(state) as RequestState,
+        asker: { door: String(door) as Asker['door'], client: String(client) },
+        acceptedAt: Number(acceptedAt),
+        endedAt: endedAt === null ? null : Number(endedAt),
+        given: parsed(given) as ExportRecord['given'],
+        plan: parsed(plan) as ExportRecord['plan'],
+        manifest: parsed(manifest) as ExportRecord['manifest'],
+        error: parsed(error) as ExportRecord['error'],
+      }));
   }
 }
 

@@ -52,6 +52,10 @@ export class DuckDbSnapshots implements SnapshotReader {
     const connection = await openSelection(this.#database, selection);
     try {
       const positions = await readPartitions(connection);
+      const lostRecords = await countRows(
+        connection,
+        'SELECT coalesce(sum(to_offset - from_offset), 0) FROM lost_records',
+      );
       const schemaIds = await readSchemaIds(connection);
       // One partition cannot split a service.
       const splitSql = fillSql(readSql('exports/split.sql'), { is_picked: isPicked });
@@ -64,6 +68,7 @@ export class DuckDbSnapshots implements SnapshotReader {
         positions,
         schemaIds,
         splitServices,
+        lostRecords,
         pipePath,
         endTurn,
         ...this.#options,
@@ -97,6 +102,7 @@ interface SnapshotParts extends SnapshotOptions {
   readonly positions: readonly StoredPosition[];
   readonly schemaIds: readonly number[];
   readonly splitServices: number;
+  readonly lostRecords: number;
   readonly pipePath: string;
   endTurn(): void;
 }
@@ -110,12 +116,14 @@ class DuckDbSnapshot implements Snapshot {
   readonly positions: readonly StoredPosition[];
   readonly schemaIds: readonly number[];
   readonly splitServices: number;
+  readonly lostRecords: number;
   readonly #parts: SnapshotParts;
 
   constructor(parts: SnapshotParts) {
     this.positions = parts.positions;
     this.schemaIds = parts.schemaIds;
     this.splitServices = parts.splitServices;
+    this.lostRecords = parts.lostRecords;
     this.#parts = parts;
   }
 
@@ -141,6 +149,10 @@ class DuckDbSnapshot implements Snapshot {
     if (transform !== null) await sink(transform.end());
     if (tail !== '') await sink(Buffer.from(tail));
     return { rows: transform === null ? lines : transform.rows, columns, valuesLeftOut };
+  }
+
+  interrupt(): void {
+    this.#parts.connection.interrupt();
   }
 
   async close(): Promise<void> {

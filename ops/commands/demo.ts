@@ -15,7 +15,7 @@ import { prepareRun, type Run } from '../command.ts';
 import { withDatabase, withExports, withWarehouse } from '../main.ts';
 import { formatCount, formatSeconds } from '../output.ts';
 import { startProgress } from '../progress.ts';
-import { showExport } from './export.ts';
+import { localAsker, showExport } from './export.ts';
 
 const folder = 'tidemark-demo';
 const day = 'calls-2010-08-05.ndjson.gz';
@@ -45,7 +45,10 @@ async function demo(base: Run): Promise<void> {
     await withWarehouse(database, warehouse => ingestLog(places.log, warehouse, run));
     await withExports(run.config, { database, signal: run.signal }, async parts => {
       const window = { time_from: '2010-08-05T09:00:00.000Z', time_to: '2010-08-05T12:00:00.000Z' };
-      const record = await acceptExport({ file_prefix: 'morning_', ...window }, 'demo', parts);
+      const record = await acceptExport(
+        { given: { file_prefix: 'morning_', ...window }, requestId: 'demo', asker: localAsker },
+        parts,
+      );
       showExport(record.plan, await runExport(record, parts), run.output);
     });
   });

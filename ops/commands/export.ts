@@ -5,7 +5,7 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import { recoverExports, runExport } from '../../pipeline/export.ts';
 import type { Manifest } from '../../pipeline/manifest.ts';
 import { type GivenParameters, type ParameterName, parameterNames } from '../../pipeline/parameters.ts';
-import { acceptExport, type ExportPlan, type ExportRecord } from '../../pipeline/requests.ts';
+import { type Asker, acceptExport, type ExportPlan, type ExportRecord } from '../../pipeline/requests.ts';
 import { commandWithSettings, prepareRun } from '../command.ts';
 import { type ExportParts, withExistingDatabase, withExports } from '../main.ts';
 import { formatCount, formatTable, type Output } from '../output.ts';
@@ -24,7 +24,11 @@ const help: Readonly<Record<ParameterName, string>> = {
   extensions: 'of CSV: columns, json or none (default: columns)',
   extension_columns: 'fixed extension columns, with commas between, so that every file has the same width',
   manifest: 'write a manifest beside the files',
+  wait: "of a running service: for the log's end, for a complete window, or none (default: end)",
 };
+
+/** Who asks on the command line. */
+export const localAsker: Asker = { door: 'cli', client: 'command line' };
 
 const flags: ReadonlySet<ParameterName> = new Set(['header', 'manifest']);
 
@@ -51,13 +55,22 @@ async function exportOnce(options: Readonly<Record<string, unknown>>): Promise<v
   const run = prepareRun(options);
   const requestId = typeof options.requestId === 'string' ? options.requestId : randomUUID();
   await withExistingDatabase(run.config, database =>
-    withExports(run.config, { database, signal: run.signal }, async parts => {
+    withExports(run.config, { database, signal: cancelledBy(run.signal) }, async parts => {
       for (const left of await recoverExports(parts)) await runLeft(left, parts, run.output);
-      const record = await acceptExport(givenParameters(options), requestId, parts);
+      const record = await acceptExport({ given: givenParameters(options), requestId, asker: localAsker }, parts);
       const manifest = await runShown(record, parts, run.output);
       showExport(record.plan, manifest, run.output);
     }),
   );
+}
+
+/** Ctrl-C on the command line means that the export is not wanted any more. */
+function cancelledBy(interrupt: AbortSignal): AbortSignal {
+  const cancelled = new AbortController();
+  interrupt.addEventListener('abort', () =>
+    cancelled.abort(new TidemarkError('CANCELLED', 'the export was cancelled at the keyboard; no file of it is there')),
+  );
+  return cancelled.signal;
 }
 
 /** Its failure is recorded with it, and is no reason not to run what was asked for now. */

@@ -10,7 +10,7 @@ import { commandWithSettings, prepareRun, type Run } from '../command.ts';
 import { withDatabase, withWarehouse } from '../main.ts';
 import { formatCount, formatSeconds } from '../output.ts';
 import { startProgress } from '../progress.ts';
-import { withSchemaRegistry } from '../schema-registry.ts';
+import { openSchemaRegistry } from '../schema-registry.ts';
 import type { Config } from '../settings.ts';
 
 /** `tidemark ingest`: events from logs, files or standard input into the database, each exactly once. */
@@ -35,12 +35,11 @@ export function ingestCommand(): Command {
 async function ingestPaths(paths: readonly string[], run: Run): Promise<void> {
   const sources = paths.map(path => openSource(path, run.config));
   try {
-    await withSchemaRegistry(run.config, tellProblem(run), registry =>
-      withDatabase(run.config, database =>
-        withWarehouse(database, async warehouse => {
-          for (const source of sources) await ingestOne(source, { warehouse, registry, run });
-        }),
-      ),
+    const registry = openSchemaRegistry(run.config, tellProblem(run));
+    await withDatabase(run.config, database =>
+      withWarehouse(database, async warehouse => {
+        for (const source of sources) await ingestOne(source, { warehouse, registry, run });
+      }),
     );
   } finally {
     // Open but idle, as at a terminal, it would keep the process alive after an interruption or a failure.

@@ -7,10 +7,11 @@ import {
   type Standing,
   type SubjectSchema,
 } from '../../connectors/schema-registry/subjects.ts';
+import { TidemarkError } from '../../pipeline/errors.ts';
 import { readOwnSchemas } from '../../schemas/avro-files.ts';
 import { commandWithSettings, prepareRun, withExamples } from '../command.ts';
 import { formatTable, type Output } from '../output.ts';
-import { withRegistryHttp } from '../schema-registry.ts';
+import { openRegistryHttp } from '../schema-registry.ts';
 
 const registry = '--registry-url http://localhost:8081';
 const examples = {
@@ -44,8 +45,10 @@ function subcommand(
     .requiredOption('--topic <topic>', 'the topic whose producers are to use them')
     .action(async options => {
       const { config, output, signal } = prepareRun(options);
-      const schemas = schemasOf(options.topic);
-      show(await withRegistryHttp(config, http => act({ http, schemas, signal })), output);
+      const http = openRegistryHttp(config);
+      if (http === null)
+        throw new TidemarkError('CONFIG_INVALID', 'registry_url is null; a schema registry is needed here');
+      show(await act({ http, schemas: schemasOf(options.topic), signal }), output);
     });
 }
 

@@ -50,6 +50,8 @@ CREATE TABLE deletions (service_key BIGINT NOT NULL, service_id VARCHAR NOT NULL
 CREATE TABLE exports (
   request_id  VARCHAR NOT NULL,
   state       VARCHAR NOT NULL,     -- accepted, running, publishing, completed, failed, cancelled
+  door        VARCHAR NOT NULL,     -- http, control, cli
+  client      VARCHAR NOT NULL,     -- who asked
   accepted_at TIMESTAMP NOT NULL,
   ended_at    TIMESTAMP,
   parameters  VARCHAR NOT NULL,     -- JSON, as given, before defaults

@@ -12,9 +12,10 @@ import { DuckDbRequestStore } from '../../connectors/duckdb/request-store.ts';
 import { DuckDbSnapshots, openSelection } from '../../connectors/duckdb/snapshot.ts';
 import { openExportDirectory } from '../../connectors/export-directory/open.ts';
 import { runExport } from '../../pipeline/export.ts';
+import { withoutLog } from '../../pipeline/log-wait.ts';
 import type { GivenParameters } from '../../pipeline/parameters.ts';
-import { acceptExport } from '../../pipeline/requests.ts';
 import type { Layout } from '../../pipeline/selection.ts';
+import { acceptAs } from '../support/accepting.ts';
 import { makeLargeStore } from './large-store.ts';
 import { describeMachine, median, watchMemory } from './machine.ts';
 
@@ -84,10 +85,11 @@ async function ourExport(more: GivenParameters) {
     store,
     directory,
     clock: { now: Date.now },
+    ...withoutLog({ now: Date.now }),
     snapshots: new DuckDbSnapshots(opened, { maxExtensionColumns: 1000 }),
   };
   const began = performance.now();
-  const record = await acceptExport({ file_prefix: 'bench', ...window, ...more }, `bench-${process.pid}`, parts);
+  const record = await acceptAs({ file_prefix: 'bench', ...window, ...more }, `bench-${process.pid}`, parts);
   const manifest = await runExport(record, {
     ...parts,
     allowedLatenessMs: 0,

@@ -3,9 +3,10 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Database } from '../../connectors/duckdb/database.ts';
 import { openExportDirectory } from '../../connectors/export-directory/open.ts';
+import { TidemarkError } from '../../pipeline/errors.ts';
 import { recoverExports, runExport } from '../../pipeline/export.ts';
 import type { ExportDirectory } from '../../pipeline/ports.ts';
-import { acceptExport } from '../../pipeline/requests.ts';
+import { acceptAs } from '../support/accepting.ts';
 import { type ExportParts, openExporting, requestStates } from '../support/exporting.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tidemarkDone } from '../support/tidemark.ts';
@@ -30,16 +31,16 @@ beforeEach(async () => {
 
 /** Accepts and runs, and expects the failure's code; then no file, hidden or not, and the request ended. */
 async function expectFailure(code: string, parts: ExportParts, database: Database, given: Record<string, string> = {}) {
-  const record = await acceptExport({ ...window, file_prefix: 'x_', ...given }, 'faulty', parts);
+  const record = await acceptAs({ ...window, file_prefix: 'x_', ...given }, 'faulty', parts);
   await expect(runExport(record, parts)).rejects.toMatchObject({ code });
-  expect(await requestStates(database)).toEqual({ faulty: code === 'INTERRUPTED' ? 'cancelled' : 'failed' });
+  expect(await requestStates(database)).toEqual({ faulty: code === 'CANCELLED' ? 'cancelled' : 'failed' });
   expect(await readdir(place.root)).toEqual([]);
-  const again = await acceptExport({ ...window, file_prefix: 'x_', ...given }, 'faulty', parts);
+  const again = await acceptAs({ ...window, file_prefix: 'x_', ...given }, 'faulty', parts);
   await expect(runExport(again, parts), 'the recorded outcome').rejects.toMatchObject({ code });
 }
 
 async function expectStillExports(parts: ExportParts): Promise<void> {
-  const record = await acceptExport({ ...window, file_prefix: 'after_' }, 'after', parts);
+  const record = await acceptAs({ ...window, file_prefix: 'after_' }, 'after', parts);
   const { files } = await runExport(record, parts);
   expect(files.map(({ kind, rows }) => [kind, rows])).toEqual([
     ['tasks', 2537],
@@ -56,7 +57,7 @@ test('eight exports at once of one database, larger than every buffer on their w
     ids.map(async (id, index) => {
       const compression = ['uncompressed', 'gzip', 'zip'][index % 3]!;
       const given = { ...window, file_prefix: 'same_', format: index % 4 === 3 ? 'csv' : 'json', compression };
-      return runExport(await acceptExport(given, id, parts), parts);
+      return runExport(await acceptAs(given, id, parts), parts);
     }),
   );
   const files = manifests.flatMap(manifest => manifest.files);
@@ -69,20 +70,20 @@ test('eight exports at once of one database, larger than every buffer on their w
 test('one request id asked for eight times at once is one request', async () => {
   const { database, parts } = await openExporting(place);
   const given = { ...window, file_prefix: 'same_' };
-  const records = await Promise.all(Array.from({ length: 8 }, () => acceptExport(given, 'one', parts)));
+  const records = await Promise.all(Array.from({ length: 8 }, () => acceptAs(given, 'one', parts)));
   expect(new Set(records.map(({ plan }) => plan.stamp)).size).toBe(1);
   expect(await requestStates(database)).toEqual({ one: 'accepted' });
 });
 
 test("what died in another export root waits for the next start with that root, and is in no one's way", async () => {
   const { parts } = await openExporting(place);
-  const record = await acceptExport({ ...window, file_prefix: 'x_' }, 'other', parts);
+  const record = await acceptAs({ ...window, file_prefix: 'x_' }, 'other', parts);
   await parts.store.update('other', { state: 'running' });
   const half = await parts.directory.create(record.plan.destination, 'other', record.plan.names[0]!, 'uncompressed');
   await half.write(Buffer.from('half of a file'));
   const elsewhere = { ...parts, directory: await openExportDirectory({ root: `${place.root}-else`, create: true }) };
   expect(await recoverExports(elsewhere)).toEqual([]);
-  const beside = await acceptExport({ ...window, file_prefix: 'x_' }, 'beside', elsewhere);
+  const beside = await acceptAs({ ...window, file_prefix: 'x_' }, 'beside', elsewhere);
   expect((await runExport(beside, elsewhere)).files).toHaveLength(3);
   const [left] = await recoverExports(parts);
   await half.discard();
@@ -158,24 +159,37 @@ describe('a sink that fails', () => {
     await expectStillExports(parts);
   });
 
-  test('a run that is interrupted ends as cancelled', async () => {
+  test('a run that is cancelled ends as cancelled', async () => {
     const { database, parts } = await openExporting(place);
     const stopping = new AbortController();
-    const onProgress = () => stopping.abort();
-    await expectFailure('INTERRUPTED', { ...parts, signal: stopping.signal, onProgress }, database);
+    const onProgress = () => stopping.abort(new TidemarkError('CANCELLED', 'cancelled by the test'));
+    await expectFailure('CANCELLED', { ...parts, signal: stopping.signal, onProgress }, database);
     await expectStillExports(parts);
+  });
+
+  test('a run that is interrupted leaves no file, and the next start runs it again', async () => {
+    const { database, parts } = await openExporting(place);
+    const stopping = new AbortController();
+    const record = await acceptAs({ ...window, file_prefix: 'x_' }, 'stopped', parts);
+    const interrupted = { ...parts, signal: stopping.signal, onProgress: () => stopping.abort() };
+    await expect(runExport(record, interrupted)).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    expect(await readdir(place.root)).toEqual([]);
+    expect(await requestStates(database)).toEqual({ stopped: 'running' });
+    for (const left of await recoverExports(parts)) await runExport(left, parts);
+    expect(await requestStates(database)).toEqual({ stopped: 'completed' });
+    expect((await readdir(place.root)).toSorted()).toEqual(record.plan.names.toSorted());
   });
 });
 
 test('an export root that was replaced by a link: nothing is written where it leads', async () => {
   const { database, parts } = await openExporting(place);
-  const record = await acceptExport({ ...window, file_prefix: 'x_' }, 'faulty', parts);
+  const record = await acceptAs({ ...window, file_prefix: 'x_' }, 'faulty', parts);
   const elsewhere = path.join(folder.path, `elsewhere-${runs}`);
   await mkdir(elsewhere);
   await rename(place.root, `${place.root}-moved`);
   await symlink(elsewhere, place.root);
   await expect(runExport(record, parts)).rejects.toMatchObject({ code: 'PREFIX_REFUSED' });
-  await expect(acceptExport({ ...window, file_prefix: 'y_' }, 'next', parts)).rejects.toThrow(/export root .*replaced/);
+  await expect(acceptAs({ ...window, file_prefix: 'y_' }, 'next', parts)).rejects.toThrow(/export root .*replaced/);
   expect([await readdir(elsewhere), await readdir(`${place.root}-moved`)]).toEqual([[], []]);
   expect(await requestStates(database)).toEqual({ faulty: 'failed' });
 });

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { judgeCompleteness } from '../../pipeline/completeness.ts';
 
 const timeTo = Date.parse('2026-03-01T10:00:00.000Z');
@@ -9,8 +9,11 @@ const position = (topic: string, partition: number, watermark: number | null) =>
   bookmark: null,
   watermark,
 });
+const noLog = { ends: null, at: timeTo };
 const judge = (watermarks: readonly (number | null)[], allowedLatenessMs = 0, splitServices = 0) =>
   judgeCompleteness({
+    seen: noLog,
+    lostRecords: 0,
     positions: watermarks.map((watermark, index) => position('calls', index, watermark)),
     timeTo,
     allowedLatenessMs,
@@ -47,5 +50,46 @@ test('provisional: services without order in the log, also where all watermarks 
   expect(judge([timeTo], 0, 2)).toEqual({
     status: 'provisional',
     reasons: ['2 of the services have events in more than one partition'],
+  });
+});
+
+describe('a partition whose watermark lags, as of one that has been idle', () => {
+  const ends = (high: number) => [{ partition: { topic: 'calls', partition: 0 }, low: 0, high }];
+  const judgeSeen = (seen: { readonly ends: ReturnType<typeof ends> | null; readonly at: number }, nextOffset = 10) =>
+    judgeCompleteness({
+      positions: [{ ...position('calls', 0, timeTo - 60_000), nextOffset }],
+      seen,
+      timeTo,
+      allowedLatenessMs: 5_000,
+      splitServices: 0,
+      lostRecords: 0,
+    });
+
+  test('holds nothing back once the clock has passed the lateness and all of it is stored', () => {
+    expect(judgeSeen({ ends: ends(10), at: timeTo + 5_000 }).status).toBe('complete');
+  });
+
+  test.each([
+    ['the clock has not passed it', { ends: ends(10), at: timeTo + 4_999 }, /watermark .* has not passed .*05\.000Z$/],
+    ['a record is not stored', { ends: ends(11), at: timeTo + 5_000 }, /and 1 records of it are not stored$/],
+    ['the log could not be asked', { ends: null, at: timeTo + 5_000 }, /watermark/],
+  ])('is a reason while %s', (_, seen, reason) => {
+    expect(judgeSeen(seen)).toEqual({ status: 'provisional', reasons: [expect.stringMatching(reason)] });
+  });
+
+  test('is a reason too when nothing was stored of it, unless it is empty', () => {
+    const other = (high: number) => ({ partition: { topic: 'calls', partition: 7 }, low: 3, high });
+    expect(judgeSeen({ ends: [...ends(10), other(4)], at: timeTo + 5_000 }).reasons).toEqual([
+      expect.stringMatching(/^calls\/7: watermark not known/),
+    ]);
+    expect(judgeSeen({ ends: [...ends(10), other(3)], at: timeTo + 5_000 }).status).toBe('complete');
+  });
+});
+
+test('provisional: records that the log had deleted before they were read', () => {
+  const input = { positions: [position('calls', 0, timeTo)], seen: noLog, timeTo, allowedLatenessMs: 0 };
+  expect(judgeCompleteness({ ...input, splitServices: 0, lostRecords: 5 })).toEqual({
+    status: 'provisional',
+    reasons: ['5 offsets were deleted from the log before they were read'],
   });
 });

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { MemoryExportDirectory } from '../../connectors/memory-export-directory.ts';
 import { type Exporting, recoverExports, runExport } from '../../pipeline/export.ts';
+import { withoutLog } from '../../pipeline/log-wait.ts';
 import type { Snapshot } from '../../pipeline/ports.ts';
-import { acceptExport } from '../../pipeline/requests.ts';
+import type { Acceptance } from '../../pipeline/requests.ts';
+import { acceptAs } from '../support/accepting.ts';
 import { MemoryRequestStore } from '../support/memory-requests.ts';
 
 const now = Date.parse('2026-03-02T10:11:12.345Z');
@@ -28,6 +30,8 @@ const snapshot: Snapshot = {
     { partition: { topic: 'calls', partition: 1 }, origin: 'log', nextOffset: 9, bookmark: null, watermark: null },
   ],
   schemaIds: [3, 17],
+  lostRecords: 0,
+  interrupt: () => undefined,
   splitServices: 0,
   write: async (_kind, sink) => {
     await sink(content);
@@ -36,18 +40,19 @@ const snapshot: Snapshot = {
   close: async () => undefined,
 };
 
-const parts = (): Exporting & { readonly clock: { now(): number } } => ({
+const parts = (): Exporting & Acceptance => ({
   store,
   directory,
   clock: { now: () => now },
   snapshots: { snapshot: async () => snapshot },
+  ...withoutLog({ now: () => now }),
   allowedLatenessMs: 0,
   software: 'tidemark 1.2.3',
   signal: new AbortController().signal,
 });
 
 test('a manifest says all that is needed to rebuild the export and compare', async () => {
-  const record = await acceptExport(given, 'one', parts());
+  const record = await acceptAs(given, 'one', parts());
   const manifest = await runExport(record, parts());
   expect(manifest).toEqual({
     request_id: 'one',
@@ -79,14 +84,14 @@ test('a manifest says all that is needed to rebuild the export and compare', asy
 
 test('without being asked for it is kept with the job only', async () => {
   const { manifest: _, ...quiet } = given;
-  await runExport(await acceptExport(quiet, 'one', parts()), parts());
+  await runExport(await acceptAs(quiet, 'one', parts()), parts());
   expect([...directory.files.keys()].filter(name => name.includes('manifest'))).toEqual([]);
   expect((await store.find('one'))?.manifest).not.toBeNull();
 });
 
 describe('after a crash', () => {
   test('a request that was running is run again, with its names and window', async () => {
-    const record = await acceptExport(given, 'one', parts());
+    const record = await acceptAs(given, 'one', parts());
     await store.update('one', { state: 'running' });
     const half = await directory.create(record.plan.destination, 'one', record.plan.names[0]!, 'gzip');
     await half.write(content);
@@ -99,7 +104,7 @@ describe('after a crash', () => {
   });
 
   test('a request that was publishing is finished without its rows', async () => {
-    const record = await acceptExport(given, 'one', parts());
+    const record = await acceptAs(given, 'one', parts());
     for (const name of record.plan.names) {
       const file = await directory.create(record.plan.destination, 'one', name, 'gzip');
       await file.seal();
@@ -111,22 +116,22 @@ describe('after a crash', () => {
   });
 
   test('one that cannot be finished fails, and the others go on', async () => {
-    await acceptExport(given, 'lost', parts());
+    await acceptAs(given, 'lost', parts());
     await store.update('lost', { state: 'publishing' });
-    await acceptExport(given, 'other', parts());
+    await acceptAs(given, 'other', parts());
     expect((await recoverExports(parts())).map(({ requestId }) => requestId)).toEqual(['other']);
     expect(await store.find('lost')).toMatchObject({ state: 'failed', error: { code: 'EXPORT_FAILED' } });
   });
 });
 
 test('a request that has ended is not run again: its outcome is given, or thrown', async () => {
-  const record = await acceptExport(given, 'one', parts());
+  const record = await acceptAs(given, 'one', parts());
   const manifest = await runExport(record, parts());
   const count = directory.files.size;
-  expect(await runExport(await acceptExport(given, 'one', parts()), parts())).toEqual(manifest);
-  await acceptExport(given, 'two', parts());
+  expect(await runExport(await acceptAs(given, 'one', parts()), parts())).toEqual(manifest);
+  await acceptAs(given, 'two', parts());
   await store.update('two', { state: 'failed', error: { code: 'DISK_FULL', message: 'as it was' } });
-  const again = runExport(await acceptExport(given, 'two', parts()), parts());
+  const again = runExport(await acceptAs(given, 'two', parts()), parts());
   await expect(again).rejects.toMatchObject({ code: 'DISK_FULL', message: 'as it was' });
   expect(directory.files.size).toBe(count);
 });

@@ -24,6 +24,7 @@ test('the least that is needed, and every default', () => {
     extensions: 'columns',
     extensionColumns: null,
     manifest: false,
+    wait: 'end',
   });
 });
 

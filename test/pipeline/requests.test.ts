@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { MemoryExportDirectory } from '../../connectors/memory-export-directory.ts';
-import { type Acceptance, acceptExport } from '../../pipeline/requests.ts';
+import { withoutLog } from '../../pipeline/log-wait.ts';
+import type { Acceptance } from '../../pipeline/requests.ts';
+import { acceptAs } from '../support/accepting.ts';
 import { MemoryRequestStore } from '../support/memory-requests.ts';
 
 const now = Date.parse('2026-03-02T10:11:12.345Z');
@@ -11,10 +13,10 @@ let acceptance: Acceptance;
 beforeEach(() => {
   store = new MemoryRequestStore();
   directory = new MemoryExportDirectory();
-  acceptance = { store, directory, clock: { now: () => now } };
+  acceptance = { store, directory, clock: { now: () => now }, ...withoutLog({ now: () => now }) };
 });
 
-const accept = (id: string, more: Record<string, string> = {}) => acceptExport({ ...given, ...more }, id, acceptance);
+const accept = (id: string, more: Record<string, string> = {}) => acceptAs({ ...given, ...more }, id, acceptance);
 
 describe('what is decided at acceptance', () => {
   test('names, stamp and window are fixed and recorded', async () => {
@@ -92,8 +94,8 @@ describe('a request id', () => {
     const first = await accept('one', { header: 'true' });
     await store.update('one', { state: 'completed' });
     const later = { ...acceptance, clock: { now: () => now + 60_000 } };
-    const again = await acceptExport({ header: 'true', ...given }, 'one', later);
-    expect(again).toEqual({ ...first, state: 'completed' });
+    const again = await acceptAs({ header: 'true', ...given }, 'one', later);
+    expect(again).toEqual({ ...first, state: 'completed', endedAt: now });
     expect(store.records.size).toBe(1);
   });
 
@@ -106,7 +108,7 @@ describe('a request id', () => {
   ])('with %s, as given and before defaults, is a conflict', async (_, other) => {
     await accept('one');
     const conflict = { code: 'REQUEST_CONFLICT', message: expect.stringContaining('"one"') };
-    await expect(acceptExport(other, 'one', acceptance)).rejects.toMatchObject(conflict);
+    await expect(acceptAs(other, 'one', acceptance)).rejects.toMatchObject(conflict);
   });
 });
 

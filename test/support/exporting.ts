@@ -5,6 +5,7 @@ import { DuckDbRequestStore } from '../../connectors/duckdb/request-store.ts';
 import { DuckDbSnapshots } from '../../connectors/duckdb/snapshot.ts';
 import { openExportDirectory } from '../../connectors/export-directory/open.ts';
 import type { Exporting } from '../../pipeline/export.ts';
+import { withoutLog } from '../../pipeline/log-wait.ts';
 import type { Acceptance } from '../../pipeline/requests.ts';
 
 export interface ExportPlace {
@@ -28,6 +29,7 @@ export async function openExporting({ db, root, memoryLimit = '256MB' }: ExportP
     directory: await openExportDirectory({ root: path.resolve(root), create: true }),
     clock: { now: Date.now },
     snapshots: new DuckDbSnapshots(database, { maxExtensionColumns: 1000 }),
+    ...withoutLog({ now: Date.now }),
     allowedLatenessMs: 0,
     software: 'test',
     signal: new AbortController().signal,

@@ -14,7 +14,9 @@ export class MemoryRequestStore implements RequestStore {
   async update(requestId: string, change: Parameters<RequestStore['update']>[1]): Promise<void> {
     const record = this.records.get(requestId);
     if (record === undefined) throw new Error(`no request ${requestId}`);
-    if (!ENDED.includes(record.state)) this.records.set(requestId, { ...record, ...change });
+    if (ENDED.includes(record.state)) return;
+    const ended = change.state !== undefined && ENDED.includes(change.state);
+    this.records.set(requestId, { ...record, ...change, endedAt: ended ? record.acceptedAt : null });
   }
 
   async find(requestId: string): Promise<ExportRecord | null> {
@@ -24,5 +26,14 @@ export class MemoryRequestStore implements RequestStore {
   async unfinished(): Promise<readonly ExportRecord[]> {
     const records = [...this.records.values()].filter(({ state }) => !ENDED.includes(state));
     return records.toSorted((one, other) => one.acceptedAt - other.acceptedAt);
+  }
+
+  async list(limit: number): Promise<readonly ExportRecord[]> {
+    const newestFirst = [...this.records.values()].toSorted((one, other) => other.acceptedAt - one.acceptedAt);
+    return newestFirst.slice(0, limit);
+  }
+
+  async forgetEndedBefore(moment: number): Promise<void> {
+    for (const [id, { endedAt }] of this.records) if (endedAt !== null && endedAt < moment) this.records.delete(id);
   }
 }

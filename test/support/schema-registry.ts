@@ -1,4 +1,3 @@
-import { onTestFinished } from 'vitest';
 import { ConfluentRegistry } from '../../connectors/schema-registry/confluent-registry.ts';
 import { RegistryHttp, type RegistryOptions } from '../../connectors/schema-registry/http.ts';
 
@@ -16,7 +15,6 @@ export function uniqueSubject(name: string): string {
 /** What is tested, on a registry at an address, and the problems that it tells of. */
 export function openRegistry(url: string, more: Partial<RegistryOptions> = {}) {
   const http = new RegistryHttp({ url, account: null, authorities: null, ...more });
-  onTestFinished(() => http.close());
   const problems: (string | null)[] = [];
   return { http, registry: new ConfluentRegistry(http, problem => problems.push(problem)), problems };
 }

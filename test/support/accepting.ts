@@ -1,0 +1,7 @@
+import type { GivenParameters } from '../../pipeline/parameters.ts';
+import { type Acceptance, acceptExport, type ExportRecord } from '../../pipeline/requests.ts';
+
+/** Accepts a request as a test's own client would make it. */
+export function acceptAs(given: GivenParameters, requestId: string, acceptance: Acceptance): Promise<ExportRecord> {
+  return acceptExport({ given, requestId, asker: { door: 'cli', client: 'test' } }, acceptance);
+}
