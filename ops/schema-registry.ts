@@ -4,37 +4,17 @@ import { RegistryHttp } from '../connectors/schema-registry/http.ts';
 import { TidemarkError } from '../pipeline/errors.ts';
 import type { Config } from './settings.ts';
 
-/** Gives what a command asks of the schema registry to `use`, and lets go of it whatever happens. */
-export async function withRegistryHttp<T>(config: Config, use: (http: RegistryHttp) => Promise<T>): Promise<T> {
-  const http = openRegistryHttp(config);
-  if (http === null)
-    throw new TidemarkError('CONFIG_INVALID', 'registry_url is null; a schema registry is needed here');
-  try {
-    return await use(http);
-  } finally {
-    http.close();
-  }
-}
-
 /**
- * Gives the schemas of Avro records to `use`: null where no registry is configured. `report` is told when the registry
- * cannot be asked, and (null) when it can again.
+ * Where Avro records have their schemas; null where no registry is configured. `report` is told when the registry cannot
+ * be asked, and (null) when it can again.
  */
-export async function withSchemaRegistry<T>(
-  config: Config,
-  report: ReportProblem,
-  use: (registry: ConfluentRegistry | null) => Promise<T>,
-): Promise<T> {
+export function openSchemaRegistry(config: Config, report: ReportProblem): ConfluentRegistry | null {
   const http = openRegistryHttp(config);
-  try {
-    return await use(http === null ? null : new ConfluentRegistry(http, report));
-  } finally {
-    http?.close();
-  }
+  return http === null ? null : new ConfluentRegistry(http, report);
 }
 
-/** Throws `CONFIG_INVALID` for parts that do not go together, all of them at once. */
-function openRegistryHttp(config: Config): RegistryHttp | null {
+/** Asks the configured registry. Throws `CONFIG_INVALID` for parts that do not go together, all of them at once. */
+export function openRegistryHttp(config: Config): RegistryHttp | null {
   const { registry_url: url, registry_username: username, registry_password: password } = config;
   const faults: string[] = [];
   if (url === null && config.key_format === 'avro') faults.push('key_format avro wants registry_url');

@@ -9,7 +9,13 @@ export interface RegisteredSchema {
 }
 
 /** Where a long is an instant in milliseconds. Any other logical type is read as what lies below it. */
-class TimestampMillis extends avro.types.LogicalType {}
+class TimestampMillis extends avro.types.LogicalType {
+  constructor(...given: ConstructorParameters<typeof avro.types.LogicalType>) {
+    super(...given);
+    // What is thrown here makes it an ordinary int, string or whatever it is.
+    if (this.underlyingType.typeName !== 'long') throw new Error('a timestamp-millis is a long');
+  }
+}
 
 /**
  * Reads a schema with all that it names. Throws an Error that says why it is no Avro schema.

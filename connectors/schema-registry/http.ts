@@ -37,9 +37,8 @@ export class RegistryHttp {
     this.url = options.url.replace(/\/+$/, '');
     this.#options = options;
     const { authorities } = options;
-    this.#agent = isHttps(this.url)
-      ? new HttpsAgent({ keepAlive: true, ...(authorities !== null && { ca: authorities }) })
-      : new HttpAgent({ keepAlive: true });
+    // A connection a question: questions are rare, and one that was kept may be gone when it is wanted.
+    this.#agent = isHttps(this.url) ? new HttpsAgent(authorities === null ? {} : { ca: authorities }) : new HttpAgent();
   }
 
   get(path: string, signal: AbortSignal): Promise<Answer> {
@@ -48,11 +47,6 @@ export class RegistryHttp {
 
   post(path: string, content: object, signal: AbortSignal): Promise<Answer> {
     return this.#ask('POST', path, JSON.stringify(content), signal);
-  }
-
-  /** Lets go of idle connections. */
-  close(): void {
-    this.#agent.destroy();
   }
 
   async #ask(method: string, path: string, content: string | null, signal: AbortSignal): Promise<Answer> {

@@ -1,20 +1,24 @@
+import { EventEmitter, once } from 'node:events';
 import { resolve } from 'node:path';
 import type { Database } from '../../connectors/duckdb/database.ts';
 import { readOverview } from '../../connectors/duckdb/overview.ts';
 import type { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
 import { openHttpServer } from '../../connectors/http/server.ts';
 import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent-registry.ts';
+import { TidemarkError } from '../../pipeline/errors.ts';
 import { ingest, type StoredBatch } from '../../pipeline/ingest.ts';
-import type { FoldedBatch, Log } from '../../pipeline/ports.ts';
-import { withDatabase, withWarehouse } from '../main.ts';
-import { withSchemaRegistry } from '../schema-registry.ts';
+import type { Jobs } from '../../pipeline/jobs.ts';
+import type { FoldedBatch, Log, LogEnd } from '../../pipeline/ports.ts';
+import { type ExportParts, withDatabase, withExports, withWarehouse } from '../main.ts';
+import { openSchemaRegistry } from '../schema-registry.ts';
 import type { Config } from '../settings.ts';
 import { readPackage } from '../software.ts';
+import { openJobs } from './exports.ts';
 import { type LiveSource, openLiveSource } from './live-source.ts';
 import { ServiceMetrics } from './metrics.ts';
 import { type PartitionStatus, partitionName, partitionStatuses } from './partition-status.ts';
 import { announceServer } from './server-file.ts';
-import { Watch } from './watch.ts';
+import { ours, Watch } from './watch.ts';
 
 export interface Running {
   readonly config: Config;
@@ -29,21 +33,26 @@ export interface Running {
  */
 export async function runService(running: Running): Promise<void> {
   const { config, log, signal } = running;
-  await withSchemaRegistry(config, tellProblem(log), registry =>
-    withDatabase(config, database =>
-      withWarehouse(database, warehouse => serve(new Service(running, { database, warehouse, registry }), running)),
+  const registry = openSchemaRegistry(config, tellProblem(log));
+  await withDatabase(config, database =>
+    withWarehouse(database, warehouse =>
+      withExports(config, { database, signal }, async exporting => {
+        const service = new Service(running, { database, warehouse, registry, exporting });
+        await serve(service, await service.openJobs(), running);
+      }),
     ),
   );
   if (signal.aborted) log.info({}, 'the service has stopped; all that was read is stored or will be read again');
 }
 
-async function serve(service: Service, { config, log }: Running): Promise<void> {
+async function serve(service: Service, jobs: Jobs, { config, log }: Running): Promise<void> {
   const server = await openHttpServer({ host: config.http_host, port: config.http_port, operations: service });
   const withdraw = await announceServer(config.db, server.url);
   log.info({ url: server.url, db: resolve(config.db), version: readPackage().version }, 'the service is up');
   try {
     await service.run();
   } finally {
+    await jobs.stopped();
     await withdraw();
     await server.close();
   }
@@ -61,30 +70,34 @@ interface Parts {
   readonly warehouse: DuckDbWarehouse;
   /** Null where all records are JSON. */
   readonly registry: ConfluentRegistry | null;
+  readonly exporting: ExportParts;
 }
 
 class Service {
   readonly #running: Running;
-  readonly #database: Database;
-  readonly #warehouse: DuckDbWarehouse;
-  readonly #registry: ConfluentRegistry | null;
+  readonly #parts: Parts;
+  readonly #failed = new AbortController();
+  /** Aborts when the service is to stop, or cannot go on. */
+  readonly #until: AbortSignal;
+  readonly #batches = new EventEmitter();
   readonly #recordTimes = new Map<string, number>();
   readonly #metrics: ServiceMetrics;
   readonly #startedAt = Date.now();
   #source: LiveSource | null = null;
   #watch: Watch | null = null;
 
-  constructor(running: Running, { database, warehouse, registry }: Parts) {
+  constructor(running: Running, parts: Parts) {
     this.#running = running;
-    this.#database = database;
-    this.#warehouse = warehouse;
-    this.#registry = registry;
+    this.#parts = parts;
+    this.#until = AbortSignal.any([running.signal, this.#failed.signal]);
+    // As many exports as there are may wait for the next batch.
+    this.#batches.setMaxListeners(0);
     this.#metrics = new ServiceMetrics(() => this.#partitions());
   }
 
   async run(): Promise<void> {
-    const { config, log, signal } = this.#running;
-    const source = await openLiveSource(config, log, signal);
+    const { config, log } = this.#running;
+    const source = await openLiveSource(config, log, this.#until);
     try {
       this.#source = source;
       this.#metrics.warn(source.warnings);
@@ -97,13 +110,13 @@ class Service {
 
   readiness(): readonly string[] {
     if (this.#source === null) return ['the source of events is not reached yet'];
-    const reasons = [this.#watch?.problem ?? null, this.#registry?.problem ?? null];
+    const reasons = [this.#watch?.problem ?? null, this.#parts.registry?.problem ?? null];
     if (this.#source.assigned()?.length === 0) reasons.push('no partition is assigned to this process');
     return reasons.filter(reason => reason !== null);
   }
 
   async status(): Promise<object> {
-    const overview = await readOverview(this.#database);
+    const overview = await readOverview(this.#parts.database);
     return {
       version: readPackage().version,
       started_at: new Date(this.#startedAt).toISOString(),
@@ -118,31 +131,55 @@ class Service {
     return { contentType: this.#metrics.registry.contentType, text: await this.#metrics.registry.metrics() };
   }
 
+  /** Exports that wait for the log look at it through the service. */
+  openJobs(): Promise<Jobs> {
+    const { config, log } = this.#running;
+    const positions = () => this.#parts.warehouse.positions();
+    return openJobs({
+      config,
+      log,
+      parts: this.#parts.exporting,
+      signal: this.#until,
+      view: { ends: () => this.#ends(), positions, nextBatch: signal => this.#nextBatch(signal) },
+      onChange: () => undefined,
+      onCrash: error => this.#failed.abort(error),
+    });
+  }
+
+  async #ends(): Promise<readonly LogEnd[]> {
+    if (this.#source === null) throw new TidemarkError('SOURCE_UNREACHABLE', 'the source of events is not reached yet');
+    return ours(await this.#source.ends(), this.#source.assigned());
+  }
+
+  async #nextBatch(signal: AbortSignal): Promise<void> {
+    await once(this.#batches, 'stored', { signal }).catch(() => undefined);
+  }
+
   /** Reading and watching end together: whichever fails ends the other. */
   async #consume(source: LiveSource): Promise<void> {
-    const { config, log, signal } = this.#running;
-    const failed = new AbortController();
-    const until = AbortSignal.any([signal, failed.signal]);
-    this.#watch = new Watch({ source, positions: () => this.#warehouse.positions(), log, signal: until });
+    const { config, log } = this.#running;
+    const { warehouse, registry } = this.#parts;
+    const signal = this.#until;
+    this.#watch = new Watch({ source, positions: () => warehouse.positions(), log, signal });
     const options = {
       keyFormat: config.key_format,
-      registry: this.#registry,
+      registry,
       skewMs: config.skew_ms,
       clock: { now: Date.now },
-      signal: until,
+      signal,
       onStored: (batch: FoldedBatch, stored: StoredBatch) => this.#stored(batch, stored),
     };
-    const parts = [ingest(source, this.#warehouse, options), this.#watch.run()];
-    for (const part of parts) part.catch(() => failed.abort());
-    const ended = await Promise.allSettled(parts);
-    const failure = ended.find(({ status }) => status === 'rejected');
-    if (failure?.status === 'rejected') throw failure.reason;
+    const parts = [ingest(source, warehouse, options), this.#watch.run()];
+    for (const part of parts) part.catch(error => this.#failed.abort(error));
+    await Promise.allSettled(parts);
+    if (this.#failed.signal.aborted) throw this.#failed.signal.reason;
   }
 
   #stored(batch: FoldedBatch, stored: StoredBatch): void {
     const { partition, from, next, recordsRead, applied, quarantined, lastRecordTime } = batch;
     if (lastRecordTime !== null) this.#recordTimes.set(partitionName(partition), lastRecordTime);
     this.#metrics.stored(batch, stored);
+    this.#batches.emit('stored');
     this.#running.log.info(
       {
         ...partition,
@@ -159,7 +196,7 @@ class Service {
 
   #partitions(): readonly PartitionStatus[] {
     return partitionStatuses({
-      known: this.#warehouse.positions(),
+      known: this.#parts.warehouse.positions(),
       ends: this.#watch?.ends ?? [],
       recordTimes: this.#recordTimes,
       now: Date.now(),

@@ -60,6 +60,13 @@ describe('timestamp', () => {
     ['before 1970', timestampMillis, -1, ['BAD_FIELD', 'timestamp']],
     ['after 2200', timestampMillis, Date.UTC(2201, 0, 1), ['BAD_FIELD', 'timestamp']],
     ['a long alone', 'long', BigInt(instant), ['BAD_FIELD', 'timestamp']],
+    ['timestamp-millis of an int', { type: 'int', logicalType: 'timestamp-millis' }, 5, ['BAD_FIELD', 'timestamp']],
+    [
+      'timestamp-millis of a string',
+      { type: 'string', logicalType: 'timestamp-millis' },
+      'x',
+      ['BAD_FIELD', 'timestamp'],
+    ],
     ['timestamp-micros', { type: 'long', logicalType: 'timestamp-micros' }, instant * 1000, ['BAD_FIELD', 'timestamp']],
     [
       'local-timestamp-millis',
