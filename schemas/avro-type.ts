@@ -1,4 +1,5 @@
 import avro, { type Type } from 'avsc';
+import { parseJson } from './json.ts';
 
 /** A schema as a registry keeps it: its text, and the texts of the schemas it refers to, each after those it needs. */
 export interface RegisteredSchema {
@@ -34,6 +35,8 @@ export function readAvroType({ type, text, references }: RegisteredSchema): Type
 }
 
 function parsed(text: string) {
+  // Refuses what is nested so deeply that reading it would depend on the stack that is left.
+  parseJson(text);
   return JSON.parse(text, (name, value) => (name === 'default' ? undefined : value));
 }
 

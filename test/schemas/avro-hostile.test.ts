@@ -153,6 +153,7 @@ describe('a schema and a few bytes cannot keep it busy', () => {
       JSON.stringify(startedWith(...Array.from({ length: 5_000 }, (_, at) => ({ name: `f${at}`, type: 'null' })))),
       null,
     ],
+    ['nested 600 deep', `${'{"type":"array","items":'.repeat(600)}"null"${'}'.repeat(600)}`, 'UNKNOWN_KIND'],
     [
       'nested 100,000 deep',
       `${'{"type":"array","items":'.repeat(100_000)}"null"${'}'.repeat(100_000)}`,
