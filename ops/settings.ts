@@ -150,6 +150,20 @@ export const settings = {
     default: 0,
     help: 'how far back a replay must reach; a topic that keeps its records for less is warned of',
   },
+  exports_at_once: { kind: wholeNumber(1, 16), default: 2, help: 'how many exports the service runs at once' },
+  export_queue: { kind: wholeNumber(0, 100_000), default: 100, help: 'how many more exports may wait for their turn' },
+  export_wait_ms: {
+    kind: wholeNumber(0, 86_400_000),
+    unit: 'ms',
+    default: 30_000,
+    help: 'how long an export waits at most for what the log held when it was asked for',
+  },
+  export_history_days: {
+    kind: wholeNumber(1, 36_500),
+    unit: 'days',
+    default: 30,
+    help: 'how long ended exports are remembered; their files stay',
+  },
   http_host: { kind: text, default: '127.0.0.1', help: 'the address the service listens on' },
   http_port: {
     kind: wholeNumber(0, 65_535),

@@ -60,7 +60,8 @@ export class Watch {
   }
 }
 
-function ours(ends: readonly LogEnd[], assigned: readonly PartitionId[] | null): readonly LogEnd[] {
+/** Those of the log's partitions that this process owns. */
+export function ours(ends: readonly LogEnd[], assigned: readonly PartitionId[] | null): readonly LogEnd[] {
   if (assigned === null) return ends;
   return ends.filter(({ partition: { topic, partition } }) =>
     assigned.some(of => of.topic === topic && of.partition === partition),
