@@ -148,6 +148,9 @@ class Service {
 
   async #ends(): Promise<readonly LogEnd[]> {
     if (this.#source === null) throw new TidemarkError('SOURCE_UNREACHABLE', 'the source of events is not reached yet');
+    // Asking a cluster that is gone would hold every request up for as long as a connection takes to fail.
+    const problem = this.#watch?.problem ?? null;
+    if (problem !== null) throw new TidemarkError('SOURCE_UNREACHABLE', problem);
     return ours(await this.#source.ends(), this.#source.assigned());
   }
 
