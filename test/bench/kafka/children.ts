@@ -37,6 +37,8 @@ export interface ServiceLine {
   readonly from?: number;
   readonly next?: number;
   readonly records?: number;
+  readonly ms?: number;
+  readonly waited_ms?: number;
 }
 
 /** `tidemark run` as a user starts it, and what it logs. */
@@ -76,12 +78,14 @@ export class ServiceUnderTest {
     return Date.parse(this.lines.find(({ msg }) => msg === sentence)?.time ?? '');
   }
 
-  /** CPU seconds so far, and the highest resident memory. */
-  usage(): { readonly cpuSeconds: number; readonly peakMb: number } {
+  /** CPU seconds so far, and resident memory, now and at its highest. */
+  usage(): { readonly cpuSeconds: number; readonly peakMb: number; readonly nowMb: number } {
     const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
     const ticks = Number(stat[11]) + Number(stat[12]);
-    const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8'))?.[1];
-    return { cpuSeconds: ticks / 100, peakMb: Math.round(Number(peak) / 1000) };
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
+    const megabytes = (name: string): number =>
+      Math.round(Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]) / 1000);
+    return { cpuSeconds: ticks / 100, peakMb: megabytes('VmHWM'), nowMb: megabytes('VmRSS') };
   }
 
   async stop(): Promise<void> {
