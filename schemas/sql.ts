@@ -34,16 +34,7 @@ export function entityPlaces(described: EntityTable): Record<string, string> {
     ),
     latest_values: each(values, column => `arg_max(${column}, batch) AS ${column}`),
     merged_values: each(values, column => `coalesce(s.${column}, o.${column}) AS ${column}`),
-    staged: [
-      ...stored.map(stagedColumn),
-      `from_json(extensions, '${extensionsShape}') AS extensions`,
-      'row_key::BIGINT AS row_key',
-      'service_key::BIGINT AS service_key',
-      "getvariable('batch')::BIGINT AS batch",
-      "getvariable('source')::INTEGER AS source",
-      'false AS split',
-    ].join(', '),
-    staged_ids: each(ids, column => `s.${column}`),
+    seen_ids: each(ids, column => `s.${column}`),
     same_ids: ids.map(column => `o.${column} = s.${column}`).join(' AND '),
   };
 }
@@ -57,18 +48,6 @@ export function quoteName(name: string): string {
 export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
-
-/** Staged numbers are doubles, and times among them milliseconds. */
-function stagedColumn(column: string): string {
-  const type = columnType(column);
-  if (type === 'VARCHAR') return column;
-  return type === 'TIMESTAMP'
-    ? `make_timestamp(${column}::BIGINT * 1000) AS ${column}`
-    : `${column}::${type} AS ${column}`;
-}
-
-/** Extensions are staged as JSON whose values are all text: DuckDB's parser has no number to respell. */
-const extensionsShape = '[{"name":"VARCHAR","json":"VARCHAR","paths":["VARCHAR"],"texts":["VARCHAR"]}]';
 
 /** The folder of package.json, from the sources as from the compiled output. */
 export function packageRoot(): string {

@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { FoldedBatch, LostRecords, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
+import { appendChunks, type Column, chunksOf, integer, text, timestamp, whole } from './row-chunks.ts';
 
 /** A partition as the database knows it; `source` is its short name inside rows, `watermark` in milliseconds. */
 export interface KnownPartition extends StoredPosition {
@@ -33,28 +34,24 @@ export async function readPartitions(connection: DuckDBConnection): Promise<read
   }));
 }
 
-/** Replaces the partition's row; part of the batch's transaction. */
-export async function savePartition(connection: DuckDBConnection, known: KnownPartition): Promise<void> {
-  const { source, partition, origin, nextOffset, bookmark, recordsRead, applied, quarantined, batch, watermark } =
-    known;
-  await connection.run('DELETE FROM partitions WHERE source = $1', [source]);
-  await connection.run(
-    `INSERT INTO partitions VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, make_timestamp($11::BIGINT * 1000))`,
-    [
-      source,
-      partition.topic,
-      partition.partition,
-      origin,
-      BigInt(nextOffset),
-      bookmark,
-      BigInt(recordsRead),
-      BigInt(applied),
-      BigInt(quarantined),
-      BigInt(batch),
-      watermark === null ? null : BigInt(watermark),
-    ],
-  );
+/** Appends the partition's row, after the one before it was deleted in the batch's transaction. */
+export function appendPartition(connection: DuckDBConnection, known: KnownPartition): Promise<void> {
+  return appendChunks(connection, 'partitions', chunksOf(partitionColumns, [known]));
 }
+
+const partitionColumns: readonly Column<KnownPartition>[] = [
+  integer(known => known.source),
+  text(known => known.partition.topic),
+  integer(known => known.partition.partition),
+  text(known => known.origin),
+  whole(known => known.nextOffset),
+  text(known => known.bookmark),
+  whole(known => known.recordsRead),
+  whole(known => known.applied),
+  whole(known => known.quarantined),
+  whole(known => known.batch),
+  timestamp(known => known.watermark),
+];
 
 /** A partition that nothing was stored of yet: it begins where its first batch does. */
 export function newPartition({ partition, origin, from }: FoldedBatch, source: number): KnownPartition {

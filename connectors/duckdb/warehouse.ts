@@ -8,14 +8,15 @@ import { databaseFailure } from './failure.ts';
 import { Membership } from './membership.ts';
 import {
   advance,
+  appendPartition,
   checkFollows,
   type KnownPartition,
   nameOf,
   newPartition,
   readPartitions,
   saveLostRecords,
-  savePartition,
 } from './partitions.ts';
+import { appendChunks } from './row-chunks.ts';
 import { saveSchemaIds } from './schema-ids.ts';
 import { type StagedBatch, stageBatch } from './staging.ts';
 
@@ -27,7 +28,12 @@ export class DuckDbWarehouse implements Warehouse {
   readonly #connection: DuckDBConnection;
   readonly #membership: Membership;
   readonly #partitions = new Map<string, KnownPartition>();
-  #lastBatch = 0;
+  /** The short names of partitions, given out as batches come, so that one can be laid out before the other is stored. */
+  readonly #sources = new Map<string, number>();
+  #lastStaged = 0;
+  #turn: Promise<void> = Promise.resolve();
+  /** Never below the number of late fragments and deletions. */
+  #lateAtMost = 0;
 
   private constructor(connection: DuckDBConnection, membership: Membership) {
     this.#connection = connection;
@@ -39,8 +45,10 @@ export class DuckDbWarehouse implements Warehouse {
     const warehouse = new DuckDbWarehouse(connection, await readMembership(connection));
     for (const known of await readPartitions(connection)) {
       warehouse.#partitions.set(nameOf(known.partition), known);
-      warehouse.#lastBatch = Math.max(warehouse.#lastBatch, known.batch);
+      warehouse.#sources.set(nameOf(known.partition), known.source);
+      warehouse.#lastStaged = Math.max(warehouse.#lastStaged, known.batch);
     }
+    warehouse.#lateAtMost = await countLate(connection);
     return warehouse;
   }
 
@@ -48,57 +56,81 @@ export class DuckDbWarehouse implements Warehouse {
     return [...this.#partitions.values()];
   }
 
-  async store(batch: FoldedBatch): Promise<void> {
-    const known = this.#partitions.get(nameOf(batch.partition)) ?? newPartition(batch, this.#partitions.size);
+  /** Lays the batch out at once, beside the one before it, and writes it when that one is stored. */
+  store(batch: FoldedBatch): Promise<void> {
+    this.#lastStaged += 1;
+    const mark = { number: this.#lastStaged, source: this.#sourceOf(batch) };
+    const staged = stageBatch(batch, mark, this.#membership);
+    const stored = this.#turn.then(() => this.#storeStaged(batch, staged));
+    this.#turn = stored.catch(() => undefined);
+    return stored;
+  }
+
+  #sourceOf({ partition }: FoldedBatch): number {
+    const name = nameOf(partition);
+    const source = this.#sources.get(name) ?? Math.max(-1, ...this.#sources.values()) + 1;
+    this.#sources.set(name, source);
+    return source;
+  }
+
+  async #storeStaged(batch: FoldedBatch, staged: StagedBatch): Promise<void> {
+    const name = nameOf(batch.partition);
+    const known = this.#partitions.get(name) ?? newPartition(batch, staged.source);
     checkFollows(batch, known);
-    const staged = stageBatch(batch, this.#membership);
-    const number = this.#lastBatch + 1;
-    const next = advance(known, batch, number);
-    await this.#connection.run('BEGIN TRANSACTION');
+    const next = advance(known, batch, staged.number);
     try {
-      await this.#storeStaged(staged, next);
-      await savePartition(this.#connection, next);
+      await this.#begin(staged);
+      await this.#append(staged);
+      await appendPartition(this.#connection, next);
       await saveSchemaIds(this.#connection, batch);
       if (batch.lost !== null) await saveLostRecords(this.#connection, batch.partition, batch.lost);
-      await this.#connection.run('COMMIT');
+      await this.#mergeSeenAndCommit(staged);
     } catch (error) {
       await this.#connection.run('ROLLBACK').catch(() => undefined);
       throw databaseFailure(error, `store a batch of ${batch.origin}`) ?? error;
     }
-    this.#lastBatch = number;
-    this.#partitions.set(nameOf(batch.partition), next);
-    const { service, state, task } = staged.rows;
-    if (service.seen + state.seen + task.seen + staged.deleted.rows > 0) await this.#settleWhenDue();
+    this.#partitions.set(name, next);
+    await this.#settleWhenDue(staged);
   }
 
   /** Deletions come first, because what a batch holds of a deleted service came after. */
-  async #storeStaged({ rows, deleted, quarantined }: StagedBatch, { batch, source }: KnownPartition): Promise<void> {
-    const connection = this.#connection;
-    await connection.run('SET VARIABLE batch = $1', [BigInt(batch)]);
-    await connection.run('SET VARIABLE source = $1', [source]);
-    if (deleted.rows > 0) {
-      await deleted.write(connection);
-      await connection.run('INSERT INTO deletions SELECT service_key::BIGINT, service_id, $1 FROM deleted', [
-        BigInt(batch),
-      ]);
-      for (const entity of entities) await connection.run(sqlOf('delete_services', entity));
-    }
+  async #begin({ number, source, rows, deletions }: StagedBatch): Promise<void> {
+    const seen = entities.filter(entity => rows[entity].seenCount > 0);
+    await this.#connection.run(
+      [
+        'BEGIN TRANSACTION;',
+        `DELETE FROM partitions WHERE source = ${source};`,
+        ...seen.map(entity => sqlOf('stage_seen', entity)),
+      ].join('\n'),
+    );
+    if (deletions.length === 0) return;
+    await appendChunks(this.#connection, 'deletions', deletions);
+    const statements = entities.map(entity => sqlOf('delete_services', entity));
+    await this.#connection.run([`SET VARIABLE batch = ${number};`, ...statements].join('\n'));
+  }
+
+  async #append({ rows, quarantined }: StagedBatch): Promise<void> {
     for (const entity of entities) {
-      const { table, fresh, seen } = rows[entity];
-      if (table.rows > 0) await table.write(connection);
-      if (fresh.closed > 0) await connection.run(sqlOf('store_fresh_closed', entity));
-      if (fresh.open > 0) await connection.run(sqlOf('store_fresh_open', entity));
-      if (seen > 0) await connection.run(sqlOf('store_seen', entity));
+      const { table } = entityTables[entity];
+      const { open, closed, seen } = rows[entity];
+      await appendChunks(this.#connection, `${table}_open`, open);
+      await appendChunks(this.#connection, `${table}_closed`, closed);
+      await appendChunks(this.#connection, `seen_${table}`, seen);
     }
-    if (quarantined.rows === 0) return;
-    await quarantined.write(connection);
-    await connection.run(readSql('tables/quarantine.sql'));
+    await appendChunks(this.#connection, 'quarantine', quarantined);
+  }
+
+  /** One call for all of it: between two, DuckDB would wait until this thread has folded what comes next. */
+  async #mergeSeenAndCommit({ rows }: StagedBatch): Promise<void> {
+    const seen = entities.filter(entity => rows[entity].seenCount > 0);
+    await this.#connection.run([...seen.map(entity => sqlOf('store_seen', entity)), 'COMMIT;'].join('\n'));
   }
 
   /** Folds late fragments into their rows and drops deleted ones. What readers see stays the same. */
   async settle(): Promise<void> {
     const statements = entities.map(entity => sqlOf('settle', entity));
     await this.#connection.run(['BEGIN;', ...statements, 'DELETE FROM deletions;', 'COMMIT;'].join('\n'));
+    this.#lateAtMost = 0;
   }
 
   close(): void {
@@ -106,11 +138,19 @@ export class DuckDbWarehouse implements Warehouse {
   }
 
   /** Rows said of perhaps-seen services may have landed in `late`: too many of them make reading dear. */
-  async #settleWhenDue(): Promise<void> {
-    const counts = entities.map(entity => `(SELECT count(*) FROM ${entityTables[entity].table}_late)`).join(' + ');
-    const reader = await this.#connection.runAndReadAll(`SELECT ${counts} + (SELECT count(*) FROM deletions)`);
-    if (Number(reader.value(0, 0)) > settleAfter) await this.settle();
+  async #settleWhenDue({ rows, deletedCount }: StagedBatch): Promise<void> {
+    const seen = entities.map(entity => rows[entity].seenCount);
+    this.#lateAtMost += seen.reduce((sum, count) => sum + count, deletedCount);
+    if (this.#lateAtMost <= settleAfter) return;
+    this.#lateAtMost = await countLate(this.#connection);
+    if (this.#lateAtMost > settleAfter) await this.settle();
   }
+}
+
+async function countLate(connection: DuckDBConnection): Promise<number> {
+  const counts = entities.map(entity => `(SELECT count(*) FROM ${entityTables[entity].table}_late)`).join(' + ');
+  const reader = await connection.runAndReadAll(`SELECT ${counts} + (SELECT count(*) FROM deletions)`);
+  return Number(reader.value(0, 0));
 }
 
 async function readMembership(connection: DuckDBConnection): Promise<Membership> {

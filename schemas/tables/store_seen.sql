@@ -1,15 +1,15 @@
--- The staged rows that were perhaps seen before: open rows are merged, the rest wait in `late`.
+-- The rows of this batch that were perhaps seen before: open rows are merged, the rest wait in `late`.
 
 CREATE OR REPLACE TEMP TABLE touched_{{table}} AS
 SELECT
-  {{staged_ids}},
+  {{seen_ids}},
   {{merged_values}},
   merge_extensions(o.extensions, s.extensions) AS extensions,
   s.row_key, s.service_key, s.batch,
   coalesce(o.source, s.source) AS source,
   coalesce(o.split OR o.source <> s.source, false) AS split,
   o.rowid AS open_row
-FROM (SELECT {{staged}} FROM staged_{{table}} WHERE seen = 1) s
+FROM seen_{{table}} s
 LEFT JOIN {{table}}_open o ON {{same_ids}} AND o.row_key = s.row_key;
 
 DELETE FROM {{table}}_open WHERE rowid IN (SELECT open_row FROM touched_{{table}} WHERE open_row IS NOT NULL);

@@ -1,0 +1,25 @@
+import bindings from '@duckdb/node-bindings';
+
+/** DuckDB's validity mask of one vector: a bit a row, set where there is a value. */
+export class Validity {
+  readonly #bits: Uint8Array<ArrayBuffer>;
+  #complete = true;
+
+  constructor(rows: number) {
+    this.#bits = new Uint8Array(Math.ceil(rows / 64) * 8).fill(0xff);
+  }
+
+  setNull(row: number): void {
+    this.#complete = false;
+    this.#bits[row >> 3]! &= ~(1 << (row & 7));
+  }
+
+  /** Writes the mask, and makes it ready for the next vector. */
+  flush(vector: bindings.Vector): void {
+    if (this.#complete) return;
+    bindings.vector_ensure_validity_writable(vector);
+    bindings.copy_data_to_vector_validity(vector, 0, this.#bits.buffer, 0, this.#bits.length);
+    this.#bits.fill(0xff);
+    this.#complete = true;
+  }
+}
