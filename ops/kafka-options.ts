@@ -21,7 +21,7 @@ export function kafkaOptionsOf(config: Config): KafkaOptions {
 }
 
 function faultsOf(config: Config): readonly string[] {
-  const faults: string[] = [];
+  const faults: string[] = [...controlFaultsOf(config)];
   const want = (holds: boolean, fault: string): void => {
     if (!holds) faults.push(fault);
   };
@@ -45,6 +45,14 @@ function faultsOf(config: Config): readonly string[] {
     'kafka_tls_cert_file and kafka_tls_key_file go together',
   );
   return faults;
+}
+
+/** Requests and statuses go by topics of their own. */
+function controlFaultsOf({ control_topic: control, status_topic: status, ...config }: Config): readonly string[] {
+  if (control === null && status === null) return [];
+  if (control === null || status === null) return ['control_topic and status_topic go together'];
+  const apart = control !== status && ![control, status].some(topic => config.kafka_topics.includes(topic));
+  return apart ? [] : ['control_topic and status_topic must be other topics than kafka_topics, and not the same'];
 }
 
 function hasAccount(config: Config): boolean {

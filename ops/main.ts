@@ -43,7 +43,8 @@ export async function withWarehouse<T>(
   }
 }
 
-export type ExportParts = Acceptance & Exporting;
+/** The store also keeps what is to be said of requests, and how far the control topic was read. */
+export type ExportParts = Acceptance & Exporting & { readonly store: DuckDbRequestStore };
 
 export async function withExports<T>(
   config: Config,
@@ -51,7 +52,10 @@ export async function withExports<T>(
   use: (parts: ExportParts) => Promise<T>,
 ): Promise<T> {
   const directory = await openExportDirectory({ root: config.export_root, prefixMap: config.prefix_map, create: true });
-  const store = await DuckDbRequestStore.open(running.database, Date.now);
+  const store = await DuckDbRequestStore.open(running.database, {
+    now: Date.now,
+    statuses: config.status_topic !== null,
+  });
   const { name, version } = readPackage();
   const clock = { now: Date.now };
   try {

@@ -4,7 +4,7 @@ import { exportFileName } from './file-names.ts';
 import type { Waited } from './log-wait.ts';
 import { buildManifest, type Manifest, type WrittenFile } from './manifest.ts';
 import type { ExportDirectory, Snapshot, SnapshotReader } from './ports.ts';
-import type { ExportRecord, RequestStore } from './requests.ts';
+import type { ExportRecord, RequestChange, RequestStore } from './requests.ts';
 import { type FileKind, fileKinds, type Selection } from './selection.ts';
 
 export interface Exporting {
@@ -48,18 +48,34 @@ export async function runExport(record: ExportRecord, exporting: Exporting): Pro
 async function writeAndPublish(record: ExportRecord, exporting: Exporting): Promise<Manifest> {
   const { store, directory } = exporting;
   const { requestId, plan } = record;
+  let mayStop = true;
   try {
-    await store.update(requestId, { state: 'running' });
+    await moveOn(record, { state: 'running' }, store);
     const manifest = await writeFiles(record, exporting);
-    await store.update(requestId, { state: 'publishing', manifest });
+    await moveOn(record, { state: 'publishing', manifest }, store);
+    mayStop = false;
     await directory.publish(plan.destination, requestId, plan.names);
     return manifest;
   } catch (cause) {
-    const error = exporting.signal.aborted ? reasonOf(exporting.signal, requestId) : asExportError(cause, requestId);
+    const stopped = mayStop && exporting.signal.aborted;
+    const error = stopped ? reasonOf(exporting.signal, requestId) : asExportError(cause, requestId);
     await directory.sweep(plan.destination, requestId).catch(() => undefined);
     if (error.code !== 'INTERRUPTED') await endAs(error, requestId, store);
     throw error;
   }
+}
+
+/** Throws `CANCELLED` when the request is to get no files: the database may know it before our signal aborts. */
+async function moveOn({ requestId }: ExportRecord, change: RequestChange, store: RequestStore): Promise<void> {
+  if (await store.update(requestId, change)) return;
+  const cancelledBy = (await store.find(requestId))?.cancelledBy ?? null;
+  if (cancelledBy !== null) throw cancelled(requestId, cancelledBy);
+  throw new TidemarkError('REQUEST_ENDED', `export ${requestId} is not run: it has ended already`);
+}
+
+/** What ends a request without its files. */
+export function cancelled(requestId: string, by: string): TidemarkError {
+  return new TidemarkError('CANCELLED', `export ${requestId} was cancelled by ${by}; no file of it is there`);
 }
 
 /**
@@ -82,13 +98,14 @@ export async function recoverExports({
  * as failed. But one whose folder lies in another export root is left for the next start with that root.
  */
 async function prepareAgain(
-  { requestId, plan, state }: ExportRecord,
+  { requestId, plan, state, cancelledBy }: ExportRecord,
   { store, directory }: Pick<Exporting, 'store' | 'directory'>,
 ): Promise<boolean> {
   try {
     if (state !== 'publishing') {
       await directory.sweep(plan.destination, requestId);
-      return true;
+      if (cancelledBy !== null) await endAs(cancelled(requestId, cancelledBy), requestId, store);
+      return cancelledBy === null;
     }
     await directory.publish(plan.destination, requestId, plan.names);
     await store.update(requestId, { state: 'completed' });
@@ -102,8 +119,9 @@ async function prepareAgain(
 }
 
 /** Records that a request ended without its files. */
-export function endAs({ code, message }: TidemarkError, requestId: string, store: RequestStore): Promise<void> {
-  return store.update(requestId, { state: code === 'CANCELLED' ? 'cancelled' : 'failed', error: { code, message } });
+export async function endAs({ code, message }: TidemarkError, requestId: string, store: RequestStore): Promise<void> {
+  const state = code === 'CANCELLED' ? 'cancelled' : 'failed';
+  await store.update(requestId, { state, error: { code, message } });
 }
 
 /** What an aborted signal means to a request: it was cancelled, or the process is being stopped. */

@@ -16,6 +16,17 @@ export function manifestFileName(stem: string, stamp: number): string {
   return `${stampedName(stem, stamp, 'manifest')}.json`;
 }
 
+/** The paths of the data files as they are answered: in the client's own spelling of the prefix, without the manifest. */
+export function answeredPaths({
+  destination: { spelled, stem },
+  names,
+}: {
+  readonly destination: { readonly spelled: string; readonly stem: string };
+  readonly names: readonly string[];
+}): readonly string[] {
+  return names.filter(name => !name.endsWith('_manifest.json')).map(name => `${spelled}${name.slice(stem.length)}`);
+}
+
 function stampedName(stem: string, stamp: number, kind: string): string {
   const digits = new Date(stamp).toISOString().replaceAll(/\D/g, '');
   return `${stem}${digits.slice(0, 8)}_${digits.slice(8, 14)}_${digits.slice(14)}_${kind}`;

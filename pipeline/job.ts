@@ -1,6 +1,6 @@
 import type { ExportProgress } from './export.ts';
 import type { Clock } from './ports.ts';
-import type { ExportRecord } from './requests.ts';
+import { type ExportRecord, isEnded } from './requests.ts';
 
 /** How far a job is. */
 export interface JobProgress {
@@ -13,12 +13,17 @@ export interface JobProgress {
   readonly bytes: number;
   /** Over the time since the job runs. */
   readonly bytesPerSecond: number;
+  /** How long it waited, or has been waiting, for the log. */
+  readonly waitedMs: number;
 }
 
 export interface JobView {
   readonly record: ExportRecord;
   readonly progress: JobProgress;
 }
+
+/** Progress that is only so many bytes more is told this often at most. */
+const tellEveryMs = 5_000;
 
 /** One request on its way, between its acceptance and its end. */
 export class Job {
@@ -34,6 +39,8 @@ export class Job {
   #rows = 0;
   #bytes = 0;
   #startedAt: number | null = null;
+  #waitedMs: number | null = null;
+  #toldAt = 0;
 
   constructor(record: ExportRecord, clock: Clock) {
     this.requestId = record.requestId;
@@ -63,13 +70,20 @@ export class Job {
   }
 
   write(): void {
+    this.#waitedMs = this.milliseconds;
     this.#phase = 'writing';
+    this.#toldAt = this.#clock.now();
   }
 
-  advance({ kind, bytes, rows }: ExportProgress): void {
+  /** True when it is time to tell of it. */
+  advance({ kind, bytes, rows }: ExportProgress): boolean {
     this.#file = kind;
     this.#bytes += bytes;
     this.#rows += rows;
+    const now = this.#clock.now();
+    if (now - this.#toldAt < tellEveryMs) return false;
+    this.#toldAt = now;
+    return true;
   }
 
   /** Aborts with an error that says what it means: cancelled for good, or stopped for now. */
@@ -85,7 +99,8 @@ export class Job {
   progress(): JobProgress {
     const seconds = Math.max(this.milliseconds, 1) / 1000;
     const bytesPerSecond = Math.round(this.#bytes / seconds);
-    return { phase: this.#phase, file: this.#file, rows: this.#rows, bytes: this.#bytes, bytesPerSecond };
+    const waitedMs = this.#waitedMs ?? this.milliseconds;
+    return { phase: this.#phase, file: this.#file, rows: this.#rows, bytes: this.#bytes, bytesPerSecond, waitedMs };
   }
 }
 
@@ -94,5 +109,6 @@ export function recordedView(record: ExportRecord): JobView {
   const files = record.manifest?.files ?? [];
   const rows = files.reduce((sum, file) => sum + file.rows, 0);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  return { record, progress: { phase: 'ended', file: null, rows, bytes, bytesPerSecond: 0 } };
+  const phase = isEnded(record.state) ? 'ended' : 'queued';
+  return { record, progress: { phase, file: null, rows, bytes, bytesPerSecond: 0, waitedMs: 0 } };
 }

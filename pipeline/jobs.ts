@@ -1,7 +1,14 @@
 import { TidemarkError } from './errors.ts';
-import { type Exporting, endAs, recoverExports, runExport } from './export.ts';
+import { cancelled, type Exporting, endAs, recoverExports, runExport } from './export.ts';
 import { Job, type JobView, recordedView } from './job.ts';
-import { type Acceptance, type AcceptedRequest, acceptExport, type ExportRecord, isEnded } from './requests.ts';
+import {
+  type Acceptance,
+  type AcceptedRequest,
+  acceptExport,
+  type ControlPosition,
+  type ExportRecord,
+  isEnded,
+} from './requests.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 export interface JobsParts {
@@ -12,6 +19,8 @@ export interface JobsParts {
   readonly queue: number;
   /** Called when a job was queued, when it starts to run, and when it has ended. */
   readonly onChange?: (view: JobView, milliseconds: number) => void;
+  /** Called now and then while files are written; has resolved before the job ends. */
+  readonly onProgress?: (view: JobView) => Promise<void>;
   /** Called with what no request can be blamed for, such as a database that refuses: the service cannot go on. */
   readonly onCrash: (error: unknown) => void;
   /** Stops all that runs; it is run again at the next start. */
@@ -27,6 +36,7 @@ export class Jobs {
   readonly #jobs = new Map<string, Job>();
   readonly #line = new WaitingLine<Job>();
   #running = 0;
+  #atRoom: (() => void)[] = [];
 
   constructor(parts: JobsParts) {
     this.#parts = parts;
@@ -57,6 +67,12 @@ export class Jobs {
     return this.#viewOf(record);
   }
 
+  /** Resolves when a new request may find room, or when we stop. */
+  room(): Promise<void> {
+    if (this.#hasRoom || this.#parts.signal.aborted) return Promise.resolve();
+    return new Promise(resolve => this.#atRoom.push(resolve));
+  }
+
   /** Resolves when the request has ended, at once when it had. Throws `REQUEST_UNKNOWN`, `INTERRUPTED` when we stop before. */
   async ended(requestId: string): Promise<ExportRecord> {
     await this.#jobs.get(requestId)?.done;
@@ -77,22 +93,26 @@ export class Jobs {
     return (await this.#parts.accepting.store.list(limit)).map(record => this.#viewOf(record));
   }
 
-  /** Ends a request without its files. Throws `REQUEST_UNKNOWN`, and `REQUEST_ENDED` when it is too late. */
-  async cancel(requestId: string, by: string): Promise<ExportRecord> {
-    const before = (await this.find(requestId)).record;
-    const job = this.#jobs.get(requestId);
-    if (job !== undefined) {
-      const reason = new TidemarkError(
-        'CANCELLED',
-        `export ${requestId} was cancelled by ${by}; no file of it is there`,
-      );
-      job.abort(reason);
-      if (this.#line.remove(job)) await this.#end(job, () => endAs(reason, requestId, this.#parts.accepting.store));
-      await job.done;
+  /**
+   * Ends a request without its files: when the database has taken the wish, only `cancelled` can follow, or `failed` where
+   * it failed at that moment. Throws `REQUEST_UNKNOWN`, `REQUEST_ENDED` when it is too late, `INTERRUPTED` when we stop
+   * before it has ended: then the next start ends it.
+   */
+  async cancel(requestId: string, by: string, control?: ControlPosition): Promise<ExportRecord> {
+    const { store } = this.#parts.accepting;
+    if (!(await store.cancel(requestId, by, control))) {
+      const { state } = (await this.find(requestId)).record;
+      throw new TidemarkError('REQUEST_ENDED', `export ${requestId} cannot be cancelled: it is ${state}`);
     }
-    const { record } = await this.find(requestId);
-    if (record.state === 'cancelled' && !isEnded(before.state)) return record;
-    throw new TidemarkError('REQUEST_ENDED', `export ${requestId} cannot be cancelled: it is ${record.state}`);
+    const reason = cancelled(requestId, by);
+    const job = this.#jobs.get(requestId);
+    if (job === undefined) await endAs(reason, requestId, store);
+    else {
+      job.abort(reason);
+      if (this.#line.remove(job)) await this.#end(job, () => endAs(reason, requestId, store));
+      this.#tellRoom();
+    }
+    return this.ended(requestId);
   }
 
   /** Resolves when all that ran has stopped, after the signal aborted. */
@@ -105,14 +125,27 @@ export class Jobs {
     return job === undefined ? recordedView(record) : { record, progress: job.progress() };
   }
 
+  get #hasRoom(): boolean {
+    return this.#running < this.#parts.atOnce || this.waiting < this.#parts.queue;
+  }
+
+  #tellRoom(): void {
+    if (!this.#hasRoom && !this.#parts.signal.aborted) return;
+    const waiting = this.#atRoom;
+    this.#atRoom = [];
+    for (const resolve of waiting) resolve();
+  }
+
   #admit(): void {
-    const { queue, atOnce, signal } = this.#parts;
+    const { queue, signal } = this.#parts;
     if (signal.aborted) throw new TidemarkError('QUEUE_FULL', 'the service is stopping; ask again when it is up');
-    if (this.#running < atOnce || this.waiting < queue) return;
+    if (this.#hasRoom) return;
     throw new TidemarkError('QUEUE_FULL', `${this.waiting} exports wait already, and ${queue} may; ask again later`);
   }
 
+  /** What comes while we stop is left to the next start. */
   #enqueue(record: ExportRecord): void {
+    if (this.#parts.signal.aborted) return;
     const job = new Job(record, this.#parts.accepting.clock);
     this.#jobs.set(record.requestId, job);
     this.#line.add(`${record.asker.door} ${record.asker.client}`, job);
@@ -130,22 +163,36 @@ export class Jobs {
       void this.#end(job, () => this.#run(job)).then(() => {
         this.#running -= 1;
         this.#serve();
+        this.#tellRoom();
       });
     }
   }
 
   async #run(job: Job): Promise<void> {
-    const { exporting } = this.#parts;
-    await runExport(job.record, {
-      ...exporting,
-      signal: job.signal,
-      async wait(record, signal) {
-        const waited = await exporting.wait(record, signal);
-        job.write();
-        return waited;
-      },
-      onProgress: progress => job.advance(progress),
-    });
+    const { exporting, onProgress } = this.#parts;
+    let told: Promise<unknown> = Promise.resolve();
+    const tell = (): void => {
+      const view = { record: { ...job.record, state: 'running' as const }, progress: job.progress() };
+      told = Promise.all([told, onProgress?.(view)]);
+      told.catch(() => undefined);
+    };
+    try {
+      await runExport(job.record, {
+        ...exporting,
+        signal: job.signal,
+        async wait(record, signal) {
+          const waited = await exporting.wait(record, signal);
+          job.write();
+          tell();
+          return waited;
+        },
+        onProgress: progress => {
+          if (job.advance(progress)) tell();
+        },
+      });
+    } finally {
+      await told;
+    }
   }
 
   /** A job leaves when its end is in the database, or is left to the next start; what ended it is recorded there. */
@@ -173,5 +220,6 @@ export class Jobs {
     );
     for (let job = this.#line.next(); job !== undefined; job = this.#line.next()) job.finish();
     for (const job of this.#jobs.values()) job.abort(reason);
+    this.#tellRoom();
   }
 }

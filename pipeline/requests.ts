@@ -3,7 +3,7 @@ import { type FailureCode, TidemarkError } from './errors.ts';
 import { exportFileName, manifestFileName } from './file-names.ts';
 import type { Manifest } from './manifest.ts';
 import { type ExportParameters, type Fault, type GivenParameters, readParameters } from './parameters.ts';
-import type { Clock, Destination, ExportDirectory, LogEnd, PartitionId } from './ports.ts';
+import type { Clock, Destination, ExportDirectory, LogEnd, LostRecords, PartitionId, Position } from './ports.ts';
 import { fileKinds } from './selection.ts';
 import { Turns } from './turns.ts';
 
@@ -47,20 +47,40 @@ export interface ExportRecord {
   readonly plan: ExportPlan;
   readonly manifest: Manifest | null;
   readonly error: { readonly code: FailureCode; readonly message: string } | null;
+  /** Who wants its end; null: nobody. Such a request gets no files any more, whatever dies. */
+  readonly cancelledBy: string | null;
 }
 
-/** A record of the control topic that moves the topic's stored offset in the transaction that keeps its request. */
+/**
+ * A record of the control topic. The topic's stored position moves in the transaction that does what the record asks for:
+ * from `from` (or the beginning of what was lost before it) to `next`, or not at all (`STALE_BATCH`), so that no record
+ * is served twice.
+ */
 export interface ControlPosition {
   readonly partition: PartitionId;
+  readonly origin: string;
   readonly from: number;
-  readonly nextOffset: number;
+  readonly next: Position;
+  readonly lost: LostRecords | null;
 }
 
-/** Keeps requests in the database. Each call is one transaction, on disk when it resolves. */
+export type RequestChange = Partial<Pick<ExportRecord, 'state' | 'manifest' | 'error'>>;
+
+/**
+ * Keeps requests in the database. Each call is one transaction, on disk when it resolves; with a control position it moves
+ * the control topic too.
+ */
 export interface RequestStore {
   insert(record: ExportRecord, control?: ControlPosition): Promise<void>;
-  /** Moves a request on; ended requests never change. */
-  update(requestId: string, change: Partial<Pick<ExportRecord, 'state' | 'manifest' | 'error'>>): Promise<void>;
+  /**
+   * Moves a request on. False, and nothing is changed, when it has ended, or is to be cancelled and would run or publish:
+   * this is where it is decided whether a cancellation or the files came first.
+   */
+  update(requestId: string, change: RequestChange): Promise<boolean>;
+  /** Wants the end of a request. False, and nothing is changed (no position either), when there is none that could be cancelled. */
+  cancel(requestId: string, by: string, control?: ControlPosition): Promise<boolean>;
+  /** A known request was asked for again: nothing but the position changes. */
+  repeat(requestId: string, control: ControlPosition): Promise<void>;
   find(requestId: string): Promise<ExportRecord | null>;
   /** Requests without a terminal state, oldest first. */
   unfinished(): Promise<readonly ExportRecord[]>;
@@ -110,7 +130,11 @@ async function acceptNext(request: AcceptedRequest, acceptance: Acceptance): Pro
   const { requestId, given, asker, control, admit } = request;
   const { store, directory, clock, lookAtLog } = acceptance;
   const known = await store.find(requestId);
-  if (known !== null) return sameRequest(known, given);
+  if (known !== null) {
+    checkSame(known, given);
+    if (control !== undefined) await store.repeat(requestId, control);
+    return known;
+  }
   const acceptedAt = clock.now();
   const read = readParameters(given, acceptedAt);
   if ('faults' in read) throw requestInvalid([...read.faults, ...(await prefixFaults(given, directory))]);
@@ -120,7 +144,7 @@ async function acceptNext(request: AcceptedRequest, acceptance: Acceptance): Pro
   const { stamp, names } = await freeNames(parameters, destination, acceptedAt, acceptance);
   const { ends } = await lookAtLog();
   const plan: ExportPlan = { parameters, timeTo, stamp, destination, names, ends };
-  const open = { state: 'accepted', endedAt: null, manifest: null, error: null } as const;
+  const open = { state: 'accepted', endedAt: null, manifest: null, error: null, cancelledBy: null } as const;
   const record: ExportRecord = { requestId, asker, acceptedAt, given, plan, ...open };
   admit?.();
   await store.insert(record, control);
@@ -160,9 +184,9 @@ function exportNames(parameters: ExportParameters, stem: string, stamp: number):
   return parameters.manifest ? [...names.slice(0, -1), manifestFileName(stem, stamp), ...names.slice(-1)] : names;
 }
 
-function sameRequest(known: ExportRecord, given: GivenParameters): ExportRecord {
+function checkSame(known: ExportRecord, given: GivenParameters): void {
   const canonical = (parameters: GivenParameters): string => JSON.stringify(Object.entries(parameters).sort());
-  if (canonical(known.given) === canonical(given)) return known;
+  if (canonical(known.given) === canonical(given)) return;
   throw new TidemarkError(
     'REQUEST_CONFLICT',
     `request id ${JSON.stringify(known.requestId)} was used with other parameters: ${JSON.stringify(known.given)}; use a new id`,

@@ -118,7 +118,8 @@ function notWritable(folder: string, cause: unknown): TidemarkError {
 export function layoutSql(): string {
   const entityTemplate = readSql('tables/0002_entity.sql');
   const perEntity = Object.values(entityTables).map(table => fillSql(entityTemplate, entityPlaces(table)));
-  return ['BEGIN;', readSql('tables/0001_store.sql'), ...perEntity, 'COMMIT;'].join('\n');
+  const control = readSql('tables/0003_control.sql');
+  return ['BEGIN;', readSql('tables/0001_store.sql'), ...perEntity, control, 'COMMIT;'].join('\n');
 }
 
 function openFailure(path: string, cause: unknown): TidemarkError {

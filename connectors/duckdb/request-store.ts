@@ -1,42 +1,106 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { Asker, ExportRecord, RequestState, RequestStore } from '../../pipeline/requests.ts';
+import {
+  type ControlPosition,
+  type ExportRecord,
+  isEnded,
+  type RequestChange,
+  type RequestStore,
+} from '../../pipeline/requests.ts';
+import { type ProgressStore, type StatusProgress, statusOf } from '../../pipeline/statuses.ts';
+import { moveControlPosition } from './control-positions.ts';
+import { DuckDbControlStore } from './control-store.ts';
 import type { Database } from './database.ts';
+import { DuckDbOutbox } from './outbox.ts';
+import { insertRequest, selectRequest, selectRequests, terminal } from './request-rows.ts';
+import { Transactions } from './transactions.ts';
 
-const terminal = "('completed', 'failed', 'cancelled')";
+export interface RequestStoreOptions {
+  readonly now: () => number;
+  /** Whether statuses are to be sent: only then are they written. */
+  readonly statuses?: boolean;
+}
 
-/** Keeps export requests in the warehouse's file. */
-export class DuckDbRequestStore implements RequestStore {
-  readonly #connection: DuckDBConnection;
+/** Keeps export requests in the warehouse's file, and with each change what is to be said of it. */
+export class DuckDbRequestStore implements RequestStore, ProgressStore {
+  readonly outbox: DuckDbOutbox;
+  /** For the reader of the control topic. */
+  readonly control: DuckDbControlStore;
+  readonly #transactions: Transactions;
   readonly #now: () => number;
+  readonly #statuses: boolean;
 
-  private constructor(connection: DuckDBConnection, now: () => number) {
-    this.#connection = connection;
+  private constructor(
+    transactions: Transactions,
+    outbox: DuckDbOutbox,
+    { now, statuses = false }: RequestStoreOptions,
+  ) {
+    this.#transactions = transactions;
     this.#now = now;
+    this.#statuses = statuses;
+    this.outbox = outbox;
+    this.control = new DuckDbControlStore(transactions, outbox, now);
   }
 
-  static async open(database: Database, now: () => number): Promise<DuckDbRequestStore> {
-    return new DuckDbRequestStore(await database.connect(), now);
+  static async open(database: Database, options: RequestStoreOptions): Promise<DuckDbRequestStore> {
+    const transactions = new Transactions(await database.connect());
+    return new DuckDbRequestStore(transactions, await DuckDbOutbox.open(transactions), options);
   }
 
-  async insert({ requestId, state, asker, acceptedAt, given, plan }: ExportRecord): Promise<void> {
-    await this.#connection.run(
-      'INSERT INTO exports VALUES ($1, $2, $3, $4, make_timestamp($5::BIGINT * 1000), NULL, $6, $7, NULL, NULL)',
-      [requestId, state, asker.door, asker.client, BigInt(acceptedAt), JSON.stringify(given), JSON.stringify(plan)],
-    );
+  insert(record: ExportRecord, control?: ControlPosition): Promise<void> {
+    return this.#transactions.run(async connection => {
+      if (control !== undefined) await moveControlPosition(connection, control);
+      await insertRequest(connection, record);
+      await this.#say(connection, record.requestId);
+    });
   }
 
-  async update(requestId: string, change: Partial<Pick<ExportRecord, 'state' | 'manifest' | 'error'>>): Promise<void> {
-    const ended = change.state === 'completed' || change.state === 'failed' || change.state === 'cancelled';
-    await this.#connection.run(
-      `UPDATE exports SET state = coalesce($2::VARCHAR, state), manifest = coalesce($3::VARCHAR, manifest),
-         error = coalesce($4::VARCHAR, error), ended_at = make_timestamp($5::BIGINT * 1000)
-       WHERE request_id = $1 AND state NOT IN ${terminal}`,
-      [requestId, change.state ?? null, json(change.manifest), json(change.error), ended ? BigInt(this.#now()) : null],
-    );
+  update(requestId: string, { state, manifest, error }: RequestChange): Promise<boolean> {
+    const endedAt = state !== undefined && isEnded(state) ? BigInt(this.#now()) : null;
+    const goesOn = state === 'running' || state === 'publishing';
+    return this.#transactions.run(async connection => {
+      const changed = await connection.runAndReadAll(
+        `UPDATE exports SET state = coalesce($2::VARCHAR, state), manifest = coalesce($3::VARCHAR, manifest),
+           error = coalesce($4::VARCHAR, error), ended_at = make_timestamp($5::BIGINT * 1000)
+         WHERE request_id = $1 AND state NOT IN ${terminal} AND NOT ($6::BOOLEAN AND cancelled_by IS NOT NULL)
+         RETURNING request_id`,
+        [requestId, state ?? null, json(manifest), json(error), endedAt, goesOn],
+      );
+      if (changed.currentRowCount === 0) return false;
+      if (state !== undefined) await this.#say(connection, requestId);
+      return true;
+    });
   }
 
-  async find(requestId: string): Promise<ExportRecord | null> {
-    return (await this.#select('WHERE request_id = $1', [requestId]))[0] ?? null;
+  cancel(requestId: string, by: string, control?: ControlPosition): Promise<boolean> {
+    return this.#transactions.run(async connection => {
+      const changed = await connection.runAndReadAll(
+        `UPDATE exports SET cancelled_by = $2 WHERE request_id = $1 AND state IN ('accepted', 'running')
+         RETURNING request_id`,
+        [requestId, by],
+      );
+      if (changed.currentRowCount === 0) return false;
+      if (control !== undefined) await moveControlPosition(connection, control);
+      return true;
+    });
+  }
+
+  repeat(requestId: string, control: ControlPosition): Promise<void> {
+    return this.#transactions.run(async connection => {
+      await moveControlPosition(connection, control);
+      await this.#sayAgain(connection, requestId);
+    });
+  }
+
+  async tell(requestId: string, progress: StatusProgress): Promise<void> {
+    if (!this.#statuses) return;
+    await this.#transactions.run(async connection => {
+      const known = await selectRequest(connection, requestId);
+      if (known !== null && !isEnded(known.record.state)) await this.#say(connection, requestId, progress);
+    });
+  }
+
+  find(requestId: string): Promise<ExportRecord | null> {
+    return this.#transactions.run(async connection => (await selectRequest(connection, requestId))?.record ?? null);
   }
 
   unfinished(): Promise<readonly ExportRecord[]> {
@@ -48,42 +112,40 @@ export class DuckDbRequestStore implements RequestStore {
   }
 
   async forgetEndedBefore(moment: number): Promise<void> {
-    await this.#connection.run('DELETE FROM exports WHERE ended_at < make_timestamp($1::BIGINT * 1000)', [
-      BigInt(moment),
-    ]);
+    await this.#transactions.run(connection =>
+      connection.run('DELETE FROM exports WHERE ended_at < make_timestamp($1::BIGINT * 1000)', [BigInt(moment)]),
+    );
   }
 
   close(): void {
-    this.#connection.closeSync();
+    this.#transactions.close();
   }
 
-  async #select(which: string, parameters: (string | number)[]): Promise<readonly ExportRecord[]> {
-    const reader = await this.#connection.runAndReadAll(
-      `SELECT request_id, state, door, client, epoch_ms(accepted_at), epoch_ms(ended_at), parameters, plan, manifest, error
-       FROM exports ${which}`,
-      parameters,
+  #select(which: string, parameters: (string | number)[]): Promise<readonly ExportRecord[]> {
+    return this.#transactions.run(async connection =>
+      (await selectRequests(connection, which, parameters)).map(({ record }) => record),
     );
-    return reader
-      .getRows()
-      .map(([requestId, state, door, client, acceptedAt, endedAt, given, plan, manifest, error]) => ({
-        requestId: String(requestId),
-        // Only this class writes these columns, from the same types.
-        state: String(state) as RequestState,
-        asker: { door: String(door) as Asker['door'], client: String(client) },
-        acceptedAt: Number(acceptedAt),
-        endedAt: endedAt === null ? null : Number(endedAt),
-        given: parsed(given) as ExportRecord['given'],
-        plan: parsed(plan) as ExportRecord['plan'],
-        manifest: parsed(manifest) as ExportRecord['manifest'],
-        error: parsed(error) as ExportRecord['error'],
-      }));
+  }
+
+  /** Writes what is to be said of a request as it now is. The last sequence stays with the request when statuses are sent. */
+  async #say(connection: DuckDBConnection, requestId: string, progress: StatusProgress | null = null): Promise<void> {
+    if (!this.#statuses) return;
+    await connection.run('UPDATE exports SET sequence = sequence + 1 WHERE request_id = $1', [requestId]);
+    const said = await selectRequest(connection, requestId);
+    if (said === null) return;
+    const { record, sequence } = said;
+    await this.outbox.add(connection, statusOf(record, { sequence, now: this.#now(), progress }));
+  }
+
+  /** The last status once more, under its own sequence: who has it drops it, who asks again because he lacks it gets it. */
+  async #sayAgain(connection: DuckDBConnection, requestId: string): Promise<void> {
+    if (!this.#statuses) return;
+    const said = await selectRequest(connection, requestId);
+    if (said === null || said.sequence === 0) return this.#say(connection, requestId);
+    await this.outbox.add(connection, statusOf(said.record, { sequence: said.sequence, now: this.#now() }));
   }
 }
 
 function json(value: object | null | undefined): string | null {
   return value === null || value === undefined ? null : JSON.stringify(value);
-}
-
-function parsed(text: unknown): unknown {
-  return text === null ? null : JSON.parse(String(text));
 }

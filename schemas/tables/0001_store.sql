@@ -57,7 +57,9 @@ CREATE TABLE exports (
   parameters  VARCHAR NOT NULL,     -- JSON, as given, before defaults
   plan        VARCHAR NOT NULL,     -- JSON: everything decided when the request was accepted
   manifest    VARCHAR,              -- JSON
-  error       VARCHAR               -- JSON: code and message
+  error       VARCHAR,              -- JSON: code and message
+  cancelled_by VARCHAR,             -- who wants its end: from then on it gets no files, even after a crash
+  sequence    BIGINT NOT NULL       -- of its last status; 0 before the first
 );
 
 -- Merges extensions by name: a name's value is replaced whole, its place among the names stays.

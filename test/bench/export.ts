@@ -79,7 +79,7 @@ async function bareCopy() {
 
 async function ourExport(more: GivenParameters) {
   const opened = await Database.open(limits);
-  const store = await DuckDbRequestStore.open(opened, Date.now);
+  const store = await DuckDbRequestStore.open(opened, { now: Date.now });
   const directory = await openExportDirectory({ root: path.join(folder, 'out'), create: true });
   const parts = {
     store,

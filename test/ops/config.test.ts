@@ -53,6 +53,8 @@ const others: Readonly<Record<OpenName, readonly [unknown, unknown, unknown]>> =
   kafka_session_timeout_ms: [6001, 6002, 6003],
   kafka_on_lost_records: ['skip', 'skip', 'skip'],
   kafka_replay_horizon_hours: [1, 2, 3],
+  control_topic: ['a', 'b', 'c'],
+  status_topic: ['a', 'b', 'c'],
   exports_at_once: [3, 4, 5],
   export_queue: [1, 2, 3],
   export_wait_ms: [1, 2, 3],

@@ -19,7 +19,7 @@ export type ExportParts = Acceptance & Exporting;
 /** All that accepting and running exports needs, real, on one database; closed with the test that opened it. */
 export async function openExporting({ db, root, memoryLimit = '256MB' }: ExportPlace) {
   const database = await Database.open({ path: db, memoryLimit, threads: 2 });
-  const store = await DuckDbRequestStore.open(database, Date.now);
+  const store = await DuckDbRequestStore.open(database, { now: Date.now });
   onTestFinished(async () => {
     store.close();
     await database.close();

@@ -1,6 +1,4 @@
-import type { ExportRecord, RequestState, RequestStore } from '../../pipeline/requests.ts';
-
-const ENDED: readonly RequestState[] = ['completed', 'failed', 'cancelled'];
+import { type ExportRecord, isEnded, type RequestChange, type RequestStore } from '../../pipeline/requests.ts';
 
 /** Keeps requests as the database does, without one. */
 export class MemoryRequestStore implements RequestStore {
@@ -11,20 +9,31 @@ export class MemoryRequestStore implements RequestStore {
     this.records.set(record.requestId, record);
   }
 
-  async update(requestId: string, change: Parameters<RequestStore['update']>[1]): Promise<void> {
+  async update(requestId: string, change: RequestChange): Promise<boolean> {
     const record = this.records.get(requestId);
-    if (record === undefined) throw new Error(`no request ${requestId}`);
-    if (ENDED.includes(record.state)) return;
-    const ended = change.state !== undefined && ENDED.includes(change.state);
+    if (record === undefined || isEnded(record.state)) return false;
+    const goesOn = change.state === 'running' || change.state === 'publishing';
+    if (goesOn && record.cancelledBy !== null) return false;
+    const ended = change.state !== undefined && isEnded(change.state);
     this.records.set(requestId, { ...record, ...change, endedAt: ended ? record.acceptedAt : null });
+    return true;
   }
+
+  async cancel(requestId: string, by: string): Promise<boolean> {
+    const record = this.records.get(requestId);
+    if (record === undefined || isEnded(record.state) || record.state === 'publishing') return false;
+    this.records.set(requestId, { ...record, cancelledBy: by });
+    return true;
+  }
+
+  async repeat(): Promise<void> {}
 
   async find(requestId: string): Promise<ExportRecord | null> {
     return this.records.get(requestId) ?? null;
   }
 
   async unfinished(): Promise<readonly ExportRecord[]> {
-    const records = [...this.records.values()].filter(({ state }) => !ENDED.includes(state));
+    const records = [...this.records.values()].filter(({ state }) => !isEnded(state));
     return records.toSorted((one, other) => one.acceptedAt - other.acceptedAt);
   }
 

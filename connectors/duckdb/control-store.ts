@@ -1,0 +1,46 @@
+import type { ControlStore } from '../../pipeline/control.ts';
+import type { TidemarkError } from '../../pipeline/errors.ts';
+import type { QuarantinedRecord, StoredPosition } from '../../pipeline/ports.ts';
+import type { ControlPosition } from '../../pipeline/requests.ts';
+import { refusalOf } from '../../pipeline/statuses.ts';
+import { moveControlPosition, readControlPositions } from './control-positions.ts';
+import type { DuckDbOutbox } from './outbox.ts';
+import { appendChunks, chunksOf } from './row-chunks.ts';
+import { quarantineColumns } from './staged-columns.ts';
+import type { Transactions } from './transactions.ts';
+
+/** What the reader of the control topic writes besides requests: each time with the topic's position. */
+export class DuckDbControlStore implements ControlStore {
+  readonly #transactions: Transactions;
+  readonly #outbox: DuckDbOutbox;
+  readonly #now: () => number;
+
+  constructor(transactions: Transactions, outbox: DuckDbOutbox, now: () => number) {
+    this.#transactions = transactions;
+    this.#outbox = outbox;
+    this.#now = now;
+  }
+
+  positions(): Promise<readonly StoredPosition[]> {
+    return this.#transactions.run(readControlPositions);
+  }
+
+  pass(control: ControlPosition): Promise<void> {
+    return this.#transactions.run(connection => moveControlPosition(connection, control));
+  }
+
+  refuse(requestId: string, error: TidemarkError, control: ControlPosition): Promise<void> {
+    return this.#transactions.run(async connection => {
+      await moveControlPosition(connection, control);
+      await this.#outbox.add(connection, refusalOf(requestId, error, this.#now()));
+    });
+  }
+
+  setAside(entry: QuarantinedRecord, control: ControlPosition): Promise<void> {
+    return this.#transactions.run(async connection => {
+      await moveControlPosition(connection, control);
+      const { partition } = control;
+      await appendChunks(connection, 'quarantine', chunksOf(quarantineColumns, [{ ...entry, partition }]));
+    });
+  }
+}
