@@ -51,6 +51,7 @@ function faultsOf(config: Config): readonly string[] {
 function controlFaultsOf({ control_topic: control, status_topic: status, ...config }: Config): readonly string[] {
   if (control === null && status === null) return [];
   if (control === null || status === null) return ['control_topic and status_topic go together'];
+  if (config.kafka_brokers.length === 0) return ['control_topic and status_topic want kafka_brokers'];
   const apart = control !== status && ![control, status].some(topic => config.kafka_topics.includes(topic));
   return apart ? [] : ['control_topic and status_topic must be other topics than kafka_topics, and not the same'];
 }

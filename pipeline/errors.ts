@@ -24,6 +24,7 @@ const failures = {
   REGISTRY_UNREACHABLE: { retry: true, exitCode: 69, httpStatus: 503 },
   REGISTRY_REFUSED: { retry: false, exitCode: 77, httpStatus: 503 },
   SCHEMA_INCOMPATIBLE: { retry: false, exitCode: 65, httpStatus: 409 },
+  STATUS_TOO_LARGE: { retry: false, exitCode: 65, httpStatus: 503 },
   SOURCE_CORRUPT: { retry: false, exitCode: 65, httpStatus: 500 },
   LOG_LOCKED: { retry: true, exitCode: 75, httpStatus: 503 },
   WAREHOUSE_LOCKED: { retry: true, exitCode: 75, httpStatus: 503 },

@@ -38,6 +38,8 @@ export async function openJobs({ config, log, parts, view, signal, onChange, onC
     queue: config.export_queue,
     signal,
     onCrash,
+    onProgress: ({ record, progress: { phase, file, rows, bytes } }) =>
+      store.tell(record.requestId, { phase, file, rows, bytes }),
     onChange(of, milliseconds) {
       onChange(of, milliseconds);
       tell(of, milliseconds, log);
@@ -48,10 +50,11 @@ export async function openJobs({ config, log, parts, view, signal, onChange, onC
 }
 
 /** One line a change of state. */
-function tell({ record }: JobView, ms: number, log: Log): void {
+function tell({ record, progress }: JobView, ms: number, log: Log): void {
   const { requestId, state, asker, manifest, error } = record;
   const facts = { request_id: requestId, state, door: asker.door, client: asker.client };
   if (!isEnded(state)) log.info(facts, `export ${state}`);
-  else if (manifest !== null) log.info({ ...facts, ms, status: manifest.status }, 'export completed');
+  else if (manifest !== null)
+    log.info({ ...facts, ms, waited_ms: progress.waitedMs, status: manifest.status }, 'export completed');
   else log.warn({ ...facts, ms, code: error?.code, reason: error?.message }, `export ${state}`);
 }

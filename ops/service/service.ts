@@ -13,6 +13,8 @@ import { type ExportParts, withDatabase, withExports, withWarehouse } from '../m
 import { openSchemaRegistry } from '../schema-registry.ts';
 import type { Config } from '../settings.ts';
 import { readPackage } from '../software.ts';
+import { Control } from './control.ts';
+import { ControlMetrics } from './control-metrics.ts';
 import { openJobs } from './exports.ts';
 import { type LiveSource, openLiveSource } from './live-source.ts';
 import { ServiceMetrics } from './metrics.ts';
@@ -38,7 +40,9 @@ export async function runService(running: Running): Promise<void> {
     withWarehouse(database, warehouse =>
       withExports(config, { database, signal }, async exporting => {
         const service = new Service(running, { database, warehouse, registry, exporting });
-        await serve(service, await service.openJobs(), running);
+        const jobs = await service.openJobs();
+        service.openControl(jobs);
+        await serve(service, jobs, running);
       }),
     ),
   );
@@ -53,6 +57,7 @@ async function serve(service: Service, jobs: Jobs, { config, log }: Running): Pr
     await service.run();
   } finally {
     await jobs.stopped();
+    await service.stopControl();
     await withdraw();
     await server.close();
   }
@@ -85,6 +90,7 @@ class Service {
   readonly #startedAt = Date.now();
   #source: LiveSource | null = null;
   #watch: Watch | null = null;
+  #control: Control | null = null;
 
   constructor(running: Running, parts: Parts) {
     this.#running = running;
@@ -110,7 +116,11 @@ class Service {
 
   readiness(): readonly string[] {
     if (this.#source === null) return ['the source of events is not reached yet'];
-    const reasons = [this.#watch?.problem ?? null, this.#parts.registry?.problem ?? null];
+    const reasons = [
+      this.#watch?.problem ?? null,
+      this.#parts.registry?.problem ?? null,
+      ...(this.#control?.problems ?? []),
+    ];
     if (this.#source.assigned()?.length === 0) reasons.push('no partition is assigned to this process');
     return reasons.filter(reason => reason !== null);
   }
@@ -146,6 +156,20 @@ class Service {
     });
   }
 
+  /** Opens the control topic and the status topic, where they are configured. */
+  openControl(jobs: Jobs): void {
+    const { config, log } = this.#running;
+    const { store } = this.#parts.exporting;
+    const onCrash = (error: unknown): void => this.#failed.abort(error);
+    this.#control = Control.of({ config, log, store, jobs, signal: this.#until, onCrash });
+    if (this.#control === null) return;
+    this.#control.publish(new ControlMetrics(this.#metrics.registry, () => store.outbox.count()));
+  }
+
+  async stopControl(): Promise<void> {
+    await this.#control?.stop();
+  }
+
   async #ends(): Promise<readonly LogEnd[]> {
     if (this.#source === null) throw new TidemarkError('SOURCE_UNREACHABLE', 'the source of events is not reached yet');
     // Asking a cluster that is gone would hold every request up for as long as a connection takes to fail.
@@ -172,7 +196,9 @@ class Service {
       signal,
       onStored: (batch: FoldedBatch, stored: StoredBatch) => this.#stored(batch, stored),
     };
-    const parts = [ingest(source, warehouse, options), this.#watch.run()];
+    const isReady = (): boolean => source.assigned()?.length !== 0;
+    const control = this.#control?.read(isReady) ?? Promise.resolve();
+    const parts = [ingest(source, warehouse, options), this.#watch.run(), control];
     for (const part of parts) part.catch(error => this.#failed.abort(error));
     await Promise.allSettled(parts);
     if (this.#failed.signal.aborted) throw this.#failed.signal.reason;

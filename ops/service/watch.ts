@@ -6,7 +6,7 @@ import type { LiveSource } from './live-source.ts';
 const lookEveryMs = 2_000;
 
 export interface Watching {
-  readonly source: LiveSource;
+  readonly source: Pick<LiveSource, 'ends' | 'assigned' | 'tell'>;
   readonly positions: () => readonly StoredPosition[];
   readonly log: Log;
   readonly signal: AbortSignal;

@@ -1,0 +1,87 @@
+import type { Kafka, Producer } from 'kafkajs';
+import { TidemarkError } from '../../pipeline/errors.ts';
+import type { Log } from '../../pipeline/ports.ts';
+import type { StatusSink } from '../../pipeline/status-publishing.ts';
+import type { OutboxEntry } from '../../pipeline/statuses.ts';
+import { createClient } from './client.ts';
+import { kafkaFailure } from './failure.ts';
+import { loadKafkaJs } from './load-kafkajs.ts';
+import type { KafkaOptions } from './options.ts';
+
+/** Fewer retries than kafkajs would have: whoever sends tries again himself, and can be stopped in between. */
+const retries = 2;
+
+/** Sends statuses to a topic, keyed by request id, so that those of one request lie in one partition, in their order. */
+export class StatusTopic implements StatusSink {
+  readonly #kafka: Kafka;
+  readonly #topic: string;
+  readonly #brokers: readonly string[];
+  #producer: Producer | null = null;
+
+  constructor(options: Pick<KafkaOptions, 'brokers' | 'security'>, topic: string, log: Log) {
+    this.#kafka = createClient(options, withoutAdvice(log));
+    this.#topic = topic;
+    this.#brokers = options.brokers;
+  }
+
+  /**
+   * Resolves when all replicas in sync have them. When it throws, some may be there: a new producer, which the broker does
+   * not know, sends them again, and readers drop what they have. Throws `STATUS_TOO_LARGE` naming nothing that was sent.
+   */
+  async send(entries: readonly OutboxEntry[]): Promise<void> {
+    try {
+      const producer = this.#producer ?? (await this.#connect());
+      const messages = entries.map(({ requestId, status }) => ({ key: requestId, value: status }));
+      await producer.send({ topic: this.#topic, acks: -1, messages });
+    } catch (error) {
+      await this.close();
+      if (isTooLarge(error)) throw tooLarge(this.#topic, error);
+      throw kafkaFailure(error, `publish statuses on topic ${this.#topic}`, this.#brokers);
+    }
+  }
+
+  async close(): Promise<void> {
+    const producer = this.#producer;
+    this.#producer = null;
+    await producer?.disconnect().catch(() => undefined);
+  }
+
+  async #connect(): Promise<Producer> {
+    const { Partitioners } = loadKafkaJs();
+    const producer = this.#kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      createPartitioner: Partitioners.DefaultPartitioner,
+      retry: { initialRetryTime: 200, maxRetryTime: 2_000, retries },
+    });
+    this.#producer = producer;
+    await producer.connect();
+    return producer;
+  }
+}
+
+/** kafkajs advises against few retries of an idempotent producer, at each start of one; ours is never used after a failure. */
+function withoutAdvice(log: Log): Log {
+  return {
+    debug: (facts, sentence) => log.debug(facts, sentence),
+    info: (facts, sentence) => log.info(facts, sentence),
+    error: (facts, sentence) => log.error(facts, sentence),
+    warn: (facts, sentence) => {
+      if (!sentence.startsWith('Limiting retries for the idempotent producer')) log.warn(facts, sentence);
+    },
+  };
+}
+
+function isTooLarge(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause)
+    if ('type' in at && (at.type === 'MESSAGE_TOO_LARGE' || at.type === 'RECORD_LIST_TOO_LARGE')) return true;
+  return false;
+}
+
+function tooLarge(topic: string, cause: unknown): TidemarkError {
+  return new TidemarkError(
+    'STATUS_TOO_LARGE',
+    `a status is larger than topic ${topic} takes, even without its manifest; raise its max.message.bytes`,
+    { cause },
+  );
+}

@@ -1,0 +1,33 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+/** What Prometheus reads of the control topic and the status topic. */
+export class ControlMetrics {
+  readonly #read: Counter;
+  readonly #published: Counter;
+
+  constructor(registry: Registry, outboxLength: () => Promise<number>) {
+    const registers = [registry];
+    this.#read = new Counter({
+      name: 'tidemark_control_records_total',
+      help: 'Records of the control topic served',
+      registers,
+    });
+    this.#published = new Counter({ name: 'tidemark_statuses_published_total', help: 'Statuses sent', registers });
+    new Gauge({
+      name: 'tidemark_outbox_statuses',
+      help: 'Statuses that wait to be sent',
+      registers,
+      async collect() {
+        this.set(await outboxLength());
+      },
+    });
+  }
+
+  read(): void {
+    this.#read.inc();
+  }
+
+  published(count: number): void {
+    this.#published.inc(count);
+  }
+}

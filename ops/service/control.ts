@@ -1,0 +1,150 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { KafkaCluster } from '../../connectors/kafka/cluster.ts';
+import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
+import type { KafkaOptions } from '../../connectors/kafka/options.ts';
+import { StatusTopic } from '../../connectors/kafka/status-topic.ts';
+import { checkTopics } from '../../connectors/kafka/topic-checks.ts';
+import { serveControl } from '../../pipeline/control.ts';
+import type { TidemarkError } from '../../pipeline/errors.ts';
+import type { Jobs } from '../../pipeline/jobs.ts';
+import type { Log } from '../../pipeline/ports.ts';
+import { publishNext, publishStatuses } from '../../pipeline/status-publishing.ts';
+import { kafkaOptionsOf } from '../kafka-options.ts';
+import type { ExportParts } from '../main.ts';
+import type { Config } from '../settings.ts';
+import type { ControlMetrics } from './control-metrics.ts';
+import { Watch } from './watch.ts';
+
+export interface Controlling {
+  readonly config: Config;
+  readonly log: Log;
+  readonly store: ExportParts['store'];
+  readonly jobs: Jobs;
+  /** Ends the reading; statuses are sent until `stop`. */
+  readonly signal: AbortSignal;
+  /** Called with what makes going on wrong. */
+  readonly onCrash: (error: unknown) => void;
+}
+
+/** How long statuses may take that were not sent when all else has stopped; the next start sends the others. */
+const lastStatusesMs = 3_000;
+
+/** The control topic and the status topic of the running service. */
+export class Control {
+  readonly #parts: Controlling;
+  readonly #options: KafkaOptions;
+  readonly #topics: { readonly control: string; readonly status: string };
+  readonly #stopping = new AbortController();
+  #reading: () => string | null = () => 'the control topic is not reached yet';
+  #publishing: string | null = null;
+  #published: Promise<void> = Promise.resolve();
+  #sink: StatusTopic | null = null;
+  #metrics: ControlMetrics | null = null;
+
+  private constructor(parts: Controlling, topics: { readonly control: string; readonly status: string }) {
+    const { config } = parts;
+    this.#parts = parts;
+    this.#topics = topics;
+    this.#options = {
+      ...kafkaOptionsOf(config),
+      topics: [topics.control],
+      group: `${config.kafka_group}-control`,
+      partitions: null,
+      // A position, with its bookmark, after each record.
+      batchRecords: 1,
+    };
+  }
+
+  /** Null where no control topic is configured. Throws `CONFIG_INVALID` where it is without Kafka. */
+  static of(parts: Controlling): Control | null {
+    const { control_topic: control, status_topic: status } = parts.config;
+    return control === null || status === null ? null : new Control(parts, { control, status });
+  }
+
+  /** What keeps requests or statuses from going through. */
+  get problems(): readonly string[] {
+    return [this.#reading(), this.#publishing].filter(problem => problem !== null);
+  }
+
+  /** Sends statuses, also those that a dead process left. */
+  publish(metrics: ControlMetrics): void {
+    const { store, log, onCrash } = this.#parts;
+    this.#metrics = metrics;
+    const sink = new StatusTopic(this.#options, this.#topics.status, log);
+    this.#sink = sink;
+    const signal = this.#stopping.signal;
+    this.#published = publishStatuses({
+      outbox: store.outbox,
+      sink,
+      signal,
+      pause: (milliseconds, until) => pause(milliseconds, undefined, { signal: until }).catch(() => undefined),
+      onSent: entries => metrics.published(entries.length),
+      onProblem: problem => this.#tellPublishing(problem),
+    }).catch(onCrash);
+  }
+
+  /**
+   * Serves the control topic until the signal aborts. It begins when the log of events can be looked at, because what it
+   * holds then is what an export waits for.
+   */
+  async read(isReady: () => boolean): Promise<void> {
+    const { log, signal } = this.#parts;
+    while (!isReady() && !signal.aborted) await pause(100, undefined, { signal }).catch(() => undefined);
+    const cluster = await KafkaCluster.open(this.#options, log, signal);
+    try {
+      const topics = [this.#topics.control];
+      await checkTopics({ cluster, topics, horizonMs: 0, now: Date.now() });
+      await cluster.topicSettings(this.#topics.status);
+      log.info({ control_topic: this.#topics.control, status_topic: this.#topics.status }, 'requests are read');
+      await this.#serve(cluster);
+    } finally {
+      await cluster.close();
+    }
+  }
+
+  /** Reading and watching: whichever fails ends the service, and so the other. */
+  async #serve(cluster: KafkaCluster): Promise<void> {
+    const { store, jobs, log, signal, onCrash } = this.#parts;
+    const source = new KafkaSource(cluster, this.#options, log);
+    const watch = new Watch({
+      source: {
+        assigned: () => source.assigned,
+        async ends() {
+          const ends = await cluster.ends();
+          source.checkEnds(ends);
+          return ends;
+        },
+        tell: async () => source.tellGroup(await store.control.positions()),
+      },
+      positions: () => [],
+      log,
+      signal,
+    });
+    this.#reading = () => watch.problem;
+    const onServed = (): void => this.#metrics?.read();
+    const parts = [serveControl({ source, store: store.control, jobs, signal, onServed }), watch.run()];
+    for (const part of parts) part.catch(onCrash);
+    await Promise.allSettled(parts);
+  }
+
+  /** To be called when jobs have stopped: what they said last is sent, within bounds. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#published;
+    const { store } = this.#parts;
+    const sink = this.#sink;
+    if (sink === null) return;
+    const late = AbortSignal.timeout(lastStatusesMs);
+    if (this.#publishing === null) {
+      while (!late.aborted && (await publishNext({ outbox: store.outbox, sink }).catch(() => false)));
+    }
+    await sink.close();
+  }
+
+  #tellPublishing(problem: TidemarkError | null): void {
+    const { log } = this.#parts;
+    if (problem === null && this.#publishing !== null) log.info({}, 'statuses are published again');
+    if (problem !== null && this.#publishing === null) log.error({ code: problem.code }, problem.message);
+    this.#publishing = problem?.message ?? null;
+  }
+}
