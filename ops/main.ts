@@ -3,7 +3,7 @@ import { Database } from '../connectors/duckdb/database.ts';
 import { DuckDbRequestStore } from '../connectors/duckdb/request-store.ts';
 import { DuckDbSnapshots } from '../connectors/duckdb/snapshot.ts';
 import { DuckDbWarehouse } from '../connectors/duckdb/warehouse.ts';
-import { openExportDirectory } from '../connectors/export-directory/open.ts';
+import { type LocalExportDirectory, openExportDirectory } from '../connectors/export-directory/open.ts';
 import { TidemarkError } from '../pipeline/errors.ts';
 import type { Exporting } from '../pipeline/export.ts';
 import { withoutLog } from '../pipeline/log-wait.ts';
@@ -44,7 +44,12 @@ export async function withWarehouse<T>(
 }
 
 /** The store also keeps what is to be said of requests, and how far the control topic was read. */
-export type ExportParts = Acceptance & Exporting & { readonly store: DuckDbRequestStore };
+export type ExportParts = Acceptance &
+  Exporting & {
+    readonly store: DuckDbRequestStore;
+    readonly directory: LocalExportDirectory;
+    readonly snapshots: DuckDbSnapshots;
+  };
 
 export async function withExports<T>(
   config: Config,

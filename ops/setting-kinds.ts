@@ -88,6 +88,17 @@ export const partitions: Kind<readonly number[] | null> = {
   },
 };
 
+/** A line that lets the holder of a token in. Of the token itself it holds the hash only, so it is no secret. */
+export const tokenLine = /^([A-Za-z0-9._-]{1,64}):(reader|exporter|operator):([0-9a-f]{64})$/;
+
+export const tokenLines: Kind<readonly string[]> = {
+  allowed: 'a list of lines name:role:SHA-256 as `tidemark token` prints them; roles are reader, exporter, operator',
+  read(given) {
+    const lines = list.read(given);
+    return lines?.every(line => tokenLine.test(line)) ? lines : undefined;
+  },
+};
+
 export const folders: Kind<Readonly<Record<string, string>>> = {
   allowed: 'a map of foreign prefixes to folders of the export root (in a variable: as JSON)',
   read(given) {

@@ -11,6 +11,7 @@ import {
   secret,
   size,
   text,
+  tokenLines,
   webAddress,
   wholeNumber,
 } from './setting-kinds.ts';
@@ -175,6 +176,35 @@ export const settings = {
     kind: wholeNumber(0, 65_535),
     default: 8480,
     help: 'the port the service listens on; 0 takes a free one',
+  },
+  http_tokens: {
+    kind: tokenLines,
+    default: [],
+    help: 'who may come in by HTTP, one line a token; none: anyone on this machine may',
+  },
+  http_tokens_file: { kind: optionalText, default: null, help: 'a file with more such lines' },
+  http_allow_anonymous: {
+    kind: flag,
+    default: false,
+    help: 'whether the service may listen beyond this machine without tokens',
+  },
+  http_tls_cert_file: {
+    kind: optionalText,
+    default: null,
+    help: 'PEM file of the certificate the service shows; with it, it speaks HTTPS',
+  },
+  http_tls_key_file: { kind: optionalText, default: null, help: 'PEM file of the key of that certificate' },
+  http_rate_limit: {
+    kind: wholeNumber(0, 10_000_000),
+    unit: 'requests/min',
+    default: 6_000,
+    help: 'how much one client may ask; 0 for any number',
+  },
+  http_stall_ms: {
+    kind: wholeNumber(100, 3_600_000),
+    unit: 'ms',
+    default: 30_000,
+    help: 'a client that takes nothing of what it asked for in this time is cut off',
   },
   log_level: { kind: oneOf('info', 'debug', 'warn', 'error'), default: 'info', help: 'how much the service logs' },
   stop_deadline_ms: {

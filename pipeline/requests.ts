@@ -103,6 +103,8 @@ export interface AcceptedRequest {
   /** As given, before defaults. */
   readonly given: GivenParameters;
   readonly asker: Asker;
+  /** What its door found wrong, to be named together with the other faults. */
+  readonly faults?: readonly Fault[];
   readonly control?: ControlPosition;
   /** Called before a new request is recorded; throws when there is no room for it. */
   readonly admit?: () => void;
@@ -127,17 +129,20 @@ function acceptingOf(store: RequestStore): Turns {
 }
 
 async function acceptNext(request: AcceptedRequest, acceptance: Acceptance): Promise<ExportRecord> {
-  const { requestId, given, asker, control, admit } = request;
+  const { requestId, given, asker, control, admit, faults = [] } = request;
   const { store, directory, clock, lookAtLog } = acceptance;
   const known = await store.find(requestId);
-  if (known !== null) {
+  if (known !== null && faults.length === 0) {
     checkSame(known, given);
     if (control !== undefined) await store.repeat(requestId, control);
     return known;
   }
   const acceptedAt = clock.now();
   const read = readParameters(given, acceptedAt);
-  if ('faults' in read) throw requestInvalid([...read.faults, ...(await prefixFaults(given, directory))]);
+  if ('faults' in read || faults.length > 0) {
+    const meant = 'faults' in read ? read.faults : [];
+    throw requestInvalid([...meant, ...faults, ...(await prefixFaults(given, directory))]);
+  }
   const { parameters } = read;
   const timeTo = parameters.timeTo ?? acceptedAt;
   const destination = await directory.resolve(parameters.filePrefix);

@@ -10,8 +10,14 @@ export interface Filters {
   readonly filterState: 'any' | 'active' | 'inactive';
 }
 
+/** Which services: those of a window, or the one that the variables `service_key` and `service_id` name. */
+export type Chosen = Filters | 'named';
+
 /** The condition on services' rows, named `x`, for a window and filters; the window itself comes in by two variables. */
-export function selected({ filterEvents, filterState }: Filters): string {
+export function selected(chosen: Chosen): string {
+  if (chosen === 'named')
+    return "x.service_key = getvariable('service_key') AND x.service_id = getvariable('service_id')";
+  const { filterEvents, filterState } = chosen;
   const inWindow = (column: string): string =>
     `(x.${column} >= make_timestamp(getvariable('time_from') * 1000) AND x.${column} < make_timestamp(getvariable('time_to') * 1000))`;
   const events = {
@@ -24,7 +30,7 @@ export function selected({ filterEvents, filterState }: Filters): string {
 }
 
 /** The rows of one file, named `x`, joined with their picked service, `p`. */
-export function exportedRows(entity: Entity, filters: Filters): string {
+export function exportedRows(entity: Entity, filters: Chosen): string {
   // Of services the condition says nothing new, but lets whole row groups outside of the window be left unread.
   const where = entity === 'service' ? selected(filters) : 'true';
   return `${entityTables[entity].table}_rows x JOIN picked p ON ${isPicked} WHERE ${where}`;
@@ -54,7 +60,7 @@ export type CarriedExtensions = 'none' | 'lists' | 'object';
 /** Which rows of a file, and how. */
 export interface RowsWanted {
   readonly entity: Entity;
-  readonly filters: Filters;
+  readonly filters: Chosen;
   readonly extensions: CarriedExtensions;
 }
 
@@ -87,7 +93,7 @@ export const extensionsObject = `CASE WHEN len(x.extensions) > 0 THEN '{' || lis
  * Before a state or task stand its service's rank, a tab, A or C (active, completed) and the JSON of the id of the state
  * that it is or belongs to, and a tab.
  */
-export function jsonLines(entity: Entity, filters: Filters): string {
+export function jsonLines(entity: Entity, filters: Chosen): string {
   const rows = orderedRows({ entity, filters, extensions: 'object' });
   if (entity === 'service') return `SELECT ${jsonHead(entity)} FROM ${rows}`;
   const place = `x.rank || chr(9) || CASE WHEN x.end_timestamp IS NULL THEN 'A' ELSE 'C' END || coalesce(to_json(x.state_id)::VARCHAR, '')`;

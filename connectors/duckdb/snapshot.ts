@@ -13,6 +13,7 @@ import { planJson } from './json-query.ts';
 import { readPartitions } from './partitions.ts';
 import { Pipe } from './pipe.ts';
 import { readSchemaIds } from './schema-ids.ts';
+import { SelectedIds } from './selected-ids.ts';
 
 export interface SnapshotOptions {
   readonly maxExtensionColumns: number;
@@ -42,6 +43,17 @@ export class DuckDbSnapshots implements SnapshotReader {
     const endTurn = await this.#turns.take();
     try {
       return await this.#open(selection, layout, endTurn);
+    } catch (error) {
+      endTurn();
+      throw error;
+    }
+  }
+
+  /** The ids of a selection, in their turn with snapshots: they hold memory and threads as these do. */
+  async ids(selection: Selection): Promise<SelectedIds> {
+    const endTurn = await this.#turns.take();
+    try {
+      return new SelectedIds(await this.#database.connect(), selection, endTurn);
     } catch (error) {
       endTurn();
       throw error;

@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Destination, ExportDirectory, PendingFile } from '../../pipeline/ports.ts';
@@ -9,6 +10,7 @@ import { parsePrefix } from './prefix.ts';
 import { checkPrefixMap, type PrefixMap } from './prefix-map.ts';
 import { prefixRefused } from './prefix-refused.ts';
 import { publishFiles } from './publish.ts';
+import { openPublished } from './published-file.ts';
 import { checkRootUnchanged, type ExportRoot, openRoot } from './root.ts';
 import { sweepFolder } from './sweep.ts';
 
@@ -20,23 +22,40 @@ export interface ExportDirectorySettings {
   readonly create?: boolean;
 }
 
+/** An export directory whose files can be read back. */
+export interface LocalExportDirectory extends ExportDirectory {
+  /** The spellings of its root: as configured, made absolute, and its real path. */
+  readonly roots: readonly string[];
+  /** Opens a published file for reading; null when it was moved away, or something else stands in its place. */
+  openFile(destination: Destination, name: string): Promise<FileHandle | null>;
+}
+
 /**
  * Opens a folder of the local disk as the place where exports appear. It must be able to hold two names of one file
  * (hard links). Throws `NOT_WRITABLE` when the root is missing or no folder, `CONFIG_INVALID` for a bad `prefixMap`.
  */
-export async function openExportDirectory(settings: ExportDirectorySettings): Promise<ExportDirectory> {
+export async function openExportDirectory(settings: ExportDirectorySettings): Promise<LocalExportDirectory> {
   const prefixMap = settings.prefixMap ?? {};
   checkPrefixMap(prefixMap);
   return new LocalDirectory(await openRoot(settings.root, settings.create ?? false), prefixMap);
 }
 
-class LocalDirectory implements ExportDirectory {
+class LocalDirectory implements LocalExportDirectory {
   readonly #root: ExportRoot;
   readonly #prefixMap: PrefixMap;
 
   constructor(root: ExportRoot, prefixMap: PrefixMap) {
     this.#root = root;
     this.#prefixMap = prefixMap;
+  }
+
+  get roots(): readonly string[] {
+    return [this.#root.configured, this.#root.path];
+  }
+
+  async openFile(destination: Destination, name: string): Promise<FileHandle | null> {
+    checkName(name);
+    return openPublished(this.#root, destination, name);
   }
 
   async resolve(filePrefix: string): Promise<Destination> {

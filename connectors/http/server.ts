@@ -1,36 +1,140 @@
-import Fastify, { type FastifyInstance } from 'fastify';
+import { randomUUID } from 'node:crypto';
+import rateLimit from '@fastify/rate-limit';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions } from 'fastify';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
+import type { Jobs } from '../../pipeline/jobs.ts';
+import type { Clock, Log } from '../../pipeline/ports.ts';
+import { type Access, addAccess } from './access.ts';
+import { addRefusals, refusalOf } from './answers.ts';
+import { type Answered, addAudit } from './audit.ts';
+import { addDocuments } from './documents.ts';
+import { addDownloadDoor, type DownloadDoor } from './download-door.ts';
+import { addExportDoor } from './export-door.ts';
+import { addJobsDoor } from './jobs-door.ts';
+import { refuseOtherMethods } from './methods.ts';
 import { addOperations, type Operations } from './operations-door.ts';
+import { faultsOf, parseQuery, requestInvalid } from './queries.ts';
+import { refuseBrokenRequests } from './raw-refusals.ts';
+import { addServicesDoor, type Services } from './services-door.ts';
 
 export interface HttpOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** PEM texts; null speaks plain HTTP. */
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  readonly access: Access;
+  /** Requests a client may make in a minute; 0 for any number. */
+  readonly ratePerMinute: number;
+  /** A client that takes nothing in this time is cut off. */
+  readonly stallMs: number;
+  readonly version: string;
   readonly operations: Operations;
+  readonly jobs: Jobs;
+  readonly files: DownloadDoor['files'];
+  /** How the export root may be spelled; no answer shows it. */
+  readonly roots: readonly string[];
+  readonly services: Services;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Called once a request, when its answer is out. */
+  readonly onAnswered: (answered: Answered) => void;
 }
 
-/** A listening server; `url` is where it is reached. */
+/** A listening server; `url` is where this machine reaches it. */
 export interface HttpServer {
   readonly url: string;
   close(): Promise<void>;
 }
 
+const limits = { bodyBytes: 1 << 20, headBytes: 16 << 10, requestMs: 30_000, paramCharacters: 8_192 };
+
 /** Opens the HTTP door. Throws `CONFIG_INVALID` when the address is taken, or none of this machine's. */
-export async function openHttpServer({ host, port, operations }: HttpOptions): Promise<HttpServer> {
-  const server: FastifyInstance = Fastify({ forceCloseConnections: true });
-  addOperations(server, operations);
+export async function openHttpServer(options: HttpOptions): Promise<HttpServer> {
+  const { host, port } = options;
+  const server = await buildServer(options);
   try {
-    const url = await server.listen({ host, port });
-    return { url, close: () => server.close() };
+    await server.listen({ host, port });
+    return { url: localUrl(server, options), close: () => server.close() };
   } catch (cause) {
+    await server.close();
     if (!hasSystemCode(cause, 'EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES', 'ENOTFOUND')) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TidemarkError(
-      'CONFIG_INVALID',
-      `cannot listen on ${host}:${port}: ${reason}; set http_host and http_port`,
-      {
-        cause,
-      },
-    );
+    const message = `cannot listen on ${host}:${port}: ${reason}; set http_host and http_port`;
+    throw new TidemarkError('CONFIG_INVALID', message, { cause });
   }
+}
+
+async function buildServer(options: HttpOptions): Promise<FastifyInstance> {
+  const server: FastifyInstance = Fastify(serverOptions(options));
+  server.removeAllContentTypeParsers();
+  // What a body says it is does not matter: there is to be none.
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body.length === 0 ? undefined : body),
+  );
+  server.addHook('onRequest', async ({ raw }) => void delete raw.headers['content-type']);
+  addAudit(server, options.onAnswered);
+  addAccess(server, options.access);
+  addRefusals(server, options);
+  await addRateLimit(server, options.ratePerMinute);
+  await addDocuments(server, options.version);
+  const refuseMethods = refuseOtherMethods(server);
+  addOperations(server, options.operations);
+  addExportDoor(server, options.jobs);
+  addJobsDoor(server, options);
+  addDownloadDoor(server, options);
+  addServicesDoor(server, options);
+  refuseMethods();
+  return server;
+}
+
+function serverOptions({ tls, roots }: HttpOptions): FastifyServerOptions {
+  const http = { maxHeaderSize: limits.headBytes, headersTimeout: limits.requestMs };
+  return {
+    forceCloseConnections: true,
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestMs,
+    routerOptions: { maxParamLength: limits.paramCharacters, querystringParser: parseQuery },
+    genReqId: () => randomUUID(),
+    ajv: {
+      customOptions: {
+        allErrors: true,
+        verbose: true,
+        coerceTypes: true,
+        removeAdditional: false,
+        useDefaults: false,
+        validateFormats: false,
+      },
+    },
+    schemaErrorFormatter: errors => requestInvalid(faultsOf(errors)),
+    clientErrorHandler: refuseBrokenRequests,
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      const refusal = refusalOf(error, roots);
+      void reply.code(refusal.code).send(refusal);
+    },
+    ...(tls === null ? { http } : { https: { ...http, ...tls } }),
+  };
+}
+
+/** By token, and by address for those without one; whoever asks whether we live is never turned away. */
+async function addRateLimit(server: FastifyInstance, perMinute: number): Promise<void> {
+  if (perMinute === 0) return;
+  await server.register(rateLimit, {
+    global: true,
+    max: perMinute,
+    timeWindow: '1 minute',
+    keyGenerator: ({ client, ip }) =>
+      client === null || client.client === 'anonymous' ? ip : `token ${client.client}`,
+    allowList: request => request.routeOptions.config.audience === 'everyone',
+    errorResponseBuilder: (_request, { max, after }) =>
+      new TidemarkError('RATE_LIMITED', `more than ${max} requests a minute; ask again in ${after}`),
+  });
+}
+
+/** Commands on this machine reach a server that listens on all addresses by loopback. */
+function localUrl(server: FastifyInstance, { host, tls }: HttpOptions): string {
+  const [address] = server.addresses();
+  const anywhere: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '[::1]' };
+  const reached = anywhere[host] ?? (host.includes(':') ? `[${host}]` : host);
+  return `${tls === null ? 'http' : 'https'}://${reached}:${address?.port}`;
 }

@@ -3,7 +3,6 @@ import { resolve } from 'node:path';
 import type { Database } from '../../connectors/duckdb/database.ts';
 import { readOverview } from '../../connectors/duckdb/overview.ts';
 import type { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
-import { openHttpServer } from '../../connectors/http/server.ts';
 import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent-registry.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { ingest, type StoredBatch } from '../../pipeline/ingest.ts';
@@ -15,11 +14,11 @@ import type { Config } from '../settings.ts';
 import { readPackage } from '../software.ts';
 import { Control } from './control.ts';
 import { ControlMetrics } from './control-metrics.ts';
+import { checkDoor, openDoor } from './door.ts';
 import { openJobs } from './exports.ts';
 import { type LiveSource, openLiveSource } from './live-source.ts';
 import { ServiceMetrics } from './metrics.ts';
 import { type PartitionStatus, partitionName, partitionStatuses } from './partition-status.ts';
-import { announceServer } from './server-file.ts';
 import { ours, Watch } from './watch.ts';
 
 export interface Running {
@@ -36,6 +35,7 @@ export interface Running {
 export async function runService(running: Running): Promise<void> {
   const { config, log, signal } = running;
   const registry = openSchemaRegistry(config, tellProblem(log));
+  checkDoor(config);
   await withDatabase(config, database =>
     withWarehouse(database, warehouse =>
       withExports(config, { database, signal }, async exporting => {
@@ -50,16 +50,14 @@ export async function runService(running: Running): Promise<void> {
 }
 
 async function serve(service: Service, jobs: Jobs, { config, log }: Running): Promise<void> {
-  const server = await openHttpServer({ host: config.http_host, port: config.http_port, operations: service });
-  const withdraw = await announceServer(config.db, server.url);
-  log.info({ url: server.url, db: resolve(config.db), version: readPackage().version }, 'the service is up');
+  const door = await service.openDoor(jobs);
+  log.info({ url: door.url, db: resolve(config.db), version: readPackage().version }, 'the service is up');
   try {
     await service.run();
   } finally {
     await jobs.stopped();
     await service.stopControl();
-    await withdraw();
-    await server.close();
+    await door.close();
   }
 }
 
@@ -139,6 +137,12 @@ class Service {
 
   async metrics() {
     return { contentType: this.#metrics.registry.contentType, text: await this.#metrics.registry.metrics() };
+  }
+
+  openDoor(jobs: Jobs) {
+    const { config, log } = this.#running;
+    const { database, exporting } = this.#parts;
+    return openDoor({ config, log, database, exporting, operations: this, jobs, onAnswered: () => undefined });
   }
 
   /** Exports that wait for the log look at it through the service. */

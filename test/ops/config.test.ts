@@ -61,6 +61,13 @@ const others: Readonly<Record<OpenName, readonly [unknown, unknown, unknown]>> =
   export_history_days: [1, 2, 3],
   http_host: ['127.0.0.2', '127.0.0.3', '127.0.0.4'],
   http_port: [1, 2, 3],
+  http_tokens: [[`a:reader:${'0'.repeat(64)}`], [`b:exporter:${'1'.repeat(64)}`], [`c:operator:${'2'.repeat(64)}`]],
+  http_tokens_file: ['a', 'b', 'c'],
+  http_allow_anonymous: [true, true, true],
+  http_tls_cert_file: ['a.pem', 'b.pem', 'c.pem'],
+  http_tls_key_file: ['a.pem', 'b.pem', 'c.pem'],
+  http_rate_limit: [0, 1, 2],
+  http_stall_ms: [101, 102, 103],
   log_level: ['debug', 'warn', 'error'],
   stop_deadline_ms: [1001, 1002, 1003],
 };

@@ -1,0 +1,54 @@
+import path from 'node:path';
+import { answeredPaths } from '../../pipeline/file-names.ts';
+import type { JobView } from '../../pipeline/job.ts';
+import { formatTimestamp } from '../../schemas/timestamps.ts';
+import { clientMessage } from './answers.ts';
+
+/** How the export root may be spelled; the last one is its real path. */
+export type Roots = readonly string[];
+
+export type ExportReport = ReturnType<typeof reportOf>;
+
+/** An export as a client may see it. Folders are told as they lie below the export root, never where that lies. */
+export function reportOf({ record, progress }: JobView, roots: Roots) {
+  const { requestId, state, asker, acceptedAt, endedAt, given, plan, manifest, error } = record;
+  const isThere = state === 'completed' && manifest !== null;
+  const manifestName = isThere ? plan.names.find(name => name.endsWith('_manifest.json')) : undefined;
+  return {
+    request_id: requestId,
+    // The files are whole and only their names are missing: for a client it is running still.
+    state: state === 'publishing' ? ('running' as const) : state,
+    door: asker.door,
+    client: asker.client,
+    accepted_at: formatTimestamp(acceptedAt),
+    ended_at: endedAt === null ? null : formatTimestamp(endedAt),
+    request: given,
+    folder: path.relative(roots.at(-1) ?? '', plan.destination.folder),
+    created: plan.names,
+    progress: {
+      phase: record.state === 'publishing' ? 'publishing' : progress.phase,
+      file: progress.file,
+      rows: progress.rows,
+      bytes: progress.bytes,
+      bytes_per_second: progress.bytesPerSecond,
+      waited_ms: progress.waitedMs,
+    },
+    files: isThere
+      ? manifest.files.map(({ name, kind, rows, bytes, sha256, packed_bytes, packed_sha256 }) => ({
+          ...{ name, path: spelledPath(plan, name), kind, rows, bytes, sha256, packed_bytes, packed_sha256 },
+          href: hrefOf(requestId, name),
+        }))
+      : [],
+    manifest_href: manifestName === undefined ? null : hrefOf(requestId, manifestName),
+    manifest: isThere ? manifest : null,
+    error: error === null ? null : { code: error.code, message: clientMessage(error, roots) },
+  };
+}
+
+function spelledPath({ destination }: JobView['record']['plan'], name: string): string {
+  return answeredPaths({ destination, names: [name] })[0] ?? name;
+}
+
+function hrefOf(requestId: string, name: string): string {
+  return `/exports/${encodeURIComponent(requestId)}/files/${encodeURIComponent(name)}`;
+}

@@ -1,0 +1,163 @@
+import { roles } from './access.ts';
+
+/**
+ * The schemas of the routes. They validate, and `/openapi.json` is made from them. What a parameter of an export means is
+ * checked once for all doors, in `pipeline/parameters.ts`; here stand names, choices and how often one may be given.
+ */
+
+const flag = { type: 'boolean' } as const;
+const time = { type: 'string', format: 'date-time' } as const;
+
+const selection = {
+  time_from: { ...time, description: 'start of the window, such as 2014-09-02T08:00:00.000Z' },
+  time_to: { ...time, description: 'end of the window, itself outside of it; now, if it is not given' },
+  filter_events: {
+    type: 'string',
+    enum: ['any', 'started', 'completed'],
+    description: 'which event must lie in the window; any, if it is not given',
+  },
+  filter_state: {
+    type: 'string',
+    enum: ['any', 'active', 'inactive'],
+    description: 'which services are kept; any, if it is not given',
+  },
+} as const;
+
+export const exportQuery = closed(
+  {
+    ...selection,
+    file_prefix: {
+      type: 'string',
+      minLength: 1,
+      description:
+        'where the files go and how their names begin: relative to the export root, inside it, or mapped to it',
+    },
+    format: { type: 'string', enum: ['csv', 'json', 'ndjson'], description: 'csv, if it is not given' },
+    compression: { type: 'string', enum: ['uncompressed', 'zip', 'gzip'], description: 'uncompressed, if not given' },
+    separator: { type: 'string', minLength: 1, maxLength: 2, description: 'of CSV; a comma, if it is not given' },
+    header: { ...flag, description: 'of CSV: a line of column names' },
+    extensions: { type: 'string', enum: ['columns', 'json', 'none'], description: 'of CSV; columns, if not given' },
+    extension_columns: { type: 'string', minLength: 1, description: 'of CSV: fixed extension columns, commas between' },
+    manifest: { ...flag, description: 'whether a manifest is written beside the files' },
+    wait: {
+      type: 'string',
+      enum: ['end', 'complete', 'none'],
+      description: "what the export waits for: the log's end, if it is not given",
+    },
+  },
+  ['time_from', 'file_prefix'],
+);
+
+export const streamQuery = closed(
+  { ...selection, export_content: { ...flag, description: 'whole services, not just their ids' } },
+  ['time_from'],
+);
+
+export const serviceQuery = closed({
+  active_states: flag,
+  completed_states: flag,
+  active_tasks: flag,
+  completed_tasks: flag,
+});
+
+export const listQuery = closed({
+  limit: { type: 'integer', minimum: 1, maximum: 1000, description: 'a whole number from 1 to 1000' },
+});
+
+export const noQuery = closed({});
+
+export const paths = { type: 'array', items: { type: 'string' } } as const;
+
+const idText = { type: 'string', minLength: 1 } as const;
+export const requestIdParams = { type: 'object', properties: { id: idText }, required: ['id'] } as const;
+export const serviceIdParams = requestIdParams;
+export const fileParams = {
+  type: 'object',
+  properties: { id: idText, name: idText },
+  required: ['id', 'name'],
+} as const;
+
+const nullableText = { type: ['string', 'null'] } as const;
+const count = { type: 'integer' } as const;
+
+const file = {
+  type: 'object',
+  properties: {
+    name: { type: 'string' },
+    path: { type: 'string' },
+    kind: { type: 'string' },
+    rows: count,
+    bytes: count,
+    sha256: { type: 'string' },
+    packed_bytes: count,
+    packed_sha256: { type: 'string' },
+    href: { type: 'string' },
+  },
+  required: ['name', 'path', 'kind', 'rows', 'bytes', 'sha256', 'packed_bytes', 'packed_sha256', 'href'],
+} as const;
+
+const reportMembers = {
+  request_id: { type: 'string' },
+  state: { type: 'string', enum: ['accepted', 'running', 'completed', 'failed', 'cancelled'] },
+  door: { type: 'string' },
+  client: { type: 'string' },
+  accepted_at: { type: 'string' },
+  ended_at: nullableText,
+  request: { type: 'object', additionalProperties: { type: 'string' } },
+  folder: { type: 'string', description: 'of the files, below the export root' },
+  created: { ...paths, description: 'names that the files have, or will have' },
+  progress: {
+    type: 'object',
+    properties: {
+      phase: { type: 'string', description: 'queued, waiting for the log, writing, or ended' },
+      file: nullableText,
+      rows: count,
+      bytes: count,
+      bytes_per_second: count,
+      waited_ms: count,
+    },
+    required: ['phase', 'file', 'rows', 'bytes', 'bytes_per_second', 'waited_ms'],
+  },
+  files: { type: 'array', items: file },
+  manifest_href: nullableText,
+  manifest: { type: ['object', 'null'], additionalProperties: true },
+  error: { type: ['object', 'null'], properties: { code: { type: 'string' }, message: { type: 'string' } } },
+} as const;
+
+export const report = { type: 'object', properties: reportMembers, required: Object.keys(reportMembers) } as const;
+
+export const refusal = {
+  type: 'object',
+  properties: {
+    message: { type: 'string' },
+    exception: { type: 'string', description: 'a code of ours, such as REQUEST_INVALID' },
+    code: { type: 'integer', description: 'the HTTP status' },
+  },
+  required: ['message', 'exception', 'code'],
+} as const;
+
+const reasons: Readonly<Record<number, string>> = {
+  400: 'a parameter is missing or wrong; the message names every fault',
+  401: 'no token, or one that is not known',
+  403: `the token is of a lesser role; roles are ${roles.join(', ')}`,
+  404: 'there is no such thing',
+  409: 'it is too late, or the request id was used with other parameters',
+  410: 'the file was moved away since',
+  413: 'a body; parameters go into the query',
+  416: 'the file has no such bytes',
+  429: 'too many requests; ask again after the seconds in Retry-After',
+  500: 'the service failed; its log says why',
+  503: 'too many exports wait, or the service is not ready; ask again after the seconds in Retry-After',
+  507: 'the disk is full',
+};
+
+/** The refusals a route may answer with, besides those that every route may. */
+export function refusals(...statuses: readonly number[]): Readonly<Record<number, object>> {
+  const all = [...new Set([400, 401, 403, 429, 500, 503, ...statuses])].toSorted((one, other) => one - other);
+  return Object.fromEntries(all.map(status => [status, { ...refusal, description: reasons[status] }]));
+}
+
+/** An object that has these members and no others. */
+function closed<const P extends Readonly<Record<string, object>>>(properties: P, required: readonly string[] = []) {
+  return { type: 'object', properties, required, additionalProperties: false } as const;
+}

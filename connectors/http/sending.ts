@@ -1,0 +1,55 @@
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import type { FastifyReply } from 'fastify';
+import type { Log } from '../../pipeline/ports.ts';
+
+/** What is written while it is read from the database; it holds one of the few turns until it is closed. */
+export interface Reading {
+  write(sink: (bytes: Uint8Array) => Promise<void>): Promise<unknown>;
+  /** Makes a `write` that is under way fail soon. */
+  interrupt(): void;
+  close(): Promise<void>;
+}
+
+export interface SendOptions {
+  /** A client that takes nothing in this time is cut off, so that it does not hold its turn for ever. */
+  readonly stallMs: number;
+  readonly log: Log;
+}
+
+/**
+ * Sends what is read as fast as the client takes it. A client that goes away or stalls ends the query; a query that
+ * fails cuts the connection, so that no client takes half an answer for a whole one.
+ */
+export function send(reply: FastifyReply, reading: Reading, { stallMs, log }: SendOptions): FastifyReply {
+  const body = new PassThrough();
+  const gone = new AbortController();
+  body.once('close', () => {
+    if (body.writableFinished) return;
+    gone.abort();
+    reading.interrupt();
+  });
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    gone.signal.throwIfAborted();
+    if (body.write(bytes)) return;
+    const stalled = AbortSignal.timeout(stallMs);
+    await once(body, 'drain', { signal: AbortSignal.any([gone.signal, stalled]) });
+  };
+  void carry(reading, write, body).catch(error => {
+    if (!gone.signal.aborted) log.warn({ request_id: reply.request.id, reason: String(error) }, 'a stream was cut off');
+    reply.raw.destroy();
+  });
+  return reply.type('application/json; charset=utf-8').send(body);
+}
+
+async function carry(reading: Reading, write: Parameters<Reading['write']>[0], body: PassThrough): Promise<void> {
+  try {
+    await reading.write(write);
+    body.end();
+  } catch (error) {
+    body.destroy();
+    throw error;
+  } finally {
+    await reading.close();
+  }
+}

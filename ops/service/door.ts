@@ -1,0 +1,105 @@
+import { X509Certificate } from 'node:crypto';
+import type { Database } from '../../connectors/duckdb/database.ts';
+import { ServiceLookup } from '../../connectors/duckdb/one-service.ts';
+import type { Answered } from '../../connectors/http/audit.ts';
+import type { Operations } from '../../connectors/http/operations-door.ts';
+import { openHttpServer } from '../../connectors/http/server.ts';
+import type { Services } from '../../connectors/http/services-door.ts';
+import type { Jobs } from '../../pipeline/jobs.ts';
+import type { Log } from '../../pipeline/ports.ts';
+import type { Layout } from '../../pipeline/selection.ts';
+import type { ExportParts } from '../main.ts';
+import type { Config } from '../settings.ts';
+import { readPackage } from '../software.ts';
+import { accessOf, newToken, tlsOf } from './access.ts';
+import { announceServer } from './server-file.ts';
+
+export interface DoorParts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly database: Database;
+  readonly exporting: ExportParts;
+  readonly operations: Operations;
+  readonly jobs: Jobs;
+  readonly onAnswered: (answered: Answered) => void;
+}
+
+/** Checks what the door needs, before anything else is opened. Throws `CONFIG_INVALID`. */
+export function checkDoor(config: Config): void {
+  accessOf(config, '');
+  tlsOf(config);
+}
+
+/** Opens the HTTP door and tells commands on this machine where it is and how they come in. Gives what closes it. */
+export async function openDoor(parts: DoorParts): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const { config, log, database, exporting, operations, jobs } = parts;
+  const token = newToken();
+  const tls = tlsOf(config);
+  const { directory, clock } = exporting;
+  const server = await openHttpServer({
+    host: config.http_host,
+    port: config.http_port,
+    tls,
+    access: accessOf(config, token),
+    ratePerMinute: config.http_rate_limit,
+    stallMs: config.http_stall_ms,
+    version: readPackage().version,
+    operations,
+    jobs,
+    files: directory,
+    roots: directory.roots,
+    services: servicesOf(database, exporting),
+    clock,
+    log,
+    onAnswered(answered) {
+      audit(answered, log);
+      parts.onAnswered(answered);
+    },
+  });
+  const withdraw = await announceServer(config.db, {
+    url: server.url,
+    pid: process.pid,
+    token,
+    export_root: directory.roots.at(-1)!,
+    certificate: tls === null ? null : new X509Certificate(tls.cert).fingerprint256,
+  });
+  return {
+    url: server.url,
+    async close() {
+      await withdraw();
+      await server.close();
+    },
+  };
+}
+
+const wholeServices: Layout = {
+  format: 'json',
+  compression: 'uncompressed',
+  separator: ',',
+  header: false,
+  extensions: 'columns',
+  extensionColumns: null,
+};
+
+function servicesOf(database: Database, { snapshots }: ExportParts): Services {
+  const lookup = new ServiceLookup(database);
+  return {
+    find: (serviceId, asked) => lookup.find(serviceId, asked),
+    async open(selection, withContent) {
+      if (!withContent) return snapshots.ids(selection);
+      const snapshot = await snapshots.snapshot(selection, wholeServices);
+      return {
+        write: sink => snapshot.write('services', sink),
+        interrupt: () => snapshot.interrupt(),
+        close: () => snapshot.close(),
+      };
+    },
+  };
+}
+
+/** One line a request, for whoever must know later who asked for what. */
+function audit(answered: Answered, log: Log): void {
+  const { method, route, status, milliseconds, client, requestId, exportId, cut } = answered;
+  const facts = { method, route, status, ms: milliseconds, client, request_id: requestId };
+  log.info({ ...facts, ...(exportId === null ? {} : { export: exportId }), ...(cut ? { cut } : {}) }, 'request');
+}
