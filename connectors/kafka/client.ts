@@ -4,6 +4,7 @@ import type { Kafka, KafkaConfig, LogEntry } from 'kafkajs';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import { loadKafkaJs } from './load-kafkajs.ts';
+import { oauthBearer } from './oauth-bearer.ts';
 import type { KafkaOptions, Sasl, TlsFiles } from './options.ts';
 
 /** Attempts of one step before kafkajs calls it a crash and starts its consumer again. */
@@ -58,8 +59,7 @@ function readTls({ caFile, certFile, keyFile }: TlsFiles): ConnectionOptions {
 }
 
 function saslOf(sasl: Sasl): NonNullable<KafkaConfig['sasl']> {
-  if (sasl.mechanism === 'oauthbearer')
-    return { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: await sasl.token() }) };
+  if (sasl.mechanism === 'oauthbearer') return oauthBearer(sasl.token);
   const account = { username: sasl.username, password: sasl.password() };
   switch (sasl.mechanism) {
     case 'plain':

@@ -23,11 +23,17 @@ const refusals: readonly (readonly [RegExp, string])[] = [
     /wrong version number|packet length too long|unsupported protocol/i,
     'the listener does not speak TLS: unset kafka_tls, or use its TLS port',
   ],
-  [/(TOPIC|GROUP|CLUSTER)_AUTHORIZATION_FAILED|not authorized/i, 'the right to read is missing'],
+  [/(TOPIC|GROUP|CLUSTER)_AUTHORIZATION_FAILED|not authorized/i, 'the right to do so is missing'],
   [
     /SASL \S+ mechanism is not supported|UNSUPPORTED_SASL_MECHANISM|ILLEGAL_SASL_STATE/i,
     'the listener speaks another SASL mechanism',
   ],
+];
+
+/** What may be wrong where a connection just ends, which a broker that is going down does too. */
+const hints: readonly (readonly [RegExp, string])[] = [
+  [/before secure TLS connection/i, '; does this port speak TLS at all (kafka_tls)?'],
+  [/Closed connection/i, '; does this port want TLS (kafka_tls) or SASL?'],
 ];
 
 /** An error of kafkajs in our words, its cause kept. `attempt` reads on from "could not". */
@@ -45,7 +51,7 @@ export function kafkaFailure(error: unknown, attempt: string, brokers: readonly 
   const damaged = chain.find(({ name }) => name === 'DamagedBatch');
   if (damaged !== undefined)
     return new TidemarkError('SOURCE_CORRUPT', `could not ${attempt}: ${damaged.message}`, { cause: error });
-  const hint = /Closed connection/i.test(reason) ? '; does this port want TLS (kafka_tls) or SASL?' : '';
+  const hint = hints.find(([pattern]) => pattern.test(reason))?.[1] ?? '';
   return new TidemarkError('SOURCE_UNREACHABLE', `could not ${attempt} at ${brokers.join(', ')}: ${reason}${hint}`, {
     cause: error,
   });

@@ -1,0 +1,164 @@
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { KafkaCluster } from '../../../connectors/kafka/cluster.ts';
+import { readConfig } from '../../../ops/config.ts';
+import { kafkaOptionsOf } from '../../../ops/kafka-options.ts';
+import type { Log } from '../../../pipeline/ports.ts';
+import { canStartBroker } from '../../support/kafka/own-servers.ts';
+import { LogLines } from '../../support/kafka/reading.ts';
+import {
+  type SecureBroker,
+  type SecureListener,
+  startSecureBroker,
+  unsignedToken,
+  user,
+} from '../../support/kafka/secure-broker.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+const ignore = (): void => undefined;
+const quiet: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+
+/** Connects as the service does: by settings, as they come from variables. Gives the cluster's id. */
+async function connect(
+  secure: SecureBroker,
+  listener: SecureListener,
+  settings: Readonly<Record<string, string>>,
+  { log, signal }: { readonly log: Log; readonly signal?: AbortSignal } = { log: quiet },
+) {
+  const given = { kafka_brokers: secure.address(listener), kafka_topics: 'any', ...settings };
+  const environment = Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [`TIDEMARK_${name.toUpperCase()}`, value]),
+  );
+  const { config } = readConfig({ file: null, environment, flags: {} });
+  const patience = AbortSignal.any([AbortSignal.timeout(20_000), ...(signal === undefined ? [] : [signal])]);
+  const cluster = await KafkaCluster.open(kafkaOptionsOf(config), log, patience);
+  onTestFinished(() => cluster.close());
+  return cluster.clusterId;
+}
+
+describe.skipIf(!(await canStartBroker()))('a listener that demands it', () => {
+  let secure: SecureBroker;
+  beforeAll(async () => {
+    secure = await startSecureBroker(afterAll);
+  });
+  const account = { kafka_sasl_username: user.username, kafka_sasl_password: user.password };
+  const tls = () => ({ kafka_tls: 'true', kafka_tls_ca_file: secure.files.authority });
+  const ours = () => ({
+    kafka_tls_cert_file: secure.files.client.cert,
+    kafka_tls_key_file: secure.files.client.key,
+  });
+
+  describe.each(['plain', 'scram-sha-256', 'scram-sha-512'])('SASL %s', mechanism => {
+    test.each(['SASL', 'SASL_TLS'] as const)('lets us in over %s', async listener => {
+      const over = listener === 'SASL' ? {} : tls();
+      await expect(
+        connect(secure, listener, { kafka_sasl_mechanism: mechanism, ...account, ...over }),
+      ).resolves.toBeTypeOf('string');
+    });
+
+    test('refuses a wrong password, and the error says so without the password', async () => {
+      const wrong = { ...account, kafka_sasl_password: 'hunter2' };
+      const refused = connect(secure, 'SASL', { kafka_sasl_mechanism: mechanism, ...wrong });
+      await expect(refused).rejects.toMatchObject({
+        code: 'SOURCE_REFUSED',
+        message: expect.stringMatching(/the user or password is refused/),
+      });
+      await expect(refused).rejects.not.toMatchObject({ message: expect.stringContaining('hunter2') });
+    });
+  });
+
+  describe('SASL OAUTHBEARER', () => {
+    const oauth = { kafka_sasl_mechanism: 'oauthbearer' };
+
+    test('lets us in by a token', async () => {
+      await expect(
+        connect(secure, 'SASL', { ...oauth, kafka_oauth_token: unsignedToken('alice') }),
+      ).resolves.toBeTypeOf('string');
+    });
+
+    test('reads the file of the token again for each connection', async () => {
+      const folder = await temporaryFolder();
+      onTestFinished(folder.remove);
+      const file = path.join(folder.path, 'token');
+      await writeFile(file, `${unsignedToken('alice', -60)}\n`);
+      const settings = { ...oauth, kafka_oauth_token_file: file };
+      await expect(connect(secure, 'SASL', settings)).rejects.toMatchObject({ code: 'SOURCE_REFUSED' });
+      await writeFile(file, `${unsignedToken('alice')}\n`);
+      await expect(connect(secure, 'SASL', settings)).resolves.toBeTypeOf('string');
+    });
+
+    test('gets its token for client id and secret', async () => {
+      const asked: string[] = [];
+      const server = createServer((request, response) => {
+        asked.push(String(request.headers.authorization));
+        response
+          .setHeader('content-type', 'application/json')
+          .end(JSON.stringify({ access_token: unsignedToken('alice') }));
+      });
+      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+      onTestFinished(() => void server.close());
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`;
+      await expect(connect(secure, 'SASL', { ...oauth, ...account, kafka_oauth_token_url: url })).resolves.toBeTypeOf(
+        'string',
+      );
+      expect(asked[0]).toBe(`Basic ${Buffer.from('alice:secret').toString('base64')}`);
+    });
+  });
+
+  test('TLS lets us in when we know who signs', async () => {
+    await expect(connect(secure, 'TLS', tls())).resolves.toBeTypeOf('string');
+  });
+
+  test('mutual TLS lets us in by our certificate', async () => {
+    await expect(connect(secure, 'MUTUAL_TLS', { ...tls(), ...ours() })).resolves.toBeTypeOf('string');
+  });
+
+  test.each([
+    [
+      'an authority that nobody knows',
+      'TLS',
+      () => ({ kafka_tls: 'true' }),
+      /unknown authority; set kafka_tls_ca_file/,
+    ],
+    ['an expired certificate', 'EXPIRED', tls, /certificate has expired/],
+    ['a self-signed certificate', 'SELF_SIGNED', tls, /certificate is self-signed/],
+    ['a certificate for another host', 'OTHER_NAME', tls, /for another host name/],
+    ['no certificate of ours where one is wanted', 'MUTUAL_TLS', tls, /wants a certificate of ours/],
+    [
+      'another mechanism than the listener has',
+      'TLS',
+      () => ({ ...tls(), kafka_sasl_mechanism: 'plain', ...account }),
+      /SASL/,
+    ],
+  ] as const)('%s: the error says which', async (_, listener, settings, says) => {
+    await expect(connect(secure, listener, settings())).rejects.toMatchObject({
+      code: 'SOURCE_REFUSED',
+      retry: false,
+      message: expect.stringMatching(says),
+    });
+  });
+
+  test.each([
+    ['plain text on a TLS port', 'TLS', () => ({}), /does this port want TLS/],
+    ['TLS on a plain port', 'SASL', tls, /does this port speak TLS at all/],
+  ] as const)(
+    '%s may pass, so it is tried again; but the log asks what may be wrong',
+    async (_, listener, settings, asks) => {
+      const log = new LogLines();
+      const asked = new AbortController();
+      const watching: Log = {
+        ...quiet,
+        warn(facts, sentence) {
+          log.warn(facts, sentence);
+          if (asks.test(sentence)) asked.abort();
+        },
+      };
+      const opening = connect(secure, listener, settings(), { log: watching, signal: asked.signal });
+      await expect(opening).rejects.toMatchObject({ code: 'INTERRUPTED' });
+      expect(log.lines.map(({ sentence }) => sentence)).toContainEqual(expect.stringMatching(asks));
+    },
+  );
+});
