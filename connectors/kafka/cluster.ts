@@ -83,7 +83,9 @@ export class KafkaCluster {
     } catch (cause) {
       if (isUnknownTopic(cause)) {
         const problem = `could not ${what}: there is no such topic at ${this.#options.brokers.join(', ')}`;
-        throw new TidemarkError('TOPIC_UNFIT', `${problem}; create it, or correct kafka_topics`, { cause });
+        throw new TidemarkError('TOPIC_UNFIT', `${problem}; create it, or correct the setting that names it`, {
+          cause,
+        });
       }
       throw kafkaFailure(cause, what, this.#options.brokers);
     }

@@ -36,7 +36,7 @@ async function checkTopic(
   if (policies.includes('compact')) {
     throw new TidemarkError(
       'TOPIC_UNFIT',
-      `topic ${topic} has cleanup.policy=${policies.join(',')}: compaction keeps one event a service and deletes the others; allowed is delete`,
+      `topic ${topic} has cleanup.policy=${policies.join(',')}: compaction keeps one record a key and deletes the others; allowed is delete`,
     );
   }
   const retentionMs = Number(settings.get('retention.ms') ?? -1);

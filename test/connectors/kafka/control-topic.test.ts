@@ -1,0 +1,153 @@
+import { describe, expect, test } from 'vitest';
+import { ControlPlace, exportRequest, StatusReader } from '../../support/kafka/control-place.ts';
+import { sharedKafka } from '../../support/kafka/shared.ts';
+import { queryDatabase } from '../../support/tables.ts';
+import { tidemarkDone } from '../../support/tidemark.ts';
+
+const kafka = await sharedKafka();
+
+/** Waits for a window that is never complete, so that there is time to cancel it. */
+const endless = { time_to: '2199-01-01T00:00:00Z', wait: 'complete' };
+const cancel = { action: 'cancel' };
+
+describe.skipIf(!kafka.available)('the control topic', () => {
+  test('a request is served end to end, and each change of its state is told', async () => {
+    const place = await ControlPlace.make(kafka);
+    const service = place.start();
+    const statuses = await StatusReader.open(place);
+    await place.ask(exportRequest('one', { manifest: true, header: true }));
+    const ended = await statuses.ended('one');
+    const stamp = /^one\/\d{8}_\d{6}_\d{3}_/.exec(ended.created[0] ?? '')?.[0];
+    expect(ended).toMatchObject({
+      status: 'completed',
+      created: [`${stamp}tasks.csv`, `${stamp}states.csv`, `${stamp}services.csv`],
+      rows: { services: 3, states: 0, tasks: 0 },
+      manifest: { request_id: 'one', files: { length: 3 } },
+      progress: { phase: 'ended', rows: 3 },
+      error: null,
+    });
+    expect(await place.files()).toEqual([...ended.created, `${stamp}manifest.json`].toSorted());
+    const told = statuses.of('one');
+    expect(told.map(({ sequence }) => sequence)).toEqual(told.map((_, at) => at + 1));
+    expect([...new Set(told.map(({ status }) => status))]).toEqual(['accepted', 'running', 'completed']);
+    expect(told.map(({ progress }) => progress?.phase)).toContain('writing');
+    expect(told.every(({ at }) => at === new Date(at).toISOString())).toBe(true);
+    const metrics = await (await fetch(`${await service.url()}/metrics`)).text();
+    expect(metrics).toContain('\ntidemark_control_records_total 1\n');
+    expect(metrics).toContain(`\ntidemark_statuses_published_total ${told.length}\n`);
+    expect(metrics).toContain('\ntidemark_outbox_statuses 0\n');
+    expect(await service.stop()).toMatchObject({ code: 0 });
+    expect(await place.states()).toEqual({ one: 'completed' });
+  });
+
+  test('redelivered: nothing new, the last status is repeated; with other parameters: a conflict that hides nothing', async () => {
+    const place = await ControlPlace.make(kafka);
+    const service = place.start();
+    const statuses = await StatusReader.open(place);
+    await place.ask(exportRequest('one'));
+    const ended = await statuses.ended('one');
+    await place.ask(exportRequest('one'), exportRequest('one', { header: true }), exportRequest('two'));
+    await statuses.ended('two');
+    const [conflict] = statuses.of('one').filter(({ sequence }) => sequence === 0);
+    expect(conflict).toMatchObject({ status: 'failed', error: { code: 'REQUEST_CONFLICT' }, created: [] });
+    const last = statuses.of('one').filter(({ sequence }) => sequence === ended.sequence);
+    expect(last).toHaveLength(2);
+    expect(last[1]).toEqual({ ...ended, at: last[1]?.at });
+    expect(Math.max(...statuses.of('one').map(({ sequence }) => sequence))).toBe(ended.sequence);
+    await service.stop();
+    expect(await place.files()).toHaveLength(6);
+    const positions = await queryDatabase(place.db, query => query('SELECT next_offset FROM control_positions'));
+    expect(positions).toEqual([['4']]);
+  });
+
+  test('cancel: running, queued, unknown and ended requests', async () => {
+    const place = await ControlPlace.make(kafka);
+    const service = place.start('--exports-at-once', '1', '--export-wait-ms', '600000');
+    const statuses = await StatusReader.open(place);
+    await place.ask(exportRequest('running', endless), exportRequest('queued', endless));
+    await statuses.until('running', ({ status }) => status === 'running');
+    await place.ask(['queued', cancel], ['running', cancel], ['unknown', cancel], ['running', cancel]);
+    await statuses.until('running', ({ sequence }) => sequence === 0);
+    expect(await statuses.ended('running')).toMatchObject({ status: 'cancelled', error: { code: 'CANCELLED' } });
+    expect(await statuses.ended('queued')).toMatchObject({ status: 'cancelled', created: [] });
+    expect(statuses.of('unknown')).toMatchObject([
+      { sequence: 0, status: 'failed', error: { code: 'REQUEST_UNKNOWN' } },
+    ]);
+    expect(statuses.of('running').filter(({ sequence }) => sequence === 0)).toMatchObject([
+      { status: 'failed', error: { code: 'REQUEST_ENDED' } },
+    ]);
+    await service.stop();
+    expect(await place.states()).toEqual({ queued: 'cancelled', running: 'cancelled' });
+    expect(await place.files()).toEqual([]);
+  });
+
+  test('what is malformed fails where it has an id, and is quarantined where it has none', async () => {
+    const place = await ControlPlace.make(kafka);
+    const service = place.start();
+    const statuses = await StatusReader.open(place);
+    await place.ask(
+      ['json', '{"action": "export",}'],
+      ['action', { action: 'import' }],
+      ['replay', { action: 'replay' }],
+      ['parameters', { action: 'export', file_prefix: '../x', colour: 'red' }],
+      ['nested', { action: 'export', file_prefix: ['x'] }],
+      ['tombstone', null],
+      [null, { action: 'export' }],
+      [null, 'no JSON'],
+      ['', null],
+      exportRequest('good'),
+    );
+    await statuses.ended('good');
+    const refused = (id: string) => {
+      const [{ sequence, status, error }] = statuses.of(id) as [(typeof statuses.all)[number]];
+      expect([sequence, status, error?.code]).toEqual([0, 'failed', 'REQUEST_INVALID']);
+      return error?.message;
+    };
+    expect(refused('json')).toContain('no JSON');
+    expect(refused('action')).toContain('action is "import"; allowed are export, cancel, replay');
+    expect(refused('replay')).toContain('replay cannot be asked for on the control topic yet');
+    expect(refused('parameters')).toMatch(/time_from is required.*colour is no parameter.*file_prefix/);
+    expect(refused('nested')).toContain('file_prefix is ["x"]');
+    expect(refused('tombstone')).toContain('no value');
+    await service.stop();
+    const quarantined = await queryDatabase(place.db, query =>
+      query(`SELECT "offset", reason FROM quarantine WHERE topic = '${place.topics.control}' ORDER BY 1`),
+    );
+    expect(quarantined).toEqual([
+      ['6', 'NO_KEY'],
+      ['7', 'MALFORMED'],
+      ['8', 'MALFORMED'],
+    ]);
+  });
+
+  test('requests that came while it was down are served, by a full queue too, and statuses of all doors are sent', async () => {
+    const place = await ControlPlace.make(kafka, 2);
+    await place.ask(...Array.from({ length: 6 }, (_, at) => exportRequest(`early-${at}`, { format: 'ndjson' })));
+    const limits = ['--exports-at-once', '1', '--export-queue', '0'] as const;
+    const statuses = await StatusReader.open(place);
+    const first = place.start(...limits);
+    for (let at = 0; at < 6; at += 1) expect((await statuses.ended(`early-${at}`)).status).toBe('completed');
+    await first.stop();
+    await place.ask(exportRequest('down', { format: 'json' }));
+    const args = ['--db', place.db, '--export-root', place.root, '--file-prefix', 'cli/', '--request-id', 'cli'];
+    const window = ['--time-from', '2026-03-01T00:00:00Z', '--time-to', '2026-03-02T00:00:00Z'];
+    await tidemarkDone(['export', ...args, ...window], { env: { TIDEMARK_STATUS_TOPIC: place.topics.statuses } });
+    const second = place.start(...limits);
+    expect(await statuses.ended('cli')).toMatchObject({ status: 'completed', rows: { services: 3 } });
+    expect(await statuses.ended('down')).toMatchObject({ status: 'completed' });
+    await second.stop();
+    expect(Object.values(await place.states())).toEqual(Array.from({ length: 8 }, () => 'completed'));
+  });
+
+  test.each([
+    ['without its topic', 'no-such', 'statuses', 'TOPIC_UNFIT'],
+    ['without a topic for statuses', 'control', 'no-such', 'TOPIC_UNFIT'],
+    ['on the topic of events', 'events', 'statuses', 'CONFIG_INVALID'],
+    ['on the topic of statuses', 'statuses', 'statuses', 'CONFIG_INVALID'],
+  ])('a control topic %s is refused', async (_, control, status, code) => {
+    const place = await ControlPlace.make(kafka);
+    const topics: Record<string, string> = { ...place.topics, 'no-such': kafka.uniqueTopic('no-such') };
+    const service = place.start('--control-topic', topics[control]!, '--status-topic', topics[status]!);
+    expect((await service.ended).stderr).toContain(`[${code}]`);
+  });
+});

@@ -1,0 +1,132 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { Status } from '../../../pipeline/statuses.ts';
+import { RunningService } from '../running-service.ts';
+import { queryDatabase } from '../tables.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import type { TestCluster } from './cluster.ts';
+
+const window = { time_from: '2026-03-01T00:00:00Z', time_to: '2026-03-02T00:00:00Z' };
+
+/** Topics, database and export root of one service with a control topic. */
+export class ControlPlace {
+  readonly kafka: TestCluster;
+  readonly db: string;
+  readonly root: string;
+  readonly topics: { readonly events: string; readonly control: string; readonly statuses: string };
+
+  private constructor(kafka: TestCluster, folder: string, topics: ControlPlace['topics']) {
+    this.kafka = kafka;
+    this.db = path.join(folder, 'test.duckdb');
+    this.root = path.join(folder, 'out');
+    this.topics = topics;
+  }
+
+  /** With three services in the log. */
+  static async make(kafka: TestCluster, controlPartitions = 1): Promise<ControlPlace> {
+    const folder = await temporaryFolder();
+    onTestFinished(() => folder.remove());
+    const events = await kafka.createTopic('events');
+    const control = await kafka.createTopic('control', { partitions: controlPartitions });
+    const statuses = await kafka.createTopic('statuses', { partitions: 2 });
+    const ids = ['a', 'b', 'c'];
+    const event = (id: string) => ({ event: 'service.started', service_id: id, timestamp: '2026-03-01T10:00:00Z' });
+    await kafka.produce(
+      events,
+      ids.map(id => ({ key: id, value: JSON.stringify(event(id)) })),
+    );
+    return new ControlPlace(kafka, folder.path, { events, control, statuses });
+  }
+
+  /** Starts the service. Each start joins groups of its own: the old member of a killed one would be waited for. */
+  start(...more: readonly string[]): RunningService {
+    return new RunningService([
+      ...['--db', this.db, '--export-root', this.root, '--kafka-brokers', this.kafka.brokers.join(',')],
+      ...['--kafka-topics', this.topics.events, '--kafka-group', this.kafka.uniqueTopic('group')],
+      ...['--control-topic', this.topics.control, '--status-topic', this.topics.statuses, '--threads', '2'],
+      ...more,
+    ]);
+  }
+
+  /** Appends requests in their order; a value that is no object is sent as it stands. */
+  ask(...requests: readonly (readonly [key: string | null, value: object | string | null])[]): Promise<void> {
+    const messages = requests.map(([key, value]) => ({
+      key,
+      value: typeof value === 'string' || value === null ? value : JSON.stringify(value),
+    }));
+    return this.kafka.produce(this.topics.control, messages);
+  }
+
+  /** State by request id, once nobody owns the database. */
+  states(): Promise<Readonly<Record<string, string>>> {
+    return queryDatabase(this.db, async query =>
+      Object.fromEntries((await query('SELECT request_id, state FROM exports ORDER BY 1')).map(row => row.map(String))),
+    );
+  }
+
+  /** All that lies in the export root, hidden files included. */
+  async files(): Promise<readonly string[]> {
+    const entries = await readdir(this.root, { recursive: true, withFileTypes: true }).catch(() => []);
+    return entries
+      .filter(entry => entry.isFile())
+      .map(entry => path.join(path.relative(this.root, entry.parentPath), entry.name))
+      .toSorted();
+  }
+}
+
+/** An export into a folder named after its request. */
+export function exportRequest(id: string, more: object = {}): readonly [string, object] {
+  return [id, { action: 'export', file_prefix: `${id}/`, ...window, ...more }];
+}
+
+/** Reads the status topic as a client would, repeats included. */
+export class StatusReader {
+  readonly all: Status[] = [];
+  #waiting: (() => void)[] = [];
+
+  static async open({ kafka, topics }: ControlPlace): Promise<StatusReader> {
+    const reader = new StatusReader();
+    const consumer = kafka.client().consumer({ groupId: kafka.uniqueTopic('reader'), maxWaitTimeInMs: 100 });
+    await consumer.connect();
+    onTestFinished(() => consumer.disconnect());
+    await consumer.subscribe({ topics: [topics.statuses], fromBeginning: true });
+    await consumer.run({
+      eachMessage: async ({ message: { key, value } }) => {
+        const status = JSON.parse(String(value)) as Status;
+        if (status.request_id !== String(key)) throw new Error(`${key} is the key of ${value}`);
+        reader.#take(status);
+      },
+    });
+    return reader;
+  }
+
+  of(id: string): readonly Status[] {
+    return this.all.filter(({ request_id }) => request_id === id);
+  }
+
+  /** The first status of the request that is as wanted. */
+  async until(id: string, wanted: (status: Status) => boolean): Promise<Status> {
+    for (;;) {
+      const found = this.of(id).find(wanted);
+      if (found !== undefined) return found;
+      await new Promise<void>(resolve => this.#waiting.push(resolve));
+    }
+  }
+
+  /** Its true last status: refusals have sequence 0. */
+  ended(id: string): Promise<Status> {
+    return this.until(
+      id,
+      ({ status, sequence }) =>
+        sequence > 0 && (status === 'completed' || status === 'failed' || status === 'cancelled'),
+    );
+  }
+
+  #take(status: Status): void {
+    this.all.push(status);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}
