@@ -42,16 +42,10 @@ export function exportedRows(entity: Entity, filters: Chosen): string {
  */
 export const isPicked = 'p.service_key = x.service_key AND xor(p.service_hash, hash(x.service_id)) = 0';
 
-/** The total order of a file's rows (contract, section 4): text compares by its UTF-8 bytes. */
-function exportedOrder(entity: Entity): readonly string[] {
-  return entity === 'service' ? ['p.rank'] : ['p.rank', 'x.start_timestamp', `x.${entityTables[entity].id}`];
-}
-
-/** A row's place in its file as one comparable value; inside of it NULL comes last by itself. */
-export function exportedPlace(entity: Entity): string {
-  return `{${exportedOrder(entity)
-    .map((key, index) => `'key${index}': ${key}`)
-    .join(', ')}}`;
+/** The total order of a file's rows (contract, section 4), after their service's rank: text compares by its UTF-8 bytes. */
+export function orderKeys(entity: Entity, rank: string): string {
+  const keys = entity === 'service' ? [rank] : [rank, 'x.start_timestamp', `x.${entityTables[entity].id}`];
+  return keys.map(key => `${key} NULLS LAST`).join(', ');
 }
 
 /** How a file's rows carry their extensions: not, as stored, or as one JSON object. */
@@ -69,11 +63,15 @@ export interface RowsWanted {
  * sorted and text is made of them afterwards, so that what a sort has to hold is small.
  */
 export function orderedRows({ entity, filters, extensions }: RowsWanted): string {
+  const columns = ['p.rank', ...carriedColumns(entity, extensions)].join(', ');
+  return `(SELECT ${columns} FROM ${exportedRows(entity, filters)} ORDER BY ${orderKeys(entity, 'p.rank')}) x`;
+}
+
+/** The columns that a sort of a file's rows carries, of rows named `x`. */
+export function carriedColumns(entity: Entity, extensions: CarriedExtensions): readonly string[] {
   const { ids, values } = entityTables[entity];
   const carried = { none: [], lists: ['x.extensions'], object: [`${extensionsObject} AS extensions`] };
-  const columns = [...ids, ...values].map(column => `x.${column}`);
-  const order = exportedOrder(entity).map(key => `${key} NULLS LAST`);
-  return `(SELECT ${['p.rank', ...columns, ...carried[extensions]].join(', ')} FROM ${exportedRows(entity, filters)} ORDER BY ${order.join(', ')}) x`;
+  return [...[...ids, ...values].map(column => `x.${column}`), ...carried[extensions]];
 }
 
 /** The core columns of a CSV file. */
@@ -94,7 +92,11 @@ export const extensionsObject = `CASE WHEN len(x.extensions) > 0 THEN '{' || lis
  * that it is or belongs to, and a tab.
  */
 export function jsonLines(entity: Entity, filters: Chosen): string {
-  const rows = orderedRows({ entity, filters, extensions: 'object' });
+  return linesOf(entity, orderedRows({ entity, filters, extensions: 'object' }));
+}
+
+/** The same of rows that carry their extensions as an object. */
+export function linesOf(entity: Entity, rows: string): string {
   if (entity === 'service') return `SELECT ${jsonHead(entity)} FROM ${rows}`;
   const place = `x.rank || chr(9) || CASE WHEN x.end_timestamp IS NULL THEN 'A' ELSE 'C' END || coalesce(to_json(x.state_id)::VARCHAR, '')`;
   return `SELECT ${place} || chr(9) || ${jsonHead(entity)} FROM ${rows}`;

@@ -1,16 +1,19 @@
 import { type DuckDBConnection, LIST, listValue, VARCHAR } from '@duckdb/node-api';
 import { stringify } from 'csv-stringify/sync';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
+import type { FileKind, Layout } from '../../pipeline/selection.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import type { Entity } from '../../schemas/events.ts';
-import { type CarriedExtensions, csvColumns, exportedPlace, exportedRows, orderedRows } from '../../schemas/exports.ts';
+import { csvColumns } from '../../schemas/exports.ts';
+import { orderedSlice, type Slice, sliceRows } from '../../schemas/row-places.ts';
 import { fillSql, quoteText, readSql } from '../../schemas/sql.ts';
 import type { FilePlan } from './file-plan.ts';
+import { type PickedServices, placeRows, readNumber } from './picked-services.ts';
+import { cutSlices, type Slicing, servicesPerSlice } from './slices.ts';
 
 export interface CsvPlanning {
-  readonly connection: DuckDBConnection;
-  readonly selection: Selection;
+  readonly picked: PickedServices;
+  readonly slicing: Slicing;
   readonly layout: Layout;
   readonly kind: FileKind;
   readonly maxExtensionColumns: number;
@@ -20,14 +23,22 @@ const entityOf: Readonly<Record<FileKind, Entity>> = { services: 'service', stat
 
 /** Plans one CSV file. DuckDB's writer quotes exactly what the contract says, and nothing else. */
 export async function planCsv(planning: CsvPlanning): Promise<FilePlan> {
-  const { layout, kind } = planning;
+  const { layout, kind, picked, slicing } = planning;
   const entity = entityOf[kind];
-  const { columns: extensionNames, valuesLeftOut } = await extensionColumns(planning, entity);
+  const rows = await placeRows(picked, entity);
+  const perSlice = servicesPerSlice(slicing, picked.count, rows);
+  const slices = await cutSlices(picked, { entity, servicesPerSlice: perSlice, slicing });
+  const { columns: extensionNames, valuesLeftOut } = await extensionColumns(planning, entity, slices);
   const columns = [...entityTables[entity].exported, ...extensionNames];
   const { separator } = layout;
   return {
     head: layout.header ? headerLine(columns, separator) : '',
-    query: async () => csvQuery(entity, planning, extensionNames.length),
+    queries: async function* () {
+      for (const slice of slices) {
+        const query = csvQuery(entity, slice, { layout, pathCount: extensionNames.length });
+        if (query !== null) yield query;
+      }
+    },
     tail: '',
     copyOptions: `DELIMITER ${quoteText(separator)}, QUOTE '"', ESCAPE '"', NULLSTR ''`,
     columns,
@@ -37,16 +48,23 @@ export async function planCsv(planning: CsvPlanning): Promise<FilePlan> {
   };
 }
 
-function csvQuery(entity: Entity, { layout, selection: filters }: CsvPlanning, pathCount: number): string {
+interface Written {
+  readonly layout: Layout;
+  readonly pathCount: number;
+}
+
+function csvQuery(entity: Entity, slice: Slice, { layout, pathCount }: Written): string | null {
   const core = csvColumns(entityTables[entity]);
-  const rows = (extensions: CarriedExtensions): string => orderedRows({ entity, filters, extensions });
-  if (layout.extensions === 'json') return `SELECT ${[...core, 'x.extensions'].join(', ')} FROM ${rows('object')}`;
-  if (pathCount === 0) return `SELECT ${core.join(', ')} FROM ${rows('none')}`;
+  const asObject = layout.extensions === 'json';
+  const rows = orderedSlice(entity, slice, asObject ? 'object' : pathCount === 0 ? 'none' : 'lists');
+  if (rows === null) return null;
+  if (asObject) return `SELECT ${[...core, 'x.extensions'].join(', ')} FROM ${rows}`;
+  if (pathCount === 0) return `SELECT ${core.join(', ')} FROM ${rows}`;
   const paths = Array.from({ length: pathCount }, (_, index) => pathColumn(index + 1));
   // Reversed, so that the first match is the later of two equal paths.
   const lists = `list_reverse(flatten(list_transform(x.extensions, lambda e: e.paths))) AS paths,
     list_reverse(flatten(list_transform(x.extensions, lambda e: e.texts))) AS texts`;
-  return `SELECT ${[...core, ...paths].join(', ')} FROM (SELECT x.*, ${lists} FROM ${rows('lists')}) x`;
+  return `SELECT ${[...core, ...paths].join(', ')} FROM (SELECT x.*, ${lists} FROM ${rows}) x`;
 }
 
 function pathColumn(position: number): string {
@@ -56,21 +74,43 @@ function pathColumn(position: number): string {
 async function extensionColumns(
   planning: CsvPlanning,
   entity: Entity,
+  slices: readonly Slice[],
 ): Promise<{ columns: readonly string[]; valuesLeftOut: number }> {
-  const { connection, layout, selection } = planning;
+  const { picked, layout } = planning;
   if (layout.extensions === 'none') return { columns: [], valuesLeftOut: 0 };
   if (layout.extensions === 'json') return { columns: ['extensions'], valuesLeftOut: 0 };
-  const places = { rows: exportedRows(entity, selection), place: exportedPlace(entity) };
-  await connection.run(fillSql(readSql('exports/signatures.sql'), places));
-  const columns = layout.extensionColumns ?? (await foundPaths(planning));
+  const rows = (await holdsExtensions(picked.connection, entity)) ? extendedRows(entity, slices) : [];
+  const columns = layout.extensionColumns ?? (await foundPaths(planning, entity, rows));
   if (columns.length > planning.maxExtensionColumns) throw tooManyColumns(planning, columns.length);
-  await connection.run('SET VARIABLE extension_paths = $1', [listValue([...columns])], [LIST(VARCHAR)]);
-  return { columns, valuesLeftOut: layout.extensionColumns === null ? 0 : await countLeftOut(connection, places.rows) };
+  await picked.connection.run('SET VARIABLE extension_paths = $1', [listValue([...columns])], [LIST(VARCHAR)]);
+  const valuesLeftOut = layout.extensionColumns === null ? 0 : await countLeftOut(picked.connection, rows);
+  return { columns, valuesLeftOut };
+}
+
+/** Mostly no row has any, and that is told without looking at rows one by one. */
+async function holdsExtensions(connection: DuckDBConnection, entity: Entity): Promise<boolean> {
+  const { table } = entityTables[entity];
+  const any = ['open', 'closed', 'late'].map(
+    home => `(FROM ${table}_${home} SELECT 1 WHERE extensions IS NOT NULL LIMIT 1)`,
+  );
+  return (await readNumber(connection, `SELECT count(*) FROM (${any.join(' UNION ALL ')})`)) > 0;
+}
+
+function extendedRows(entity: Entity, slices: readonly Slice[]): readonly string[] {
+  const columns = ['start_timestamp', entityTables[entity].id, 'extensions'];
+  return slices.flatMap(slice => sliceRows(entity, slice, columns) ?? []);
 }
 
 /** Every path of the file's rows, in order of first appearance. */
-async function foundPaths(planning: CsvPlanning): Promise<readonly string[]> {
-  const { connection } = planning;
+async function foundPaths(
+  planning: CsvPlanning,
+  entity: Entity,
+  slices: readonly string[],
+): Promise<readonly string[]> {
+  const { connection } = planning.picked;
+  await connection.run(readSql('exports/signatures.sql'));
+  const { id } = entityTables[entity];
+  for (const rows of slices) await connection.run(fillSql(readSql('exports/sign.sql'), { rows, id }));
   const counted = await connection.runAndReadAll(
     'SELECT count(DISTINCT path) FROM (SELECT unnest(paths) AS path FROM signatures)',
   );
@@ -91,12 +131,10 @@ function tooManyColumns({ kind, maxExtensionColumns }: CsvPlanning, count: numbe
   );
 }
 
-async function countLeftOut(connection: DuckDBConnection, rows: string): Promise<number> {
-  const reader = await connection.runAndReadAll(
-    `SELECT count(*) FROM (SELECT unnest(list_distinct(flatten(list_transform(x.extensions, lambda e: e.paths)))) AS path FROM ${rows})
-     WHERE NOT list_contains(getvariable('extension_paths'), path)`,
-  );
-  return Number(reader.value(0, 0));
+async function countLeftOut(connection: DuckDBConnection, slices: readonly string[]): Promise<number> {
+  let count = 0;
+  for (const rows of slices) count += await readNumber(connection, fillSql(readSql('exports/left_out.sql'), { rows }));
+  return count;
 }
 
 function headerLine(columns: readonly string[], separator: string): string {

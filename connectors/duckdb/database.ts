@@ -20,10 +20,12 @@ export class Database {
   readonly path: string;
   /** For files that this process hands to DuckDB; emptied at open, so that a killed process leaves nothing behind. */
   readonly stagingFolder: string;
+  readonly threads: number;
   readonly #instance: DuckDBInstance;
 
-  private constructor(path: string, instance: DuckDBInstance) {
+  private constructor(path: string, threads: number, instance: DuckDBInstance) {
     this.path = path;
+    this.threads = threads;
     this.stagingFolder = stagingFolderOf(path);
     this.#instance = instance;
   }
@@ -41,7 +43,7 @@ export class Database {
         // A checkpoint rewrites the changed row groups: fewer of them, at 64 MB of log, cost less per batch.
         checkpoint_threshold: '64MB',
       });
-      const database = new Database(absolute, instance);
+      const database = new Database(absolute, threads, instance);
       await database.#prepare().catch(error => {
         instance.closeSync();
         throw error;

@@ -1,17 +1,19 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
-import type { Selection } from '../../pipeline/selection.ts';
-import { jsonLines } from '../../schemas/exports.ts';
+import { type Entity, entities } from '../../schemas/events.ts';
+import { linesOf } from '../../schemas/exports.ts';
+import { orderedSlice, type Slice } from '../../schemas/row-places.ts';
 import { quoteText } from '../../schemas/sql.ts';
 import type { FilePlan } from './file-plan.ts';
+import { type PickedServices, placeRows } from './picked-services.ts';
 import { RankedLines } from './ranked-lines.ts';
 import { ServiceAssembler } from './service-assembler.ts';
+import { cutSlices, type Slicing, servicesPerSlice } from './slices.ts';
 
 /** One column without quotes: every line is written as it is, for JSON text holds no line break. */
 const lineOptions = "QUOTE '', ESCAPE '', DELIMITER ''";
 
 export interface JsonPlanning {
-  readonly connection: DuckDBConnection;
-  readonly selection: Selection;
+  readonly picked: PickedServices;
+  readonly slicing: Slicing;
   readonly format: 'json' | 'ndjson';
   /** What the names of files begin with in which the lines of states and tasks wait for their services. */
   readonly scratchPath: string;
@@ -21,20 +23,12 @@ export interface JsonPlanning {
  * Plans the JSON or NDJSON file: DuckDB writes every row's own JSON in file order, states and tasks into files
  * beside the database, and the rows of a service are put together as bytes while the services come.
  */
-export function planJson({ connection, selection, format, scratchPath }: JsonPlanning): FilePlan {
+export function planJson(planning: JsonPlanning): FilePlan {
+  const { format } = planning;
   const waiting = { state: new RankedLines(), task: new RankedLines() };
-  const query = async (): Promise<string> => {
-    for (const entity of ['state', 'task'] as const) {
-      const path = `${scratchPath}.${entity}`;
-      const target = `${quoteText(path)} (FORMAT csv, HEADER false, ${lineOptions})`;
-      await connection.run(`COPY (${jsonLines(entity, selection)}) TO ${target}`);
-      waiting[entity].open(path);
-    }
-    return jsonLines('service', selection);
-  };
   return {
     head: format === 'json' ? '[\n' : '',
-    query,
+    queries: () => sliceQueries(planning, waiting),
     tail: format === 'json' ? ']\n' : '',
     copyOptions: lineOptions,
     columns: [],
@@ -48,5 +42,40 @@ export function planJson({ connection, selection, format, scratchPath }: JsonPla
       waiting.state.close();
       waiting.task.close();
     },
+  };
+}
+
+type Waiting = Readonly<Record<'state' | 'task', RankedLines>>;
+
+/** One query of services a slice; before it, the lines of the slice's states and tasks are laid ready. */
+async function* sliceQueries({ picked, slicing, scratchPath }: JsonPlanning, waiting: Waiting): AsyncGenerator<string> {
+  const slices = await cutAll(picked, slicing);
+  for (const [index, services] of slices.service.entries()) {
+    for (const entity of ['state', 'task'] as const) {
+      const lines = sliceLines(entity, slices[entity][index]!);
+      if (lines === null) continue;
+      const path = `${scratchPath}.${entity}-${index}`;
+      await picked.connection.run(`COPY (${lines}) TO ${quoteText(path)} (FORMAT csv, HEADER false, ${lineOptions})`);
+      waiting[entity].add(path);
+    }
+    const query = sliceLines('service', services);
+    if (query !== null) yield query;
+  }
+}
+
+function sliceLines(entity: Entity, slice: Slice): string | null {
+  const rows = orderedSlice(entity, slice, 'object');
+  return rows === null ? null : linesOf(entity, rows);
+}
+
+/** The slices of all three tables, with the same borders between services. */
+async function cutAll(picked: PickedServices, slicing: Slicing): Promise<Record<Entity, readonly Slice[]>> {
+  let rows = 0;
+  for (const entity of entities) rows += await placeRows(picked, entity);
+  const cut = { servicesPerSlice: servicesPerSlice(slicing, picked.count, rows), slicing };
+  return {
+    service: await cutSlices(picked, { ...cut, entity: 'service' }),
+    state: await cutSlices(picked, { ...cut, entity: 'state' }),
+    task: await cutSlices(picked, { ...cut, entity: 'task' }),
   };
 }

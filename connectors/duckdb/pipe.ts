@@ -6,6 +6,11 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
+type Sink = (bytes: Uint8Array) => Promise<void>;
+
+/** A chunk has at most 64 KiB: as much as a slice of ordinary rows makes, 16 MiB. */
+const chunksAhead = 256;
+
 /**
  * A FIFO that DuckDB writes and we read, so that rows reach us as bytes and never as objects.
  * Both ends are opened here without waiting: no thread of the pool can be left blocked in `open`, and our own write end
@@ -29,18 +34,20 @@ export class Pipe {
   }
 
   /**
-   * Runs `write` (queries that write to `path`) and hands every byte to `sink`. When either fails the other is ended:
-   * a reader that is gone makes DuckDB's next write fail, and the query with it.
+   * Runs `write` (queries that write to `path`) and hands every byte to `sink`. When the sink fails, `write` is told by
+   * its signal, and what it still writes is read and dropped: a FIFO that nobody reads would block the next query in
+   * `open` for good.
    */
-  async carry<T>(write: () => Promise<T>, sink: (bytes: Uint8Array) => Promise<void>): Promise<T> {
-    const reading = this.#drain(sink);
+  async carry<T>(write: (sinkFailed: AbortSignal) => Promise<T>, sink: Sink): Promise<T> {
+    const failure = new AbortController();
+    const reading = this.#drain(sink, failure);
     reading.catch(() => undefined);
     try {
-      const written = await write().finally(() => closeSync(this.#ownWriteEnd));
+      const written = await write(failure.signal).finally(() => closeSync(this.#ownWriteEnd));
       await reading;
       return written;
     } catch (queryError) {
-      // The sink's failure is the cause; DuckDB only noticed that nobody reads any more.
+      // The sink's failure is the cause; the query only ended because of it.
       await reading;
       throw queryError;
     } finally {
@@ -49,7 +56,16 @@ export class Pipe {
     }
   }
 
-  async #drain(sink: (bytes: Uint8Array) => Promise<void>): Promise<void> {
-    for await (const bytes of this.#reader) await sink(bytes as Uint8Array);
+  /** Reads on while the sink is busy, so that the next query can work while the bytes of the last are packed. */
+  async #drain(sink: Sink, failure: AbortController): Promise<void> {
+    const ahead: Promise<void>[] = [];
+    let last: Promise<void> = Promise.resolve();
+    for await (const bytes of this.#reader) {
+      last = last.then(() => sink(bytes as Uint8Array));
+      last.catch(() => failure.abort());
+      ahead.push(last);
+      if (ahead.length > chunksAhead) await ahead.shift()?.catch(() => undefined);
+    }
+    await last;
   }
 }

@@ -13,17 +13,18 @@ export interface RankedLine {
 }
 
 /**
- * Reads a scratch file of `jsonLines`, service by service. Reads are synchronous: they come from a local file that was
- * just written, and waiting for each would cost more than it. The file has no name any more once it is open, so that
- * nothing is left of it however the process ends.
+ * Reads scratch files of `jsonLines` one after the other, service by service. Reads are synchronous: they come from local
+ * files that were just written, and waiting for each would cost more than it. A file has no name any more once it is
+ * open, so that nothing is left of it however the process ends.
  */
 export class RankedLines {
-  #file: number | null = null;
+  readonly #files: number[] = [];
   #block: Buffer = Buffer.alloc(0);
   #at = 0;
 
-  open(path: string): void {
-    this.#file = openSync(path, 'r');
+  /** Adds a file of whole lines, to be read after those that were added before. */
+  add(path: string): void {
+    this.#files.push(openSync(path, 'r'));
     unlinkSync(path);
   }
 
@@ -45,18 +46,18 @@ export class RankedLines {
   }
 
   close(): void {
-    if (this.#file !== null) closeSync(this.#file);
-    this.#file = null;
+    for (const file of this.#files.splice(0)) closeSync(file);
   }
 
-  /** Where the current line ends; reads on where it is not whole yet. Negative at the end of the file. */
+  /** Where the current line ends; reads on where it is not whole yet. Negative where all that was added is read. */
   #lineEnd(): number {
     for (;;) {
       const end = this.#block.indexOf(LF, this.#at);
-      if (end >= 0 || this.#file === null) return end;
+      const [file] = this.#files;
+      if (end >= 0 || file === undefined) return end;
       const more = Buffer.allocUnsafe(blockBytes);
-      const count = readSync(this.#file, more);
-      if (count === 0) return -1;
+      const count = readSync(file, more);
+      if (count === 0) closeSync(this.#files.shift()!);
       // A new block each time: lines that were handed out go on living in the old one.
       this.#block = Buffer.concat([this.#block.subarray(this.#at), more.subarray(0, count)]);
       this.#at = 0;

@@ -1,22 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Snapshot, SnapshotReader, StoredPosition, WrittenRows } from '../../pipeline/ports.ts';
 import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
 import { Turns } from '../../pipeline/turns.ts';
-import { isPicked, selected } from '../../schemas/exports.ts';
-import { fillSql, quoteText, readSql } from '../../schemas/sql.ts';
+import { quoteText } from '../../schemas/sql.ts';
 import { planCsv } from './csv-query.ts';
 import type { Database } from './database.ts';
 import type { FilePlan } from './file-plan.ts';
 import { planJson } from './json-query.ts';
+import { LoneQueries } from './lone-queries.ts';
 import { readPartitions } from './partitions.ts';
+import { countSplit, type PickedServices, pickServices, readNumber } from './picked-services.ts';
 import { Pipe } from './pipe.ts';
 import { readSchemaIds } from './schema-ids.ts';
 import { SelectedIds } from './selected-ids.ts';
+import { defaultSlicing, type Slicing } from './slices.ts';
 
 export interface SnapshotOptions {
   readonly maxExtensionColumns: number;
+  /** How an export is cut; other sizes than the usual serve tests. */
+  readonly slicing?: Slicing;
 }
 
 /**
@@ -33,10 +36,12 @@ export class DuckDbSnapshots implements SnapshotReader {
   readonly #database: Database;
   readonly #options: SnapshotOptions;
   readonly #turns = new Turns(snapshotsAtOnce);
+  readonly #loneQueries: LoneQueries;
 
   constructor(database: Database, options: SnapshotOptions) {
     this.#database = database;
     this.#options = options;
+    this.#loneQueries = new LoneQueries(database);
   }
 
   async snapshot(selection: Selection, layout: Layout): Promise<Snapshot> {
@@ -61,21 +66,22 @@ export class DuckDbSnapshots implements SnapshotReader {
   }
 
   async #open(selection: Selection, layout: Layout, endTurn: () => void): Promise<Snapshot> {
-    const connection = await openSelection(this.#database, selection);
+    const picked = await pickServices(this.#database, selection);
+    const { connection } = picked;
     try {
       const positions = await readPartitions(connection);
-      const lostRecords = await countRows(
+      const lostRecords = await readNumber(
         connection,
         'SELECT coalesce(sum(to_offset - from_offset), 0) FROM lost_records',
       );
       const schemaIds = await readSchemaIds(connection);
       // One partition cannot split a service.
-      const splitSql = fillSql(readSql('exports/split.sql'), { is_picked: isPicked });
-      const splitServices = positions.length < 2 ? 0 : await countRows(connection, splitSql);
+      const splitServices = positions.length < 2 ? 0 : await countSplit(picked);
       const pipePath = join(this.#database.stagingFolder, `${randomUUID()}.fifo`);
       return new DuckDbSnapshot({
-        connection,
-        selection,
+        picked,
+        loneQueries: this.#loneQueries,
+        slicing: defaultSlicing,
         layout,
         positions,
         schemaIds,
@@ -92,24 +98,10 @@ export class DuckDbSnapshots implements SnapshotReader {
   }
 }
 
-/** Begins a transaction whose table `picked` holds the selected services in file order; whoever asks closes it. */
-export async function openSelection(database: Database, selection: Selection): Promise<DuckDBConnection> {
-  const connection = await database.connect();
-  try {
-    await connection.run('BEGIN TRANSACTION');
-    await connection.run('SET VARIABLE time_from = $1::BIGINT', [BigInt(selection.timeFrom)]);
-    await connection.run('SET VARIABLE time_to = $1::BIGINT', [BigInt(selection.timeTo)]);
-    await connection.run(fillSql(readSql('exports/pick.sql'), { selected: selected(selection) }));
-    return connection;
-  } catch (error) {
-    connection.closeSync();
-    throw error;
-  }
-}
-
 interface SnapshotParts extends SnapshotOptions {
-  readonly connection: DuckDBConnection;
-  readonly selection: Selection;
+  readonly picked: PickedServices;
+  readonly loneQueries: LoneQueries;
+  readonly slicing: Slicing;
   readonly layout: Layout;
   readonly positions: readonly StoredPosition[];
   readonly schemaIds: readonly number[];
@@ -117,11 +109,6 @@ interface SnapshotParts extends SnapshotOptions {
   readonly lostRecords: number;
   readonly pipePath: string;
   endTurn(): void;
-}
-
-async function countRows(connection: DuckDBConnection, sql: string): Promise<number> {
-  const reader = await connection.runAndReadAll(sql);
-  return Number(reader.value(0, 0));
 }
 
 class DuckDbSnapshot implements Snapshot {
@@ -140,13 +127,13 @@ class DuckDbSnapshot implements Snapshot {
   }
 
   async write(kind: FileKind, sink: (bytes: Uint8Array) => Promise<void>): Promise<WrittenRows> {
-    const { connection, selection, layout, maxExtensionColumns, pipePath } = this.#parts;
+    const { picked, slicing, layout, maxExtensionColumns, pipePath } = this.#parts;
     const plan =
       layout.format === 'csv'
-        ? await planCsv({ connection, selection, layout, kind, maxExtensionColumns })
-        : planJson({ connection, selection, format: layout.format, scratchPath: pipePath });
+        ? await planCsv({ picked, slicing, layout, kind, maxExtensionColumns })
+        : planJson({ picked, slicing, format: layout.format, scratchPath: pipePath });
     try {
-      return await this.#carry(plan, sink);
+      return await this.#parts.loneQueries.run(() => this.#carry(plan, sink));
     } finally {
       plan.release();
     }
@@ -157,28 +144,33 @@ class DuckDbSnapshot implements Snapshot {
     if (head !== '') await sink(Buffer.from(head));
     const pipe = await Pipe.open(this.#parts.pipePath);
     const take = transform === null ? sink : (bytes: Uint8Array) => sink(transform.take(bytes));
-    const lines = await pipe.carry(() => this.#copy(plan, pipe.path), take);
+    const lines = await pipe.carry(sinkFailed => this.#copy(plan, pipe.path, sinkFailed), take);
     if (transform !== null) await sink(transform.end());
     if (tail !== '') await sink(Buffer.from(tail));
     return { rows: transform === null ? lines : transform.rows, columns, valuesLeftOut };
   }
 
   interrupt(): void {
-    this.#parts.connection.interrupt();
+    this.#parts.picked.connection.interrupt();
   }
 
   async close(): Promise<void> {
-    const { connection, endTurn } = this.#parts;
-    await connection.run('ROLLBACK').catch(() => undefined);
-    connection.closeSync();
+    const { picked, endTurn } = this.#parts;
+    await picked.connection.run('ROLLBACK').catch(() => undefined);
+    picked.connection.closeSync();
     endTurn();
   }
 
-  async #copy({ query, copyOptions }: FilePlan, path: string): Promise<number> {
+  /** Writes every slice's lines; a query of a reader that is gone is ended, and no other begun. */
+  async #copy({ queries, copyOptions }: FilePlan, path: string, sinkFailed: AbortSignal): Promise<number> {
+    const { connection } = this.#parts.picked;
     const options = `FORMAT csv, HEADER false, USE_TMP_FILE false, ${copyOptions}`;
-    const copied = await this.#parts.connection.runAndReadAll(
-      `COPY (${await query()}) TO ${quoteText(path)} (${options})`,
-    );
-    return Number(copied.value(0, 0));
+    sinkFailed.addEventListener('abort', () => connection.interrupt());
+    let lines = 0;
+    for await (const query of queries()) {
+      sinkFailed.throwIfAborted();
+      lines += await readNumber(connection, `COPY (${query}) TO ${quoteText(path)} (${options})`);
+    }
+    return lines;
   }
 }

@@ -1,11 +1,6 @@
--- The distinct lists of extension paths among a file's rows, each with the place of its first row in file order:
--- a path appears first within the first row of some list.
+-- Which lists of extension paths a file's rows have, each with the place of a first row that has it.
 
-CREATE OR REPLACE TEMP TABLE signatures AS
-SELECT paths, min(place) AS place
-FROM (
-  SELECT flatten(list_transform(x.extensions, lambda e: e.paths)) AS paths, {{place}} AS place
-  FROM {{rows}} AND len(x.extensions) > 0
-)
-WHERE len(paths) > 0
-GROUP BY paths;
+CREATE OR REPLACE TEMP TABLE signatures (
+  paths VARCHAR[],
+  place STRUCT(rank UINTEGER, started TIMESTAMP, id VARCHAR) -- compared as one value; inside of it NULL comes last
+);

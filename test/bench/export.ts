@@ -6,22 +6,21 @@ import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { createGzip } from 'node:zlib';
-import { planCsv } from '../../connectors/duckdb/csv-query.ts';
 import { Database } from '../../connectors/duckdb/database.ts';
 import { DuckDbRequestStore } from '../../connectors/duckdb/request-store.ts';
-import { DuckDbSnapshots, openSelection } from '../../connectors/duckdb/snapshot.ts';
+import { DuckDbSnapshots } from '../../connectors/duckdb/snapshot.ts';
 import { openExportDirectory } from '../../connectors/export-directory/open.ts';
 import { runExport } from '../../pipeline/export.ts';
 import { withoutLog } from '../../pipeline/log-wait.ts';
 import type { GivenParameters } from '../../pipeline/parameters.ts';
-import type { Layout } from '../../pipeline/selection.ts';
 import { acceptAs } from '../support/accepting.ts';
+import { pickPlainly, plainCopyOptions, plainSelect } from '../support/plain-export.ts';
 import { makeLargeStore } from './large-store.ts';
 import { describeMachine, median, watchMemory } from './machine.ts';
 
 /**
  * Exports beside what they are measured against, each in a process of its own with the same memory, threads and
- * temporary folder: plain CSV beside DuckDB's bare COPY of the same SELECTs straight to disk, gzip beside one thread of
+ * temporary folder: plain CSV beside DuckDB's bare COPY of the same rows straight to disk, gzip beside one thread of
  * Node's zlib packing the same bytes.
  */
 const services = Number(process.env.BENCH_SERVICES ?? 1_000_000);
@@ -30,14 +29,6 @@ const folder = path.join(tmpdir(), 'tidemark-bench');
 const database = path.join(folder, `export-${services}.duckdb`);
 const limits = { path: database, memoryLimit: '256MB', threads: 2 };
 const window = { time_from: '2010-01-01T00:00:00Z', time_to: '2030-01-01T00:00:00Z' };
-const csv: Layout = {
-  format: 'csv',
-  compression: 'uncompressed',
-  separator: ',',
-  header: false,
-  extensions: 'columns',
-  extensionColumns: null,
-};
 
 interface Measured {
   readonly seconds: number;
@@ -54,7 +45,7 @@ const programs: Readonly<Record<string, () => Promise<Omit<Measured, 'idleMb' | 
   zlib: zlibAlone,
 };
 
-/** DuckDB alone: the same selection and SELECTs, to files. */
+/** DuckDB alone: the same rows in the same order by one SELECT a file, to files. */
 async function bareCopy() {
   const opened = await Database.open(limits);
   const began = performance.now();
@@ -64,12 +55,11 @@ async function bareCopy() {
     filterEvents: 'any',
     filterState: 'any',
   } as const;
-  const connection = await openSelection(opened, selection);
+  const connection = await opened.connect();
+  await pickPlainly(connection, selection);
   for (const kind of ['tasks', 'states', 'services'] as const) {
-    const plan = await planCsv({ connection, selection, layout: csv, kind, maxExtensionColumns: 1000 });
-    await connection.run(
-      `COPY (${await plan.query()}) TO '${path.join(folder, `bare_${kind}.csv`)}' (FORMAT csv, HEADER false, ${plan.copyOptions})`,
-    );
+    const file = path.join(folder, `bare_${kind}.csv`);
+    await connection.run(`COPY (${plainSelect(kind, selection)}) TO '${file}' (${plainCopyOptions})`);
   }
   const seconds = (performance.now() - began) / 1000;
   connection.closeSync();

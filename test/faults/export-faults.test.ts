@@ -97,8 +97,8 @@ describe('a query that fails', () => {
     for (const statement of statements) await connection.run(statement);
     connection.closeSync();
   };
-  const hide = 'ALTER VIEW states_rows RENAME TO hidden_rows';
-  const show = 'ALTER VIEW hidden_rows RENAME TO states_rows';
+  const hide = 'ALTER TABLE states_closed RENAME TO hidden_rows';
+  const show = 'ALTER TABLE hidden_rows RENAME TO states_closed';
 
   test.each([
     ['to bind, once the first file is written', [hide], [show]],
@@ -106,10 +106,10 @@ describe('a query that fails', () => {
       'on a value of a row',
       [
         hide,
-        `CREATE VIEW states_rows AS SELECT * REPLACE (
-           CASE WHEN row_key % 1000 = 7 THEN error('unreadable row') ELSE state_type END AS state_type) FROM hidden_rows`,
+        `CREATE VIEW states_closed AS SELECT * REPLACE (
+           CASE WHEN row_key % 1000 = 7 THEN error('unreadable row') ELSE state_type END AS state_type), rowid FROM hidden_rows`,
       ],
-      ['DROP VIEW states_rows', show],
+      ['DROP VIEW states_closed', show],
     ],
   ])('%s', async (_, breaking, mending) => {
     const { database, parts } = await openExporting(place);

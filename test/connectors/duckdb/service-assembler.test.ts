@@ -12,7 +12,7 @@ async function assemble(services: string, states: string, tasks: string, cuts: r
   const open = async (name: string, content: string) => {
     await writeFile(path.join(folder.path, name), content);
     const lines = new RankedLines();
-    lines.open(path.join(folder.path, name));
+    lines.add(path.join(folder.path, name));
     onTestFinished(() => lines.close());
     return lines;
   };
