@@ -7,8 +7,8 @@ import { loadKafkaJs } from './load-kafkajs.ts';
 import { oauthBearer } from './oauth-bearer.ts';
 import type { KafkaOptions, Sasl, TlsFiles } from './options.ts';
 
-/** Attempts of one step before kafkajs calls it a crash and starts its consumer again. */
-const retry = { initialRetryTime: 200, maxRetryTime: 5_000, retries: 8 };
+/** Few and short: who asks tries again by himself, and can be stopped meanwhile. */
+const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 };
 
 /** A client of the cluster; nothing is connected yet. Throws `CONFIG_INVALID` for files that cannot be read. */
 export function createClient({ brokers, security }: Pick<KafkaOptions, 'brokers' | 'security'>, log: Log): Kafka {
@@ -27,12 +27,12 @@ export function createClient({ brokers, security }: Pick<KafkaOptions, 'brokers'
   return new Kafka(config);
 }
 
-/** What kafkajs mends by itself is no error of ours: its words are kept, at most as a warning. */
+/** What kafkajs mends by itself is nobody's trouble, and what it does not is told by us. */
 function passOn(
   { namespace, log: { message, timestamp: _, logger: __, stack: ___, ...facts } }: LogEntry,
   log: Log,
 ): void {
-  log.warn({ client: `kafkajs ${namespace}`.trim(), ...plain(facts) }, message);
+  log.debug({ client: `kafkajs ${namespace}`.trim(), ...plain(facts) }, message);
 }
 
 function plain(facts: Record<string, unknown>): Record<string, unknown> {

@@ -5,7 +5,10 @@ import { createClient } from './client.ts';
 import { kafkaFailure } from './failure.ts';
 import { loadKafkaJs } from './load-kafkajs.ts';
 import type { KafkaOptions } from './options.ts';
-import { untilReached } from './until-reached.ts';
+import { isDoneWithin } from './patience.ts';
+import { type Reaching, untilReached } from './until-reached.ts';
+
+const closePatienceMs = 1_000;
 
 /** What the cluster says of itself and of our topics. Opened before anything is read. */
 export class KafkaCluster {
@@ -23,15 +26,22 @@ export class KafkaCluster {
 
   /**
    * Connects, and goes on trying while no broker answers. Throws `SOURCE_REFUSED` when a broker answers with no,
-   * `INTERRUPTED` when the signal aborts.
+   * `INTERRUPTED` when the signal aborts. `onProblem` is told why it is not reached yet.
    */
-  static async open(options: KafkaOptions, log: Log, signal: AbortSignal): Promise<KafkaCluster> {
+  static async open(
+    options: KafkaOptions,
+    log: Log,
+    signal: AbortSignal,
+    onProblem?: Reaching['onProblem'],
+  ): Promise<KafkaCluster> {
     const kafka = createClient(options, log);
-    return untilReached({ what: 'connect to Kafka', brokers: options.brokers, log, signal }, async () => {
+    const reaching = { what: 'connect to Kafka', brokers: options.brokers, log, signal, onProblem };
+    return untilReached(reaching, async () => {
       const admin = kafka.admin({ retry: { retries: 0 } });
       try {
         await admin.connect();
         const { clusterId } = await admin.describeCluster();
+        signal.throwIfAborted();
         return new KafkaCluster(kafka, admin, clusterId, options);
       } catch (error) {
         await admin.disconnect().catch(() => undefined);
@@ -73,8 +83,9 @@ export class KafkaCluster {
     return new Map(resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]));
   }
 
-  close(): Promise<void> {
-    return this.#admin.disconnect();
+  /** Requests that a broker does not answer are not waited for. */
+  async close(): Promise<void> {
+    await isDoneWithin(closePatienceMs, this.#admin.disconnect()).catch(() => undefined);
   }
 
   async #ask<T>(what: string, ask: () => Promise<T>): Promise<T> {

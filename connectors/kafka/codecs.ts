@@ -5,7 +5,7 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 const require = createRequire(import.meta.url);
 
 /** Unpacks the records of a batch. Synchronous: a promise a batch would cost as much as decoding it. */
-type Unpack = (packed: Buffer) => Buffer;
+export type Unpack = (packed: Buffer) => Buffer;
 
 /** Kafka's compression types, by the number in a batch's attributes. */
 const codecs: readonly { readonly name: string; readonly sample: string; open(): Unpack }[] = [

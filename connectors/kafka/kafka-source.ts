@@ -1,29 +1,21 @@
-import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs';
+import type { EachBatchPayload } from 'kafkajs';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type {
-  EventSource,
-  Log,
-  LogEnd,
-  LogRecord,
-  PartitionId,
-  RecordBatch,
-  StoredPosition,
-} from '../../pipeline/ports.ts';
+import type { EventSource, Log, LogEnd, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 import type { KafkaCluster } from './cluster.ts';
-import { kafkaFailure } from './failure.ts';
-import { fixedAssigner } from './fixed-assigner.ts';
+import type { FetchedBatch } from './fetched-batch.ts';
+import { GroupConsumer, type Membership, nameOf } from './group-consumer.ts';
 import { Handoff } from './handoff.ts';
-import { loadKafkaJs } from './load-kafkajs.ts';
-import { checkClusterId, checkRange, judgeRange, remade } from './lost-records.ts';
+import { checkOrigin, checkRange, judge, remade, type Verdict } from './lost-records.ts';
 import type { KafkaOptions } from './options.ts';
-import { PartitionReading } from './partition-reading.ts';
+import { type Fetched, PartitionReading } from './partition-reading.ts';
+import { untilReached } from './until-reached.ts';
 
 /** Batches that wait for the reader; with one being folded and one being stored that is work enough ahead. */
 const waitingBatches = 1;
 const heartbeatEveryMs = 1_000;
-const maxWaitMs = 250;
-const bytesPerPartition = 4 << 20;
-const bytesPerFetch = 16 << 20;
+
+/** For who need not be found again. */
+const nobody: Membership = { former: null, joined: () => undefined, left: () => undefined };
 
 /**
  * Reads events from Kafka. Offsets are the database's: on every assignment the client is told where to read on from what
@@ -34,135 +26,89 @@ export class KafkaSource implements EventSource {
   readonly #cluster: KafkaCluster;
   readonly #options: KafkaOptions;
   readonly #log: Log;
+  readonly #consumer: GroupConsumer;
   readonly #readings = new Map<string, PartitionReading>();
   readonly #handoff = new Handoff<RecordBatch>(waitingBatches);
-  #consumer: Consumer | null = null;
   #lows: ReadonlyMap<string, number> = new Map();
-  #assigned: readonly PartitionId[] = [];
 
-  constructor(cluster: KafkaCluster, options: KafkaOptions, log: Log) {
+  constructor(cluster: KafkaCluster, options: KafkaOptions, log: Log, membership: Membership = nobody) {
     this.#cluster = cluster;
     this.#options = options;
     this.#log = log;
+    this.#consumer = new GroupConsumer(cluster, options, membership, log);
   }
 
   /** The partitions that are ours now. */
   get assigned(): readonly PartitionId[] {
-    return this.#assigned;
+    return this.#consumer.assigned;
+  }
+
+  /** Why nothing is read at the moment; null when all is well. */
+  get problem(): string | null {
+    return this.#consumer.problem;
   }
 
   async *read(stored: readonly StoredPosition[], signal: AbortSignal): AsyncGenerator<RecordBatch> {
     if (signal.aborted) return;
     const close = (): void => this.#handoff.close();
     signal.addEventListener('abort', close, { once: true });
+    const ended = new AbortController();
     try {
-      await this.#begin(stored, await this.#cluster.ends());
+      await this.#begin(stored, signal);
+      const user = { startOf: this.#startOf, take: (payload: EachBatchPayload) => this.#take(payload) };
+      this.#consumer.run(user, AbortSignal.any([signal, ended.signal])).catch(error => this.#handoff.fail(error));
       for (let batch = await this.#handoff.take(); batch !== null; batch = await this.#handoff.take()) yield batch;
     } finally {
       signal.removeEventListener('abort', close);
       this.#handoff.close();
-      await this.#consumer?.disconnect();
+      ended.abort();
+      await this.#consumer.leave();
     }
   }
 
-  /** Ends the reading with an error, for whoever watches the log beside it. */
-  fail(error: unknown): void {
-    this.#handoff.fail(error);
-  }
-
-  /** Throws `SOURCE_CHANGED` when a partition no longer holds what was handed on: it was made anew, or cut. */
-  checkEnds(ends: readonly LogEnd[]): void {
+  /** How far the log reaches. Throws `SOURCE_CHANGED` when it no longer holds what was handed on: made anew, or cut. */
+  async ends(): Promise<readonly LogEnd[]> {
+    // Taken before the log is asked, which may grow meanwhile and be read further.
+    const positions = new Map(Array.from(this.#readings, ([name, { position }]) => [name, position]));
+    const ends = await this.#cluster.ends();
     for (const end of ends) {
-      const position = this.#readings.get(nameOf(end.partition))?.position ?? null;
+      const position = positions.get(nameOf(end.partition)) ?? null;
       if (position !== null) checkRange(end, position, 'skip');
     }
+    return ends;
   }
 
   /** Tells the group what is stored, so that lag tools see it. It is never read from there. */
-  async tellGroup(positions: readonly StoredPosition[]): Promise<void> {
-    const ours = new Set(this.#assigned.map(nameOf));
-    const offsets = positions
-      .filter(({ partition }) => ours.has(nameOf(partition)))
-      .map(({ partition, nextOffset }) => ({ ...partition, offset: String(nextOffset) }));
-    if (offsets.length > 0) await this.#consumer?.commitOffsets(offsets);
+  tellGroup(positions: readonly StoredPosition[]): Promise<void> {
+    return this.#consumer.commit(positions);
   }
 
-  async #begin(stored: readonly StoredPosition[], ends: readonly LogEnd[]): Promise<void> {
+  async #begin(stored: readonly StoredPosition[], signal: AbortSignal): Promise<void> {
+    const { topics, brokers, onLostRecords } = this.#options;
+    const reaching = { what: 'look at the topics', brokers, log: this.#log, signal };
+    const ends = await untilReached(reaching, () => this.#cluster.ends());
     this.#lows = new Map(ends.map(({ partition, low }) => [nameOf(partition), low]));
     const { clusterId } = this.#cluster;
-    for (const position of stored.filter(({ partition }) => this.#options.topics.includes(partition.topic))) {
-      const reading = new PartitionReading(position.partition, clusterId, position);
-      checkClusterId(reading, clusterId);
+    for (const position of stored.filter(({ partition }) => topics.includes(partition.topic))) {
+      checkOrigin(position, clusterId);
       const end = ends.find(({ partition }) => nameOf(partition) === nameOf(position.partition));
-      if (end !== undefined) checkRange(end, position.nextOffset, this.#options.onLostRecords);
-      this.#readings.set(nameOf(position.partition), reading);
-    }
-    await this.#consume();
-  }
-
-  async #consume(): Promise<void> {
-    const { group, sessionTimeoutMs, partitions, topics, brokers } = this.#options;
-    const consumer = this.#cluster.kafka.consumer({
-      groupId: group,
-      sessionTimeout: sessionTimeoutMs,
-      heartbeatInterval: Math.min(3_000, sessionTimeoutMs / 3),
-      maxWaitTimeInMs: maxWaitMs,
-      maxBytesPerPartition: bytesPerPartition,
-      maxBytes: bytesPerFetch,
-      // So that a partition added to a topic is found soon.
-      metadataMaxAge: 10_000,
-      retry: {
-        initialRetryTime: 200,
-        maxRetryTime: 5_000,
-        retries: 8,
-        restartOnFailure: async error => !isFatal(error),
-      },
-      ...(partitions === null
-        ? { partitionAssigners: [loadKafkaJs().PartitionAssigners.roundRobin] }
-        : { partitionAssigners: [fixedAssigner(partitions)] }),
-    });
-    this.#consumer = consumer;
-    const { GROUP_JOIN, CRASH, END_BATCH_PROCESS } = consumer.events;
-    consumer.on(GROUP_JOIN, event => this.#assign(event));
-    consumer.on(CRASH, ({ payload: { error, restart } }) => {
-      if (!restart) this.fail(kafkaFailure(error, 'read from Kafka', brokers));
-      else this.#log.warn({ error: error.message }, 'reading from Kafka broke off; it begins again');
-    });
-    consumer.on(END_BATCH_PROCESS, ({ payload: { topic, partition, batchSize, lastOffset } }) => {
-      if (batchSize === 0) this.#passOver({ topic, partition }, Number(lastOffset) + 1);
-    });
-    try {
-      await consumer.connect();
-      await consumer.subscribe({ topics: [...topics], fromBeginning: true });
-      await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: payload => this.#take(payload) });
-    } catch (error) {
-      throw kafkaFailure(error, `join group ${group}`, brokers);
+      if (end !== undefined) checkRange(end, position.nextOffset, onLostRecords);
+      this.#readings.set(nameOf(position.partition), new PartitionReading(position.partition, clusterId, position));
     }
   }
 
-  /** Synchronous to its end: after one pause here the client would already have fetched from elsewhere. */
-  #assign({ payload: { memberAssignment, memberId } }: ConsumerGroupJoinEvent): void {
-    this.#assigned = Object.entries(memberAssignment).flatMap(([topic, partitions]) =>
-      partitions.map(partition => ({ topic, partition })),
-    );
-    for (const partition of this.#assigned) {
-      const offset = this.#readingOf(partition).assign(this.#lows.get(nameOf(partition)) ?? 0);
-      this.#consumer?.seek({ ...partition, offset: String(offset) });
-    }
-    this.#log.info({ member: memberId, partitions: this.#assigned.map(nameOf) }, 'partitions were assigned');
-  }
+  readonly #startOf = (partition: PartitionId): number =>
+    this.#readingOf(partition).assign(this.#lows.get(nameOf(partition)) ?? 0);
 
   async #take({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
-    const { topic, partition } = batch;
+    // Ours, see load-kafkajs.
+    const { topic, partition, messages, fetchedOffset, nextOffset } = batch as unknown as FetchedBatch;
     const reading = this.#readingOf({ topic, partition });
-    // Decoded by us: these are log records already, in the client's wrapping.
-    const records = batch.messages as unknown as readonly LogRecord[];
-    const fetchedOffset = Number((batch as unknown as { fetchedOffset: string }).fetchedOffset);
-    const nextOffset = Number(batch.lastOffset()) + 1;
+    const fetched = { records: messages, from: Number(fetchedOffset), nextOffset };
     try {
-      const lost = reading.isExpected(fetchedOffset) ? null : await this.#judge(reading, fetchedOffset);
-      if (!reading.verify(records)) throw remade({ topic, partition }, reading.bookmark?.offset ?? 0);
-      for (const cut of reading.cut({ records, nextOffset }, this.#options, lost)) {
+      const verdict = await this.#judge(reading, fetched);
+      if (verdict === 'again') return this.#fetchAgain(reading, fetched);
+      for (const cut of reading.cut(fetched, this.#options, verdict === 'take' ? null : verdict)) {
         await this.#spaceFor(heartbeat);
         // While we waited the partition may have gone and come back, and been read by another call.
         if (this.#handoff.isClosed || !follows(cut, reading.position)) return;
@@ -170,11 +116,32 @@ export class KafkaSource implements EventSource {
         reading.advance(cut);
       }
     } catch (error) {
-      if (error instanceof TidemarkError) this.fail(error);
+      // What passes is tried again by the client; all else ends the reading.
+      if (error instanceof TidemarkError && !error.retry) this.#handoff.fail(error);
       throw error;
     }
-    reading.expect(nextOffset);
-    resolveOffset(batch.lastOffset());
+    if (this.#isOurs(reading.partition)) resolveOffset(String(nextOffset - 1));
+  }
+
+  /** What to do with a fetch; the log is asked only where the fetch does not plainly go on from what was read. */
+  async #judge(reading: PartitionReading, fetched: Fetched): Promise<Verdict> {
+    const { partition } = reading;
+    const place = reading.place(fetched);
+    if (place === 'follows') return 'take';
+    if (place === 'changed') throw remade(partition, reading.bookmark?.offset ?? 0);
+    const ends = await this.#cluster.ends();
+    const end = ends.find(({ partition: of }) => nameOf(of) === nameOf(partition));
+    if (end === undefined) throw remade(partition, fetched.from);
+    const verdict = judge({ fetched, reading, end, policy: this.#options.onLostRecords });
+    if (typeof verdict === 'object')
+      this.#log.error({ ...partition, ...verdict }, 'records were lost; reading goes on behind them');
+    return verdict;
+  }
+
+  #fetchAgain(reading: PartitionReading, { from }: Fetched): void {
+    const start = reading.start ?? from;
+    this.#log.warn({ ...reading.partition, from, start }, 'what was fetched lies elsewhere; it is fetched again');
+    if (this.#isOurs(reading.partition)) this.#consumer.seek(reading.partition, start);
   }
 
   /** Waits until the reader can take more, and says meanwhile that we live. Throws when the group wants us to join anew. */
@@ -191,47 +158,19 @@ export class KafkaSource implements EventSource {
     }
   }
 
-  /** The client went on from elsewhere, which it does in silence when the offset it was told lies outside of the log. */
-  async #judge(reading: PartitionReading, fetchedOffset: number) {
-    const { topic, partition } = reading.partition;
-    const end = (await this.#cluster.ends()).find(
-      ({ partition: of }) => of.topic === topic && of.partition === partition,
-    );
-    if (end === undefined) throw remade(reading.partition, fetchedOffset);
-    const lost = judgeRange({ end, reading, fetchedOffset, policy: this.#options.onLostRecords });
-    if (lost !== null) this.#log.error({ topic, partition, ...lost }, 'records were lost; reading goes on behind them');
-    return lost;
-  }
-
-  /** A stretch of the log without a record for us, such as an aborted transaction. */
-  #passOver(partition: PartitionId, nextOffset: number): void {
-    const reading = this.#readingOf(partition);
-    if (reading.position !== null) {
-      for (const cut of reading.cut({ records: [], nextOffset }, this.#options)) {
-        this.#handoff.offer(cut);
-        reading.advance(cut);
-      }
-    }
-    reading.expect(nextOffset);
-  }
-
   #readingOf(partition: PartitionId): PartitionReading {
     const name = nameOf(partition);
     const known = this.#readings.get(name) ?? new PartitionReading(partition, this.#cluster.clusterId, undefined);
     this.#readings.set(name, known);
     return known;
   }
+
+  /** Another group member may own it by now, and the client forgets what it knew of such partitions. */
+  #isOurs(partition: PartitionId): boolean {
+    return this.assigned.some(of => nameOf(of) === nameOf(partition));
+  }
 }
 
 function follows({ from, lost }: RecordBatch, position: number | null): boolean {
   return position === null || (lost?.from ?? from) === position;
-}
-
-/** What no new start mends. */
-function isFatal(error: unknown): boolean {
-  return !kafkaFailure(error, 'read', []).retry;
-}
-
-function nameOf({ topic, partition }: PartitionId): string {
-  return `${topic}/${partition}`;
 }

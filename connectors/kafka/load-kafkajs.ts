@@ -1,24 +1,29 @@
 import { createRequire } from 'node:module';
 import type * as KafkaJs from 'kafkajs';
 import { openCodecs } from './codecs.ts';
-import { recordBatchDecoder } from './record-batches.ts';
+import { FetchedBatch, type PartitionData, readRecordSet } from './fetched-batch.ts';
 
 const require = createRequire(import.meta.url);
-const decoderModule = 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js';
+const recordSetModule = 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js';
+const batchModule = 'kafkajs/src/consumer/batch.js';
+const consumerGroupModule = 'kafkajs/src/consumer/consumerGroup.js';
 const requestQueueModule = 'kafkajs/src/network/requestQueue/index.js';
 
 let loaded: typeof KafkaJs | null = null;
 
 /**
- * Loads kafkajs once, with what its last release leaves open mended: record batches of every codec are read and their CRC is
- * checked, and an idle client sleeps instead of polling each millisecond. The version is pinned exactly, and a
- * part that is not where it is expected is an error at start. Whoever loaded kafkajs before keeps a copy of its own.
+ * Loads kafkajs once, with what its last release leaves open mended: record batches of every codec are read, their CRC is
+ * checked and records of aborted transactions left out (see `FetchedBatch`), a consumer may go on as the member it was,
+ * and an idle client sleeps instead of polling each millisecond. The version is pinned exactly, and a part that is not
+ * where it is expected is an error at start. Whoever loaded kafkajs before keeps a copy of its own.
  */
 export function loadKafkaJs(): typeof KafkaJs {
   if (loaded !== null) return loaded;
   process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1';
   for (const file of Object.keys(require.cache)) if (/[\\/]kafkajs[\\/]/.test(file)) delete require.cache[file];
-  replaceExports(decoderModule, recordBatchDecoder(openCodecs()));
+  replaceExports(recordSetModule, () => readRecordSet);
+  replaceExports(batchModule, batchClass);
+  replaceExports(consumerGroupModule, groupThatGoesOn);
   const kafkaJs: typeof KafkaJs = require('kafkajs');
   sleepWhenIdle();
   loaded = kafkaJs;
@@ -26,11 +31,45 @@ export function loadKafkaJs(): typeof KafkaJs {
 }
 
 /** Before anything that asks for the module is loaded. */
-function replaceExports(name: string, exports: unknown): void {
-  require(name);
+function replaceExports<T>(name: string, replace: (original: T) => unknown): void {
+  const original: T = require(name);
   const module = require.cache[require.resolve(name)];
   if (module === undefined) throw new Error(`kafkajs has no ${name}; only the pinned version is supported`);
-  module.exports = exports;
+  module.exports = replace(original);
+}
+
+function batchClass(): unknown {
+  const codecs = openCodecs();
+  return class extends FetchedBatch {
+    constructor(topic: string, fetchedOffset: string, data: PartitionData) {
+      super(topic, fetchedOffset, data, codecs);
+    }
+  };
+}
+
+/** An assigner of ours, which kafkajs hands on as it is. */
+export interface RememberingAssigner {
+  /** The member to go on as. */
+  readonly formerMember?: string | null;
+}
+
+type ConsumerGroup = new (options: {
+  readonly assigners: readonly RememberingAssigner[];
+}) => {
+  memberId: string | null;
+};
+
+/**
+ * Joins as the member that the process before us was, so that the group need not wait until its session is over. Should
+ * the group have forgotten that member, it says so and kafkajs joins as a new one.
+ */
+function groupThatGoesOn(original: ConsumerGroup): ConsumerGroup {
+  return class extends original {
+    constructor(options: { readonly assigners: readonly RememberingAssigner[] }) {
+      super(options);
+      this.memberId = options.assigners[0]?.formerMember ?? null;
+    }
+  };
 }
 
 interface RequestQueue {

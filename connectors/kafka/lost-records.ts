@@ -1,7 +1,7 @@
 import { type FailureCode, TidemarkError } from '../../pipeline/errors.ts';
-import type { LogEnd, LostRecords, PartitionId } from '../../pipeline/ports.ts';
+import type { LogEnd, LostRecords, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
 import type { KafkaOptions } from './options.ts';
-import type { PartitionReading } from './partition-reading.ts';
+import { type Fetched, originOf, type PartitionReading } from './partition-reading.ts';
 
 type Policy = KafkaOptions['onLostRecords'];
 
@@ -27,13 +27,13 @@ export function checkRange({ partition, low, high }: LogEnd, position: number, p
   }
 }
 
-/** A database belongs to one cluster: offsets of another say nothing. */
-export function checkClusterId({ partition, bookmark }: PartitionReading, clusterId: string): void {
-  if (bookmark === null || bookmark.cluster === clusterId) return;
+/** A database belongs to one cluster: offsets of another, or of no Kafka at all, say nothing. Throws `SOURCE_CHANGED`. */
+export function checkOrigin({ partition, origin }: StoredPosition, clusterId: string): void {
+  if (origin === originOf(clusterId)) return;
   throw failure(
     'SOURCE_CHANGED',
     partition,
-    `it was read from cluster ${bookmark.cluster}, and this is cluster ${clusterId}; correct kafka_brokers, or begin with a new database`,
+    `it was read from ${origin}, and this is ${originOf(clusterId)}; correct kafka_brokers, or begin with a new database`,
   );
 }
 
@@ -46,27 +46,34 @@ export function remade(partition: PartitionId, offset: number): TidemarkError {
   );
 }
 
-interface Jump {
-  readonly end: LogEnd;
+export interface Oddity {
+  readonly fetched: Fetched;
   readonly reading: PartitionReading;
-  /** Where the client went on. */
-  readonly fetchedOffset: number;
+  /** How far the log reaches, asked for after the fetch. */
+  readonly end: LogEnd;
   readonly policy: Policy;
 }
 
-/** What a jump of the client means: nothing was lost (null), so many records were, or an error is thrown. */
-export function judgeRange({ end, reading, fetchedOffset, policy }: Jump): LostRecords | null {
-  const { position } = reading;
-  if (position === null) return null;
+/** What is to be done with a fetch: take it, record what was lost before it, or fetch again from where reading stands. */
+export type Verdict = 'take' | 'again' | LostRecords;
+
+/**
+ * Judges a fetch that does not plainly go on from what was read. Clients go on from elsewhere in silence when the offset
+ * that they were told lies outside of the log. Throws `SOURCE_CHANGED`, and `RECORDS_LOST` where the policy is to stop.
+ */
+export function judge({ fetched, reading, end, policy }: Oddity): Verdict {
+  const { position, bookmark } = reading;
+  if (position === null) return 'take';
   checkRange(end, position, policy);
-  // The record to compare with is gone, or the client went back: what lies below the position is dropped anyway.
+  if (fetched.from > position) {
+    const reason = `deleted by Kafka before it was read; the log begins at ${end.low}`;
+    return fetched.from <= end.low ? { from: position, to: fetched.from, reason } : 'again';
+  }
+  if (bookmark === null || fetched.nextOffset <= bookmark.offset) return 'take';
+  if (end.low <= bookmark.offset) return 'again';
+  // The record to compare with is gone.
   reading.skipVerification();
-  if (fetchedOffset <= position) return null;
-  return {
-    from: position,
-    to: fetchedOffset,
-    reason: `deleted by Kafka before it was read; the log begins at ${end.low}`,
-  };
+  return 'take';
 }
 
 function failure(code: FailureCode, { topic, partition }: PartitionId, problem: string): TidemarkError {

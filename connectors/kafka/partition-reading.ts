@@ -6,11 +6,19 @@ export interface CutLimits {
   readonly batchBytes: number;
 }
 
-/** Records of one fetch, and the offset after them: aborted records and markers of transactions have offsets too. */
+/** What one fetch gave of a partition: all that is for us in `[from, nextOffset)`, which may be nothing. */
 export interface Fetched {
   readonly records: readonly LogRecord[];
+  readonly from: number;
   readonly nextOffset: number;
 }
+
+/**
+ * How a fetch lies to what was read before. `follows`: it goes on from there, and is of the same log. `changed`: it holds
+ * another record where the last one lay. `gap`: it begins behind what is to be read next. `unproven`: it does not hold
+ * the last record, so nothing shows that it is of the same log. `old`: it ends before the last record.
+ */
+export type Place = 'follows' | 'changed' | 'gap' | 'unproven' | 'old';
 
 /**
  * How far one partition has been handed to the reader. Whatever the client delivers, again or out of place, each offset
@@ -25,17 +33,14 @@ export class PartitionReading {
   /** The last record handed on; null when there is none. */
   #bookmark: Bookmark | null;
   /** Whether what lies at the bookmark was seen to be the same record since we were assigned the partition. */
-  #verified: boolean;
-  /** Where the next fetch begins if the client does what it was told. */
-  #expected: number | null = null;
+  #verified = false;
 
   constructor(partition: PartitionId, cluster: string, stored: StoredPosition | undefined) {
     this.partition = partition;
     this.#cluster = cluster;
-    this.#origin = `kafka ${cluster}`;
+    this.#origin = originOf(cluster);
     this.#position = stored?.nextOffset ?? null;
     this.#bookmark = decodeBookmark(stored?.bookmark ?? null);
-    this.#verified = this.#bookmark === null;
   }
 
   get position(): number | null {
@@ -46,17 +51,32 @@ export class PartitionReading {
     return this.#bookmark;
   }
 
-  /** Where reading is to begin after an assignment: at the last record again, to see that it is still the same. */
+  /**
+   * Where reading is to begin after an assignment: at the last record again, to see that it is still the same; at
+   * `low` where nothing was ever read.
+   */
   assign(low: number): number {
     this.#verified = this.#bookmark === null;
-    const start = this.#verified ? this.#position : this.#bookmark!.offset;
-    this.#expected = Math.max(start ?? low, 0);
-    return this.#expected;
+    return this.start ?? low;
   }
 
-  /** True when a fetch began where it was to begin, so that the log did not move under it. */
-  isExpected(fetchedOffset: number): boolean {
-    return this.#expected === null || fetchedOffset === this.#expected;
+  /** Where the client is to fetch from; null where nothing was ever read. */
+  get start(): number | null {
+    return this.#verified ? this.#position : (this.#bookmark?.offset ?? this.#position);
+  }
+
+  /** Compares a fetch with what was read before. */
+  place({ records, from, nextOffset }: Fetched): Place {
+    if (this.#position === null) return 'follows';
+    if (from > this.#position) return 'gap';
+    const bookmark = this.#bookmark;
+    if (bookmark === null) return 'follows';
+    if (nextOffset <= bookmark.offset) return 'old';
+    if (from > bookmark.offset) return this.#verified ? 'follows' : 'unproven';
+    const same = records.find(({ offset }) => offset >= bookmark.offset);
+    if (same === undefined || !isSameRecord(bookmark, same)) return 'changed';
+    this.#verified = true;
+    return 'follows';
   }
 
   /** The bookmarked record is gone, but all behind it is there: nothing is left to compare with. */
@@ -64,25 +84,17 @@ export class PartitionReading {
     this.#verified = true;
   }
 
-  /** False when another record lies where the last one lay. */
-  verify(records: readonly LogRecord[]): boolean {
-    if (this.#verified || this.#bookmark === null) return true;
-    this.#verified = true;
-    const first = records[0];
-    return first !== undefined && isSameRecord(this.#bookmark, first);
-  }
-
   /** Cuts what was fetched and is new into batches. Each must be taken, or the rest is fetched again. */
-  *cut({ records, nextOffset }: Fetched, limits: CutLimits, lost: LostRecords | null = null): Generator<RecordBatch> {
-    let position = this.#position ?? records[0]?.offset ?? nextOffset;
+  *cut(fetched: Fetched, limits: CutLimits, lost: LostRecords | null = null): Generator<RecordBatch> {
+    const { records, nextOffset } = fetched;
+    let position = lost?.to ?? this.#position ?? fetched.from;
     let first = records.findIndex(({ offset }) => offset >= position);
     if (first < 0) first = records.length;
     do {
       const end = this.#endOfBatch(records, first, limits);
-      const isLast = end === records.length;
-      const to = isLast ? nextOffset : records[end]!.offset;
+      const to = end === records.length ? nextOffset : records[end]!.offset;
       if (to <= position) return;
-      yield this.#batch(records.slice(first, end), { from: lost?.to ?? position, to }, lost);
+      yield this.#batch(records.slice(first, end), { from: position, to }, lost);
       lost = null;
       position = to;
       first = end;
@@ -93,12 +105,6 @@ export class PartitionReading {
   advance({ next }: RecordBatch): void {
     this.#position = next.nextOffset;
     this.#bookmark = decodeBookmark(next.bookmark);
-  }
-
-  /** To be called when all of a fetch was taken. */
-  expect(nextOffset: number): void {
-    this.#expected = nextOffset;
-    this.#position ??= nextOffset;
   }
 
   #endOfBatch(records: readonly LogRecord[], first: number, { batchRecords, batchBytes }: CutLimits): number {
@@ -127,6 +133,11 @@ export class PartitionReading {
       ...(lost === null ? {} : { lost }),
     };
   }
+}
+
+/** What the database says of where a partition was read: offsets of another cluster mean nothing here. */
+export function originOf(cluster: string): string {
+  return `kafka ${cluster}`;
 }
 
 function bytesOf({ key, value }: LogRecord): number {

@@ -1,85 +1,112 @@
-import { createRequire } from 'node:module';
 import { crc32c } from '@node-rs/crc32';
 import type { LogHeader, LogRecord } from '../../pipeline/ports.ts';
-import type { openCodecs } from './codecs.ts';
-
-const require = createRequire(import.meta.url);
+import type { Unpack } from './codecs.ts';
 
 /**
- * Record batches of format 2 (https://kafka.apache.org/documentation/#recordbatch), decoded in place of kafkajs's own
- * function: it checks no CRC, puts headers into an object that loses their order, fails on batches of more records than a
- * call takes arguments, and makes several objects a record.
+ * Record batches of format 2 (https://kafka.apache.org/documentation/#recordbatch), read in place of kafkajs's own
+ * functions: those check no CRC, put headers into an object that loses their order, fail on batches of more records than
+ * a call takes arguments, and make several objects a record.
  */
 
-/** What kafkajs reads a response with. */
-interface ResponseReader {
-  readInt32(): number;
-  canReadBytes(count: number): boolean;
-  readBytes(count: number): Buffer;
-}
-
-/** A record as kafkajs hands it on: what we want of it, and what it needs to leave out aborted transactions. */
-export interface FetchedRecord extends LogRecord {
-  readonly isControlRecord: boolean;
-  readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
-}
-
-/** The bytes of a batch are not those that a producer wrote. */
+/** The bytes of a batch are not those that a producer wrote, or what it wrote makes no sense. */
 export class DamagedBatch extends Error {
   override readonly name = 'DamagedBatch';
+  /** Read by kafkajs, which would try again and again. */
+  readonly retriable = false;
 }
 
-const at = { length: 8, magic: 16, crc: 17, attributes: 21, firstTime: 27, maxTime: 35, producer: 43, count: 57 };
+const at = {
+  length: 8,
+  magic: 16,
+  crc: 17,
+  attributes: 21,
+  lastDelta: 23,
+  firstTime: 27,
+  maxTime: 35,
+  producer: 43,
+  count: 57,
+};
 const headerBytes = 61;
 const codecMask = 0x07;
 const appendTimeFlag = 0x08;
 const transactionFlag = 0x10;
 const controlFlag = 0x20;
 
-/** Makes the function that decodes what a fetch gives of one partition. Throws DamagedBatch. */
-export function recordBatchDecoder(codecs: ReturnType<typeof openCodecs>) {
-  return async (reader: ResponseReader): Promise<readonly FetchedRecord[]> => {
-    const size = reader.readInt32();
-    if (size <= 0 || !reader.canReadBytes(size)) return [];
-    const bytes = reader.readBytes(size);
-    // Topics that were never rewritten since Kafka 0.11 may hold the older format.
-    if (bytes.readInt8(at.magic) < 2) return decodeOldFormat(bytes);
-    const records: FetchedRecord[] = [];
-    // A fetch ends at a number of bytes, so its last batch may be cut; it comes whole with the next one.
-    for (let start = 0; start + headerBytes <= bytes.length; ) {
-      const end = start + at.magic - 4 + bytes.readInt32BE(start + at.length);
-      if (end > bytes.length) break;
-      addRecords(bytes.subarray(start, end), codecs, records);
-      start = end;
+/** One batch of a log, its bytes known to be whole. Its records are unpacked when they are asked for. */
+export class RecordBatchBytes {
+  readonly baseOffset: number;
+  /** The offset after the batch, which may be beyond its last record: cleaning takes records out of batches. */
+  readonly nextOffset: number;
+  readonly #bytes: Buffer;
+  readonly #attributes: number;
+
+  /** Throws DamagedBatch when the checksum fails. */
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+    this.baseOffset = readInt64(bytes, 0);
+    this.nextOffset = this.baseOffset + bytes.readInt32BE(at.lastDelta) + 1;
+    this.#attributes = bytes.readInt16BE(at.attributes);
+    if (crc32c(bytes.subarray(at.attributes)) !== bytes.readUInt32BE(at.crc))
+      throw new DamagedBatch(`the record batch at offset ${this.baseOffset} fails its CRC-32C`);
+  }
+
+  get producerId(): string {
+    return this.#bytes.readBigInt64BE(at.producer).toString();
+  }
+
+  get isTransactional(): boolean {
+    return (this.#attributes & transactionFlag) !== 0;
+  }
+
+  /** True for what brokers write between records: how a transaction ended. */
+  get isControl(): boolean {
+    return (this.#attributes & controlFlag) !== 0;
+  }
+
+  /** Adds the records from an offset on. Throws DamagedBatch for what cannot be unpacked or read. */
+  addRecords(from: number, codecs: readonly Unpack[], records: LogRecord[]): void {
+    const reader = new RecordReader(this.#unpack(codecs), {
+      baseOffset: this.baseOffset,
+      firstTime: readInt64(this.#bytes, at.firstTime),
+      appendTime: (this.#attributes & appendTimeFlag) === 0 ? null : readInt64(this.#bytes, at.maxTime),
+    });
+    for (let count = this.#bytes.readInt32BE(at.count); count > 0; count -= 1) {
+      const record = reader.next();
+      if (record.offset >= from) records.push(record);
     }
-    return records;
-  };
+  }
+
+  #unpack(codecs: readonly Unpack[]): Buffer {
+    const packed = this.#bytes.subarray(headerBytes);
+    const codec = this.#attributes & codecMask;
+    const unpack = codecs[codec];
+    if (unpack === undefined)
+      throw new DamagedBatch(`the record batch at offset ${this.baseOffset} names the unknown codec ${codec}`);
+    try {
+      return unpack(packed);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new DamagedBatch(`the record batch at offset ${this.baseOffset} cannot be unpacked: ${reason}`, { cause });
+    }
+  }
 }
 
-function decodeOldFormat(bytes: Buffer): Promise<readonly FetchedRecord[]> {
-  const Decoder = require('kafkajs/src/protocol/decoder.js');
-  const decodeMessageSet = require('kafkajs/src/protocol/messageSet/decoder.js');
-  return decodeMessageSet(new Decoder(bytes), bytes.length);
+/** The batches of what a fetch gave, one after the other. */
+export function* recordBatches(bytes: Buffer): Generator<RecordBatchBytes> {
+  // A fetch ends at a number of bytes, so its last batch may be cut; it comes whole with the next one.
+  for (let start = 0; start + headerBytes <= bytes.length; ) {
+    const end = start + at.magic - 4 + bytes.readInt32BE(start + at.length);
+    if (end > bytes.length) return;
+    if (end < start + headerBytes)
+      throw new DamagedBatch(`the record batch at offset ${readInt64(bytes, start)} is shorter than its header`);
+    yield new RecordBatchBytes(bytes.subarray(start, end));
+    start = end;
+  }
 }
 
-function addRecords(batch: Buffer, codecs: ReturnType<typeof openCodecs>, records: FetchedRecord[]): void {
-  const baseOffset = readInt64(batch, 0);
-  if (crc32c(batch.subarray(at.attributes)) !== batch.readUInt32BE(at.crc))
-    throw new DamagedBatch(`the record batch at offset ${baseOffset} fails its CRC-32C`);
-  const attributes = batch.readInt16BE(at.attributes);
-  const unpack = codecs[attributes & codecMask];
-  if (unpack === undefined) throw new DamagedBatch(`the record batch at offset ${baseOffset} has an unknown codec`);
-  const reader = new RecordReader(unpack(batch.subarray(headerBytes)), {
-    baseOffset,
-    firstTime: readInt64(batch, at.firstTime),
-    appendTime: (attributes & appendTimeFlag) === 0 ? null : readInt64(batch, at.maxTime),
-    isControlRecord: (attributes & controlFlag) !== 0,
-    batchContext: {
-      producerId: batch.readBigInt64BE(at.producer).toString(),
-      inTransaction: (attributes & transactionFlag) !== 0,
-    },
-  });
-  for (let count = batch.readInt32BE(at.count); count > 0; count -= 1) records.push(reader.next());
+/** Topics that were never rewritten since Kafka 0.11 may hold the older formats, which are another thing altogether. */
+export function isOldFormat(bytes: Buffer): boolean {
+  return bytes.length > at.magic && bytes.readInt8(at.magic) < 2;
 }
 
 /** Offsets and times lie well within the 53 bits of a double. */
@@ -87,7 +114,7 @@ function readInt64(bytes: Buffer, start: number): number {
   return bytes.readInt32BE(start) * 0x1_0000_0000 + bytes.readUInt32BE(start + 4);
 }
 
-interface BatchFacts extends Pick<FetchedRecord, 'isControlRecord' | 'batchContext'> {
+interface BatchFacts {
   readonly baseOffset: number;
   readonly firstTime: number;
   /** The broker's time for all records of the batch; null where each has its producer's. */
@@ -106,10 +133,11 @@ class RecordReader {
     this.#batch = batch;
   }
 
-  next(): FetchedRecord {
-    const { baseOffset, firstTime, appendTime, isControlRecord, batchContext } = this.#batch;
-    const end = this.#varint() + this.#at;
-    if (end > this.#bytes.length) throw new DamagedBatch(`a record of the batch at offset ${baseOffset} is cut off`);
+  next(): LogRecord {
+    const { baseOffset, firstTime, appendTime } = this.#batch;
+    const length = this.#varint();
+    const end = length + this.#at;
+    if (length < 0 || end > this.#bytes.length) throw this.#cutOff();
     this.#at += 1; // attributes of a record are unused
     const timeDelta = this.#varint();
     const time = appendTime ?? firstTime + timeDelta;
@@ -117,14 +145,16 @@ class RecordReader {
     const key = this.#slice();
     const value = this.#slice();
     const headers = this.#headers();
+    if (this.#at > end) throw this.#cutOff();
     this.#at = end;
     // A time below 0 is how Kafka says that a record has none.
-    return { offset, timestamp: time < 0 ? null : time, key, value, headers, isControlRecord, batchContext };
+    return { offset, timestamp: time < 0 ? null : time, key, value, headers };
   }
 
   #headers(): readonly LogHeader[] {
     const count = this.#varint();
     if (count === 0) return noHeaders;
+    if (count < 0 || count > this.#bytes.length - this.#at) throw this.#cutOff();
     return Array.from({ length: count }, () => ({ name: this.#slice()?.toString('utf8') ?? '', value: this.#slice() }));
   }
 
@@ -133,6 +163,7 @@ class RecordReader {
     if (length < 0) return null;
     const start = this.#at;
     this.#at += length;
+    if (this.#at > this.#bytes.length) throw this.#cutOff();
     return this.#bytes.subarray(start, this.#at);
   }
 
@@ -140,9 +171,14 @@ class RecordReader {
   #varint(): number {
     let value = 0;
     for (let scale = 1; ; scale *= 128) {
-      const byte = this.#bytes[this.#at++]!;
+      const byte = this.#bytes[this.#at++];
+      if (byte === undefined) throw this.#cutOff();
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
     }
+  }
+
+  #cutOff(): DamagedBatch {
+    return new DamagedBatch(`a record of the batch at offset ${this.#batch.baseOffset} is cut off`);
   }
 }

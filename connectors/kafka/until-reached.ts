@@ -12,21 +12,34 @@ export interface Reaching {
   readonly brokers: readonly string[];
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Told why it is not reached. */
+  readonly onProblem?: ((problem: string) => void) | undefined;
 }
 
 /** Tries until it succeeds; gives up only when the answer is no, or the signal aborts (`INTERRUPTED`). */
-export async function untilReached<T>({ what, brokers, log, signal }: Reaching, attempt: () => Promise<T>): Promise<T> {
+export async function untilReached<T>(reaching: Reaching, attempt: () => Promise<T>): Promise<T> {
+  const { what, brokers, log, signal, onProblem } = reaching;
+  const interrupted = interruption(reaching);
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     try {
-      return await attempt();
+      return await Promise.race([attempt(), interrupted]);
     } catch (error) {
       const failure = kafkaFailure(error, what, brokers);
-      if (!failure.retry) throw failure;
-      if (signal.aborted) break;
+      if (!failure.retry || signal.aborted) throw failure;
       log.warn({ code: failure.code, retry_in_ms: pauseMs }, failure.message);
+      onProblem?.(failure.message);
     }
-    await pause(pauseMs, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) break;
+    await pause(pauseMs, undefined, { signal }).catch(() => interrupted);
   }
-  throw new TidemarkError('INTERRUPTED', `interrupted before it could ${what}`);
+}
+
+/** Rejects when the signal aborts: an attempt may take long to find out that nobody answers. */
+function interruption({ what, signal }: Reaching): Promise<never> {
+  const interrupted = new Promise<never>((_, reject) => {
+    const interrupt = (): void => reject(new TidemarkError('INTERRUPTED', `interrupted before it could ${what}`));
+    if (signal.aborted) interrupt();
+    else signal.addEventListener('abort', interrupt, { once: true });
+  });
+  interrupted.catch(() => undefined);
+  return interrupted;
 }

@@ -34,8 +34,14 @@ export function runCommand(): Command {
       throw error;
     } finally {
       deadline.clear();
+      exitSoon();
     }
   });
+}
+
+/** All is stored and closed; a client that still waits for a server that is gone must not keep the process. */
+function exitSoon(): void {
+  setTimeout(() => process.exit(), 1_000).unref();
 }
 
 /** Stopping in order may hang on a server that is gone. Nothing is lost by ending the hard way: transactions are whole. */

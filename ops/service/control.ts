@@ -13,6 +13,7 @@ import { kafkaOptionsOf } from '../kafka-options.ts';
 import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings.ts';
 import type { ControlMetrics } from './control-metrics.ts';
+import { keptMembership } from './member-file.ts';
 import { Watch } from './watch.ts';
 
 export interface Controlling {
@@ -104,23 +105,20 @@ export class Control {
 
   /** Reading and watching: whichever fails ends the service, and so the other. */
   async #serve(cluster: KafkaCluster): Promise<void> {
-    const { store, jobs, log, signal, onCrash } = this.#parts;
-    const source = new KafkaSource(cluster, this.#options, log);
+    const { config, store, jobs, log, signal, onCrash } = this.#parts;
+    const membership = keptMembership(`${config.db}.control`, this.#options.group);
+    const source = new KafkaSource(cluster, this.#options, log, membership);
     const watch = new Watch({
       source: {
         assigned: () => source.assigned,
-        async ends() {
-          const ends = await cluster.ends();
-          source.checkEnds(ends);
-          return ends;
-        },
+        ends: () => source.ends(),
         tell: async () => source.tellGroup(await store.control.positions()),
       },
       positions: () => [],
       log,
       signal,
     });
-    this.#reading = () => watch.problem;
+    this.#reading = () => source.problem ?? watch.problem;
     const onServed = (): void => this.#metrics?.read();
     const parts = [serveControl({ source, store: store.control, jobs, signal, onServed }), watch.run()];
     for (const part of parts) part.catch(onCrash);

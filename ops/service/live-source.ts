@@ -1,12 +1,14 @@
 import { KafkaCluster } from '../../connectors/kafka/cluster.ts';
 import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
 import { checkTopics } from '../../connectors/kafka/topic-checks.ts';
+import { type Reaching, untilReached } from '../../connectors/kafka/until-reached.ts';
 import { followedLog } from '../../connectors/log-files/followed-log.ts';
 import { listLogs } from '../../connectors/log-files/list-logs.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { EventSource, Log, LogEnd, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
+import type { EventSource, LogEnd, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
 import { kafkaOptionsOf } from '../kafka-options.ts';
 import type { Config } from '../settings.ts';
+import { keptMembership } from './member-file.ts';
 
 /** A source that never ends, and what its log says of itself beside the reading. */
 export interface LiveSource extends EventSource {
@@ -15,6 +17,8 @@ export interface LiveSource extends EventSource {
   assigned(): readonly PartitionId[] | null;
   /** How far the log reaches. Throws what ends the service, such as `SOURCE_CHANGED`, and `SOURCE_UNREACHABLE` for now. */
   ends(): Promise<readonly LogEnd[]>;
+  /** Why nothing is read at the moment; null when all is well. */
+  problem(): string | null;
   /** Called now and then with what is stored, for tools that look at the log only. */
   tell(positions: readonly StoredPosition[]): Promise<void>;
   /** What will hurt later, by topic and kind. */
@@ -22,8 +26,10 @@ export interface LiveSource extends EventSource {
   close(): Promise<void>;
 }
 
+type Opening = Pick<Reaching, 'log' | 'signal' | 'onProblem'>;
+
 /** Opens what the settings name. Throws `CONFIG_INVALID` when they name none or two; waits for a Kafka that is not there yet. */
-export async function openLiveSource(config: Config, log: Log, signal: AbortSignal): Promise<LiveSource> {
+export async function openLiveSource(config: Config, opening: Opening): Promise<LiveSource> {
   const hasKafka = config.kafka_brokers.length > 0;
   if (hasKafka === (config.log_folder !== null)) {
     const given = hasKafka ? 'both are given' : 'neither is given';
@@ -32,27 +38,27 @@ export async function openLiveSource(config: Config, log: Log, signal: AbortSign
       `a source is needed: kafka_brokers and kafka_topics, or log_folder; ${given}`,
     );
   }
-  return config.log_folder === null ? openKafka(config, log, signal) : openFolder(config, config.log_folder);
+  return config.log_folder === null ? openKafka(config, opening) : openFolder(config, config.log_folder);
 }
 
-async function openKafka(config: Config, log: Log, signal: AbortSignal): Promise<LiveSource> {
+async function openKafka(config: Config, opening: Opening): Promise<LiveSource> {
+  const { log } = opening;
   const options = kafkaOptionsOf(config);
-  const cluster = await KafkaCluster.open(options, log, signal);
+  const cluster = await KafkaCluster.open(options, log, opening.signal, opening.onProblem);
   try {
     const horizonMs = config.kafka_replay_horizon_hours * 3_600_000;
-    const warnings = await checkTopics({ cluster, topics: options.topics, horizonMs, now: Date.now() });
+    const checks = { cluster, topics: options.topics, horizonMs, now: Date.now() };
+    const reaching = { ...opening, what: 'look at the topics', brokers: options.brokers };
+    const warnings = await untilReached(reaching, () => checkTopics(checks));
     for (const { topic, kind, sentence } of warnings) log.warn({ topic, kind }, sentence);
-    const source = new KafkaSource(cluster, options, log);
+    const source = new KafkaSource(cluster, options, log, keptMembership(config.db, options.group));
     return {
       what: `Kafka at ${options.brokers.join(', ')}`,
       warnings,
       read: (stored, until) => source.read(stored, until),
       assigned: () => source.assigned,
-      async ends() {
-        const ends = await cluster.ends();
-        source.checkEnds(ends);
-        return ends;
-      },
+      ends: () => source.ends(),
+      problem: () => source.problem,
       tell: positions => source.tellGroup(positions),
       close: () => cluster.close(),
     };
@@ -73,6 +79,7 @@ async function openFolder(config: Config, path: string): Promise<LiveSource> {
       const logs = await listLogs(path);
       return logs.map(({ topic, partition, low, high }) => ({ partition: { topic, partition }, low, high }));
     },
+    problem: () => null,
     tell: async () => undefined,
     close: async () => undefined,
   };

@@ -87,6 +87,7 @@ class Service {
   readonly #metrics: ServiceMetrics;
   readonly #startedAt = Date.now();
   #source: LiveSource | null = null;
+  #sourceProblem = 'the source of events is not reached yet';
   #watch: Watch | null = null;
   #control: Control | null = null;
 
@@ -101,7 +102,10 @@ class Service {
 
   async run(): Promise<void> {
     const { config, log } = this.#running;
-    const source = await openLiveSource(config, log, this.#until);
+    const onProblem = (problem: string): void => {
+      this.#sourceProblem = problem;
+    };
+    const source = await openLiveSource(config, { log, signal: this.#until, onProblem });
     try {
       this.#source = source;
       this.#metrics.warn(source.warnings);
@@ -113,8 +117,9 @@ class Service {
   }
 
   readiness(): readonly string[] {
-    if (this.#source === null) return ['the source of events is not reached yet'];
+    if (this.#source === null) return [this.#sourceProblem];
     const reasons = [
+      this.#source.problem(),
       this.#watch?.problem ?? null,
       this.#parts.registry?.problem ?? null,
       ...(this.#control?.problems ?? []),
@@ -175,7 +180,7 @@ class Service {
   }
 
   async #ends(): Promise<readonly LogEnd[]> {
-    if (this.#source === null) throw new TidemarkError('SOURCE_UNREACHABLE', 'the source of events is not reached yet');
+    if (this.#source === null) throw new TidemarkError('SOURCE_UNREACHABLE', this.#sourceProblem);
     // Asking a cluster that is gone would hold every request up for as long as a connection takes to fail.
     const problem = this.#watch?.problem ?? null;
     if (problem !== null) throw new TidemarkError('SOURCE_UNREACHABLE', problem);

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Log, LogEnd, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
@@ -17,6 +18,7 @@ export class Watch {
   readonly #watching: Watching;
   #ends: readonly LogEnd[] = [];
   #problem: string | null = 'the end of the log is not known yet';
+  #isTelling = false;
 
   constructor(watching: Watching) {
     this.#watching = watching;
@@ -35,14 +37,16 @@ export class Watch {
   /** Runs until the signal aborts. Throws what no waiting mends, such as a topic that was made anew. */
   async run(): Promise<void> {
     const { signal } = this.#watching;
+    const aborted = once(signal, 'abort');
     while (!signal.aborted) {
-      await this.look();
+      // A broker that is frozen answers late, and who stops does not wait for it.
+      await Promise.race([this.look(), aborted]);
       await pause(lookEveryMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
   async look(): Promise<void> {
-    const { source, positions, log, signal } = this.#watching;
+    const { source, log, signal } = this.#watching;
     try {
       this.#ends = ours(await source.ends(), source.assigned());
       this.#problem = null;
@@ -53,10 +57,20 @@ export class Watch {
       this.#problem = error.message;
       return;
     }
-    // For lag tools only: nothing of ours is ever read from there, so a failure changes nothing.
-    await source
+    this.#tell();
+  }
+
+  /** For lag tools only: nothing of ours is ever read from there, so a failure changes nothing and nobody waits for it. */
+  #tell(): void {
+    const { source, positions, log } = this.#watching;
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    source
       .tell(positions())
-      .catch((error: Error) => log.debug({ error: error.message }, 'the group was not told'));
+      .catch((error: Error) => log.debug({ error: error.message }, 'the group was not told'))
+      .finally(() => {
+        this.#isTelling = false;
+      });
   }
 }
 

@@ -1,0 +1,168 @@
+import { createRequire } from 'node:module';
+import type { LogRecord } from '../../pipeline/ports.ts';
+import type { Unpack } from './codecs.ts';
+import { DamagedBatch, isOldFormat, type RecordBatchBytes, recordBatches } from './record-batches.ts';
+
+const require = createRequire(import.meta.url);
+
+/** What kafkajs reads a response with. */
+interface ResponseReader {
+  readInt32(): number;
+  canReadBytes(count: number): boolean;
+  readBytes(count: number): Buffer;
+}
+
+/** What a fetch gave of one partition, still packed; records where they were of an old format. */
+export type RecordSet = Buffer | readonly LogRecord[];
+
+/** Takes the records of a partition out of a response as they are: what they are to be is known only with the rest of it. */
+export async function readRecordSet(reader: ResponseReader): Promise<RecordSet> {
+  const size = reader.readInt32();
+  if (size <= 0 || !reader.canReadBytes(size)) return [];
+  const bytes = reader.readBytes(size);
+  return isOldFormat(bytes) ? decodeOldFormat(bytes) : bytes;
+}
+
+/** A transaction that was aborted, as brokers list them beside the records. */
+export interface AbortedTransaction {
+  readonly producerId: string;
+  readonly firstOffset: string;
+}
+
+export interface PartitionData {
+  readonly partition: number;
+  readonly highWatermark: string;
+  readonly abortedTransactions?: readonly AbortedTransaction[] | null;
+  readonly messages: RecordSet;
+}
+
+/**
+ * What a fetch gave of one partition, in place of kafkajs's class of the same shape. Ours hands on what has no record for
+ * us as well, so that every offset is seen to be passed; kafkajs keeps that to itself, stands still at a batch that
+ * cleaning left empty, and lets records of aborted transactions through where these overlap.
+ */
+export class FetchedBatch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly highWatermark: string;
+  /** The offset that was asked for. */
+  readonly fetchedOffset: string;
+  readonly messages: readonly LogRecord[];
+  readonly #nextOffset: number;
+
+  /** Throws DamagedBatch. */
+  constructor(topic: string, fetchedOffset: string, data: PartitionData, codecs: readonly Unpack[]) {
+    this.topic = topic;
+    this.partition = data.partition;
+    this.highWatermark = data.highWatermark;
+    this.fetchedOffset = fetchedOffset;
+    const from = Number(fetchedOffset);
+    const { records, nextOffset } = this.#read(from, data, codecs);
+    this.messages = records;
+    this.#nextOffset = Math.max(nextOffset, from);
+  }
+
+  /** The offset that reading goes on from. */
+  get nextOffset(): number {
+    return this.#nextOffset;
+  }
+
+  /** True where nothing came, not even what is to be passed over. */
+  isEmpty(): boolean {
+    return this.#nextOffset === Number(this.fetchedOffset);
+  }
+
+  /** Never: then kafkajs would pass over it without us. */
+  isEmptyDueToFiltering(): boolean {
+    return false;
+  }
+
+  firstOffset(): string | null {
+    const first = this.messages[0];
+    return first === undefined ? null : String(first.offset);
+  }
+
+  lastOffset(): string {
+    return String(this.#nextOffset - 1);
+  }
+
+  offsetLag(): string {
+    return String(Number(this.highWatermark) - this.#nextOffset);
+  }
+
+  offsetLagLow(): string {
+    return String(Number(this.highWatermark) - 1 - (this.messages[0]?.offset ?? this.#nextOffset));
+  }
+
+  #read(from: number, { messages, abortedTransactions }: PartitionData, codecs: readonly Unpack[]) {
+    try {
+      return Buffer.isBuffer(messages)
+        ? readVisible(messages, { from, aborted: abortedTransactions ?? [], codecs })
+        : { records: messages.filter(({ offset }) => offset >= from), nextOffset: (messages.at(-1)?.offset ?? -1) + 1 };
+    } catch (error) {
+      if (!(error instanceof DamagedBatch)) throw error;
+      throw new DamagedBatch(`${this.topic}/${this.partition}: ${error.message}`, { cause: error.cause });
+    }
+  }
+}
+
+interface Reading {
+  readonly from: number;
+  readonly aborted: readonly AbortedTransaction[];
+  readonly codecs: readonly Unpack[];
+}
+
+/** The records that are for readers of committed ones, and the offset after all that was there. */
+function readVisible(bytes: Buffer, { from, aborted, codecs }: Reading) {
+  const records: LogRecord[] = [];
+  const transactions = new AbortedTransactions(aborted);
+  let nextOffset = 0;
+  for (const batch of recordBatches(bytes)) {
+    nextOffset = batch.nextOffset;
+    if (!transactions.hides(batch)) batch.addRecords(from, codecs, records);
+  }
+  return { records, nextOffset };
+}
+
+/**
+ * Which batches belong to aborted transactions. Those of several producers lie among each other, and brokers list them by
+ * where they ended, so each begins to count at its own first offset and ends at its own marker.
+ */
+class AbortedTransactions {
+  readonly #coming: { readonly producerId: string; readonly firstOffset: number }[];
+  readonly #producers = new Set<string>();
+
+  constructor(aborted: readonly AbortedTransaction[]) {
+    this.#coming = aborted
+      .map(({ producerId, firstOffset }) => ({ producerId, firstOffset: Number(firstOffset) }))
+      .sort((one, other) => other.firstOffset - one.firstOffset);
+  }
+
+  /** True for a batch of an aborted transaction, and for markers. To be asked of all batches in order. */
+  hides(batch: RecordBatchBytes): boolean {
+    for (let next = this.#coming.at(-1); next && next.firstOffset < batch.nextOffset; next = this.#coming.at(-1)) {
+      this.#producers.add(next.producerId);
+      this.#coming.pop();
+    }
+    // Either marker ends what its producer had begun; one of a commit finds nothing here.
+    if (batch.isControl) this.#producers.delete(batch.producerId);
+    return batch.isControl || (batch.isTransactional && this.#producers.has(batch.producerId));
+  }
+}
+
+interface OldMessage {
+  readonly offset: string;
+  readonly timestamp?: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+}
+
+async function decodeOldFormat(bytes: Buffer): Promise<readonly LogRecord[]> {
+  const Decoder = require('kafkajs/src/protocol/decoder.js');
+  const decodeMessageSet = require('kafkajs/src/protocol/messageSet/decoder.js');
+  const messages: readonly OldMessage[] = await decodeMessageSet(new Decoder(bytes), bytes.length);
+  return messages.map(({ offset, timestamp = '-1', key, value }) => {
+    const time = Number(timestamp);
+    return { offset: Number(offset), timestamp: time < 0 ? null : time, key, value, headers: [] };
+  });
+}

@@ -1,0 +1,161 @@
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload, PartitionAssigner } from 'kafkajs';
+import type { Log, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
+import type { KafkaCluster } from './cluster.ts';
+import { kafkaFailure } from './failure.ts';
+import { fixedAssigner } from './fixed-assigner.ts';
+import { loadKafkaJs } from './load-kafkajs.ts';
+import type { KafkaOptions } from './options.ts';
+import { isDoneWithin } from './patience.ts';
+
+const maxWaitMs = 250;
+const bytesPerPartition = 4 << 20;
+const bytesPerFetch = 16 << 20;
+/** So that a partition added to a topic is found soon. */
+const metadataMaxAgeMs = 10_000;
+/** Attempts of one step before kafkajs gives up and its consumer is made anew. */
+const retry = { initialRetryTime: 200, maxRetryTime: 2_000, retries: 5 };
+const firstPauseMs = 250;
+const longestPauseMs = 5_000;
+/** Leaving the group in order may hang on a broker that is gone. */
+const leavePatienceMs = 5_000;
+
+/** Which member of the group we are, kept beside the database for the process after us. */
+export interface Membership {
+  /** The member that the process before us was; null when it left the group, or there was none. */
+  readonly former: string | null;
+  joined(member: string): void;
+  left(): void;
+}
+
+export interface ConsumerUser {
+  /** Where to read a partition from. Asked when partitions are assigned; must not wait. */
+  startOf(partition: PartitionId): number;
+  take(payload: EachBatchPayload): Promise<void>;
+}
+
+/** One member of the consumer group for as long as we read, through every consumer of kafkajs that breaks on the way. */
+export class GroupConsumer {
+  readonly #cluster: KafkaCluster;
+  readonly #options: KafkaOptions;
+  readonly #membership: Membership;
+  readonly #log: Log;
+  #consumer: Consumer | null = null;
+  #assigned: readonly PartitionId[] = [];
+  #problem: string | null = 'no group is joined yet';
+
+  constructor(cluster: KafkaCluster, options: KafkaOptions, membership: Membership, log: Log) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#membership = membership;
+    this.#log = log;
+  }
+
+  /** The partitions that are ours now. */
+  get assigned(): readonly PartitionId[] {
+    return this.#assigned;
+  }
+
+  /** Why nothing is read at the moment; null when we are a member of the group. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  /** Reads until the signal aborts, and begins again whatever breaks. Throws what no new start mends. */
+  async run(user: ConsumerUser, signal: AbortSignal): Promise<void> {
+    const { group, brokers } = this.#options;
+    const aborted = once(signal, 'abort');
+    let pauseMs = firstPauseMs;
+    for (let { former } = this.#membership; !signal.aborted; former = null) {
+      const consumer = this.#create(former);
+      this.#consumer = consumer;
+      const error = await Promise.race([this.#broken(consumer, user), aborted]);
+      if (signal.aborted) return;
+      const failure = kafkaFailure(error, `read as a member of group ${group}`, brokers);
+      if (!failure.retry) throw failure;
+      // After a time of reading the next trouble is another one.
+      pauseMs = this.#problem === null ? firstPauseMs : Math.min(pauseMs * 2, longestPauseMs);
+      this.#assigned = [];
+      this.#problem = failure.message;
+      this.#log.warn({ code: failure.code, retry_in_ms: pauseMs }, failure.message);
+      await consumer.disconnect().catch(() => undefined);
+      await pause(pauseMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Fetches a partition from elsewhere. */
+  seek(partition: PartitionId, offset: number): void {
+    this.#consumer?.seek({ ...partition, offset: String(offset) });
+  }
+
+  /** Tells the group what is stored of our partitions. */
+  async commit(positions: readonly StoredPosition[]): Promise<void> {
+    const ours = new Set(this.#assigned.map(nameOf));
+    const offsets = positions
+      .filter(({ partition }) => ours.has(nameOf(partition)))
+      .map(({ partition, nextOffset }) => ({ ...partition, offset: String(nextOffset) }));
+    if (offsets.length > 0 && this.#problem === null) await this.#consumer?.commitOffsets(offsets);
+  }
+
+  /** Leaves the group, so that others need not wait until our session is over. */
+  async leave(): Promise<void> {
+    const consumer = this.#consumer;
+    this.#consumer = null;
+    if (consumer === null) return;
+    const hasLeft = await isDoneWithin(leavePatienceMs, consumer.disconnect()).catch(() => false);
+    if (hasLeft) this.#membership.left();
+    else this.#log.warn({}, 'the group could not be left; it waits for us until our session is over');
+  }
+
+  /** Lets the consumer read, and resolves with what broke it. */
+  #broken(consumer: Consumer, user: ConsumerUser): Promise<unknown> {
+    const { GROUP_JOIN, CRASH } = consumer.events;
+    consumer.on(GROUP_JOIN, event => this.#assign(user, event));
+    return new Promise(resolve => {
+      consumer.on(CRASH, ({ payload: { error } }) => resolve(error));
+      this.#start(consumer, user).catch(resolve);
+    });
+  }
+
+  async #start(consumer: Consumer, user: ConsumerUser): Promise<void> {
+    await consumer.connect();
+    await consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true });
+    await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: payload => user.take(payload) });
+  }
+
+  #create(formerMember: string | null): Consumer {
+    const { group, sessionTimeoutMs, partitions } = this.#options;
+    const assigner = partitions === null ? loadKafkaJs().PartitionAssigners.roundRobin : fixedAssigner(partitions);
+    const remembering: PartitionAssigner = config => ({ ...assigner(config), formerMember });
+    return this.#cluster.kafka.consumer({
+      groupId: group,
+      partitionAssigners: [remembering],
+      sessionTimeout: sessionTimeoutMs,
+      heartbeatInterval: Math.min(3_000, sessionTimeoutMs / 3),
+      maxWaitTimeInMs: maxWaitMs,
+      maxBytesPerPartition: bytesPerPartition,
+      maxBytes: bytesPerFetch,
+      metadataMaxAge: metadataMaxAgeMs,
+      // A topic that was deleted must not come to life again because we ask for it.
+      allowAutoTopicCreation: false,
+      // Beginning again is ours: kafkajs does it for some errors only, and lives on deaf after the others.
+      retry: { ...retry, restartOnFailure: async () => false },
+    });
+  }
+
+  /** Synchronous to its end: after one pause here the client would already have fetched from elsewhere. */
+  #assign(user: ConsumerUser, { payload: { memberAssignment, memberId } }: ConsumerGroupJoinEvent): void {
+    this.#assigned = Object.entries(memberAssignment).flatMap(([topic, partitions]) =>
+      partitions.map(partition => ({ topic, partition })),
+    );
+    for (const partition of this.#assigned) this.seek(partition, user.startOf(partition));
+    this.#problem = null;
+    this.#membership.joined(memberId);
+    this.#log.info({ member: memberId, partitions: this.#assigned.map(nameOf) }, 'partitions were assigned');
+  }
+}
+
+export function nameOf({ topic, partition }: PartitionId): string {
+  return `${topic}/${partition}`;
+}
