@@ -33,6 +33,11 @@ export class LogLines implements Log {
   }
 }
 
+/** A connection of the product to the cluster; whoever asks closes it. */
+export function openTestCluster(options: KafkaOptions, signal = AbortSignal.timeout(30_000)): Promise<KafkaCluster> {
+  return KafkaCluster.open(options, new LogLines(), signal);
+}
+
 /** A source of Kafka that ends where the log ended when reading began, so that it can be read whole. */
 export function boundedKafkaSource(options: KafkaOptions, log: Log = new LogLines()): EventSource {
   return {

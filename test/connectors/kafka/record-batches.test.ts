@@ -1,0 +1,129 @@
+import { crc32c } from '@node-rs/crc32';
+import { describe, expect, test } from 'vitest';
+import { openCodecs } from '../../../connectors/kafka/codecs.ts';
+import { recordBatchDecoder } from '../../../connectors/kafka/record-batches.ts';
+
+const decode = recordBatchDecoder(openCodecs());
+
+interface Given {
+  readonly baseOffset: number;
+  readonly attributes?: number;
+  readonly firstTime?: number;
+  readonly maxTime?: number;
+  readonly values: readonly string[];
+}
+
+/** A record batch of format 2, as the protocol's own page lays it out. */
+function batchOf({ baseOffset, attributes = 0, firstTime = 1_000, maxTime = 9_000, values }: Given): Buffer {
+  const records = values.map((value, index) => {
+    const body = Buffer.concat([
+      Buffer.from([0]),
+      varint(index * 10),
+      varint(index),
+      varint(-1),
+      varint(value.length),
+      Buffer.from(value),
+      varint(0),
+    ]);
+    return Buffer.concat([varint(body.length), body]);
+  });
+  const tail = Buffer.alloc(40);
+  tail.writeInt16BE(attributes, 0);
+  tail.writeInt32BE(values.length - 1, 2);
+  tail.writeBigInt64BE(BigInt(firstTime), 6);
+  tail.writeBigInt64BE(BigInt(maxTime), 14);
+  tail.writeBigInt64BE(-1n, 22);
+  tail.writeInt32BE(values.length, 36);
+  const checked = Buffer.concat([tail, ...records]);
+  const head = Buffer.alloc(21);
+  head.writeBigInt64BE(BigInt(baseOffset), 0);
+  head.writeInt32BE(checked.length + 9, 8);
+  head.writeInt8(2, 16);
+  head.writeUInt32BE(crc32c(checked), 17);
+  return Buffer.concat([head, checked]);
+}
+
+function varint(number: number): Buffer {
+  const bytes: number[] = [];
+  let rest = number < 0 ? -2 * number - 1 : 2 * number;
+  for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
+  return Buffer.from([...bytes, rest]);
+}
+
+/** Decodes what a fetch gives of one partition: its length, then its batches. */
+function decodeFetch(bytes: Buffer) {
+  let at = 0;
+  const whole = Buffer.concat([Buffer.alloc(4), bytes]);
+  whole.writeInt32BE(bytes.length, 0);
+  return decode({
+    readInt32: () => {
+      at += 4;
+      return whole.readInt32BE(at - 4);
+    },
+    canReadBytes: count => at + count <= whole.length,
+    readBytes: count => {
+      at += count;
+      return whole.subarray(at - count, at);
+    },
+  });
+}
+
+const values = (records: Awaited<ReturnType<typeof decodeFetch>>) => records.map(({ value }) => String(value));
+
+describe('record batches', () => {
+  test('come one after the other, with their offsets and times', async () => {
+    const fetched = Buffer.concat([
+      batchOf({ baseOffset: 7, values: ['a', 'b'] }),
+      batchOf({ baseOffset: 12, values: ['c'] }),
+    ]);
+    const records = await decodeFetch(fetched);
+    expect(values(records)).toEqual(['a', 'b', 'c']);
+    expect(records.map(({ offset, timestamp }) => [offset, timestamp])).toEqual([
+      [7, 1_000],
+      [8, 1_010],
+      [12, 1_000],
+    ]);
+  });
+
+  test('beyond 2^32 and 2^40 keep their offsets', async () => {
+    for (const baseOffset of [2 ** 32 - 1, 2 ** 40 + 5])
+      expect((await decodeFetch(batchOf({ baseOffset, values: ['a', 'b'] }))).map(({ offset }) => offset)).toEqual([
+        baseOffset,
+        baseOffset + 1,
+      ]);
+  });
+
+  test('with the time of the broker have it for every record; a time below 0 is none', async () => {
+    const appended = await decodeFetch(batchOf({ baseOffset: 0, attributes: 0x08, values: ['a', 'b'] }));
+    expect(appended.map(({ timestamp }) => timestamp)).toEqual([9_000, 9_000]);
+    const untimed = await decodeFetch(batchOf({ baseOffset: 0, firstTime: -1, values: ['a'] }));
+    expect(untimed.map(({ timestamp }) => timestamp)).toEqual([null]);
+  });
+
+  test('of a quarter of a million records do not overflow a call', async () => {
+    const many = Array.from({ length: 250_000 }, () => 'x');
+    expect(await decodeFetch(batchOf({ baseOffset: 0, values: many }))).toHaveLength(250_000);
+  });
+
+  test('cut off at the end of a fetch are left to the next one', async () => {
+    const [first, second] = [batchOf({ baseOffset: 0, values: ['a'] }), batchOf({ baseOffset: 1, values: ['b'] })];
+    for (let cut = 0; cut < second.length; cut += 1)
+      expect(values(await decodeFetch(Buffer.concat([first, second.subarray(0, cut)])))).toEqual(['a']);
+  });
+
+  test('with any byte behind the checksum flipped are refused, and say where', async () => {
+    const batch = batchOf({ baseOffset: 41, values: ['abc', 'def'] });
+    for (let at = 17; at < batch.length; at += 1) {
+      const flipped = Buffer.from(batch);
+      flipped[at]! ^= 0x20;
+      await expect(decodeFetch(flipped), `byte ${at}`).rejects.toMatchObject({
+        name: 'DamagedBatch',
+        message: 'the record batch at offset 41 fails its CRC-32C',
+      });
+    }
+  });
+});
+
+test('every compression type can be read on this machine', () => {
+  expect(openCodecs()).toHaveLength(5);
+});
