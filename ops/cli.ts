@@ -1,14 +1,17 @@
 import { Command, CommanderError } from 'commander';
 import { TidemarkError } from '../pipeline/errors.ts';
 import { withExamples } from './command.ts';
+import { cancelCommand } from './commands/cancel.ts';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { exportCommand } from './commands/export.ts';
+import { exportsCommand } from './commands/exports.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { quarantineCommand } from './commands/quarantine.ts';
 import { runCommand } from './commands/run.ts';
 import { schemasCommand } from './commands/schemas.ts';
 import { statusCommand } from './commands/status.ts';
+import { tokenCommand } from './commands/token.ts';
 import { readPackage } from './software.ts';
 
 const examples = [
@@ -43,10 +46,13 @@ function buildProgram(): Command {
     demoCommand(),
     ingestCommand(),
     exportCommand(),
+    exportsCommand(),
+    cancelCommand(),
     runCommand(),
     statusCommand(),
     quarantineCommand(),
     schemasCommand(),
+    tokenCommand(),
     configCommand(),
   ];
   for (const command of commands) program.addCommand(command);

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { readConfig } from './config.ts';
 import { type Output, openOutput } from './output.ts';
 import { type Config, type SecretName, type SettingName, settings } from './settings.ts';
@@ -53,4 +53,10 @@ function interruptSignal(): AbortSignal {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
   return controller.signal;
+}
+
+/** Reads an argument or option that is a whole number. */
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Allowed is a whole number.');
+  return Number(text);
 }

@@ -1,15 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { recoverExports, runExport } from '../../pipeline/export.ts';
 import type { Manifest } from '../../pipeline/manifest.ts';
 import { type GivenParameters, type ParameterName, parameterNames } from '../../pipeline/parameters.ts';
 import { type Asker, acceptExport, type ExportPlan, type ExportRecord } from '../../pipeline/requests.ts';
-import { commandWithSettings, prepareRun } from '../command.ts';
+import { commandWithSettings, prepareRun, type Run } from '../command.ts';
 import { type ExportParts, withExistingDatabase, withExports } from '../main.ts';
 import { formatCount, formatTable, type Output } from '../output.ts';
 import { startProgress } from '../progress.ts';
+import { findClient, type ServiceClient } from '../service/client.ts';
+import { exportByService } from '../service/remote-export.ts';
+import { settings } from '../settings.ts';
 
 const help: Readonly<Record<ParameterName, string>> = {
   file_prefix: 'where the files go and how their names begin: relative to the export root, or absolute and inside it',
@@ -54,6 +57,8 @@ export function exportCommand(): Command {
 async function exportOnce(options: Readonly<Record<string, unknown>>): Promise<void> {
   const run = prepareRun(options);
   const requestId = typeof options.requestId === 'string' ? options.requestId : randomUUID();
+  const client = await findClient(run.config.db);
+  if (client !== null) return exportThere(client, { requestId, given: givenParameters(options), run });
   await withExistingDatabase(run.config, database =>
     withExports(run.config, { database, signal: cancelledBy(run.signal) }, async parts => {
       for (const left of await recoverExports(parts)) await runLeft(left, parts, run.output);
@@ -62,6 +67,25 @@ async function exportOnce(options: Readonly<Record<string, unknown>>): Promise<v
       showExport(record.plan, manifest, run.output);
     }),
   );
+}
+
+interface Wanted {
+  readonly requestId: string;
+  readonly given: GivenParameters;
+  readonly run: Run;
+}
+
+/** A service owns the database: it makes the export, with its settings and in its export root. */
+async function exportThere(client: ServiceClient, { requestId, given, run }: Wanted): Promise<void> {
+  const { config, output, signal } = run;
+  const isElsewhere =
+    config.export_root !== settings.export_root.default && resolve(config.export_root) !== client.exportRoot;
+  if (isElsewhere) output.notice(`the running service makes the export, in its own export root ${client.exportRoot}`);
+  const progress = startProgress('export', null, output);
+  const onProgress = (bytes: number): void => progress.advance(bytes, 0);
+  const asked = exportByService({ client, requestId, given, signal, onProgress });
+  const { plan, manifest } = await asked.finally(() => progress.end());
+  showExport(plan, manifest, output);
 }
 
 /** Ctrl-C on the command line means that the export is not wanted any more. */
@@ -102,11 +126,16 @@ function givenParameters(options: Readonly<Record<string, unknown>>): GivenParam
   return given;
 }
 
+/** Where an export's files lie, and their names. */
+interface Made {
+  readonly destination: Pick<ExportPlan['destination'], 'folder'>;
+  readonly names: ExportPlan['names'];
+}
+
 /** The files of an export: as a table, or as one JSON object. */
-export function showExport(plan: ExportPlan, manifest: Manifest, output: Output): void {
-  const { folder } = plan.destination;
+export function showExport({ destination: { folder }, names }: Made, manifest: Manifest, output: Output): void {
   if (output.json) {
-    output.result(JSON.stringify({ ...manifest, paths: plan.names.map(name => join(folder, name)) }));
+    output.result(JSON.stringify({ ...manifest, paths: names.map(name => join(folder, name)) }));
     return;
   }
   const rows = manifest.files.map(file => [file.name, file.rows, file.packed_bytes, file.packed_sha256]);

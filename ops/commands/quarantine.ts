@@ -1,8 +1,8 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { stringify } from 'csv-stringify/sync';
 import { type QuarantineEntry, type QuarantineFilter, readQuarantine } from '../../connectors/duckdb/quarantine.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import { commandWithSettings, prepareRun, type Run, withExamples } from '../command.ts';
+import { commandWithSettings, prepareRun, type Run, wholeNumber, withExamples } from '../command.ts';
 import { withExistingDatabase } from '../main.ts';
 
 const listExamples = [
@@ -95,9 +95,4 @@ function raw({ recordTime, key, value, headers, schemaId }: QuarantineEntry) {
     headers: headers === null ? [] : JSON.parse(headers),
     schema_id: schemaId,
   };
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Allowed is a whole number.');
-  return Number(text);
 }

@@ -1,0 +1,51 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { DuckDbRequestStore } from '../../connectors/duckdb/request-store.ts';
+import { type ExportReport, reportOf } from '../../connectors/http/export-report.ts';
+import { recordedView } from '../../pipeline/job.ts';
+import { commandWithSettings, prepareRun, wholeNumber } from '../command.ts';
+import { withExistingDatabase } from '../main.ts';
+import { formatBytes, formatTable, type Output } from '../output.ts';
+import { findClient } from '../service/client.ts';
+import type { Config } from '../settings.ts';
+
+const examples = ['tidemark exports --db calls.duckdb', 'tidemark exports --limit 5 --json'];
+
+/** `tidemark exports`: the newest exports of all doors, of the running service or of the file. */
+export function exportsCommand(): Command {
+  return commandWithSettings('exports', 'list the newest exports, newest first', ['db', 'export_root'], examples)
+    .option('--limit <exports>', 'at most this many', wholeNumber, 20)
+    .action(async options => {
+      const { config, output } = prepareRun(options);
+      const reports = await readReports(config, Math.min(Math.max(options.limit, 1), 1000));
+      if (output.json) output.result(JSON.stringify(reports));
+      else show(reports, output);
+    });
+}
+
+async function readReports(config: Config, limit: number): Promise<readonly ExportReport[]> {
+  const client = await findClient(config.db);
+  if (client !== null) return client.ask<readonly ExportReport[]>({ path: `/exports?limit=${limit}` });
+  return withExistingDatabase(config, async database => {
+    const store = await DuckDbRequestStore.open(database, { now: Date.now });
+    try {
+      const records = await store.list(limit);
+      return records.map(record => ({
+        ...reportOf(recordedView(record), [resolve(config.export_root)]),
+        manifest: null,
+      }));
+    } finally {
+      store.close();
+    }
+  });
+}
+
+function show(reports: readonly ExportReport[], output: Output): void {
+  const rows = reports.map(({ request_id, state, client, accepted_at, request, progress, error }) => [
+    ...[request_id, state, client, accepted_at, request.file_prefix ?? ''],
+    error?.code ?? (progress.phase === 'ended' ? '' : progress.phase),
+    progress.rows,
+    formatBytes(progress.bytes),
+  ]);
+  output.result(formatTable(['request', 'state', 'client', 'accepted', 'prefix', 'why', 'rows', 'bytes'], rows));
+}

@@ -1,0 +1,112 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import net from 'node:net';
+import tls from 'node:tls';
+import type { Refusal } from '../../connectors/http/answers.ts';
+import { failureCodes, hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
+import { findServer, type ServerFile } from './server-file.ts';
+
+const answerMs = 30_000;
+
+export interface Asked {
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  /** Address and query. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The running service that owns a database, as commands on its machine speak to it. */
+export class ServiceClient {
+  readonly #server: ServerFile;
+
+  constructor(server: ServerFile) {
+    this.#server = server;
+  }
+
+  /** The folder that the service's exports lie in. */
+  get exportRoot(): string {
+    return this.#server.export_root;
+  }
+
+  /** Asks, and gives the answer's JSON. Throws what the service refused, and `SOURCE_UNREACHABLE` where it does not answer. */
+  async ask<T>({ method = 'GET', path, headers = {} }: Asked): Promise<T> {
+    const { status, text } = await this.#send({ method, path, headers });
+    if (status < 400) return JSON.parse(text) as T;
+    throw refusedAs(text) ?? this.#silent(`it answered ${status}`);
+  }
+
+  async #send({ method, path, headers }: Required<Asked>): Promise<{ status: number; text: string }> {
+    const { hostname, port } = new URL(this.#server.url);
+    const host = hostname.replace(/^\[|\]$/g, '');
+    const signal = AbortSignal.timeout(answerMs);
+    const authorization = `Bearer ${this.#server.token}`;
+    let socket: net.Socket | null = null;
+    try {
+      const connected = await connect(this.#server, host, Number(port));
+      socket = connected;
+      const request = http.request({
+        ...{ method, path, host, port, signal, createConnection: () => connected },
+        headers: { ...headers, authorization, connection: 'close' },
+      });
+      request.end();
+      const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+      let text = '';
+      for await (const part of response.setEncoding('utf8')) text += part;
+      return { status: response.statusCode ?? 0, text };
+    } catch (cause) {
+      if (cause instanceof TidemarkError) throw cause;
+      throw this.#silent(cause instanceof Error ? cause.message : String(cause), cause);
+    } finally {
+      socket?.destroy();
+    }
+  }
+
+  #silent(reason: string, cause?: unknown): TidemarkError {
+    const { url, pid } = this.#server;
+    const message = `the service at ${url} (process ${pid}) does not answer as it should: ${reason}`;
+    return new TidemarkError('SOURCE_UNREACHABLE', message, { cause });
+  }
+}
+
+/** The service that owns a database; null when none runs: a note may be left of one that died. */
+export async function findClient(db: string): Promise<ServiceClient | null> {
+  const server = await findServer(db);
+  if (server === null) return null;
+  const client = new ServiceClient(server);
+  try {
+    await client.ask({ path: '/healthz' });
+    return client;
+  } catch (error) {
+    // Its lock is gone with it: the file itself can be opened.
+    if (error instanceof TidemarkError && hasSystemCode(error.cause, 'ECONNREFUSED')) return null;
+    throw error;
+  }
+}
+
+/** The certificate may name another host, but must be the one that the service says it shows. */
+async function connect({ certificate }: ServerFile, host: string, port: number) {
+  if (certificate === null) {
+    const socket = net.connect({ host, port });
+    await once(socket, 'connect');
+    return socket;
+  }
+  const socket = tls.connect({ host, port, rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  if (socket.getPeerCertificate().fingerprint256 === certificate) return socket;
+  socket.destroy();
+  throw new TidemarkError(
+    'SOURCE_UNREACHABLE',
+    `what answers at ${host}:${port} is not the service: other certificate`,
+  );
+}
+
+/** The refusal as the failure that it tells of; null where it is none of ours. */
+function refusedAs(text: string): TidemarkError | null {
+  try {
+    const { exception, message } = JSON.parse(text) as Refusal;
+    const code = failureCodes.find(known => known === exception);
+    return code === undefined ? null : new TidemarkError(code, message);
+  } catch {
+    return null;
+  }
+}

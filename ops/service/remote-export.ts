@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ExportReport } from '../../connectors/http/export-report.ts';
+import { TidemarkError } from '../../pipeline/errors.ts';
+import type { Manifest } from '../../pipeline/manifest.ts';
+import type { GivenParameters } from '../../pipeline/parameters.ts';
+import type { ServiceClient } from './client.ts';
+
+export interface RemoteExport {
+  readonly client: ServiceClient;
+  readonly requestId: string;
+  readonly given: GivenParameters;
+  /** Aborts when the export is not wanted any more: it is cancelled then. */
+  readonly signal: AbortSignal;
+  /** Plain bytes written since the last call. */
+  readonly onProgress: (bytes: number) => void;
+}
+
+export interface DoneExport {
+  readonly plan: { readonly destination: { readonly folder: string }; readonly names: readonly string[] };
+  readonly manifest: Manifest;
+}
+
+const pollMs = { first: 50, most: 1_000 };
+
+/** Has the running service make an export, and waits until it has ended. Throws what it failed with. */
+export async function exportByService(asked: RemoteExport): Promise<DoneExport> {
+  const { client, requestId, given } = asked;
+  await client.ask({
+    method: 'POST',
+    path: `/genesys/1/cs/maintenance/services/files?${new URLSearchParams(given)}`,
+    headers: { prefer: 'respond-async', 'idempotency-key': requestId },
+  });
+  const { manifest, error, folder, created } = await ended(asked);
+  if (error !== null) throw new TidemarkError(error.code, error.message);
+  // Only a completed export has no error, and each of those has its manifest.
+  return { manifest: manifest!, plan: { destination: { folder: join(client.exportRoot, folder) }, names: created } };
+}
+
+async function ended({ client, requestId, signal, onProgress }: RemoteExport): Promise<ExportReport> {
+  let bytes = 0;
+  for (let waitMs = pollMs.first; ; waitMs = Math.min(waitMs * 2, pollMs.most)) {
+    const report = await client.ask<ExportReport>({ path: addressOf(requestId) });
+    onProgress(Math.max(report.progress.bytes - bytes, 0));
+    bytes = report.progress.bytes;
+    if (report.state !== 'accepted' && report.state !== 'running') return report;
+    await pause(waitMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return cancelByService(client, requestId);
+  }
+}
+
+/** Cancels; an export that ended first is given as it ended. */
+async function cancelByService(client: ServiceClient, requestId: string): Promise<ExportReport> {
+  try {
+    return await client.ask<ExportReport>({ method: 'DELETE', path: addressOf(requestId) });
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || error.code !== 'REQUEST_ENDED') throw error;
+    return client.ask<ExportReport>({ path: addressOf(requestId) });
+  }
+}
+
+export function addressOf(requestId: string): string {
+  return `/exports/${encodeURIComponent(requestId)}`;
+}

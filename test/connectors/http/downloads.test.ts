@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ExportReport } from '../../../connectors/http/export-report.ts';
+import { goldenLines } from '../../support/golden.ts';
+import { request, sendRaw } from '../../support/raw-http.ts';
+import { type Served, serve } from '../../support/serving.ts';
+
+const window = 'time_from=2014-01-01T12:00:00.000Z&time_to=2015-01-01T18:00:00.000Z';
+const endings: (() => Promise<void>)[] = [];
+let served: Served;
+beforeAll(async () => {
+  served = await serve({ lines: goldenLines('seed/events.ndjson') }, end => endings.push(end));
+});
+afterAll(async () => {
+  for (const end of endings) await end();
+});
+
+let exports = 0;
+
+/** Asks for an export without waiting, then waits for it by asking again under the same id. */
+async function exported(query: string): Promise<ExportReport> {
+  exports += 1;
+  const post = (headers: Record<string, string>) =>
+    fetch(`${served.url}/genesys/1/cs/maintenance/services/files?${window}&${query}`, {
+      method: 'POST',
+      headers: { 'idempotency-key': `export-${exports}`, ...headers },
+    });
+  const answer = await post({ prefer: 'return=minimal, respond-async' });
+  expect([answer.status, answer.headers.get('preference-applied')]).toEqual([202, 'respond-async']);
+  const names = (await answer.json()) as readonly string[];
+  expect(await (await post({})).json()).toEqual(names);
+  const report = (await (await fetch(new URL(answer.headers.get('location')!, served.url))).json()) as ExportReport;
+  expect([report.state, report.files.map(file => file.path).toReversed()]).toEqual(['completed', names]);
+  return report;
+}
+
+const fileOf = ({ files }: ExportReport, kind = 'services') => files.find(file => file.kind === kind)!;
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+test.each([
+  ['format=csv', 'text/csv; charset=utf-8'],
+  ['format=json', 'application/json'],
+  ['format=ndjson', 'application/x-ndjson'],
+  ['format=csv&compression=gzip', 'application/gzip'],
+  ['format=ndjson&compression=zip', 'application/zip'],
+])('asked for, looked at, downloaded: %s', async (query, type) => {
+  const file = fileOf(await exported(`${query}&file_prefix=é_`));
+  const answer = await fetch(new URL(file.href, served.url));
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  expect(answer.status).toBe(200);
+  expect([bytes.length, sha256(bytes)]).toEqual([file.packed_bytes, file.packed_sha256]);
+  expect(answer.headers.get('content-type')).toBe(type);
+  expect(answer.headers.get('etag')).toBe(`"${file.packed_sha256}"`);
+  expect(answer.headers.get('content-disposition')).toContain(`filename*=UTF-8''%C3%A9_`);
+});
+
+describe('a part of a file', () => {
+  let file: ExportReport['files'][number];
+  let whole: string;
+  const get = (headers: Record<string, string>, method = 'GET') =>
+    fetch(new URL(file.href, served.url), { headers, method });
+  beforeAll(async () => {
+    file = fileOf(await exported('file_prefix=parts/'));
+    whole = await readFile(path.join(served.root, 'parts', file.name), 'utf8');
+  });
+
+  test.each([
+    ['the first bytes', 'bytes=0-9', 0, 9],
+    ['from somewhere on', 'bytes=100-', 100, -1],
+    ['the last bytes', 'bytes=-7', 846, -1],
+    ['more than there is', 'bytes=10-999999', 10, -1],
+  ])('%s', async (_, range, from, to) => {
+    const answer = await get({ range });
+    const bytes = Buffer.from(whole);
+    const part = bytes.subarray(from, to < 0 ? bytes.length : to + 1);
+    expect([answer.status, await answer.text()]).toEqual([206, part.toString()]);
+    expect(answer.headers.get('content-range')).toBe(`bytes ${from}-${from + part.length - 1}/${bytes.length}`);
+  });
+
+  test('beyond its end: 416 and how long it is', async () => {
+    const answer = await get({ range: 'bytes=999999-' });
+    expect([answer.status, answer.headers.get('content-range')]).toEqual([416, `bytes */${file.packed_bytes}`]);
+  });
+
+  test.each([
+    ['several at once', { range: 'bytes=0-1,3-4' }],
+    ['one that nobody can read', { range: 'bytes=x-' }],
+    ['one of another version', { range: 'bytes=0-1', 'if-range': '"other"' }],
+  ])('%s: all of it', async (_, headers) => {
+    const answer = await get(headers as unknown as Record<string, string>);
+    expect([answer.status, await answer.text()]).toEqual([200, whole]);
+  });
+
+  test('what the client has already is not sent again', async () => {
+    for (const tag of [`"${file.packed_sha256}"`, `"x", W/"${file.packed_sha256}"`, '*'])
+      expect((await get({ 'if-none-match': tag })).status).toBe(304);
+    expect((await get({ 'if-none-match': '"x"' })).status).toBe(200);
+  });
+
+  test('HEAD tells all but the bytes', async () => {
+    const answer = await get({}, 'HEAD');
+    expect([answer.status, answer.headers.get('content-length'), await answer.text()]).toEqual([
+      200,
+      String(file.packed_bytes),
+      '',
+    ]);
+  });
+});
+
+test('the manifest, where it was asked for', async () => {
+  const report = await exported('file_prefix=told_&manifest=true');
+  const answer = await fetch(new URL(report.manifest_href!, served.url));
+  expect(await answer.json()).toEqual(report.manifest);
+  expect((await exported('file_prefix=told_')).manifest_href).toBeNull();
+});
+
+describe('what is not a file of the export', () => {
+  let report: ExportReport;
+  beforeAll(async () => {
+    report = await exported('file_prefix=safe/x_');
+    await writeFile(path.join(served.root, 'safe', 'other.csv'), 'not of the export');
+  });
+
+  test.each([
+    ['another file of its folder', 'other.csv'],
+    ['a way up', '..%2f..%2ftidemark.yaml'],
+    ['a way up in two steps', '..%252f..%252ftidemark.yaml'],
+    ['a way up by backslashes', '..%5c..%5ctidemark.yaml'],
+    ['an absolute name', '%2fetc%2fpasswd'],
+    ['a name with NUL', 'x%00.csv'],
+    ['a dot', '%2e'],
+    ['a name of an object', '__proto__'],
+  ])('%s: 404', async (_, name) => {
+    const { status, body } = await sendRaw(served.url, request(`GET /exports/${report.request_id}/files/${name}`));
+    expect([status, body.includes('root:')]).toEqual([404, false]);
+  });
+
+  test('a way up that the client did not encode', async () => {
+    const line = `GET /exports/${report.request_id}/files/../../../../tidemark.yaml`;
+    expect((await sendRaw(served.url, request(line))).status).toBe(404);
+  });
+
+  test('an export that is not there', async () => {
+    const { status, body } = await sendRaw(served.url, request(`GET /exports/nobody/files/${fileOf(report).name}`));
+    expect([status, JSON.parse(body).exception]).toEqual([404, 'REQUEST_UNKNOWN']);
+  });
+});
+
+describe('a file that is not what was exported is not handed out', () => {
+  const statusAfter = async (change: (file: string, folder: string) => Promise<void>, prefix: string) => {
+    const file = fileOf(await exported(`file_prefix=${prefix}/x_`));
+    const folder = path.join(served.root, prefix);
+    await change(path.join(folder, file.name), folder);
+    const answer = await fetch(new URL(file.href, served.url));
+    return [answer.status, ((await answer.json()) as { exception: string }).exception];
+  };
+  const secret = () => path.join(served.folder, 'tidemark.yaml');
+
+  test.each([
+    ['it was moved away', 'moved', (file: string) => rm(file)],
+    ['it was changed', 'changed', (file: string) => writeFile(file, 'something else')],
+    [
+      'it is a link now',
+      'linked',
+      async (file: string) => {
+        await rm(file);
+        await symlink(secret(), file);
+      },
+    ],
+    [
+      'it is a folder now',
+      'foldered',
+      async (file: string) => {
+        await rm(file);
+        await mkdir(file);
+      },
+    ],
+    [
+      'its folder is a link now',
+      'way',
+      async (_file: string, folder: string) => {
+        await rename(folder, `${served.folder}/elsewhere`);
+        await symlink(`${served.folder}/elsewhere`, folder);
+      },
+    ],
+  ])('%s: 410', async (_, prefix, change) => {
+    expect(await statusAfter(change, prefix)).toEqual([410, 'FILE_GONE']);
+  });
+});

@@ -1,0 +1,153 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { goldenLines, goldenPath } from '../../support/golden.ts';
+import { request, sendRaw } from '../../support/raw-http.ts';
+import { type Served, serve } from '../../support/serving.ts';
+
+const address = '/genesys/1/cs/maintenance/services';
+const window = 'time_from=2014-01-01T12:00:00.000Z&time_to=2015-01-01T18:00:00.000Z';
+const endings: (() => Promise<void>)[] = [];
+let served: Served;
+beforeAll(async () => {
+  const settings = { prefix_map: { 'C:/export': 'genesys' } };
+  served = await serve({ lines: goldenLines('seed/events.ndjson'), settings }, end => endings.push(end));
+});
+afterAll(async () => {
+  for (const end of endings) await end();
+});
+
+const post = (query: string, ...headers: readonly string[]) =>
+  sendRaw(served.url, request(`POST ${address}/files?${query}`, ...headers));
+const refusalOf = async (answer: ReturnType<typeof post>) => JSON.parse((await answer).body);
+
+describe("a client of the source system, by its page's example", () => {
+  test('gets the paths as it spelled the prefix, and the files hold the rows of that page', async () => {
+    const line = `POST ${address}/file?${window}&file_prefix=C:/export&format=csv`;
+    const answer = await sendRaw(served.url, request(line, 'Content-Length: 0'));
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json; charset=utf-8']);
+    const paths: string[] = JSON.parse(answer.body);
+    const stamp = paths[0]?.slice('C:/export'.length, -'_services.csv'.length);
+    expect(stamp).toMatch(/^\d{8}_\d{6}_\d{3}$/);
+    expect(paths).toEqual(['services', 'states', 'tasks'].map(kind => `C:/export${stamp}_${kind}.csv`));
+    for (const kind of ['services', 'states', 'tasks']) {
+      const written = await readFile(path.join(served.root, 'genesys', `${stamp}_${kind}.csv`), 'utf8');
+      expect(written).toBe(await readFile(goldenPath(`seed/${kind}.csv`), 'utf8'));
+    }
+  });
+
+  test.each([
+    ['no content type and no length', []],
+    ['an empty JSON body', ['Content-Type: application/json', 'Content-Length: 0']],
+    ['an empty form', ['Content-Type: application/x-www-form-urlencoded', 'Content-Length: 0']],
+    ['an empty body in chunks', ['Content-Type: text/plain', 'Transfer-Encoding: chunked', '', '0']],
+    ['a content type that is none', ['Content-Type: ;;', 'Content-Length: 0']],
+  ])('may send %s', async (_, headers) => {
+    expect((await post(`${window}&file_prefix=body_`, ...headers)).status).toBe(200);
+  });
+
+  test('may spell a zone with a plus that it did not encode', async () => {
+    const query = 'time_from=2014-01-01T12:00:00+02:00&time_to=2014-01-01T13:00:00+02:00&file_prefix=zone_';
+    expect((await post(query)).status).toBe(200);
+  });
+
+  test('keeps a prefix of its own letters, with the folders made', async () => {
+    const answer = await post(`${window}&file_prefix=${encodeURIComponent('täglich/ein Export_')}&format=json`);
+    const [made] = JSON.parse(answer.body);
+    expect(made).toMatch(/^täglich\/ein Export_\d{8}_\d{6}_\d{3}_services\.json$/);
+    expect(await readdir(path.join(served.root, 'täglich'))).toEqual([path.basename(made)]);
+  });
+});
+
+describe('every fault is named at once', () => {
+  test('of the parameters, in the shape of all refusals', async () => {
+    const answer = await post(
+      'time_to=x&filter_events=all&filter_state=old&file_prefix=../out&format=xml&compression=rar&separator=a&header=maybe&extensions=many&manifest=1&wait=long&bogus=1&__proto__=2',
+    );
+    const { message, ...rest } = JSON.parse(answer.body);
+    expect([answer.status, rest]).toEqual([400, { exception: 'REQUEST_INVALID', code: 400 }]);
+    for (const name of 'time_from time_to filter_events filter_state format compression separator header extensions manifest wait file_prefix'.split(
+      ' ',
+    ))
+      expect(message).toMatch(new RegExp(`(^|; )${name} (is|"\\.\\./out")`));
+    expect(message).toContain('bogus is no parameter');
+    expect(message).toContain('__proto__ is no parameter');
+    expect(await readdir(served.folder)).not.toContain('out');
+  });
+
+  test('of what is sent twice, of a body, and of the request id', async () => {
+    const query = `${window}&time_to=2016-01-01T00:00:00Z&file_prefix=a&file_prefix=b&file_prefix=c`;
+    const lines = request(`POST ${address}/files?${query}`, 'Content-Length: 2', `Idempotency-Key: ${'x'.repeat(256)}`);
+    const { message } = JSON.parse((await sendRaw(served.url, [...lines.slice(0, -1), '{}'])).body);
+    expect(message.split('; ')).toEqual(
+      [
+        'time_to is given 2 times; allowed is once',
+        'file_prefix is given 3 times; allowed is once',
+        'the body is not empty; parameters go into the query',
+        'Idempotency-Key is not usable; allowed is one of 1 to 255 printable ASCII characters',
+      ].flatMap(fault => fault.split('; ')),
+    );
+  });
+});
+
+describe('prefixes that leave the root', () => {
+  test.each([
+    ['by dots', '../x', 'holds the component'],
+    ['by encoded dots', '%2e%2e%2fx', 'holds the component'],
+    ['to another root', '/etc/x', 'lies outside the export root'],
+    ['by a drive nobody mapped', 'D:/x', 'prefix_map'],
+    ['by a NUL', 'a%00b', 'control character'],
+    ['in the names of our own hidden files', '.tidemark-x', 'this one is ours'],
+  ])('%s are refused, and where the root lies is not told', async (_, prefix, why) => {
+    const { message, exception, code } = await refusalOf(post(`${window}&file_prefix=${prefix}`));
+    expect([exception, code]).toEqual(['PREFIX_REFUSED', 400]);
+    expect(message).toContain(why);
+    expect(message).not.toContain(served.folder);
+  });
+});
+
+describe('request ids', () => {
+  const query = `${window}&file_prefix=again_&format=json`;
+
+  test('the same id and parameters again give the same outcome, other ones a conflict', async () => {
+    const first = await post(query, 'Idempotency-Key: nightly 1');
+    const second = await post(query, 'Idempotency-Key: nightly 1');
+    expect([second.status, second.body]).toEqual([200, first.body]);
+    expect(second.headers.get('x-request-id')).toBe('nightly 1');
+    expect((await readdir(served.root)).filter(name => name.startsWith('again_'))).toHaveLength(1);
+    const { exception, code } = await refusalOf(post(`${query}&header=true`, 'Idempotency-Key: nightly 1'));
+    expect([exception, code]).toEqual(['REQUEST_CONFLICT', 409]);
+  });
+
+  test('without one the service gives one back', async () => {
+    const { headers } = await post(query);
+    const id = headers.get('x-request-id');
+    expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(headers.get('location')).toBe(`/exports/${id}`);
+  });
+
+  test('two at once are one too', async () => {
+    const both = await Promise.all([1, 2].map(() => post(query, 'Idempotency-Key: twins')));
+    expect(both[0]?.body).toBe(both[1]?.body);
+  });
+});
+
+describe('what is no request to us', () => {
+  test.each([
+    ['an address that is not there', 404, request('GET /nothing')],
+    ['a method that is not there', 405, request(`GET ${address}/files`)],
+    ['an address that is no text', 400, request('GET /exports/%ff')],
+    ['no HTTP', 400, ['nonsense', '', '']],
+    ['an endless address', 431, request(`GET /exports?${'x'.repeat(20_000)}`)],
+    ['a long body', 413, request(`POST ${address}/files`, `Content-Length: ${2 << 20}`)],
+  ])('%s: %i in the shape of all refusals', async (_, status, lines) => {
+    const { status: answered, body } = await sendRaw(served.url, lines);
+    expect(answered).toBe(status);
+    expect(JSON.parse(body)).toEqual({ message: expect.any(String), exception: 'REQUEST_INVALID', code: status });
+  });
+
+  test('405 names the methods that are there', async () => {
+    const { headers } = await sendRaw(served.url, request('PUT /exports/x'));
+    expect(headers.get('allow')).toBe('DELETE, GET, HEAD');
+  });
+});
