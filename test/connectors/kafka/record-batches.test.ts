@@ -1,9 +1,11 @@
 import { crc32c } from '@node-rs/crc32';
 import { describe, expect, test } from 'vitest';
 import { openCodecs } from '../../../connectors/kafka/codecs.ts';
-import { recordBatchDecoder } from '../../../connectors/kafka/record-batches.ts';
+import { FetchedBatch } from '../../../connectors/kafka/fetched-batch.ts';
+import { DamagedBatch } from '../../../connectors/kafka/record-batches.ts';
+import type { LogRecord } from '../../../pipeline/ports.ts';
 
-const decode = recordBatchDecoder(openCodecs());
+const codecs = openCodecs();
 
 interface Given {
   readonly baseOffset: number;
@@ -50,33 +52,20 @@ function varint(number: number): Buffer {
   return Buffer.from([...bytes, rest]);
 }
 
-/** Decodes what a fetch gives of one partition: its length, then its batches. */
-function decodeFetch(bytes: Buffer) {
-  let at = 0;
-  const whole = Buffer.concat([Buffer.alloc(4), bytes]);
-  whole.writeInt32BE(bytes.length, 0);
-  return decode({
-    readInt32: () => {
-      at += 4;
-      return whole.readInt32BE(at - 4);
-    },
-    canReadBytes: count => at + count <= whole.length,
-    readBytes: count => {
-      at += count;
-      return whole.subarray(at - count, at);
-    },
-  });
+/** What a fetch of a partition makes of these bytes. */
+function decodeFetch(bytes: Buffer): readonly LogRecord[] {
+  return new FetchedBatch('t', '0', { partition: 0, highWatermark: '0', messages: bytes }, codecs).messages;
 }
 
-const values = (records: Awaited<ReturnType<typeof decodeFetch>>) => records.map(({ value }) => String(value));
+const values = (records: readonly LogRecord[]) => records.map(({ value }) => String(value));
 
 describe('record batches', () => {
-  test('come one after the other, with their offsets and times', async () => {
+  test('come one after the other, with their offsets and times', () => {
     const fetched = Buffer.concat([
       batchOf({ baseOffset: 7, values: ['a', 'b'] }),
       batchOf({ baseOffset: 12, values: ['c'] }),
     ]);
-    const records = await decodeFetch(fetched);
+    const records = decodeFetch(fetched);
     expect(values(records)).toEqual(['a', 'b', 'c']);
     expect(records.map(({ offset, timestamp }) => [offset, timestamp])).toEqual([
       [7, 1_000],
@@ -85,41 +74,40 @@ describe('record batches', () => {
     ]);
   });
 
-  test('beyond 2^32 and 2^40 keep their offsets', async () => {
+  test('beyond 2^32 and 2^40 keep their offsets', () => {
     for (const baseOffset of [2 ** 32 - 1, 2 ** 40 + 5])
-      expect((await decodeFetch(batchOf({ baseOffset, values: ['a', 'b'] }))).map(({ offset }) => offset)).toEqual([
+      expect(decodeFetch(batchOf({ baseOffset, values: ['a', 'b'] })).map(({ offset }) => offset)).toEqual([
         baseOffset,
         baseOffset + 1,
       ]);
   });
 
-  test('with the time of the broker have it for every record; a time below 0 is none', async () => {
-    const appended = await decodeFetch(batchOf({ baseOffset: 0, attributes: 0x08, values: ['a', 'b'] }));
+  test('with the time of the broker have it for every record; a time below 0 is none', () => {
+    const appended = decodeFetch(batchOf({ baseOffset: 0, attributes: 0x08, values: ['a', 'b'] }));
     expect(appended.map(({ timestamp }) => timestamp)).toEqual([9_000, 9_000]);
-    const untimed = await decodeFetch(batchOf({ baseOffset: 0, firstTime: -1, values: ['a'] }));
+    const untimed = decodeFetch(batchOf({ baseOffset: 0, firstTime: -1, values: ['a'] }));
     expect(untimed.map(({ timestamp }) => timestamp)).toEqual([null]);
   });
 
-  test('of a quarter of a million records do not overflow a call', async () => {
+  test('of a quarter of a million records do not overflow a call', () => {
     const many = Array.from({ length: 250_000 }, () => 'x');
-    expect(await decodeFetch(batchOf({ baseOffset: 0, values: many }))).toHaveLength(250_000);
+    expect(decodeFetch(batchOf({ baseOffset: 0, values: many }))).toHaveLength(250_000);
   });
 
-  test('cut off at the end of a fetch are left to the next one', async () => {
+  test('cut off at the end of a fetch are left to the next one', () => {
     const [first, second] = [batchOf({ baseOffset: 0, values: ['a'] }), batchOf({ baseOffset: 1, values: ['b'] })];
     for (let cut = 0; cut < second.length; cut += 1)
-      expect(values(await decodeFetch(Buffer.concat([first, second.subarray(0, cut)])))).toEqual(['a']);
+      expect(values(decodeFetch(Buffer.concat([first, second.subarray(0, cut)])))).toEqual(['a']);
   });
 
-  test('with any byte behind the checksum flipped are refused, and say where', async () => {
+  test('with any byte behind the checksum flipped are refused, and say where', () => {
     const batch = batchOf({ baseOffset: 41, values: ['abc', 'def'] });
     for (let at = 17; at < batch.length; at += 1) {
       const flipped = Buffer.from(batch);
       flipped[at]! ^= 0x20;
-      await expect(decodeFetch(flipped), `byte ${at}`).rejects.toMatchObject({
-        name: 'DamagedBatch',
-        message: 'the record batch at offset 41 fails its CRC-32C',
-      });
+      expect(() => decodeFetch(flipped), `byte ${at}`).toThrow(
+        new DamagedBatch('t/0: the record batch at offset 41 fails its CRC-32C'),
+      );
     }
   });
 });
