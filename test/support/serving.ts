@@ -32,14 +32,17 @@ export interface Served {
 /** Registers what is to happen when whoever started the service is done with it. */
 type AtEnd = (end: () => Promise<void>) => unknown;
 
+/** A folder without a log would be refused. */
+const oneEvent = '{"event":"service.started","service_id":"s-1","timestamp":"2014-06-01T00:00:00Z"}';
+
 /** Starts the service; whoever does not stop it by itself has it stopped and its folder removed with the test or file. */
 export async function serve(
-  { lines = [], settings = {} }: Serving = {},
+  { lines = [oneEvent], settings = {} }: Serving = {},
   atEnd: AtEnd = onTestFinished,
 ): Promise<Served> {
   const folder = await temporaryFolder();
   await mkdir(path.join(folder.path, 'log'));
-  if (lines.length > 0) await writeLog(path.join(folder.path, 'log'), lines);
+  await writeLog(path.join(folder.path, 'log'), lines);
   await writeFile(
     path.join(folder.path, 'tidemark.yaml'),
     JSON.stringify({ db: 'calls.duckdb', log_folder: 'log', http_port: 0, ...settings }),
@@ -67,7 +70,7 @@ export async function serve(
     await folder.remove();
   });
   await logged('the service is up');
-  if (lines.length > 0) await logged(`"next":${lines.length},`);
+  await logged(`"next":${lines.length},`);
   const db = path.join(folder.path, 'calls.duckdb');
   const note = JSON.parse(await readFile(`${db}.server.json`, 'utf8')) as ServerFile;
   const root = path.join(folder.path, 'exports');

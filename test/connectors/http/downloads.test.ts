@@ -69,14 +69,15 @@ describe('a part of a file', () => {
   test.each([
     ['the first bytes', 'bytes=0-9', 0, 9],
     ['from somewhere on', 'bytes=100-', 100, -1],
-    ['the last bytes', 'bytes=-7', 846, -1],
+    ['the last bytes', 'bytes=-7', -7, -1],
     ['more than there is', 'bytes=10-999999', 10, -1],
   ])('%s', async (_, range, from, to) => {
     const answer = await get({ range });
     const bytes = Buffer.from(whole);
-    const part = bytes.subarray(from, to < 0 ? bytes.length : to + 1);
+    const start = from < 0 ? bytes.length + from : from;
+    const part = bytes.subarray(start, to < 0 ? bytes.length : to + 1);
     expect([answer.status, await answer.text()]).toEqual([206, part.toString()]);
-    expect(answer.headers.get('content-range')).toBe(`bytes ${from}-${from + part.length - 1}/${bytes.length}`);
+    expect(answer.headers.get('content-range')).toBe(`bytes ${start}-${start + part.length - 1}/${bytes.length}`);
   });
 
   test('beyond its end: 416 and how long it is', async () => {

@@ -1,0 +1,82 @@
+import { readdir } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import type { ExportReport } from '../../../connectors/http/export-report.ts';
+import { goldenLines } from '../../support/golden.ts';
+import { type Served, serve } from '../../support/serving.ts';
+
+/** A window that nothing can complete, so that an export of it waits for as long as it may. */
+const endless = 'time_from=2014-01-01T00:00:00Z&time_to=2199-01-01T00:00:00Z&wait=complete&file_prefix=x_';
+const quick = 'time_from=2014-01-01T00:00:00Z&time_to=2015-01-01T00:00:00Z&file_prefix=q_&format=json';
+
+const oneAtOnce = { exports_at_once: 1, export_queue: 1, export_wait_ms: 600_000 };
+
+async function ask(served: Served, path: string, init: RequestInit = {}) {
+  const answer = await fetch(`${served.url}${path}`, init);
+  return { status: answer.status, headers: answer.headers, body: JSON.parse(await answer.text()) };
+}
+
+const post = (served: Served, query: string, id: string, prefer = 'respond-async') =>
+  ask(served, `/genesys/1/cs/maintenance/services/files?${query}`, {
+    method: 'POST',
+    headers: { 'idempotency-key': id, prefer },
+  });
+const cancel = (served: Served, id: string) => ask(served, `/exports/${id}`, { method: 'DELETE' });
+const reportOf = async (served: Served, id: string) => (await ask(served, `/exports/${id}`)).body as ExportReport;
+
+test('a full queue: 503, when to come again, and nothing is recorded', async () => {
+  const served = await serve({ lines: goldenLines('seed/events.ndjson'), settings: oneAtOnce });
+  await post(served, endless, 'runs');
+  await post(served, endless, 'waits');
+  const { status, headers, body } = await post(served, endless, 'too-many');
+  expect([status, headers.get('retry-after'), body.exception]).toEqual([503, '5', 'QUEUE_FULL']);
+  expect((await ask(served, '/exports/too-many')).status).toBe(404);
+  const listed = (await ask(served, '/exports')).body as readonly ExportReport[];
+  expect(listed.map(({ request_id, state, progress }) => [request_id, state, progress.phase])).toEqual([
+    ['waits', 'accepted', 'queued'],
+    ['runs', 'running', 'waiting for the log'],
+  ]);
+  expect((await ask(served, '/exports?limit=1')).body).toHaveLength(1);
+});
+
+test('an export is cancelled while it waits for its turn, while it runs, and not when it has ended', async () => {
+  const served = await serve({ lines: goldenLines('seed/events.ndjson'), settings: oneAtOnce });
+  const asked = post(served, endless, 'runs', '');
+  await served.logged(/"request_id":"runs","state":"running"/);
+  await post(served, endless, 'waits');
+  for (const id of ['waits', 'runs']) {
+    const { status, body } = await cancel(served, id);
+    expect([status, body.state, body.error.code, body.files]).toEqual([200, 'cancelled', 'CANCELLED', []]);
+    const again = await cancel(served, id);
+    expect([again.status, again.body.exception]).toEqual([409, 'REQUEST_ENDED']);
+  }
+  // Whoever waited for the files is told why there are none.
+  const answered = await asked;
+  expect([answered.status, answered.body.exception]).toEqual([409, 'CANCELLED']);
+  await post(served, quick, 'done', '');
+  expect((await cancel(served, 'done')).body.exception).toBe('REQUEST_ENDED');
+  expect(await readdir(served.root)).toEqual([expect.stringMatching(/^q_.*_services\.json$/)]);
+  const unknown = await cancel(served, 'nobody');
+  expect([unknown.status, unknown.body.exception]).toEqual([404, 'REQUEST_UNKNOWN']);
+});
+
+test('a failed export answers with the status of its failure, once and again, without words of our disk', async () => {
+  const settings = { max_extension_columns: 1 };
+  const served = await serve({ lines: goldenLines('seed/events.ndjson'), settings });
+  const query = 'time_from=2014-01-01T00:00:00Z&time_to=2015-01-01T00:00:00Z&file_prefix=wide_';
+  for (const time of ['first', 'again']) {
+    const { status, body } = await post(served, query, 'wide', '');
+    expect([time, status, body.exception]).toEqual([time, 400, 'TOO_MANY_COLUMNS']);
+  }
+  expect((await reportOf(served, 'wide')).error?.code).toBe('TOO_MANY_COLUMNS');
+  expect(await readdir(served.root)).toEqual([]);
+});
+
+test('what was running when the process stopped is done by the next one, for the same id', async () => {
+  const served = await serve({ lines: goldenLines('seed/events.ndjson'), settings: oneAtOnce });
+  const waiting = post(served, endless, 'runs', '').catch(() => null);
+  await served.logged(/"request_id":"runs","state":"running"/);
+  await served.stop();
+  const answered = await waiting;
+  // The connection may be gone before the answer is; where it is not, it says what becomes of the export.
+  if (answered !== null) expect([answered.status, answered.body.exception]).toEqual([503, 'INTERRUPTED']);
+});
