@@ -1,5 +1,5 @@
-import { decodeRecord, type KeyFormat, type WriterSchemas } from '../schemas/decode.ts';
-import { type Decoded, isReject } from '../schemas/decode-object.ts';
+import { decodeRecord, type KeyFormat, type RecordFormat, type WriterSchemas } from '../schemas/decode.ts';
+import { isReject } from '../schemas/decode-object.ts';
 import type { Event } from '../schemas/events.ts';
 import { listedSchemaId, SchemaLookup } from './decoding.ts';
 import { Fold } from './fold.ts';
@@ -41,35 +41,43 @@ export interface Ingested {
 /**
  * Carries records from a source into the warehouse, exactly once: positions are stored in the transaction that stores
  * their rows, so a crash makes us read a batch again and never lose or double one. While one batch is being stored the
- * next is read and folded. Ends with the source, or between two transactions when the signal aborts. A transaction that
- * fails ends the reading at once, also of a source that has nothing to give for the moment.
+ * next is read, folded and laid out. Ends with the source, or between two transactions when the signal aborts. A
+ * transaction that fails ends the reading at once, also of a source that has nothing to give for the moment.
  */
 export async function ingest(source: EventSource, warehouse: Warehouse, options: IngestOptions): Promise<Ingested> {
   const total = { recordsRead: 0, applied: 0, quarantined: 0 };
   const lookup = new SchemaLookup(options.registry ?? null, options.keyFormat);
   const failed = new AbortController();
-  let storing: Promise<void> = Promise.resolve();
+  // The batch being stored and the one behind it: no third is begun.
+  let storing: readonly Promise<void>[] = [];
+  let lastStored = 0;
   const store = async (folded: FoldedBatch, bytesRead: number): Promise<void> => {
-    const began = options.clock.now();
+    const asked = options.clock.now();
     await warehouse.store(folded);
+    const began = Math.max(asked, lastStored);
+    lastStored = options.clock.now();
     total.recordsRead += folded.recordsRead;
     total.applied += folded.applied;
     total.quarantined += folded.quarantined.length;
-    options.onStored?.(folded, { bytesRead, milliseconds: options.clock.now() - began });
+    options.onStored?.(folded, { bytesRead, milliseconds: lastStored - began });
   };
   const signal = AbortSignal.any([options.signal, failed.signal]);
   try {
     for await (const batch of source.read(warehouse.positions(), signal)) {
       const schemas = await lookup.named(batch.records, options.signal).catch(unlessAborted(options.signal));
       if (schemas === undefined) break;
-      const folded = foldBatch(batch, { ...options, schemas });
-      await storing;
-      storing = store(folded, batch.bytesRead);
-      // Awaited in the next turn, which an idle source may never give: its failure ends the reading.
-      storing.catch(() => failed.abort());
+      const folded = await foldInSlices(batch, { ...options, schemas });
+      const next = store(folded, batch.bytesRead);
+      // Awaited in a later turn, which an idle source may never give: its failure ends the reading.
+      next.catch(() => failed.abort());
+      const before = storing.at(-1);
+      storing = before === undefined ? [next] : [before, next];
+      await before;
     }
   } finally {
-    await storing;
+    // The first failure is the cause: what comes behind it is refused, because it no longer follows.
+    await Promise.allSettled(storing);
+    await Promise.all(storing);
   }
   return total;
 }
@@ -88,43 +96,74 @@ export interface FoldOptions extends Pick<IngestOptions, 'keyFormat' | 'skewMs' 
 
 /** Decodes and folds one batch: every record is either applied or quarantined. */
 export function foldBatch(batch: RecordBatch, options: FoldOptions): FoldedBatch {
-  const format = { keyFormat: options.keyFormat, schemas: options.schemas ?? null };
-  const fold = new Fold();
-  const quarantined: QuarantinedRecord[] = [];
-  let watermark: number | null = null;
-  const now = options.clock.now();
-  for (const record of batch.records) {
-    const decoded: Decoded = decodeRecord(record, format);
-    if (isReject(decoded)) {
-      quarantined.push({ record, reject: decoded, schemaId: listedSchemaId(record, format) });
-      continue;
-    }
-    fold.apply(decoded);
-    const time = eventTime(decoded);
-    if (
-      time !== null &&
-      (watermark === null || time > watermark) &&
-      time <= latestPlausible(record, now) + options.skewMs
-    ) {
-      watermark = time;
+  const folding = new BatchFolding(batch, options);
+  folding.take(0, batch.records.length);
+  return folding.finish();
+}
+
+/** So many records are folded in a few milliseconds. */
+const sliceRecords = 2_000;
+
+/** As foldBatch. Between slices others have their turn: the database's next statement, and whoever asks over HTTP. */
+async function foldInSlices(batch: RecordBatch, options: FoldOptions): Promise<FoldedBatch> {
+  const folding = new BatchFolding(batch, options);
+  for (let from = 0; from < batch.records.length; from += sliceRecords) {
+    folding.take(from, from + sliceRecords);
+    await new Promise(resolve => setImmediate(resolve));
+  }
+  return folding.finish();
+}
+
+class BatchFolding {
+  readonly #batch: RecordBatch;
+  readonly #format: RecordFormat;
+  readonly #skewMs: number;
+  readonly #now: number;
+  readonly #fold = new Fold();
+  readonly #quarantined: QuarantinedRecord[] = [];
+  #watermark: number | null = null;
+
+  constructor(batch: RecordBatch, { keyFormat, schemas, skewMs, clock }: FoldOptions) {
+    this.#batch = batch;
+    this.#format = { keyFormat, schemas: schemas ?? null };
+    this.#skewMs = skewMs;
+    this.#now = clock.now();
+  }
+
+  take(from: number, to: number): void {
+    for (const record of this.#batch.records.slice(from, to)) {
+      const decoded = decodeRecord(record, this.#format);
+      if (isReject(decoded))
+        this.#quarantined.push({ record, reject: decoded, schemaId: listedSchemaId(record, this.#format) });
+      else {
+        this.#fold.apply(decoded);
+        this.#watch(eventTime(decoded), record);
+      }
     }
   }
-  const { partition, origin, from, next, lost = null, records } = batch;
-  const applied = records.length - quarantined.length;
-  return {
-    partition,
-    origin,
-    from,
-    next,
-    lost,
-    recordsRead: records.length,
-    applied,
-    families: fold.families,
-    quarantined,
-    schemaIds: [...(format.schemas?.keys() ?? [])],
-    watermark,
-    lastRecordTime: records.at(-1)?.timestamp ?? null,
-  };
+
+  #watch(time: number | null, record: LogRecord): void {
+    if (time === null || (this.#watermark !== null && time <= this.#watermark)) return;
+    if (time <= latestPlausible(record, this.#now) + this.#skewMs) this.#watermark = time;
+  }
+
+  finish(): FoldedBatch {
+    const { partition, origin, from, next, lost = null, records } = this.#batch;
+    return {
+      partition,
+      origin,
+      from,
+      next,
+      lost,
+      recordsRead: records.length,
+      applied: records.length - this.#quarantined.length,
+      families: this.#fold.families,
+      quarantined: this.#quarantined,
+      schemaIds: [...(this.#format.schemas?.keys() ?? [])],
+      watermark: this.#watermark,
+      lastRecordTime: records.at(-1)?.timestamp ?? null,
+    };
+  }
 }
 
 function eventTime(event: Event): number | null {

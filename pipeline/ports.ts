@@ -203,9 +203,10 @@ export interface Warehouse {
   /** Every partition's position, as of the last committed batch. */
   positions(): readonly StoredPosition[];
   /**
-   * Stores rows, quarantine and position in one transaction: all or nothing, on disk when it resolves. Batches are
-   * stored one at a time. A batch of a known partition that does not begin exactly at the stored position is refused
-   * with `STALE_BATCH` and changes nothing: whoever was late, paused or replaced cannot apply records twice.
+   * Stores rows, quarantine and position in one transaction: all or nothing, on disk when it resolves. It may be called
+   * again before that: batches are stored one at a time, in the order of the calls. A batch of a known partition that
+   * does not begin exactly at the stored position is refused with `STALE_BATCH` and changes nothing: whoever was late,
+   * paused or replaced cannot apply records twice.
    */
   store(batch: FoldedBatch): Promise<void>;
 }

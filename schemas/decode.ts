@@ -5,6 +5,7 @@ import { badField, type Decoded, decodeMembers, isReject, rejected } from './dec
 import type { Reject } from './events.ts';
 import { code, identity } from './fields.ts';
 import { compactJson, JsonSyntaxError, type JsonValue, parseJson, parseMembers } from './json.ts';
+import { JsonBytesReader } from './json-bytes.ts';
 import { type EventMembers, isJsonValue, show } from './members.ts';
 import { memberPositions } from './places.ts';
 import { isWireFormat, schemaIdOf } from './wire-format.ts';
@@ -63,6 +64,9 @@ class UnknownSchema {
   }
 }
 
+/** Remembers texts from record to record; what it gives depends on the record alone. */
+const jsonBytes = new JsonBytesReader(memberPositions);
+
 function readValue(value: Uint8Array, schemas: WriterSchemas | null): EventMembers | UnknownSchema {
   if (isWireFormat(value)) {
     if (schemas === null)
@@ -70,6 +74,8 @@ function readValue(value: Uint8Array, schemas: WriterSchemas | null): EventMembe
     const schema = schemaOf(value, 'value', schemas);
     return schema instanceof UnknownSchema ? schema : schema.members(value);
   }
+  const quick = jsonBytes.members(value);
+  if (quick !== null) return quick;
   const body = parseMembers(textOf(value, 'value'), memberPositions);
   if (body === null) throw new JsonSyntaxError('the value is JSON but no object; a JSON object is allowed');
   return body;

@@ -12,8 +12,6 @@ const shape =
  * ±23:59, digits beyond milliseconds cut. Undefined for anything else, and outside of the years 1970 to 2200.
  */
 export function parseTimestamp(text: string): number | undefined {
-  const plain = parseUsual(text);
-  if (plain !== undefined) return plain;
   const match = shape.exec(text);
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second, fraction = '', sign, zoneHour, zoneMinute] = match;
@@ -36,39 +34,45 @@ export function formatTimestamp(instant: number): string {
   return new Date(instant).toISOString();
 }
 
-/** Nearly every producer writes `YYYY-MM-DDTHH:mm:ss.SSSZ`: read by hand, six times as fast as `Date.parse`. */
-function parseUsual(text: string): number | undefined {
-  if (text.length !== 24 || !usualPunctuation(text)) return undefined;
-  const year = digits(text, 0, 4);
-  const month = digits(text, 5, 2);
-  const day = digits(text, 8, 2);
-  const hour = digits(text, 11, 2);
-  const minute = digits(text, 14, 2);
-  const second = digits(text, 17, 2);
-  const millisecond = digits(text, 20, 3);
-  // A character that is no digit made one of these NaN, and then no comparison holds.
+/** How long `YYYY-MM-DDTHH:mm:ss.SSSZ` is. */
+export const usualTimestampBytes = 24;
+
+/**
+ * Nearly every producer writes `YYYY-MM-DDTHH:mm:ss.SSSZ`: read by hand, six times as fast as `Date.parse`. Undefined
+ * for anything else, which `parseTimestamp` may still allow.
+ */
+export function parseUsualTimestamp(bytes: Uint8Array, at: number): number | undefined {
+  if (!usualPunctuation(bytes, at)) return undefined;
+  const year = digits(bytes, at, 4);
+  const month = digits(bytes, at + 5, 2);
+  const day = digits(bytes, at + 8, 2);
+  const hour = digits(bytes, at + 11, 2);
+  const minute = digits(bytes, at + 14, 2);
+  const second = digits(bytes, at + 17, 2);
+  const millisecond = digits(bytes, at + 20, 3);
+  // A byte that is no digit made one of these NaN, and then no comparison holds.
   const real = month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month) && hour < 24 && minute < 60;
   if (!real || !(second < 60) || !(millisecond >= 0)) return undefined;
   return inRange(Date.UTC(year, month - 1, day, hour, minute, second, millisecond));
 }
 
-function usualPunctuation(text: string): boolean {
+function usualPunctuation(bytes: Uint8Array, at: number): boolean {
   return (
-    text.charCodeAt(4) === 0x2d &&
-    text.charCodeAt(7) === 0x2d &&
-    text.charCodeAt(10) === 0x54 &&
-    text.charCodeAt(13) === 0x3a &&
-    text.charCodeAt(16) === 0x3a &&
-    text.charCodeAt(19) === 0x2e &&
-    text.charCodeAt(23) === 0x5a
+    bytes[at + 4] === 0x2d &&
+    bytes[at + 7] === 0x2d &&
+    bytes[at + 10] === 0x54 &&
+    bytes[at + 13] === 0x3a &&
+    bytes[at + 16] === 0x3a &&
+    bytes[at + 19] === 0x2e &&
+    bytes[at + 23] === 0x5a
   );
 }
 
-function digits(text: string, from: number, count: number): number {
+function digits(bytes: Uint8Array, from: number, count: number): number {
   let number = 0;
   for (let at = from; at < from + count; at += 1) {
-    const digit = text.charCodeAt(at) - 0x30;
-    if (digit < 0 || digit > 9) return Number.NaN;
+    const digit = bytes[at]! - 0x30;
+    if (!(digit >= 0 && digit <= 9)) return Number.NaN;
     number = number * 10 + digit;
   }
   return number;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatTimestamp, parseTimestamp, timeEnd } from '../../schemas/timestamps.ts';
+import { formatTimestamp, parseTimestamp, parseUsualTimestamp, timeEnd } from '../../schemas/timestamps.ts';
 
 test.each([
   ['UTC', '2026-03-01T00:00:00Z', '2026-03-01T00:00:00.000Z'],
@@ -39,5 +39,19 @@ test('reads back every instant of the range as it was written', () => {
     fc.property(fc.integer({ min: 0, max: timeEnd - 1 }), at => {
       expect(parseTimestamp(formatTimestamp(at))).toBe(at);
     }),
+  );
+});
+
+test('a usual text is read from bytes as any text is, and nothing else is', () => {
+  const digit = fc.integer({ min: 0, max: 9 }).map(String);
+  const shape = Array.from('dddd-dd-ddTdd:dd:dd.dddZ', unit => (unit === 'd' ? digit : fc.constant(unit)));
+  const place = fc.nat(23);
+  fc.assert(
+    fc.property(fc.tuple(...shape), place, fc.constantFrom('', '-', ' ', '9', 'ü'), (units, at, other) => {
+      const text = units.map((unit, index) => (index === at && other !== '' ? other : unit)).join('');
+      const usual = parseUsualTimestamp(Buffer.from(`"${text}"`), 1);
+      expect(usual).toBe(text.length === 24 && !text.includes('ü') ? parseTimestamp(text) : undefined);
+    }),
+    { numRuns: 3000 },
   );
 });

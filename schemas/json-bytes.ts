@@ -1,0 +1,245 @@
+import { isUtf8 } from 'node:buffer';
+import { ByteText } from './byte-text.ts';
+import { JsonNumber, type JsonValue } from './json.ts';
+import type { EventMembers, Member } from './members.ts';
+import { NameGuesses } from './name-guesses.ts';
+import { TextCache } from './text-cache.ts';
+import { parseUsualTimestamp, usualTimestampBytes } from './timestamps.ts';
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+/** Bytes that a string may hold as they are: neither a quote, nor a backslash, nor a control character. */
+const isPlain = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0,
+);
+/** What lies deeper is left to the careful reader, which counts exactly. */
+const deepest = 64;
+
+/** Thrown where the careful reader has to judge; it says why, so this one need not. */
+const leftToOther = new Error('left to the careful reader');
+
+/**
+ * Reads an event's JSON object straight from its bytes: half the work of making a text of them first, and texts that it
+ * met before are not made again. What it reads, it reads as `parseMembers` does; all that it does not like, every fault
+ * among it, is left to that careful reader.
+ */
+export class JsonBytesReader {
+  readonly #names: NameGuesses;
+  readonly #wantedCount: number;
+  readonly #timestamp: number;
+  readonly #texts = new TextCache(1 << 15);
+  #buffer: ArrayBufferLike = new ArrayBuffer(0);
+  #source = new ByteText(this.#buffer);
+  #bytes: Uint8Array = this.#source.bytes;
+  #at = 0;
+  #end = 0;
+  #depth = 0;
+  #isAscii = true;
+
+  /** `wanted` gives the positions of members that are read; a usual text in `timestamp` is read as its instant. */
+  constructor(wanted: ReadonlyMap<string, number>) {
+    this.#names = new NameGuesses(wanted);
+    this.#wantedCount = wanted.size;
+    this.#timestamp = wanted.get('timestamp') ?? -1;
+  }
+
+  /** Wanted members by their positions; null where the careful reader has to be asked. */
+  members(record: Uint8Array): EventMembers | null {
+    this.#read(record);
+    try {
+      const members = this.#document();
+      return this.#isAscii || isUtf8(record) ? members : null;
+    } catch (error) {
+      if (error === leftToOther) return null;
+      throw error;
+    }
+  }
+
+  /** The records of a batch mostly share a buffer, so that its views are made once. */
+  #read(record: Uint8Array): void {
+    const { buffer } = record;
+    if (buffer !== this.#buffer) {
+      this.#buffer = buffer;
+      this.#source = new ByteText(buffer);
+      this.#bytes = this.#source.bytes;
+    }
+    this.#at = record.byteOffset;
+    this.#end = record.byteOffset + record.length;
+    this.#depth = 0;
+    this.#isAscii = true;
+  }
+
+  #document(): EventMembers {
+    const members = new Array<Member | undefined>(this.#wantedCount);
+    let last = this.#names.start;
+    this.#skipSpace();
+    this.#open(0x7b);
+    for (let first = true; !this.#closes(0x7d, first); first = false) {
+      const name = this.#names.guess(last, this.#source, this.#at, this.#end);
+      if (name === null) last = this.#names.learn(last, this.#name());
+      else {
+        last = name;
+        this.#at += name.length;
+        this.#skipSpace();
+      }
+      const { position } = last;
+      const value = (position === this.#timestamp ? this.#instant() : undefined) ?? this.#value();
+      if (position >= 0) members[position] = value;
+    }
+    // What lies beyond the record's end belongs to another one.
+    if (this.#at > this.#end) throw leftToOther;
+    this.#skipSpace();
+    if (this.#at < this.#end) throw leftToOther;
+    return members;
+  }
+
+  #value(): JsonValue {
+    switch (this.#bytes[this.#at]) {
+      case QUOTE:
+        return this.#string();
+      case 0x7b: // {
+        return this.#object();
+      case 0x5b: // [
+        return this.#array();
+      case 0x74: // t
+        return this.#word('true', true);
+      case 0x66: // f
+        return this.#word('false', false);
+      case 0x6e: // n
+        return this.#word('null', null);
+      default:
+        return this.#number();
+    }
+  }
+
+  #object(): JsonValue {
+    const members = new Map<string, JsonValue>();
+    this.#open(0x7b);
+    for (let first = true; !this.#closes(0x7d, first); first = false) members.set(this.#name(), this.#value());
+    return members;
+  }
+
+  #array(): JsonValue {
+    const items: JsonValue[] = [];
+    this.#open(0x5b);
+    while (!this.#closes(0x5d, items.length === 0)) items.push(this.#value());
+    return items;
+  }
+
+  #open(bracket: number): void {
+    this.#depth += 1;
+    if (this.#bytes[this.#at] !== bracket || this.#depth > deepest) throw leftToOther;
+    this.#at += 1;
+  }
+
+  /** Steps over the closing bracket (true), or over what stands before the next item (false). */
+  #closes(bracket: number, first: boolean): boolean {
+    this.#skipSpace();
+    const byte = this.#bytes[this.#at];
+    if (byte === bracket) {
+      this.#at += 1;
+      this.#depth -= 1;
+      return true;
+    }
+    if (first) return false;
+    if (byte !== 0x2c) throw leftToOther;
+    this.#at += 1;
+    this.#skipSpace();
+    return false;
+  }
+
+  /** A member's name, and the colon behind it. */
+  #name(): string {
+    if (this.#bytes[this.#at] !== QUOTE) throw leftToOther;
+    const name = this.#string();
+    this.#skipSpace();
+    if (this.#bytes[this.#at] !== 0x3a) throw leftToOther;
+    this.#at += 1;
+    this.#skipSpace();
+    return name;
+  }
+
+  #string(): string {
+    const bytes = this.#bytes;
+    const from = this.#at + 1;
+    let at = from;
+    let union = 0;
+    for (let byte = bytes[at]!; isPlain[byte] === 1; byte = bytes[at]!) {
+      union |= byte;
+      at += 1;
+    }
+    if (bytes[at] === BACKSLASH) return this.#escapedString(from - 1, at);
+    if (bytes[at] !== QUOTE || at >= this.#end) throw leftToOther;
+    this.#at = at + 1;
+    if (union <= 0x7f) return this.#texts.text(this.#source, from, at);
+    this.#isAscii = false;
+    return this.#source.utf8(from, at);
+  }
+
+  /** A string with escapes is rare: find its end, then let the engine unescape and judge it. */
+  #escapedString(start: number, firstEscape: number): string {
+    let at = firstEscape;
+    for (let byte = BACKSLASH; byte !== QUOTE; byte = this.#bytes[at]!) {
+      at += byte === BACKSLASH ? 2 : 1;
+      if (at >= this.#end) throw leftToOther;
+    }
+    this.#at = at + 1;
+    this.#isAscii = false;
+    let value: string;
+    try {
+      value = JSON.parse(this.#source.utf8(start, at + 1)) as string;
+    } catch {
+      throw leftToOther;
+    }
+    if (!value.isWellFormed()) throw leftToOther;
+    return value;
+  }
+
+  /** Undefined where the value is no text as nearly all producers write it; the next step then reads it as any other. */
+  #instant(): number | undefined {
+    const after = this.#at + 1 + usualTimestampBytes;
+    if (this.#bytes[this.#at] !== QUOTE || this.#bytes[after] !== QUOTE) return undefined;
+    const instant = parseUsualTimestamp(this.#bytes, this.#at + 1);
+    if (instant !== undefined) this.#at = after + 1;
+    return instant;
+  }
+
+  #number(): JsonNumber {
+    const bytes = this.#bytes;
+    const from = this.#at;
+    if (bytes[this.#at] === 0x2d) this.#at += 1;
+    if (bytes[this.#at] === 0x30) this.#at += 1;
+    else this.#digits();
+    if (bytes[this.#at] === 0x2e) {
+      this.#at += 1;
+      this.#digits();
+    }
+    if (bytes[this.#at] === 0x65 || bytes[this.#at] === 0x45) {
+      this.#at += 1;
+      if (bytes[this.#at] === 0x2b || bytes[this.#at] === 0x2d) this.#at += 1;
+      this.#digits();
+    }
+    return new JsonNumber(this.#texts.text(this.#source, from, this.#at));
+  }
+
+  #digits(): void {
+    const from = this.#at;
+    while (this.#bytes[this.#at]! >= 0x30 && this.#bytes[this.#at]! <= 0x39) this.#at += 1;
+    if (this.#at === from) throw leftToOther;
+  }
+
+  #word<T extends JsonValue>(word: string, value: T): T {
+    for (let index = 0; index < word.length; index += 1)
+      if (this.#bytes[this.#at + index] !== word.charCodeAt(index)) throw leftToOther;
+    this.#at += word.length;
+    return value;
+  }
+
+  #skipSpace(): void {
+    for (;;) {
+      const byte = this.#bytes[this.#at];
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return;
+      this.#at += 1;
+    }
+  }
+}
