@@ -140,6 +140,8 @@ async function writeFiles(record: ExportRecord, exporting: Exporting): Promise<M
   const interrupt = (): void => snapshot.interrupt();
   exporting.signal.addEventListener('abort', interrupt, { once: true });
   try {
+    // An abort while the snapshot was being opened interrupted nothing.
+    exporting.signal.throwIfAborted();
     const files: WrittenFile[] = [];
     for (const kind of fileKinds(parameters.format)) files.push(await writeFile(kind, snapshot, record, exporting));
     const { schemaIds, positions } = snapshot;

@@ -1,12 +1,42 @@
-import { type ExportRecord, isEnded, type RequestChange, type RequestStore } from '../../pipeline/requests.ts';
+import type { ControlStore } from '../../pipeline/control.ts';
+import { TidemarkError } from '../../pipeline/errors.ts';
+import type { QuarantinedRecord, StoredPosition } from '../../pipeline/ports.ts';
+import {
+  type ControlPosition,
+  type ExportRecord,
+  isEnded,
+  type RequestChange,
+  type RequestStore,
+} from '../../pipeline/requests.ts';
+import { refusalOf, type Status, statusOf } from '../../pipeline/statuses.ts';
 
-/** Keeps requests as the database does, without one. */
+/** Keeps requests as the database does, without one, and all that it was ever told of them. */
 export class MemoryRequestStore implements RequestStore {
   readonly records = new Map<string, ExportRecord>();
+  readonly statuses: Status[] = [];
+  /** Each move of the control topic, in order. */
+  readonly moves: ControlPosition[] = [];
+  readonly setAside: QuarantinedRecord[] = [];
 
-  async insert(record: ExportRecord): Promise<void> {
+  /** What the reader of the control topic needs. */
+  readonly control: ControlStore = {
+    positions: async () => this.#positions(),
+    pass: async control => this.#move(control),
+    refuse: async (requestId, error, control) => {
+      this.#move(control);
+      this.statuses.push(refusalOf(requestId, error, 0));
+    },
+    setAside: async (entry, control) => {
+      this.#move(control);
+      this.setAside.push(entry);
+    },
+  };
+
+  async insert(record: ExportRecord, control?: ControlPosition): Promise<void> {
     if (this.records.has(record.requestId)) throw new Error(`request ${record.requestId} is there already`);
+    if (control !== undefined) this.#move(control);
     this.records.set(record.requestId, record);
+    this.#say(record);
   }
 
   async update(requestId: string, change: RequestChange): Promise<boolean> {
@@ -15,18 +45,23 @@ export class MemoryRequestStore implements RequestStore {
     const goesOn = change.state === 'running' || change.state === 'publishing';
     if (goesOn && record.cancelledBy !== null) return false;
     const ended = change.state !== undefined && isEnded(change.state);
-    this.records.set(requestId, { ...record, ...change, endedAt: ended ? record.acceptedAt : null });
+    const changed = { ...record, ...change, endedAt: ended ? record.acceptedAt : null };
+    this.records.set(requestId, changed);
+    this.#say(changed);
     return true;
   }
 
-  async cancel(requestId: string, by: string): Promise<boolean> {
+  async cancel(requestId: string, by: string, control?: ControlPosition): Promise<boolean> {
     const record = this.records.get(requestId);
     if (record === undefined || isEnded(record.state) || record.state === 'publishing') return false;
+    if (control !== undefined) this.#move(control);
     this.records.set(requestId, { ...record, cancelledBy: by });
     return true;
   }
 
-  async repeat(): Promise<void> {}
+  async repeat(_requestId: string, control: ControlPosition): Promise<void> {
+    this.#move(control);
+  }
 
   async find(requestId: string): Promise<ExportRecord | null> {
     return this.records.get(requestId) ?? null;
@@ -44,5 +79,25 @@ export class MemoryRequestStore implements RequestStore {
 
   async forgetEndedBefore(moment: number): Promise<void> {
     for (const [id, { endedAt }] of this.records) if (endedAt !== null && endedAt < moment) this.records.delete(id);
+  }
+
+  #positions(): readonly StoredPosition[] {
+    const last = new Map(this.moves.map(move => [`${move.partition.topic}/${move.partition.partition}`, move]));
+    return [...last.values()].map(({ partition, origin, next }) => ({ partition, origin, ...next, watermark: null }));
+  }
+
+  #move(control: ControlPosition): void {
+    const stored = this.#positions().find(
+      ({ partition: { topic, partition } }) =>
+        topic === control.partition.topic && partition === control.partition.partition,
+    );
+    if (stored !== undefined && stored.nextOffset !== (control.lost?.from ?? control.from))
+      throw new TidemarkError('STALE_BATCH', `${stored.nextOffset} is the offset to go on from, not ${control.from}`);
+    this.moves.push(control);
+  }
+
+  #say(record: ExportRecord): void {
+    const said = this.statuses.filter(({ request_id: id, sequence }) => id === record.requestId && sequence > 0);
+    this.statuses.push(statusOf(record, { sequence: said.length + 1, now: 0 }));
   }
 }
