@@ -18,16 +18,20 @@ export interface Answered {
 /** Tells of each request when its answer is out. */
 export function addAudit(server: FastifyInstance, tell: (answered: Answered) => void): void {
   server.decorateRequest('exportId', null);
-  server.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
-  server.addHook('onResponse', async (request, reply) => tell(answeredOf(request, reply)));
+  server.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    // Also of those whose client did not wait for the end, of which no hook is told.
+    const began = performance.now();
+    reply.raw.once('close', () => tell(answeredOf(request, reply, performance.now() - began)));
+  });
 }
 
-function answeredOf(request: FastifyRequest, reply: FastifyReply): Answered {
+export function answeredOf(request: FastifyRequest, reply: FastifyReply, milliseconds: number): Answered {
   return {
     method: request.method,
     route: request.routeOptions.url ?? null,
     status: reply.statusCode,
-    milliseconds: Math.round(reply.elapsedTime),
+    milliseconds: Math.round(milliseconds),
     client: request.client?.client ?? null,
     requestId: request.id,
     exportId: request.exportId,

@@ -31,25 +31,32 @@ export function send(reply: FastifyReply, reading: Reading, { stallMs, log }: Se
   });
   const write = async (bytes: Uint8Array): Promise<void> => {
     gone.signal.throwIfAborted();
-    if (body.write(bytes)) return;
-    const stalled = AbortSignal.timeout(stallMs);
-    await once(body, 'drain', { signal: AbortSignal.any([gone.signal, stalled]) });
+    if (!body.write(bytes)) await drained(body, gone.signal, stallMs);
   };
-  void carry(reading, write, body).catch(error => {
-    if (!gone.signal.aborted) log.warn({ request_id: reply.request.id, reason: String(error) }, 'a stream was cut off');
-    reply.raw.destroy();
-  });
+  void carry(reading, write)
+    .then(() => body.end())
+    .catch(error => {
+      if (!gone.signal.aborted)
+        log.warn({ request_id: reply.request.id, reason: String(error) }, 'a stream was cut off');
+      body.destroy();
+      reply.raw.destroy();
+    });
   return reply.type('application/json; charset=utf-8').send(body);
 }
 
-async function carry(reading: Reading, write: Parameters<Reading['write']>[0], body: PassThrough): Promise<void> {
+async function carry(reading: Reading, write: Parameters<Reading['write']>[0]): Promise<void> {
   try {
     await reading.write(write);
-    body.end();
-  } catch (error) {
-    body.destroy();
-    throw error;
   } finally {
     await reading.close();
+  }
+}
+
+async function drained(body: PassThrough, gone: AbortSignal, stallMs: number): Promise<void> {
+  const stalled = AbortSignal.timeout(stallMs);
+  try {
+    await once(body, 'drain', { signal: AbortSignal.any([gone, stalled]) });
+  } catch (cause) {
+    throw stalled.aborted ? new Error(`the client took nothing in ${stallMs} ms`, { cause }) : cause;
   }
 }

@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import rateLimit from '@fastify/rate-limit';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions } from 'fastify';
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+} from 'fastify';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import type { Jobs } from '../../pipeline/jobs.ts';
 import type { Clock, Log } from '../../pipeline/ports.ts';
 import { type Access, addAccess } from './access.ts';
 import { addRefusals, refusalOf } from './answers.ts';
-import { type Answered, addAudit } from './audit.ts';
+import { type Answered, addAudit, answeredOf } from './audit.ts';
 import { addDocuments } from './documents.ts';
 import { addDownloadDoor, type DownloadDoor } from './download-door.ts';
 import { addExportDoor } from './export-door.ts';
@@ -88,7 +93,7 @@ async function buildServer(options: HttpOptions): Promise<FastifyInstance> {
   return server;
 }
 
-function serverOptions({ tls, roots }: HttpOptions): FastifyServerOptions {
+function serverOptions({ tls, roots, onAnswered }: HttpOptions): FastifyServerOptions {
   const http = { maxHeaderSize: limits.headBytes, headersTimeout: limits.requestMs };
   return {
     forceCloseConnections: true,
@@ -108,8 +113,9 @@ function serverOptions({ tls, roots }: HttpOptions): FastifyServerOptions {
     },
     schemaErrorFormatter: errors => requestInvalid(faultsOf(errors)),
     clientErrorHandler: refuseBrokenRequests,
-    frameworkErrors: (error, _request, reply: FastifyReply) => {
+    frameworkErrors: (error, request: FastifyRequest, reply: FastifyReply) => {
       const refusal = refusalOf(error, roots);
+      reply.raw.once('close', () => onAnswered(answeredOf(request, reply, 0)));
       void reply.code(refusal.code).send(refusal);
     },
     ...(tls === null ? { http } : { https: { ...http, ...tls } }),
