@@ -55,12 +55,12 @@ export interface SaidOf {
 
 /** What is to be said of a request as it is recorded. */
 export function statusOf(record: ExportRecord, { sequence, now, progress = null }: SaidOf): Status {
-  const { requestId, state, plan, manifest, error } = record;
+  const { requestId, state, plan, manifest, error, endedAt } = record;
   return {
     request_id: requestId,
     sequence,
     status: state === 'publishing' ? 'running' : state,
-    at: formatTimestamp(now),
+    at: formatTimestamp(endedAt ?? now),
     progress: progress ?? progressOf(record),
     created: state === 'completed' ? answeredPaths(plan) : [],
     rows: manifest === null ? null : Object.fromEntries(manifest.files.map(({ kind, rows }) => [kind, rows])),

@@ -137,11 +137,12 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     await this.outbox.add(connection, statusOf(record, { sequence, now: this.#now(), progress }));
   }
 
-  /** The last status once more, under its own sequence: who has it drops it, who asks again because he lacks it gets it. */
+  /** The end once more, word for word: who has it drops it, who asks again because he lacks it gets it. */
   async #sayAgain(connection: DuckDBConnection, requestId: string): Promise<void> {
     if (!this.#statuses) return;
     const said = await selectRequest(connection, requestId);
-    if (said === null || said.sequence === 0) return this.#say(connection, requestId);
+    if (said === null || !isEnded(said.record.state)) return;
+    if (said.sequence === 0) return this.#say(connection, requestId);
     await this.outbox.add(connection, statusOf(said.record, { sequence: said.sequence, now: this.#now() }));
   }
 }
