@@ -8,7 +8,7 @@ import { kafkaFailure } from './failure.ts';
 import { loadKafkaJs } from './load-kafkajs.ts';
 import type { KafkaOptions } from './options.ts';
 
-/** Fewer retries than kafkajs would have: whoever sends tries again himself, and can be stopped in between. */
+/** Fewer than kafkajs advises: whoever sends tries again himself, with a producer of a new id, and can be stopped in between. */
 const retries = 2;
 
 /** Sends statuses to a topic, keyed by request id, so that those of one request lie in one partition, in their order. */
@@ -19,7 +19,7 @@ export class StatusTopic implements StatusSink {
   #producer: Producer | null = null;
 
   constructor(options: Pick<KafkaOptions, 'brokers' | 'security'>, topic: string, log: Log) {
-    this.#kafka = createClient(options, withoutAdvice(log));
+    this.#kafka = createClient(options, log);
     this.#topic = topic;
     this.#brokers = options.brokers;
   }
@@ -58,18 +58,6 @@ export class StatusTopic implements StatusSink {
     await producer.connect();
     return producer;
   }
-}
-
-/** kafkajs advises against few retries of an idempotent producer, at each start of one; ours is never used after a failure. */
-function withoutAdvice(log: Log): Log {
-  return {
-    debug: (facts, sentence) => log.debug(facts, sentence),
-    info: (facts, sentence) => log.info(facts, sentence),
-    error: (facts, sentence) => log.error(facts, sentence),
-    warn: (facts, sentence) => {
-      if (!sentence.startsWith('Limiting retries for the idempotent producer')) log.warn(facts, sentence);
-    },
-  };
 }
 
 function isTooLarge(error: unknown): boolean {

@@ -1,0 +1,115 @@
+import path from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Database } from '../../../connectors/duckdb/database.ts';
+import { DuckDbRequestStore } from '../../../connectors/duckdb/request-store.ts';
+import type { Status } from '../../../pipeline/statuses.ts';
+import { acceptedAt, describeRequestStore, positionAt, recordOf } from '../../contracts/request-store.ts';
+import { MemoryRequestStore } from '../../support/memory-requests.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+async function openDatabase() {
+  const folder = await temporaryFolder();
+  onTestFinished(() => folder.remove());
+  const db = path.join(folder.path, 'test.duckdb');
+  return async (statuses = true) => {
+    const database = await Database.open({ path: db, memoryLimit: '256MB', threads: 2 });
+    let now = acceptedAt;
+    const store = await DuckDbRequestStore.open(database, { now: () => (now += 1), statuses });
+    let isOpen = true;
+    const close = async (): Promise<void> => {
+      if (isOpen) store.close();
+      if (isOpen) await database.close();
+      isOpen = false;
+    };
+    onTestFinished(close);
+    return { store, database, close };
+  };
+}
+
+const texts = async ({ outbox }: DuckDbRequestStore) =>
+  (await outbox.oldest(1_000)).map(({ status }) => JSON.parse(status) as Status);
+const told = async (store: DuckDbRequestStore) =>
+  (await texts(store)).map(({ request_id, sequence, status }) => `${request_id} ${sequence} ${status}`);
+
+describeRequestStore('DuckDB', async () => {
+  const { store } = await (await openDatabase())();
+  return { store, control: store.control, statuses: () => texts(store) };
+});
+
+describeRequestStore('memory', async () => {
+  const store = new MemoryRequestStore();
+  return { store, control: store.control, statuses: async () => store.statuses };
+});
+
+describe('the outbox', () => {
+  test('survives a restart in its order; sequences go on when all was sent, and no number comes twice', async () => {
+    const open = await openDatabase();
+    const first = await open();
+    await first.store.insert(recordOf('one'));
+    await first.store.insert(recordOf('two'));
+    await first.store.update('one', { state: 'running' });
+    await first.close();
+    const second = await open();
+    expect(await told(second.store)).toEqual(['one 1 accepted', 'two 1 accepted', 'one 2 running']);
+    const numbers = (await second.store.outbox.oldest(10)).map(({ number }) => number);
+    await second.store.outbox.sent(numbers[1]!);
+    expect(await told(second.store)).toEqual(['one 2 running']);
+    await second.store.outbox.sent(numbers[2]!);
+    expect(await second.store.outbox.count()).toBe(0);
+    await second.close();
+    const third = await open();
+    await third.store.tell('one', { phase: 'writing', file: 'states', rows: 7, bytes: 8 });
+    await third.store.update('one', { state: 'completed' });
+    expect(await texts(third.store)).toMatchObject([
+      { sequence: 3, status: 'running', progress: { phase: 'writing', file: 'states', rows: 7, bytes: 8 } },
+      { sequence: 4, status: 'completed', created: ['x/one_services.csv'] },
+    ]);
+  });
+
+  test('an end is repeated word for word, and nothing else is; nothing is told of what has ended', async () => {
+    const { store } = await (await openDatabase())();
+    await store.insert(recordOf('one'), positionAt(0));
+    await store.repeat('one', positionAt(1));
+    await store.update('one', { state: 'completed' });
+    await store.tell('one', { phase: 'writing', file: null, rows: 0, bytes: 0 });
+    await store.repeat('one', positionAt(2));
+    expect(await told(store)).toEqual(['one 1 accepted', 'one 2 completed', 'one 2 completed']);
+    const [, end, again] = await texts(store);
+    expect(again).toEqual(end);
+  });
+
+  test('stays empty where statuses are not sent; an end from that time is told when it is asked for again', async () => {
+    const open = await openDatabase();
+    const silent = await open(false);
+    await silent.store.insert(recordOf('one'));
+    await silent.store.tell('one', { phase: 'writing', file: null, rows: 0, bytes: 0 });
+    await silent.store.update('one', { state: 'completed' });
+    expect(await silent.store.outbox.count()).toBe(0);
+    await silent.close();
+    const { store } = await open();
+    await store.repeat('one', positionAt(0));
+    expect(await told(store)).toEqual(['one 1 completed']);
+  });
+
+  test('wakes whoever waits for it', async () => {
+    const { store } = await (await openDatabase())();
+    const controller = new AbortController();
+    const changed = store.outbox.changed(controller.signal);
+    await store.insert(recordOf('one'));
+    await changed;
+    const never = store.outbox.changed(controller.signal);
+    controller.abort();
+    await never;
+    await store.outbox.changed(controller.signal);
+  });
+
+  test('a transaction that fails leaves no status behind', async () => {
+    const { store, database } = await (await openDatabase())();
+    const connection = await database.connect();
+    await connection.run('DROP TABLE outbox');
+    await expect(store.insert(recordOf('one'), positionAt(0))).rejects.toThrow('outbox');
+    expect(await store.find('one')).toBeNull();
+    expect(await store.control.positions()).toEqual([]);
+    connection.closeSync();
+  });
+});

@@ -1,0 +1,157 @@
+/** What every filling of the RequestStore and ControlStore ports must do; a filling's own test file registers it. */
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { ControlStore } from '../../pipeline/control.ts';
+import { TidemarkError } from '../../pipeline/errors.ts';
+import type { ControlPosition, ExportRecord, RequestStore } from '../../pipeline/requests.ts';
+import type { Status } from '../../pipeline/statuses.ts';
+
+export interface OpenedStore {
+  readonly store: RequestStore;
+  readonly control: ControlStore;
+  /** All that was said, in order. */
+  statuses(): Promise<readonly Status[]>;
+}
+
+export const acceptedAt = Date.parse('2026-03-02T10:11:12.345Z');
+
+export function recordOf(requestId: string): ExportRecord {
+  const selection = { filePrefix: 'x/', timeFrom: 0, timeTo: null, filterEvents: 'any', filterState: 'any' } as const;
+  const layout = { format: 'csv', compression: 'uncompressed', separator: ',', header: false } as const;
+  const rest = { extensions: 'columns', extensionColumns: null, manifest: false, wait: 'end' } as const;
+  return {
+    requestId,
+    state: 'accepted',
+    asker: { door: 'control', client: 'a topic' },
+    acceptedAt,
+    endedAt: null,
+    given: { file_prefix: 'x/', time_from: '1970-01-01T00:00:00Z', odd: 'é"\0' },
+    plan: {
+      parameters: { ...selection, ...layout, ...rest },
+      timeTo: acceptedAt,
+      stamp: acceptedAt,
+      destination: { folder: '/exports/x', stem: '', spelled: 'x/' },
+      names: [`${requestId}_services.csv`],
+      ends: null,
+    },
+    manifest: null,
+    error: null,
+    cancelledBy: null,
+  };
+}
+
+const error = { code: 'EXPORT_FAILED', message: 'it failed' } as const;
+
+export function positionAt(from: number, partition = 0, next = from + 1): ControlPosition {
+  const position = { nextOffset: next, bookmark: `after ${from}` };
+  return { partition: { topic: 'control', partition }, origin: 'test', from, next: position, lost: null };
+}
+
+export function describeRequestStore(filling: string, open: () => Promise<OpenedStore>): void {
+  describe(`request store contract: ${filling}`, () => {
+    let store: RequestStore;
+    let control: ControlStore;
+    let statuses: OpenedStore['statuses'];
+    beforeEach(async () => {
+      ({ store, control, statuses } = await open());
+    });
+    const offsets = async () => (await control.positions()).map(({ nextOffset }) => nextOffset);
+    const said = async (id: string) =>
+      (await statuses()).filter(of => of.request_id === id).map(({ sequence, status }) => `${sequence} ${status}`);
+
+    test('a request is kept as it was recorded', async () => {
+      await store.insert(recordOf('one'));
+      expect(await store.find('one')).toEqual(recordOf('one'));
+      expect(await store.find('two')).toBeNull();
+      expect(await store.unfinished()).toEqual([recordOf('one')]);
+    });
+
+    test('it moves on to its end, and never from there', async () => {
+      await store.insert(recordOf('one'));
+      expect(await store.update('one', { state: 'running' })).toBe(true);
+      expect(await store.update('one', { state: 'failed', error })).toBe(true);
+      expect(await store.update('one', { state: 'completed' })).toBe(false);
+      expect(await store.update('two', { state: 'running' })).toBe(false);
+      expect(await store.find('one')).toMatchObject({ state: 'failed', error, endedAt: expect.any(Number) });
+      expect(await store.unfinished()).toEqual([]);
+      expect(await said('one')).toEqual(['1 accepted', '2 running', '3 failed']);
+    });
+
+    test.each(['accepted', 'running'] as const)('one that is %s can be cancelled: then it only ends', async state => {
+      await store.insert(recordOf('one'));
+      if (state === 'running') await store.update('one', { state });
+      expect(await store.cancel('one', 'ben')).toBe(true);
+      expect(await store.update('one', { state: 'running' })).toBe(false);
+      expect(await store.update('one', { state: 'publishing' })).toBe(false);
+      expect(await store.find('one')).toMatchObject({ state, cancelledBy: 'ben' });
+      expect(await store.update('one', { state: 'cancelled', error })).toBe(true);
+    });
+
+    test.each(['publishing', 'completed', 'failed'] as const)('one that is %s cannot be cancelled', async state => {
+      await store.insert(recordOf('one'));
+      await store.update('one', { state });
+      expect(await store.cancel('one', 'ben', positionAt(0))).toBe(false);
+      expect(await store.find('one')).toMatchObject({ state, cancelledBy: null });
+      expect(await offsets(), 'nor does it move the topic').toEqual([]);
+    });
+
+    test('one that is not there cannot be cancelled', async () => {
+      expect(await store.cancel('one', 'ben', positionAt(0))).toBe(false);
+      expect(await offsets()).toEqual([]);
+    });
+
+    test('the topic moves with what its record asks for, by partition, from anywhere at first', async () => {
+      await store.insert(recordOf('one'), positionAt(7));
+      await store.repeat('one', positionAt(8));
+      await store.cancel('one', 'ben', positionAt(9));
+      await control.pass(positionAt(10, 0, 15));
+      await control.refuse('two', new TidemarkError('REQUEST_INVALID', 'no'), positionAt(15));
+      await store.insert(recordOf('three'), positionAt(3, 1));
+      const position = { origin: 'test', watermark: null };
+      expect(await control.positions()).toEqual([
+        { ...position, partition: { topic: 'control', partition: 0 }, nextOffset: 16, bookmark: 'after 15' },
+        { ...position, partition: { topic: 'control', partition: 1 }, nextOffset: 4, bookmark: 'after 3' },
+      ]);
+      expect(await said('two')).toEqual(['0 failed']);
+    });
+
+    test.each([
+      ['again', positionAt(7)],
+      ['from before', positionAt(6)],
+      ['from beyond', positionAt(9)],
+      ['behind a gap that is not the one', { ...positionAt(20), lost: { from: 9, to: 20, reason: 'deleted' } }],
+    ])('a record that comes %s is refused, and changes nothing', async (_, position) => {
+      await store.insert(recordOf('one'), positionAt(7));
+      const stale = { code: 'STALE_BATCH' };
+      const entry = { record: recordAt(position.from), reject, schemaId: null };
+      await expect(store.insert(recordOf('two'), position)).rejects.toMatchObject(stale);
+      await expect(store.repeat('one', position)).rejects.toMatchObject(stale);
+      await expect(store.cancel('one', 'ben', position)).rejects.toMatchObject(stale);
+      await expect(control.pass(position)).rejects.toMatchObject(stale);
+      await expect(control.refuse('one', new TidemarkError('USAGE', ''), position)).rejects.toMatchObject(stale);
+      await expect(control.setAside(entry, position)).rejects.toMatchObject(stale);
+      expect(await store.find('one')).toEqual(recordOf('one'));
+      expect(await store.find('two')).toBeNull();
+      expect(await offsets()).toEqual([8]);
+      expect(await statuses()).toHaveLength(1);
+    });
+
+    test('behind records that were lost it goes on', async () => {
+      await control.pass(positionAt(7));
+      await control.pass({ ...positionAt(20), lost: { from: 8, to: 20, reason: 'deleted' } });
+      expect(await offsets()).toEqual([21]);
+    });
+
+    test('ended requests are forgotten, others are not', async () => {
+      for (const id of ['one', 'two']) await store.insert(recordOf(id));
+      await store.update('one', { state: 'completed' });
+      await store.forgetEndedBefore(acceptedAt + 1_000_000);
+      expect((await store.list(10)).map(({ requestId }) => requestId)).toEqual(['two']);
+    });
+  });
+}
+
+const reject = { reason: 'NO_KEY', field: null, message: 'no key' } as const;
+
+function recordAt(offset: number) {
+  return { offset, timestamp: null, key: null, value: Buffer.from('x'), headers: [] };
+}
