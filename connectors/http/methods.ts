@@ -1,7 +1,11 @@
+import { METHODS } from 'node:http';
 import type { FastifyInstance, HTTPMethods, RouteOptions } from 'fastify';
 import type { Audience } from './access.ts';
 
-const methods: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
+/** QUERY is known to newer Nodes only; of others nothing comes to a route. */
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY'].filter(method =>
+  METHODS.includes(method),
+) as readonly HTTPMethods[];
 
 interface Address {
   readonly methods: Set<string>;
@@ -13,6 +17,7 @@ interface Address {
  * all routes are there.
  */
 export function refuseOtherMethods(server: FastifyInstance): () => void {
+  if (METHODS.includes('QUERY')) server.addHttpMethod('QUERY', { hasBody: true });
   const known = new Map<string, Address>();
   server.addHook('onRoute', ({ url, method, config }: RouteOptions) => {
     const address = known.get(url) ?? { methods: new Set(), audience: config?.audience };

@@ -1,5 +1,6 @@
 import pino from 'pino';
-import type { Log } from '../../pipeline/ports.ts';
+import type { StoredBatch } from '../../pipeline/ingest.ts';
+import type { FoldedBatch, Log } from '../../pipeline/ports.ts';
 import type { Config } from '../settings.ts';
 
 /** The service's log: JSON lines on standard output, one a batch or change of state, times in UTC. */
@@ -10,4 +11,11 @@ export function openLog(level: Config['log_level']): Log {
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: label => ({ level: label }) },
   });
+}
+
+/** One line a batch. */
+export function tellBatch(batch: FoldedBatch, { milliseconds }: StoredBatch, log: Log): void {
+  const { partition, from, next, recordsRead, applied, quarantined } = batch;
+  const counts = { records: recordsRead, applied, quarantined: quarantined.length };
+  log.info({ ...partition, from, next: next.nextOffset, ...counts, ms: milliseconds }, 'batch stored');
 }

@@ -2,7 +2,9 @@ import { EventEmitter, once } from 'node:events';
 import { resolve } from 'node:path';
 import type { Database } from '../../connectors/duckdb/database.ts';
 import { readOverview } from '../../connectors/duckdb/overview.ts';
+import { readTableSizes } from '../../connectors/duckdb/table-sizes.ts';
 import type { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
+import type { Answered } from '../../connectors/http/audit.ts';
 import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent-registry.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { ingest, type StoredBatch } from '../../pipeline/ingest.ts';
@@ -15,8 +17,10 @@ import { readPackage } from '../software.ts';
 import { Control } from './control.ts';
 import { ControlMetrics } from './control-metrics.ts';
 import { checkDoor, openDoor } from './door.ts';
+import { DoorMetrics } from './door-metrics.ts';
 import { openJobs } from './exports.ts';
 import { type LiveSource, openLiveSource } from './live-source.ts';
+import { tellBatch } from './log.ts';
 import { ServiceMetrics } from './metrics.ts';
 import { type PartitionStatus, partitionName, partitionStatuses } from './partition-status.ts';
 import { ours, Watch } from './watch.ts';
@@ -85,11 +89,13 @@ class Service {
   readonly #batches = new EventEmitter();
   readonly #recordTimes = new Map<string, number>();
   readonly #metrics: ServiceMetrics;
+  readonly #doorMetrics: DoorMetrics;
   readonly #startedAt = Date.now();
   #source: LiveSource | null = null;
   #sourceProblem = 'the source of events is not reached yet';
   #watch: Watch | null = null;
   #control: Control | null = null;
+  #jobs: Jobs | null = null;
 
   constructor(running: Running, parts: Parts) {
     this.#running = running;
@@ -98,6 +104,12 @@ class Service {
     // As many exports as there are may wait for the next batch.
     this.#batches.setMaxListeners(0);
     this.#metrics = new ServiceMetrics(() => this.#partitions());
+    this.#doorMetrics = new DoorMetrics(this.#metrics.registry, {
+      db: parts.database.path,
+      waiting: () => this.#jobs?.waiting ?? 0,
+      running: () => this.#jobs?.running ?? 0,
+      sizes: () => readTableSizes(parts.database),
+    });
   }
 
   async run(): Promise<void> {
@@ -147,22 +159,24 @@ class Service {
   openDoor(jobs: Jobs) {
     const { config, log } = this.#running;
     const { database, exporting } = this.#parts;
-    return openDoor({ config, log, database, exporting, operations: this, jobs, onAnswered: () => undefined });
+    const onAnswered = (answered: Answered): void => this.#doorMetrics.answered(answered);
+    return openDoor({ config, log, database, exporting, operations: this, jobs, onAnswered });
   }
 
   /** Exports that wait for the log look at it through the service. */
-  openJobs(): Promise<Jobs> {
+  async openJobs(): Promise<Jobs> {
     const { config, log } = this.#running;
     const positions = () => this.#parts.warehouse.positions();
-    return openJobs({
+    this.#jobs = await openJobs({
       config,
       log,
       parts: this.#parts.exporting,
       signal: this.#until,
       view: { ends: () => this.#ends(), positions, nextBatch: signal => this.#nextBatch(signal) },
-      onChange: () => undefined,
+      onChange: (view, milliseconds) => this.#doorMetrics.changed(view, milliseconds),
       onCrash: error => this.#failed.abort(error),
     });
+    return this.#jobs;
   }
 
   /** Opens the control topic and the status topic, where they are configured. */
@@ -214,22 +228,11 @@ class Service {
   }
 
   #stored(batch: FoldedBatch, stored: StoredBatch): void {
-    const { partition, from, next, recordsRead, applied, quarantined, lastRecordTime } = batch;
+    const { partition, lastRecordTime } = batch;
     if (lastRecordTime !== null) this.#recordTimes.set(partitionName(partition), lastRecordTime);
     this.#metrics.stored(batch, stored);
     this.#batches.emit('stored');
-    this.#running.log.info(
-      {
-        ...partition,
-        from,
-        next: next.nextOffset,
-        records: recordsRead,
-        applied,
-        quarantined: quarantined.length,
-        ms: stored.milliseconds,
-      },
-      'batch stored',
-    );
+    tellBatch(batch, stored, this.#running.log);
   }
 
   #partitions(): readonly PartitionStatus[] {

@@ -1,0 +1,83 @@
+import { statSync } from 'node:fs';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Answered } from '../../connectors/http/audit.ts';
+import type { JobView } from '../../pipeline/job.ts';
+import { isEnded } from '../../pipeline/requests.ts';
+
+export interface DoorFacts {
+  /** Path of the database. */
+  readonly db: string;
+  readonly waiting: () => number;
+  readonly running: () => number;
+  /** Stored rows by entity and part (open, closed, late). */
+  readonly sizes: () => Promise<readonly { readonly entity: string; readonly part: string; readonly rows: number }[]>;
+}
+
+const seconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800];
+
+/** What Prometheus reads of requests and exports, whichever door they came by. */
+export class DoorMetrics {
+  readonly #exports: Counter<'outcome' | 'door'>;
+  readonly #seconds: Histogram<'outcome'>;
+  readonly #rows: Counter;
+  readonly #bytes: Counter;
+  readonly #requests: Counter<'method' | 'route' | 'status'>;
+  readonly #requestSeconds: Histogram<'route'>;
+
+  constructor(registry: Registry, { db, waiting, running, sizes }: DoorFacts) {
+    const registers = [registry];
+    const counter = <T extends string>(name: string, help: string, labelNames: readonly T[] = []) =>
+      new Counter({ name: `tidemark_${name}`, help, labelNames, registers });
+    const histogram = <T extends string>(name: string, help: string, labelNames: readonly T[]) =>
+      new Histogram({ name: `tidemark_${name}`, help, labelNames, buckets: seconds, registers });
+    this.#exports = counter('exports_total', 'Exports that ended', ['outcome', 'door']);
+    this.#seconds = histogram('export_seconds', 'How long exports ran, waiting for the log included', ['outcome']);
+    this.#rows = counter('exported_rows_total', 'Rows of completed exports');
+    this.#bytes = counter('exported_bytes_total', 'Plain bytes of completed exports');
+    this.#requests = counter('http_requests_total', 'Answered HTTP requests', ['method', 'route', 'status']);
+    this.#requestSeconds = histogram('http_request_seconds', 'How long HTTP requests took', ['route']);
+    const gauge = (name: string, help: string, read: () => number): Gauge =>
+      new Gauge({
+        name: `tidemark_${name}`,
+        help,
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
+    gauge('exports_waiting', 'Exports that wait for their turn', waiting);
+    gauge('exports_running', 'Exports that run', running);
+    new Gauge({
+      name: 'tidemark_rows',
+      help: 'Stored rows: open ones, closed ones, and what is said of rows that are not open and waits to be settled',
+      labelNames: ['entity', 'part'],
+      registers,
+      async collect() {
+        for (const { entity, part, rows } of await sizes()) this.set({ entity, part }, rows);
+      },
+    });
+    gauge('database_bytes', 'Size of the database and of its log', () => sizeOf(db) + sizeOf(`${db}.wal`));
+  }
+
+  /** To be called at each change of an export. */
+  changed({ record, progress }: JobView, milliseconds: number): void {
+    const { state: outcome, asker } = record;
+    if (!isEnded(outcome)) return;
+    this.#exports.inc({ outcome, door: asker.door });
+    this.#seconds.observe({ outcome }, milliseconds / 1000);
+    if (outcome !== 'completed') return;
+    this.#rows.inc(progress.rows);
+    this.#bytes.inc(progress.bytes);
+  }
+
+  /** To be called once a request. By route, not by address: addresses are without number. */
+  answered({ method, route, status, milliseconds }: Answered): void {
+    const named = route ?? 'none';
+    this.#requests.inc({ method, route: named, status });
+    this.#requestSeconds.observe({ route: named }, milliseconds / 1000);
+  }
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}

@@ -1,0 +1,133 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { pipInstall } from '../../../ops/local-kafka/java.ts';
+import { fetchedOnce, ToolsMissing } from '../../../ops/local-kafka/tools.ts';
+import { lineOf, newToken } from '../../../ops/service/access.ts';
+import { goldenLines } from '../../support/golden.ts';
+import { type Served, serve } from '../../support/serving.ts';
+
+const fuzzer = 'schemathesis==4.32.5';
+const fuzzSeconds = 20;
+const token = newToken();
+const endings: (() => Promise<void>)[] = [];
+let served: Served;
+beforeAll(async () => {
+  const settings = {
+    http_tokens: [lineOf('fuzzer', 'operator', token)],
+    http_rate_limit: 0,
+    export_wait_ms: 100,
+    export_queue: 100_000,
+  };
+  served = await serve({ lines: goldenLines('seed/events.ndjson'), settings }, end => endings.push(end));
+});
+afterAll(async () => {
+  for (const end of endings) await end();
+});
+
+const get = (route: string) => fetch(`${served.url}${route}`, { headers: { authorization: `Bearer ${token}` } });
+
+interface Operation {
+  readonly summary?: string;
+  readonly responses: Readonly<Record<string, object>>;
+}
+
+describe('/openapi.json', () => {
+  test('is a valid OpenAPI 3.1 document that describes every route', async () => {
+    const document = (await (await get('/openapi.json')).json()) as {
+      paths: Record<string, Record<string, Operation>>;
+    };
+    const validator = new Validator();
+    expect(await validator.validate(structuredClone(document))).toEqual({ valid: true });
+    expect(validator.version).toBe('3.1');
+    expect(Object.keys(document.paths).toSorted()).toEqual([
+      '/exports',
+      '/exports/{id}',
+      '/exports/{id}/files/{name}',
+      '/genesys/1/cs/maintenance/services/file',
+      '/genesys/1/cs/maintenance/services/files',
+      '/genesys/1/cs/maintenance/services/stream',
+      '/genesys/1/cs/services/{id}',
+      '/healthz',
+      '/metrics',
+      '/readyz',
+      '/status',
+    ]);
+    for (const operations of Object.values(document.paths))
+      for (const { summary, responses } of Object.values(operations))
+        expect([summary, Object.keys(responses)[0]]).toEqual([expect.any(String), '200']);
+  });
+
+  test('holds against a fuzzer: no failure of ours, no status or shape that it does not describe', async () => {
+    const folder = await fuzzerFolder();
+    if (folder === null) return;
+    const report = path.join(served.folder, 'fuzz.ndjson');
+    const checks =
+      'not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method,negative_data_rejection';
+    const args = [
+      ...['run', `${served.url}/openapi.json`, '-H', `Authorization: Bearer ${token}`, '--checks', checks],
+      ...['--max-time', String(fuzzSeconds), '--report', 'ndjson', '--report-ndjson-path', report],
+    ];
+    const run = promisify(execFile)('python3', [path.join(folder, 'bin/schemathesis'), ...args], {
+      cwd: served.folder,
+      env: { ...process.env, PYTHONPATH: folder, PYTHONUTF8: '1' },
+      timeout: 90_000,
+      maxBuffer: 64 << 20,
+    });
+    const { stdout } = await run.catch((error: { stdout?: string; stderr?: string }) => {
+      throw new Error(`${error.stdout}${error.stderr}`.slice(-8_000));
+    });
+    expect(stdout).toMatch(/Tested: +13/);
+    expect((await get('/readyz')).status).toBe(200);
+    expect(served.log()).not.toContain('"level":"error"');
+    expect(served.log()).not.toContain(token);
+    const told = await readFile(report, 'utf8');
+    for (const leak of [path.join(served.folder, 'exports'), 'node_modules', 'services_rows'])
+      expect(told).not.toContain(leak);
+  });
+});
+
+/** Where the fuzzer is; null at a desk without Python or network. */
+async function fuzzerFolder(): Promise<string | null> {
+  try {
+    return await fetchedOnce(fuzzer.replace('==', '-'), target => pipInstall([fuzzer], target));
+  } catch (error) {
+    if (!(error instanceof ToolsMissing) || process.env.CI) throw error;
+    process.stderr.write(`openapi: not fuzzed: ${error.message}\n`);
+    return null;
+  }
+}
+
+test('/docs is a page that needs no other host', async () => {
+  const page = await (await get('/docs/')).text();
+  for (const [, address] of page.matchAll(/(?:src|href)="([^"]+)"/g)) {
+    expect(address).toMatch(/^\.?\/?(docs\/)?static\//);
+    expect((await get(new URL(address!, `${served.url}/docs/`).pathname)).status).toBe(200);
+  }
+  expect(page).not.toMatch(/https?:\/\//);
+});
+
+test('/metrics tells of requests and exports', async () => {
+  const query = 'time_from=2014-01-01T00:00:00Z&time_to=2015-01-01T00:00:00Z&file_prefix=m_';
+  const headers = { authorization: `Bearer ${token}` };
+  const before = (await (await get('/metrics')).text()).match(
+    /^tidemark_exports_total\{outcome="completed",door="http"\} (\d+)$/m,
+  );
+  await fetch(`${served.url}/genesys/1/cs/maintenance/services/files?${query}`, { method: 'POST', headers });
+  const text = await (await get('/metrics')).text();
+  expect(text).toContain(`tidemark_exports_total{outcome="completed",door="http"} ${Number(before?.[1] ?? 0) + 1}`);
+  for (const line of [
+    /^tidemark_http_requests_total\{method="POST",route="\/genesys\/1\/cs\/maintenance\/services\/files",status="200"\} \d+$/m,
+    /^tidemark_exported_rows_total [1-9]/m,
+    /^tidemark_exported_bytes_total [1-9]/m,
+    /^tidemark_exports_running 0$/m,
+    /^tidemark_exports_waiting 0$/m,
+    /^tidemark_database_bytes [1-9]/m,
+    /^tidemark_rows\{entity="services",part="closed"\} \d+$/m,
+    /^process_resident_memory_bytes [1-9]/m,
+  ])
+    expect(text).toMatch(line);
+});
