@@ -1,56 +1,11 @@
-import { crc32c } from '@node-rs/crc32';
 import { describe, expect, test } from 'vitest';
 import { openCodecs } from '../../../connectors/kafka/codecs.ts';
 import { FetchedBatch } from '../../../connectors/kafka/fetched-batch.ts';
 import { DamagedBatch } from '../../../connectors/kafka/record-batches.ts';
 import type { LogRecord } from '../../../pipeline/ports.ts';
+import { batchOf } from '../../support/kafka/record-batch.ts';
 
 const codecs = openCodecs();
-
-interface Given {
-  readonly baseOffset: number;
-  readonly attributes?: number;
-  readonly firstTime?: number;
-  readonly maxTime?: number;
-  readonly values: readonly string[];
-}
-
-/** A record batch of format 2, as the protocol's own page lays it out. */
-function batchOf({ baseOffset, attributes = 0, firstTime = 1_000, maxTime = 9_000, values }: Given): Buffer {
-  const records = values.map((value, index) => {
-    const body = Buffer.concat([
-      Buffer.from([0]),
-      varint(index * 10),
-      varint(index),
-      varint(-1),
-      varint(value.length),
-      Buffer.from(value),
-      varint(0),
-    ]);
-    return Buffer.concat([varint(body.length), body]);
-  });
-  const tail = Buffer.alloc(40);
-  tail.writeInt16BE(attributes, 0);
-  tail.writeInt32BE(values.length - 1, 2);
-  tail.writeBigInt64BE(BigInt(firstTime), 6);
-  tail.writeBigInt64BE(BigInt(maxTime), 14);
-  tail.writeBigInt64BE(-1n, 22);
-  tail.writeInt32BE(values.length, 36);
-  const checked = Buffer.concat([tail, ...records]);
-  const head = Buffer.alloc(21);
-  head.writeBigInt64BE(BigInt(baseOffset), 0);
-  head.writeInt32BE(checked.length + 9, 8);
-  head.writeInt8(2, 16);
-  head.writeUInt32BE(crc32c(checked), 17);
-  return Buffer.concat([head, checked]);
-}
-
-function varint(number: number): Buffer {
-  const bytes: number[] = [];
-  let rest = number < 0 ? -2 * number - 1 : 2 * number;
-  for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
-  return Buffer.from([...bytes, rest]);
-}
 
 /** What a fetch of a partition makes of these bytes. */
 function decodeFetch(bytes: Buffer): readonly LogRecord[] {
