@@ -57,7 +57,8 @@ function clientOf(request: FastifyRequest, access: Access): HttpClient {
   const { authorization } = request.headers;
   if (authorization !== undefined) return holderOf(authorization, access.tokens);
   if (!access.anonymous) throw new TidemarkError('UNAUTHORIZED', 'a token is needed: Authorization: Bearer <token>');
-  if (access.loopback) checkNoForeignPage(request);
+  checkNoForeignPage(request);
+  if (access.loopback) checkOwnName(request);
   return anonymous;
 }
 
@@ -76,19 +77,18 @@ function checkRole({ client, role }: HttpClient, needed: Role): void {
   throw new TidemarkError('FORBIDDEN', `this needs a token of the role ${needed}; that of ${client} is of ${role}`);
 }
 
-/**
- * Without tokens everybody on this machine may come in, but no page that a browser of this machine happens to show: it
- * would come under another site's name, or, by a name that leads here, under its own.
- */
-function checkNoForeignPage({ headers, hostname }: FastifyRequest): void {
-  const site = headers['sec-fetch-site'];
-  const isForeign = site !== undefined && site !== 'same-origin' && site !== 'none';
-  const { origin } = headers;
-  const isOurs = origin === undefined || (URL.canParse(origin) && isLoopback(new URL(origin).hostname));
-  if (isForeign || !isOurs)
-    throw new TidemarkError('FORBIDDEN', 'pages of other sites may ask nothing here; set http_tokens and send a token');
-  if (hostname !== '' && !isLoopback(hostname))
-    throw new TidemarkError('FORBIDDEN', `the host ${JSON.stringify(hostname)} is no name of this machine itself`);
+/** Without tokens anybody who reaches us may come in, but no page of another site that their browser happens to show. */
+function checkNoForeignPage({ headers, host }: FastifyRequest): void {
+  const { origin, 'sec-fetch-site': site } = headers;
+  const isOurs = origin === undefined || (URL.canParse(origin) && new URL(origin).host === host);
+  if (isOurs && (site === undefined || site === 'same-origin' || site === 'none')) return;
+  throw new TidemarkError('FORBIDDEN', 'pages of other sites may ask nothing here; set http_tokens and send a token');
+}
+
+/** A page could also come by a name of its own that leads to this machine, and would then seem to be ours. */
+function checkOwnName({ hostname }: FastifyRequest): void {
+  if (hostname === '' || isLoopback(hostname)) return;
+  throw new TidemarkError('FORBIDDEN', `the host ${JSON.stringify(hostname)} is no name of this machine itself`);
 }
 
 /** True for names and addresses that only this machine reaches. */

@@ -13,6 +13,7 @@ import type { Config } from '../settings.ts';
 import { readPackage } from '../software.ts';
 import { accessOf, newToken, tlsOf } from './access.ts';
 import { announceServer } from './server-file.ts';
+import { traceRequest } from './traces.ts';
 
 export interface DoorParts {
   readonly config: Config;
@@ -53,6 +54,7 @@ export async function openDoor(parts: DoorParts): Promise<{ readonly url: string
     log,
     onAnswered(answered) {
       audit(answered, log);
+      traceRequest(answered, Date.now());
       parts.onAnswered(answered);
     },
   });

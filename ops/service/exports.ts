@@ -6,6 +6,7 @@ import type { Log } from '../../pipeline/ports.ts';
 import { isEnded } from '../../pipeline/requests.ts';
 import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings.ts';
+import { traceExport } from './traces.ts';
 
 export interface ServedExports {
   readonly config: Config;
@@ -42,6 +43,7 @@ export async function openJobs({ config, log, parts, view, signal, onChange, onC
       store.tell(record.requestId, { phase, file, rows, bytes }),
     onChange(of, milliseconds) {
       onChange(of, milliseconds);
+      traceExport(of, milliseconds, clock.now());
       tell(of, milliseconds, log);
     },
   });

@@ -96,11 +96,12 @@ describe('without tokens', () => {
     const statusOf = async (...headers: readonly string[]) =>
       (await sendRaw(served.url, ['GET /status HTTP/1.1', 'Connection: close', ...headers, '', ''])).status;
     expect(await statusOf('Host: localhost')).toBe(200);
-    expect(await statusOf('Host: 127.0.0.1:8480', 'Origin: http://localhost:8480')).toBe(200);
+    expect(await statusOf('Host: localhost:8480', 'Origin: http://localhost:8480')).toBe(200);
     expect(await statusOf('Host: localhost', 'Sec-Fetch-Site: same-origin')).toBe(200);
     expect(await statusOf('Host: evil.example')).toBe(403);
     expect(await statusOf('Host: localhost', 'Origin: http://evil.example')).toBe(403);
     expect(await statusOf('Host: localhost', 'Origin: null')).toBe(403);
+    expect(await statusOf('Host: localhost:8480', 'Origin: http://localhost:3000')).toBe(403);
     expect(await statusOf('Host: localhost', 'Sec-Fetch-Site: cross-site')).toBe(403);
     expect(await statusOf('Host: localhost', `Authorization: Bearer ${newToken()}`)).toBe(401);
   });
