@@ -3,7 +3,7 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import { answeredPaths } from '../../pipeline/file-names.ts';
 import type { Jobs } from '../../pipeline/jobs.ts';
 import type { Fault } from '../../pipeline/parameters.ts';
-import type { ExportPlan } from '../../pipeline/requests.ts';
+import { type ExportPlan, isEnded } from '../../pipeline/requests.ts';
 import { faultsOf, givenOf, isRepeated } from './queries.ts';
 import { exportQuery, paths, refusals } from './schemas.ts';
 
@@ -53,7 +53,8 @@ async function answer(request: FastifyRequest, reply: FastifyReply, jobs: Pick<J
   const { record } = await jobs.submit({ requestId, given, asker: { door, client }, faults });
   request.exportId = requestId;
   reply.header('x-request-id', requestId).header('location', `/exports/${encodeURIComponent(requestId)}`);
-  if (prefersAsync(request))
+  // Of a request that has ended already there is nothing to wait for.
+  if (prefersAsync(request) && !isEnded(record.state))
     return reply.code(202).header('preference-applied', 'respond-async').send(filesOf(record.plan));
   const { error } = await jobs.ended(requestId);
   if (error !== null) throw new TidemarkError(error.code, error.message);

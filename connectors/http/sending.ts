@@ -21,27 +21,46 @@ export interface SendOptions {
  * Sends what is read as fast as the client takes it. A client that goes away or stalls ends the query; a query that
  * fails cuts the connection, so that no client takes half an answer for a whole one.
  */
-export function send(reply: FastifyReply, reading: Reading, { stallMs, log }: SendOptions): FastifyReply {
-  const body = new PassThrough();
-  const gone = new AbortController();
-  body.once('close', () => {
-    if (body.writableFinished) return;
-    gone.abort();
-    reading.interrupt();
-  });
-  const write = async (bytes: Uint8Array): Promise<void> => {
-    gone.signal.throwIfAborted();
-    if (!body.write(bytes)) await drained(body, gone.signal, stallMs);
-  };
-  void carry(reading, write)
-    .then(() => body.end())
-    .catch(error => {
-      if (!gone.signal.aborted)
-        log.warn({ request_id: reply.request.id, reason: String(error) }, 'a stream was cut off');
-      body.destroy();
-      reply.raw.destroy();
+export class Sendings {
+  readonly #options: SendOptions;
+  readonly #underWay = new Map<PassThrough, Promise<void>>();
+
+  constructor(options: SendOptions) {
+    this.#options = options;
+  }
+
+  send(reply: FastifyReply, reading: Reading): FastifyReply {
+    const { stallMs, log } = this.#options;
+    const body = new PassThrough();
+    const gone = new AbortController();
+    body.once('close', () => {
+      if (body.writableFinished) return;
+      gone.abort();
+      reading.interrupt();
     });
-  return reply.type('application/json; charset=utf-8').send(body);
+    const write = async (bytes: Uint8Array): Promise<void> => {
+      gone.signal.throwIfAborted();
+      if (!body.write(bytes)) await drained(body, gone.signal, stallMs);
+    };
+    const sent = carry(reading, write)
+      .then(() => void body.end())
+      .catch(error => {
+        if (!gone.signal.aborted)
+          log.warn({ request_id: reply.request.id, reason: String(error) }, 'a stream was cut off');
+        body.destroy();
+        reply.raw.destroy();
+      })
+      .finally(() => this.#underWay.delete(body));
+    this.#underWay.set(body, sent);
+    return reply.type('application/json; charset=utf-8').send(body);
+  }
+
+  /** Cuts all off, and resolves when the database is not read any more. */
+  async stop(): Promise<void> {
+    const all = [...this.#underWay];
+    for (const [body] of all) body.destroy();
+    await Promise.all(all.map(([, sent]) => sent));
+  }
 }
 
 async function carry(reading: Reading, write: Parameters<Reading['write']>[0]): Promise<void> {

@@ -5,7 +5,7 @@ import type { Clock, Log } from '../../pipeline/ports.ts';
 import type { Selection } from '../../pipeline/selection.ts';
 import { faultsOf, givenOf, requestInvalid } from './queries.ts';
 import { refusals, serviceIdParams, serviceQuery, streamQuery } from './schemas.ts';
-import { type Reading, send } from './sending.ts';
+import { type Reading, Sendings } from './sending.ts';
 
 /** Which of a service's arrays are asked for. */
 export interface AskedArrays {
@@ -33,6 +33,8 @@ const tags = ['services'];
 
 /** Routes that answer with services themselves, as they are now: nothing is waited for. */
 export function addServicesDoor(server: FastifyInstance, door: ServicesDoor): void {
+  const sendings = new Sendings(door);
+  server.addHook('onClose', () => sendings.stop());
   server.route({
     method: 'GET',
     url: '/genesys/1/cs/maintenance/services/stream',
@@ -51,7 +53,7 @@ export function addServicesDoor(server: FastifyInstance, door: ServicesDoor): vo
         ...refusals(),
       },
     },
-    handler: (request, reply) => stream(request, reply, door),
+    handler: (request, reply) => stream(request, reply, door, sendings),
   });
   server.get<{ Params: { id: string }; Querystring: Partial<AskedArrays> }>('/genesys/1/cs/services/:id', {
     config: { audience: 'reader' },
@@ -78,12 +80,17 @@ export function addServicesDoor(server: FastifyInstance, door: ServicesDoor): vo
   });
 }
 
-async function stream(request: FastifyRequest, reply: FastifyReply, { services, clock, ...options }: ServicesDoor) {
+async function stream(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { services, clock }: ServicesDoor,
+  sendings: Sendings,
+) {
   const { export_content: content = 'false', ...given } = givenOf(request.query);
   const selection = selectionOf(given, request, clock.now());
   const reading = await services.open(selection, content === 'true');
   // Whoever waited for a turn may have gone meanwhile, and then nothing would ever close the reading.
-  if (!request.raw.socket.destroyed) return send(reply, reading, options);
+  if (!request.raw.socket.destroyed) return sendings.send(reply, reading);
   await reading.close();
   return reply.hijack();
 }

@@ -7,11 +7,11 @@ import { isEnded } from '../../pipeline/requests.ts';
  * Spans of requests and exports, for whoever preloads an OpenTelemetry SDK; without one each call does nothing. A span is
  * made when its work is over and told when it began, so that nothing has to be carried through the work.
  */
-const tracer = trace.getTracer('tidemark');
+const tracer = () => trace.getTracer('tidemark');
 
 export function traceRequest({ method, route, status, milliseconds, exportId }: Answered, now: number): void {
   const attributes = { 'http.request.method': method, 'http.response.status_code': status };
-  const span = tracer.startSpan(`${method} ${route ?? ''}`.trimEnd(), { startTime: now - milliseconds, attributes });
+  const span = tracer().startSpan(`${method} ${route ?? ''}`.trimEnd(), { startTime: now - milliseconds, attributes });
   if (route !== null) span.setAttribute('http.route', route);
   if (exportId !== null) span.setAttribute('tidemark.export', exportId);
   end(span, status >= 500, now);
@@ -28,7 +28,7 @@ export function traceExport({ record, progress }: JobView, milliseconds: number,
     'tidemark.bytes': progress.bytes,
     'tidemark.waited_ms': progress.waitedMs,
   };
-  end(tracer.startSpan('export', { startTime: now - milliseconds, attributes }), state === 'failed', now);
+  end(tracer().startSpan('export', { startTime: now - milliseconds, attributes }), state === 'failed', now);
 }
 
 function end(span: Span, failed: boolean, now: number): void {

@@ -55,7 +55,9 @@ export async function serve(
   const logged = (text: string | RegExp): Promise<void> =>
     new Promise((resolve, reject) => {
       const look = () => {
-        if (typeof text === 'string' ? log.includes(text) : text.test(log)) resolve();
+        if (!(typeof text === 'string' ? log.includes(text) : text.test(log))) return;
+        child.stdout.off('data', look);
+        resolve();
       };
       child.stdout.on('data', look);
       void ended.then(({ stderr }) => reject(new Error(`the service ended before it logged ${text}: ${log}${stderr}`)));

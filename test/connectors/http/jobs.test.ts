@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import type { ExportReport } from '../../../connectors/http/export-report.ts';
 import { goldenLines } from '../../support/golden.ts';
@@ -79,4 +79,20 @@ test('what was running when the process stopped is done by the next one, for the
   const answered = await waiting;
   // The connection may be gone before the answer is; where it is not, it says what becomes of the export.
   if (answered !== null) expect([answered.status, answered.body.exception]).toEqual([503, 'INTERRUPTED']);
+});
+
+test('what ended is answered as it ended, at once, also to who would not wait', async () => {
+  const served = await serve({ lines: goldenLines('seed/events.ndjson') });
+  const first = await post(served, quick, 'one', '');
+  const again = await post(served, quick, 'one');
+  expect([first.status, again.status, again.body]).toEqual([200, 200, first.body]);
+});
+
+test('where our folders lie is told to nobody', async () => {
+  const served = await serve({ lines: goldenLines('seed/events.ndjson') });
+  await rename(served.root, `${served.root}-moved`);
+  const { status, body } = await post(served, quick, 'lost', '');
+  expect([status, body.exception]).toEqual([400, 'PREFIX_REFUSED']);
+  expect(body.message).toMatch(/the export root <export root> was replaced or removed/);
+  expect(JSON.stringify([body, (await ask(served, '/exports')).body])).not.toContain(served.folder);
 });

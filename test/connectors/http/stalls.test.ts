@@ -9,7 +9,7 @@ import { type Served, serve } from '../../support/serving.ts';
 const services = '/genesys/1/cs/maintenance/services';
 const window = 'time_from=2020-01-01T00:00:00Z&time_to=2021-01-01T00:00:00Z';
 const everything = `${services}/stream?${window}&export_content=true`;
-const stallMs = 500;
+const stallMs = 1_000;
 const endings: (() => Promise<void>)[] = [];
 let served: Served;
 
@@ -86,4 +86,11 @@ test('a download that stalls is cut off too', async () => {
   stalled.destroy();
   const answer = await fetch(new URL(file!.href, served.url));
   expect(await hashOf(answer.body!)).toBe(file!.packed_sha256);
+});
+
+test('a service that is to stop does not wait for who stalls', async () => {
+  const stalled = await ask(everything);
+  const { code } = await served.stop();
+  expect(code).toBe(0);
+  stalled.destroy();
 });
