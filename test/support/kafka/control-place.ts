@@ -1,11 +1,15 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
+import { KafkaCluster } from '../../../connectors/kafka/cluster.ts';
+import { KafkaSource } from '../../../connectors/kafka/kafka-source.ts';
+import type { EventSource } from '../../../pipeline/ports.ts';
 import type { Status } from '../../../pipeline/statuses.ts';
 import { RunningService } from '../running-service.ts';
 import { queryDatabase } from '../tables.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import type { TestCluster } from './cluster.ts';
+import { kafkaOptions, LogLines } from './reading.ts';
 
 const window = { time_from: '2026-03-01T00:00:00Z', time_to: '2026-03-02T00:00:00Z' };
 
@@ -87,16 +91,17 @@ export class StatusReader {
 
   static async open({ kafka, topics }: ControlPlace): Promise<StatusReader> {
     const reader = new StatusReader();
-    const consumer = kafka.client().consumer({ groupId: kafka.uniqueTopic('reader'), maxWaitTimeInMs: 100 });
-    await consumer.connect();
-    onTestFinished(() => consumer.disconnect());
-    await consumer.subscribe({ topics: [topics.statuses], fromBeginning: true });
-    await consumer.run({
-      eachMessage: async ({ message: { key, value } }) => {
-        const status = JSON.parse(String(value)) as Status;
-        if (status.request_id !== String(key)) throw new Error(`${key} is the key of ${value}`);
-        reader.#take(status);
-      },
+    const { brokers } = kafka;
+    const group = kafka.uniqueTopic('reader');
+    const options = kafkaOptions({ brokers, topics: [topics.statuses], group, sessionTimeoutMs: 6_000 });
+    const controller = new AbortController();
+    const log = new LogLines();
+    const cluster = await KafkaCluster.open(options, log, controller.signal);
+    const reading = reader.#read(new KafkaSource(cluster, options, log), controller.signal);
+    onTestFinished(async () => {
+      controller.abort();
+      await reading;
+      await cluster.close();
     });
     return reader;
   }
@@ -121,6 +126,16 @@ export class StatusReader {
       ({ status, sequence }) =>
         sequence > 0 && (status === 'completed' || status === 'failed' || status === 'cancelled'),
     );
+  }
+
+  async #read(source: EventSource, signal: AbortSignal): Promise<void> {
+    for await (const { records } of source.read([], signal)) {
+      for (const { key, value } of records) {
+        const status = JSON.parse(String(value)) as Status;
+        if (status.request_id !== String(key)) throw new Error(`${key} is the key of ${value}`);
+        this.#take(status);
+      }
+    }
   }
 
   #take(status: Status): void {
