@@ -68,7 +68,7 @@ function holderOf(authorization: string, tokens: readonly KnownToken[]): HttpCli
   const given = createHash('sha256').update(token).digest();
   let holder: KnownToken | null = null;
   for (const known of tokens) if (timingSafeEqual(known.sha256, given)) holder = known;
-  if (holder !== null) return holder;
+  if (holder !== null && token !== '') return holder;
   throw new TidemarkError('UNAUTHORIZED', 'the token is not known here; see http_tokens and http_tokens_file');
 }
 

@@ -15,6 +15,16 @@ export function parseQuery(text: string): Record<string, string | string[]> {
   return query;
 }
 
+/** Refuses a query that is no text: a path with a replaced character would not be the client's any more. */
+export function checkQueryText(url: string): void {
+  const query = url.slice(url.indexOf('?') + 1);
+  try {
+    decodeURIComponent(query);
+  } catch {
+    throw new TidemarkError('REQUEST_INVALID', 'the query is not UTF-8 in percent encoding (a plain % is %25)');
+  }
+}
+
 /** The parameters as given; of one that was sent twice, which is a fault, the first. Checked values are texts again. */
 export function givenOf(query: unknown): GivenParameters {
   const entries = Object.entries(query as Record<string, unknown>);

@@ -68,7 +68,7 @@ export const noQuery = closed({});
 
 export const paths = { type: 'array', items: { type: 'string' } } as const;
 
-const idText = { type: 'string', minLength: 1 } as const;
+const idText = { type: 'string', minLength: 1, description: 'a text that is not empty' } as const;
 export const requestIdParams = { type: 'object', properties: { id: idText }, required: ['id'] } as const;
 export const serviceIdParams = requestIdParams;
 export const fileParams = {

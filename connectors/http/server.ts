@@ -18,7 +18,7 @@ import { addExportDoor } from './export-door.ts';
 import { addJobsDoor } from './jobs-door.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { addOperations, type Operations } from './operations-door.ts';
-import { faultsOf, parseQuery, requestInvalid } from './queries.ts';
+import { checkQueryText, faultsOf, parseQuery, requestInvalid } from './queries.ts';
 import { refuseBrokenRequests } from './raw-refusals.ts';
 import { addServicesDoor, type Services } from './services-door.ts';
 
@@ -81,6 +81,7 @@ async function buildServer(options: HttpOptions): Promise<FastifyInstance> {
   addAudit(server, options.onAnswered);
   addAccess(server, options.access);
   addRefusals(server, options);
+  server.addHook('onRequest', async ({ url }) => checkQueryText(url));
   await addRateLimit(server, options.ratePerMinute);
   await addDocuments(server, options.version);
   const refuseMethods = refuseOtherMethods(server);

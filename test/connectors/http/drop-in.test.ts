@@ -97,10 +97,11 @@ describe('prefixes that leave the root', () => {
     ['to another root', '/etc/x', 'lies outside the export root'],
     ['by a drive nobody mapped', 'D:/x', 'prefix_map'],
     ['by a NUL', 'a%00b', 'control character'],
+    ['by bytes that are no text', '%ff', 'not UTF-8'],
     ['in the names of our own hidden files', '.tidemark-x', 'this one is ours'],
   ])('%s are refused, and where the root lies is not told', async (_, prefix, why) => {
     const { message, exception, code } = await refusalOf(post(`${window}&file_prefix=${prefix}`));
-    expect([exception, code]).toEqual(['PREFIX_REFUSED', 400]);
+    expect([exception, code]).toEqual([prefix === '%ff' ? 'REQUEST_INVALID' : 'PREFIX_REFUSED', 400]);
     expect(message).toContain(why);
     expect(message).not.toContain(served.folder);
   });
