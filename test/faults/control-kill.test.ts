@@ -7,7 +7,7 @@ import { queryDatabase } from '../support/tables.ts';
 
 const kafka = await sharedKafka();
 const seed = chosenSeed();
-const kills = 12;
+const kills = 10;
 const layouts = [{}, { format: 'json', compression: 'gzip', manifest: true }, { format: 'ndjson', compression: 'zip' }];
 
 type Request = readonly [key: string | null, value: object | string | null];
