@@ -19,6 +19,7 @@ export function createClient({ brokers, security }: Pick<KafkaOptions, 'brokers'
     retry,
     connectionTimeout: 5_000,
     authenticationTimeout: 10_000,
+    requestTimeout: 15_000,
     logLevel: logLevel.WARN,
     logCreator: () => entry => passOn(entry, log),
     ...(security.tls === null ? {} : { ssl: readTls(security.tls) }),

@@ -1,38 +1,22 @@
-import { createRequire } from 'node:module';
 import type { LogRecord } from '../../pipeline/ports.ts';
 import type { Unpack } from './codecs.ts';
-import { DamagedBatch, isOldFormat, type RecordBatchBytes, recordBatches } from './record-batches.ts';
-
-const require = createRequire(import.meta.url);
-
-/** What kafkajs reads a response with. */
-interface ResponseReader {
-  readInt32(): number;
-  canReadBytes(count: number): boolean;
-  readBytes(count: number): Buffer;
-}
+import { DamagedBatch, type RecordBatchBytes, recordBatches } from './record-batches.ts';
 
 /** What a fetch gave of one partition, still packed; records where they were of an old format. */
 export type RecordSet = Buffer | readonly LogRecord[];
 
-/** Takes the records of a partition out of a response as they are: what they are to be is known only with the rest of it. */
-export async function readRecordSet(reader: ResponseReader): Promise<RecordSet> {
-  const size = reader.readInt32();
-  if (size <= 0 || !reader.canReadBytes(size)) return [];
-  const bytes = reader.readBytes(size);
-  return isOldFormat(bytes) ? decodeOldFormat(bytes) : bytes;
-}
-
 /** A transaction that was aborted, as brokers list them beside the records. */
 export interface AbortedTransaction {
   readonly producerId: string;
-  readonly firstOffset: string;
+  readonly firstOffset: number;
 }
 
 export interface PartitionData {
   readonly partition: number;
   readonly highWatermark: string;
-  readonly abortedTransactions?: readonly AbortedTransaction[] | null;
+  /** The first offset that the partition still held. */
+  readonly logStart: number;
+  readonly abortedTransactions: readonly AbortedTransaction[];
   readonly messages: RecordSet;
 }
 
@@ -47,6 +31,7 @@ export class FetchedBatch {
   readonly highWatermark: string;
   /** The offset that was asked for. */
   readonly fetchedOffset: string;
+  readonly logStart: number;
   readonly messages: readonly LogRecord[];
   readonly #nextOffset: number;
 
@@ -56,6 +41,7 @@ export class FetchedBatch {
     this.partition = data.partition;
     this.highWatermark = data.highWatermark;
     this.fetchedOffset = fetchedOffset;
+    this.logStart = data.logStart;
     const from = Number(fetchedOffset);
     const { records, nextOffset } = this.#read(from, data, codecs);
     this.messages = records;
@@ -97,7 +83,7 @@ export class FetchedBatch {
   #read(from: number, { messages, abortedTransactions }: PartitionData, codecs: readonly Unpack[]) {
     try {
       return Buffer.isBuffer(messages)
-        ? readVisible(messages, { from, aborted: abortedTransactions ?? [], codecs })
+        ? readVisible(messages, { from, aborted: abortedTransactions, codecs })
         : { records: messages.filter(({ offset }) => offset >= from), nextOffset: (messages.at(-1)?.offset ?? -1) + 1 };
     } catch (error) {
       if (!(error instanceof DamagedBatch)) throw error;
@@ -129,13 +115,11 @@ function readVisible(bytes: Buffer, { from, aborted, codecs }: Reading) {
  * where they ended, so each begins to count at its own first offset and ends at its own marker.
  */
 class AbortedTransactions {
-  readonly #coming: { readonly producerId: string; readonly firstOffset: number }[];
+  readonly #coming: AbortedTransaction[];
   readonly #producers = new Set<string>();
 
   constructor(aborted: readonly AbortedTransaction[]) {
-    this.#coming = aborted
-      .map(({ producerId, firstOffset }) => ({ producerId, firstOffset: Number(firstOffset) }))
-      .sort((one, other) => other.firstOffset - one.firstOffset);
+    this.#coming = aborted.toSorted((one, other) => other.firstOffset - one.firstOffset);
   }
 
   /** True for a batch of an aborted transaction, and for markers. To be asked of all batches in order. */
@@ -148,21 +132,4 @@ class AbortedTransactions {
     if (batch.isControl) this.#producers.delete(batch.producerId);
     return batch.isControl || (batch.isTransactional && this.#producers.has(batch.producerId));
   }
-}
-
-interface OldMessage {
-  readonly offset: string;
-  readonly timestamp?: string;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-}
-
-async function decodeOldFormat(bytes: Buffer): Promise<readonly LogRecord[]> {
-  const Decoder = require('kafkajs/src/protocol/decoder.js');
-  const decodeMessageSet = require('kafkajs/src/protocol/messageSet/decoder.js');
-  const messages: readonly OldMessage[] = await decodeMessageSet(new Decoder(bytes), bytes.length);
-  return messages.map(({ offset, timestamp = '-1', key, value }) => {
-    const time = Number(timestamp);
-    return { offset: Number(offset), timestamp: time < 0 ? null : time, key, value, headers: [] };
-  });
 }

@@ -42,6 +42,8 @@ export class GroupConsumer {
   readonly #membership: Membership;
   readonly #log: Log;
   #consumer: Consumer | null = null;
+  /** Who we were in the group at last: a group that lost its broker still waits for that member. */
+  #member: string | null;
   #assigned: readonly PartitionId[] = [];
   #problem: string | null = 'no group is joined yet';
 
@@ -49,6 +51,7 @@ export class GroupConsumer {
     this.#cluster = cluster;
     this.#options = options;
     this.#membership = membership;
+    this.#member = membership.former;
     this.#log = log;
   }
 
@@ -67,8 +70,8 @@ export class GroupConsumer {
     const { group, brokers } = this.#options;
     const aborted = once(signal, 'abort');
     let pauseMs = firstPauseMs;
-    for (let { former } = this.#membership; !signal.aborted; former = null) {
-      const consumer = this.#create(former);
+    while (!signal.aborted) {
+      const consumer = this.#create();
       this.#consumer = consumer;
       const error = await Promise.race([this.#broken(consumer, user), aborted]);
       if (signal.aborted) return;
@@ -124,10 +127,10 @@ export class GroupConsumer {
     await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: payload => user.take(payload) });
   }
 
-  #create(formerMember: string | null): Consumer {
+  #create(): Consumer {
     const { group, sessionTimeoutMs, partitions } = this.#options;
     const assigner = partitions === null ? loadKafkaJs().PartitionAssigners.roundRobin : fixedAssigner(partitions);
-    const remembering: PartitionAssigner = config => ({ ...assigner(config), formerMember });
+    const remembering: PartitionAssigner = config => ({ ...assigner(config), formerMember: this.#member });
     return this.#cluster.kafka.consumer({
       groupId: group,
       partitionAssigners: [remembering],
@@ -151,6 +154,7 @@ export class GroupConsumer {
     );
     for (const partition of this.#assigned) this.seek(partition, user.startOf(partition));
     this.#problem = null;
+    this.#member = memberId;
     this.#membership.joined(memberId);
     this.#log.info({ member: memberId, partitions: this.#assigned.map(nameOf) }, 'partitions were assigned');
   }

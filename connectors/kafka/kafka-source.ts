@@ -1,11 +1,19 @@
 import type { EachBatchPayload } from 'kafkajs';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { EventSource, Log, LogEnd, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import type {
+  EventSource,
+  Log,
+  LogEnd,
+  LostRecords,
+  PartitionId,
+  RecordBatch,
+  StoredPosition,
+} from '../../pipeline/ports.ts';
 import type { KafkaCluster } from './cluster.ts';
 import type { FetchedBatch } from './fetched-batch.ts';
 import { GroupConsumer, type Membership, nameOf } from './group-consumer.ts';
 import { Handoff } from './handoff.ts';
-import { checkOrigin, checkRange, judge, remade, type Verdict } from './lost-records.ts';
+import { checkOrigin, checkRange, judge } from './lost-records.ts';
 import type { KafkaOptions } from './options.ts';
 import { type Fetched, PartitionReading } from './partition-reading.ts';
 import { untilReached } from './until-reached.ts';
@@ -102,12 +110,12 @@ export class KafkaSource implements EventSource {
 
   async #take({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
     // Ours, see load-kafkajs.
-    const { topic, partition, messages, fetchedOffset, nextOffset } = batch as unknown as FetchedBatch;
-    const reading = this.#readingOf({ topic, partition });
-    const fetched = { records: messages, from: Number(fetchedOffset), nextOffset };
+    const fetched = fetchedOf(batch as unknown as FetchedBatch);
+    const reading = this.#readingOf(batch);
     try {
-      const verdict = await this.#judge(reading, fetched);
+      const verdict = judge(fetched, reading, this.#options.onLostRecords);
       if (verdict === 'again') return this.#fetchAgain(reading, fetched);
+      if (verdict !== 'take') this.#tellLost(reading.partition, verdict);
       for (const cut of reading.cut(fetched, this.#options, verdict === 'take' ? null : verdict)) {
         await this.#spaceFor(heartbeat);
         // While we waited the partition may have gone and come back, and been read by another call.
@@ -120,22 +128,11 @@ export class KafkaSource implements EventSource {
       if (error instanceof TidemarkError && !error.retry) this.#handoff.fail(error);
       throw error;
     }
-    if (this.#isOurs(reading.partition)) resolveOffset(String(nextOffset - 1));
+    if (this.#isOurs(reading.partition)) resolveOffset(batch.lastOffset());
   }
 
-  /** What to do with a fetch; the log is asked only where the fetch does not plainly go on from what was read. */
-  async #judge(reading: PartitionReading, fetched: Fetched): Promise<Verdict> {
-    const { partition } = reading;
-    const place = reading.place(fetched);
-    if (place === 'follows') return 'take';
-    if (place === 'changed') throw remade(partition, reading.bookmark?.offset ?? 0);
-    const ends = await this.#cluster.ends();
-    const end = ends.find(({ partition: of }) => nameOf(of) === nameOf(partition));
-    if (end === undefined) throw remade(partition, fetched.from);
-    const verdict = judge({ fetched, reading, end, policy: this.#options.onLostRecords });
-    if (typeof verdict === 'object')
-      this.#log.error({ ...partition, ...verdict }, 'records were lost; reading goes on behind them');
-    return verdict;
+  #tellLost(partition: PartitionId, lost: LostRecords): void {
+    this.#log.error({ ...partition, ...lost }, 'records were lost; reading goes on behind them');
   }
 
   #fetchAgain(reading: PartitionReading, { from }: Fetched): void {
@@ -158,7 +155,8 @@ export class KafkaSource implements EventSource {
     }
   }
 
-  #readingOf(partition: PartitionId): PartitionReading {
+  #readingOf({ topic, partition: number }: PartitionId): PartitionReading {
+    const partition = { topic, partition: number };
     const name = nameOf(partition);
     const known = this.#readings.get(name) ?? new PartitionReading(partition, this.#cluster.clusterId, undefined);
     this.#readings.set(name, known);
@@ -169,6 +167,10 @@ export class KafkaSource implements EventSource {
   #isOurs(partition: PartitionId): boolean {
     return this.assigned.some(of => nameOf(of) === nameOf(partition));
   }
+}
+
+function fetchedOf({ messages, fetchedOffset, nextOffset, logStart, highWatermark }: FetchedBatch): Fetched {
+  return { records: messages, from: Number(fetchedOffset), nextOffset, logStart, high: Number(highWatermark) };
 }
 
 function follows({ from, lost }: RecordBatch, position: number | null): boolean {

@@ -1,10 +1,11 @@
 import { createRequire } from 'node:module';
 import type * as KafkaJs from 'kafkajs';
 import { openCodecs } from './codecs.ts';
-import { FetchedBatch, type PartitionData, readRecordSet } from './fetched-batch.ts';
+import { decodeFetchResponse, type FetchResponse, fetchVersions } from './fetch-response.ts';
+import { FetchedBatch, type PartitionData } from './fetched-batch.ts';
 
 const require = createRequire(import.meta.url);
-const recordSetModule = 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js';
+const fetchModule = 'kafkajs/src/protocol/requests/fetch/index.js';
 const batchModule = 'kafkajs/src/consumer/batch.js';
 const consumerGroupModule = 'kafkajs/src/consumer/consumerGroup.js';
 const requestQueueModule = 'kafkajs/src/network/requestQueue/index.js';
@@ -21,7 +22,7 @@ export function loadKafkaJs(): typeof KafkaJs {
   if (loaded !== null) return loaded;
   process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1';
   for (const file of Object.keys(require.cache)) if (/[\\/]kafkajs[\\/]/.test(file)) delete require.cache[file];
-  replaceExports(recordSetModule, () => readRecordSet);
+  replaceExports(fetchModule, fetchOfOurs);
   replaceExports(batchModule, batchClass);
   replaceExports(consumerGroupModule, groupThatGoesOn);
   const kafkaJs: typeof KafkaJs = require('kafkajs');
@@ -36,6 +37,32 @@ function replaceExports<T>(name: string, replace: (original: T) => unknown): voi
   const module = require.cache[require.resolve(name)];
   if (module === undefined) throw new Error(`kafkajs has no ${name}; only the pinned version is supported`);
   module.exports = replace(original);
+}
+
+interface FetchRequests {
+  protocol(of: { readonly version: number }): (options: object) => {
+    readonly request: object;
+    readonly response: { parse(decoded: FetchResponse): unknown };
+  };
+}
+
+/** The same requests, with answers that we decode. */
+function fetchOfOurs({ protocol }: FetchRequests): unknown {
+  const versions = Array.from(
+    { length: fetchVersions.last - fetchVersions.first + 1 },
+    (_, i) => fetchVersions.first + i,
+  );
+  return {
+    versions: versions.map(String),
+    protocol: ({ version }: { readonly version: number }) => {
+      const asked = protocol({ version });
+      return (options: object) => {
+        const { request, response, ...more } = asked(options);
+        const decode = (bytes: Buffer) => decodeFetchResponse(bytes, Number(version));
+        return { request, response: { decode, parse: response.parse }, ...more };
+      };
+    },
+  };
 }
 
 function batchClass(): unknown {

@@ -38,7 +38,7 @@ export function checkOrigin({ partition, origin }: StoredPosition, clusterId: st
 }
 
 /** The error for a partition that holds another record where the last stored one lay. */
-export function remade(partition: PartitionId, offset: number): TidemarkError {
+function remade(partition: PartitionId, offset: number): TidemarkError {
   return failure(
     'SOURCE_CHANGED',
     partition,
@@ -46,34 +46,33 @@ export function remade(partition: PartitionId, offset: number): TidemarkError {
   );
 }
 
-export interface Oddity {
-  readonly fetched: Fetched;
-  readonly reading: PartitionReading;
-  /** How far the log reaches, asked for after the fetch. */
-  readonly end: LogEnd;
-  readonly policy: Policy;
-}
-
 /** What is to be done with a fetch: take it, record what was lost before it, or fetch again from where reading stands. */
 export type Verdict = 'take' | 'again' | LostRecords;
 
 /**
- * Judges a fetch that does not plainly go on from what was read. Clients go on from elsewhere in silence when the offset
- * that they were told lies outside of the log. Throws `SOURCE_CHANGED`, and `RECORDS_LOST` where the policy is to stop.
+ * Judges a fetch by what was read before. Clients go on from elsewhere in silence when the offset that they were told lies
+ * outside of the log. Throws `SOURCE_CHANGED`, and `RECORDS_LOST` where the policy is to stop.
  */
-export function judge({ fetched, reading, end, policy }: Oddity): Verdict {
-  const { position, bookmark } = reading;
-  if (position === null) return 'take';
-  checkRange(end, position, policy);
-  if (fetched.from > position) {
-    const reason = `deleted by Kafka before it was read; the log begins at ${end.low}`;
-    return fetched.from <= end.low ? { from: position, to: fetched.from, reason } : 'again';
+export function judge(fetched: Fetched, reading: PartitionReading, policy: Policy): Verdict {
+  const { partition, position, bookmark } = reading;
+  const place = reading.place(fetched);
+  if (place === 'follows' || position === null) return 'take';
+  if (place === 'changed') throw remade(partition, bookmark?.offset ?? position);
+  const { from, logStart, high } = fetched;
+  checkRange({ partition, low: logStart, high }, position, policy);
+  switch (place) {
+    case 'old':
+      return 'take';
+    case 'gap': {
+      const reason = `deleted by Kafka before it was read; the log begins at ${logStart}`;
+      return from === logStart ? { from: position, to: from, reason } : 'again';
+    }
+    case 'unproven':
+      if (bookmark !== null && logStart <= bookmark.offset) return 'again';
+      // The record to compare with is gone.
+      reading.skipVerification();
+      return 'take';
   }
-  if (bookmark === null || fetched.nextOffset <= bookmark.offset) return 'take';
-  if (end.low <= bookmark.offset) return 'again';
-  // The record to compare with is gone.
-  reading.skipVerification();
-  return 'take';
 }
 
 function failure(code: FailureCode, { topic, partition }: PartitionId, problem: string): TidemarkError {

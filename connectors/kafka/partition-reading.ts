@@ -11,6 +11,9 @@ export interface Fetched {
   readonly records: readonly LogRecord[];
   readonly from: number;
   readonly nextOffset: number;
+  /** What the partition held then: offsets `[logStart, high)`. */
+  readonly logStart: number;
+  readonly high: number;
 }
 
 /**

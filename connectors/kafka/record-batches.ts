@@ -104,11 +104,6 @@ export function* recordBatches(bytes: Buffer): Generator<RecordBatchBytes> {
   }
 }
 
-/** Topics that were never rewritten since Kafka 0.11 may hold the older formats, which are another thing altogether. */
-export function isOldFormat(bytes: Buffer): boolean {
-  return bytes.length > at.magic && bytes.readInt8(at.magic) < 2;
-}
-
 /** Offsets and times lie well within the 53 bits of a double. */
 function readInt64(bytes: Buffer, start: number): number {
   return bytes.readInt32BE(start) * 0x1_0000_0000 + bytes.readUInt32BE(start + 4);

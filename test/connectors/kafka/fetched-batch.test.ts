@@ -1,16 +1,9 @@
-import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { openCodecs } from '../../../connectors/kafka/codecs.ts';
-import {
-  type AbortedTransaction,
-  FetchedBatch,
-  type RecordSet,
-  readRecordSet,
-} from '../../../connectors/kafka/fetched-batch.ts';
+import { type AbortedTransaction, FetchedBatch, type RecordSet } from '../../../connectors/kafka/fetched-batch.ts';
 import { batchOf, markerOf, varint } from '../../support/kafka/record-batch.ts';
 
-const require = createRequire(import.meta.url);
 const codecs = openCodecs();
 const transaction = 0x10;
 
@@ -20,7 +13,7 @@ interface Fetch {
 }
 
 function fetched(messages: RecordSet, { from = 0, aborted = [] }: Fetch = {}): FetchedBatch {
-  const data = { partition: 3, highWatermark: '100', messages, abortedTransactions: aborted };
+  const data = { partition: 3, highWatermark: '100', logStart: 0, messages, abortedTransactions: aborted };
   return new FetchedBatch('t', String(from), data, codecs);
 }
 
@@ -44,8 +37,8 @@ describe('records of transactions', () => {
   ]);
   // Brokers list them by where they ended, not by where they began.
   const aborted = [
-    { producerId: '2', firstOffset: '2' },
-    { producerId: '1', firstOffset: '0' },
+    { producerId: '2', firstOffset: 2 },
+    { producerId: '1', firstOffset: 0 },
   ];
 
   test('that overlap are told apart, however the broker lists the aborted ones', () => {
@@ -62,7 +55,7 @@ describe('records of transactions', () => {
     const key = Buffer.alloc(4);
     const lookalike = batchOf({ producerId: 1, baseOffset: 1, attributes: transaction, key, values: ['x'] });
     const log = Buffer.concat([of(1, 0, 'a0'), lookalike, of(1, 2, 'a1'), markerOf(3, 1, 'abort')]);
-    expect(values(fetched(log, { aborted: [{ producerId: '1', firstOffset: '0' }] }))).toEqual([]);
+    expect(values(fetched(log, { aborted: [{ producerId: '1', firstOffset: 0 }] }))).toEqual([]);
   });
 
   test('that were aborted, and markers, are passed: reading goes on behind them', () => {
@@ -130,25 +123,3 @@ describe('a batch whose checksum is right but whose bytes make no sense is refus
     expect(() => fetched(short)).toThrow('t/3: the record batch at offset 41 is shorter than its header');
   });
 });
-
-test('records of formats before Kafka 0.11 are read, and have no headers', async () => {
-  const encodeMessageSet = require('kafkajs/src/protocol/messageSet/index.js');
-  const Decoder = require('kafkajs/src/protocol/decoder.js');
-  const entries = [
-    { magicByte: 1, timestamp: 1_700_000_000_123, key: 'k', value: 'one' },
-    { magicByte: 1, timestamp: -1, key: null, value: null },
-  ];
-  const set: Buffer = encodeMessageSet({ messageVersion: 1, entries }).buffer;
-  const decoded = await readRecordSet(new Decoder(Buffer.concat([lengthOf(set), set])));
-  expect(decoded).toMatchObject([
-    { offset: 0, timestamp: 1_700_000_000_123, key: Buffer.from('k'), value: Buffer.from('one'), headers: [] },
-    { offset: 1, timestamp: null, key: null, value: null, headers: [] },
-  ]);
-  expect(fetched(decoded, { from: 1 })).toMatchObject({ nextOffset: 2, messages: [{ offset: 1 }] });
-});
-
-function lengthOf(bytes: Buffer): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeInt32BE(bytes.length);
-  return length;
-}

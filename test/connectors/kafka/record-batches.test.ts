@@ -9,7 +9,8 @@ const codecs = openCodecs();
 
 /** What a fetch of a partition makes of these bytes. */
 function decodeFetch(bytes: Buffer): readonly LogRecord[] {
-  return new FetchedBatch('t', '0', { partition: 0, highWatermark: '0', messages: bytes }, codecs).messages;
+  const data = { partition: 0, highWatermark: '0', logStart: 0, abortedTransactions: [], messages: bytes };
+  return new FetchedBatch('t', '0', data, codecs).messages;
 }
 
 const values = (records: readonly LogRecord[]) => records.map(({ value }) => String(value));
