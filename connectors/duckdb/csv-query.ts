@@ -27,11 +27,12 @@ export async function planCsv(planning: CsvPlanning): Promise<FilePlan> {
   const entity = entityOf[kind];
   const rows = await placeRows(picked, entity);
   const perSlice = servicesPerSlice(slicing, picked.count, rows);
-  const slices = await cutSlices(picked, { entity, servicesPerSlice: perSlice, slicing });
+  const slices = rows === 0 ? [] : await cutSlices(picked, { entity, servicesPerSlice: perSlice, slicing });
   const { columns: extensionNames, valuesLeftOut } = await extensionColumns(planning, entity, slices);
   const columns = [...entityTables[entity].exported, ...extensionNames];
   const { separator } = layout;
   return {
+    isEmpty: rows === 0,
     head: layout.header ? headerLine(columns, separator) : '',
     queries: async function* () {
       for (const slice of slices) {
@@ -79,9 +80,11 @@ async function extensionColumns(
   const { picked, layout } = planning;
   if (layout.extensions === 'none') return { columns: [], valuesLeftOut: 0 };
   if (layout.extensions === 'json') return { columns: ['extensions'], valuesLeftOut: 0 };
-  const rows = (await holdsExtensions(picked.connection, entity)) ? extendedRows(entity, slices) : [];
-  const columns = layout.extensionColumns ?? (await foundPaths(planning, entity, rows));
+  const holdsAny = slices.length > 0 && (await holdsExtensions(picked.connection, entity));
+  const rows = holdsAny ? extendedRows(entity, slices) : [];
+  const columns = layout.extensionColumns ?? (rows.length === 0 ? [] : await foundPaths(planning, entity, rows));
   if (columns.length > planning.maxExtensionColumns) throw tooManyColumns(planning, columns.length);
+  if (slices.length === 0) return { columns, valuesLeftOut: 0 };
   await picked.connection.run('SET VARIABLE extension_paths = $1', [listValue([...columns])], [LIST(VARCHAR)]);
   const valuesLeftOut = layout.extensionColumns === null ? 0 : await countLeftOut(picked.connection, rows);
   return { columns, valuesLeftOut };

@@ -1,6 +1,8 @@
 /** What one file is made of: text around the lines of queries. */
 export interface FilePlan {
   readonly head: string;
+  /** True when no query would give a line: an empty window is answered without asking any. */
+  readonly isEmpty: boolean;
   /** The queries whose output, in turn, are the lines; what one needs is prepared when it is asked for. */
   queries(): AsyncIterable<string>;
   readonly tail: string;

@@ -27,6 +27,7 @@ export function planJson(planning: JsonPlanning): FilePlan {
   const { format } = planning;
   const waiting = { state: new RankedLines(), task: new RankedLines() };
   return {
+    isEmpty: planning.picked.count === 0,
     head: format === 'json' ? '[\n' : '',
     queries: () => sliceQueries(planning, waiting),
     tail: format === 'json' ? ']\n' : '',

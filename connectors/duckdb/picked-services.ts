@@ -31,7 +31,7 @@ export async function pickServices(database: Database, selection: Selection): Pr
 
 /** Finds where the rows of the picked services lie: fills the table `<table>_placed`, and gives the number of its rows. */
 export async function placeRows({ connection, count }: PickedServices, entity: Entity): Promise<number> {
-  if (entity === 'service') return count;
+  if (entity === 'service' || count === 0) return count;
   const { table } = entityTables[entity];
   const rows = await readableRows(connection, entity);
   await connection.run(fillSql(readSql('exports/place_rows.sql'), { table, rows, is_picked: isPicked }));

@@ -28,6 +28,8 @@ export interface SnapshotOptions {
  */
 const snapshotsAtOnce = 2;
 
+type Sink = (bytes: Uint8Array) => Promise<void>;
+
 /**
  * Reads exports from one transaction each, so that all files of an export see the same tables. A few may be open at
  * once; whoever asks for more waits in line until one is closed.
@@ -111,6 +113,17 @@ interface SnapshotParts extends SnapshotOptions {
   endTurn(): void;
 }
 
+/** Without a pipe, for no query has anything to say. */
+async function writeEmpty(
+  { head, tail, transform, columns, valuesLeftOut }: FilePlan,
+  sink: Sink,
+): Promise<WrittenRows> {
+  const body = transform === null ? '' : Buffer.from(transform.end()).toString();
+  const text = `${head}${body}${tail}`;
+  if (text !== '') await sink(Buffer.from(text));
+  return { rows: 0, columns, valuesLeftOut };
+}
+
 class DuckDbSnapshot implements Snapshot {
   readonly positions: readonly StoredPosition[];
   readonly schemaIds: readonly number[];
@@ -126,20 +139,21 @@ class DuckDbSnapshot implements Snapshot {
     this.#parts = parts;
   }
 
-  async write(kind: FileKind, sink: (bytes: Uint8Array) => Promise<void>): Promise<WrittenRows> {
+  async write(kind: FileKind, sink: Sink): Promise<WrittenRows> {
     const { picked, slicing, layout, maxExtensionColumns, pipePath } = this.#parts;
     const plan =
       layout.format === 'csv'
         ? await planCsv({ picked, slicing, layout, kind, maxExtensionColumns })
         : planJson({ picked, slicing, format: layout.format, scratchPath: pipePath });
     try {
+      if (plan.isEmpty) return await writeEmpty(plan, sink);
       return await this.#parts.loneQueries.run(() => this.#carry(plan, sink));
     } finally {
       plan.release();
     }
   }
 
-  async #carry(plan: FilePlan, sink: (bytes: Uint8Array) => Promise<void>): Promise<WrittenRows> {
+  async #carry(plan: FilePlan, sink: Sink): Promise<WrittenRows> {
     const { head, tail, transform, columns, valuesLeftOut } = plan;
     if (head !== '') await sink(Buffer.from(head));
     const pipe = await Pipe.open(this.#parts.pipePath);
