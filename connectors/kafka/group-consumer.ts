@@ -10,8 +10,9 @@ import type { KafkaOptions } from './options.ts';
 import { isDoneWithin } from './patience.ts';
 
 const maxWaitMs = 250;
-const bytesPerPartition = 4 << 20;
-const bytesPerFetch = 16 << 20;
+/** Packed bytes: unpacked, and as records, they are many times as much, all of it held until it is stored. */
+const bytesPerPartition = 512 << 10;
+const bytesPerFetch = 1536 << 10;
 /** So that a partition added to a topic is found soon. */
 const metadataMaxAgeMs = 10_000;
 /** Attempts of one step before kafkajs gives up and its consumer is made anew. */
