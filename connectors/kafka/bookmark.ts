@@ -6,17 +6,24 @@ import type { LogRecord } from '../../pipeline/ports.ts';
  * or lost its newest records in an unclean leader election: the same record must lie where it lay.
  */
 export interface Bookmark {
-  readonly cluster: string;
+  readonly log: LogIdentity;
   readonly offset: number;
   readonly crc: number;
 }
 
-export function bookmarkOf(cluster: string, record: LogRecord): Bookmark {
-  return { cluster, offset: record.offset, crc: fingerprint(record) };
+/** Which log a partition is, whatever its name. */
+export interface LogIdentity {
+  readonly cluster: string;
+  /** Null where the cluster has no ids for topics, and where an older version of ours wrote it. */
+  readonly topicId: string | null;
 }
 
-export function encodeBookmark(bookmark: Bookmark): string {
-  return JSON.stringify(bookmark);
+export function bookmarkOf(log: LogIdentity, record: LogRecord): Bookmark {
+  return { log, offset: record.offset, crc: fingerprint(record) };
+}
+
+export function encodeBookmark({ log, offset, crc }: Bookmark): string {
+  return JSON.stringify({ cluster: log.cluster, topic: log.topicId, offset, crc });
 }
 
 /** Null where a stranger wrote it, or nobody. */
@@ -24,9 +31,9 @@ export function decodeBookmark(text: string | null): Bookmark | null {
   try {
     const parsed: unknown = JSON.parse(text ?? 'null');
     if (typeof parsed !== 'object' || parsed === null) return null;
-    const { cluster, offset, crc } = parsed as Record<string, unknown>;
+    const { cluster, topic, offset, crc } = parsed as Record<string, unknown>;
     if (typeof cluster !== 'string' || typeof offset !== 'number' || typeof crc !== 'number') return null;
-    return { cluster, offset, crc };
+    return { log: { cluster, topicId: typeof topic === 'string' ? topic : null }, offset, crc };
   } catch {
     return null;
   }

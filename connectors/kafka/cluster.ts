@@ -4,6 +4,7 @@ import type { Log, LogEnd } from '../../pipeline/ports.ts';
 import { createClient } from './client.ts';
 import { kafkaFailure } from './failure.ts';
 import { loadKafkaJs } from './load-kafkajs.ts';
+import type { PartitionMetadata } from './metadata-request.ts';
 import type { KafkaOptions } from './options.ts';
 import { isDoneWithin } from './patience.ts';
 import { type Reaching, untilReached } from './until-reached.ts';
@@ -61,6 +62,19 @@ export class KafkaCluster {
       this.#checkPartitions(topic, partitions.length);
     }
     return found;
+  }
+
+  /** The ids of our topics, by name: a topic that was deleted and made again has another. Brokers before Kafka 2.8 have none. */
+  async topicIds(): Promise<ReadonlyMap<string, string>> {
+    const ids = new Map<string, string>();
+    for (const topic of this.#options.topics) {
+      const { topics } = await this.#ask(`look at topic ${topic}`, () =>
+        this.#admin.fetchTopicMetadata({ topics: [topic] }),
+      );
+      const first: Partial<PartitionMetadata> = topics[0]?.partitions[0] ?? {};
+      if (first.topicId !== undefined) ids.set(topic, first.topicId);
+    }
+    return ids;
   }
 
   /** Where the first record with a time of at least `time` lies, by partition; none: the end. */

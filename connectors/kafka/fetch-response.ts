@@ -1,5 +1,6 @@
 import type { AbortedTransaction, PartitionData, RecordSet } from './fetched-batch.ts';
 import { decodeOldFormat, isOldFormat } from './old-records.ts';
+import { FieldReader } from './wire.ts';
 
 /** The answer to a fetch, in kafkajs's words. */
 export interface FetchResponse {
@@ -14,82 +15,52 @@ interface FetchedPartition extends PartitionData {
   messages: RecordSet;
 }
 
-/** Since version 5 (Kafka 1.0) a partition's own beginning is told; 11 is the newest that kafkajs asks with. */
-export const fetchVersions = { first: 5, last: 11 };
-const version = { withSession: 7, withClientThrottling: 8, withReplica: 11 };
+/** What a version of the request brought. */
+const since = { session: 7, clientThrottling: 8, preferredReplica: 11, topicIds: 13 };
+
+/** Errors of fetches by id, of which kafkajs knows nothing: the topic of that id is gone, or another has its name. */
+const idErrors = new Set([100, 103]);
+const unknownTopic = 3;
 
 /**
- * Decodes the answer to a fetch (https://kafka.apache.org/protocol#The_Messages_Fetch), in place of kafkajs's own
- * functions. The records are left as they are: what they are to be is known only with the rest of it.
+ * Decodes the answer to a fetch, in place of kafkajs's own functions. The records are left as they are: what they are to
+ * be is known only with the rest of it. `nameOf` gives the topic of an id.
  */
-export async function decodeFetchResponse(bytes: Buffer, asked: number): Promise<FetchResponse> {
-  const reader = new FieldReader(bytes);
+export async function decodeFetchResponse(
+  bytes: Buffer,
+  version: number,
+  nameOf: (topicId: string) => string = topicId => topicId,
+): Promise<FetchResponse> {
+  const reader = new FieldReader(bytes, version >= since.topicIds);
+  reader.tags();
   const throttleTime = reader.int32();
-  // An error of the session, and its id: we ask without sessions.
-  if (asked >= version.withSession) reader.skip(2 + 4);
-  const responses = reader.array(() => ({
-    topicName: reader.string(),
-    partitions: reader.array(() => readPartition(reader, asked)),
+  if (version >= since.session) {
+    // An error of the session, and its id: we ask without sessions.
+    reader.int16();
+    reader.int32();
+  }
+  const responses = reader.structures(() => ({
+    topicName: version >= since.topicIds ? nameOf(reader.uuid()) : (reader.string() ?? ''),
+    partitions: reader.structures(() => readPartition(reader, version)),
   }));
   for (const partition of responses.flatMap(({ partitions }) => partitions)) {
     const { messages } = partition;
     if (Buffer.isBuffer(messages) && isOldFormat(messages)) partition.messages = await decodeOldFormat(messages);
   }
-  return { clientSideThrottleTime: asked >= version.withClientThrottling ? throttleTime : 0, responses };
+  return { clientSideThrottleTime: version >= since.clientThrottling ? throttleTime : 0, responses };
 }
 
-function readPartition(reader: FieldReader, asked: number): FetchedPartition {
+function readPartition(reader: FieldReader, version: number): FetchedPartition {
   const partition = reader.int32();
-  const errorCode = reader.int16();
+  const error = reader.int16();
+  const errorCode = idErrors.has(error) ? unknownTopic : error;
   const highWatermark = reader.int64().toString();
   reader.int64(); // the last stable offset
   const logStart = Number(reader.int64());
-  const abortedTransactions = reader.array(
+  const abortedTransactions = reader.structures(
     (): AbortedTransaction => ({ producerId: reader.int64().toString(), firstOffset: Number(reader.int64()) }),
   );
-  const preferredReadReplica = asked >= version.withReplica ? reader.int32() : -1;
+  const preferredReadReplica = version >= since.preferredReplica ? reader.int32() : -1;
   const messages = reader.bytes();
   return { partition, errorCode, highWatermark, logStart, abortedTransactions, preferredReadReplica, messages };
-}
-
-class FieldReader {
-  readonly #bytes: Buffer;
-  #at = 0;
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-  }
-
-  skip(count: number): number {
-    this.#at += count;
-    return this.#at - count;
-  }
-
-  int16(): number {
-    return this.#bytes.readInt16BE(this.skip(2));
-  }
-
-  int32(): number {
-    return this.#bytes.readInt32BE(this.skip(4));
-  }
-
-  int64(): bigint {
-    return this.#bytes.readBigInt64BE(this.skip(8));
-  }
-
-  string(): string {
-    const length = this.int16();
-    return this.#bytes.toString('utf8', this.skip(length), this.#at);
-  }
-
-  /** Those of a null array are none. */
-  array<T>(read: () => T): readonly T[] {
-    return Array.from({ length: Math.max(this.int32(), 0) }, read);
-  }
-
-  /** None where they are null. */
-  bytes(): Buffer {
-    const length = Math.max(this.int32(), 0);
-    return this.#bytes.subarray(this.skip(length), this.#at);
-  }
 }

@@ -5,7 +5,8 @@ import type { Log, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
 import type { KafkaCluster } from './cluster.ts';
 import { kafkaFailure } from './failure.ts';
 import { fixedAssigner } from './fixed-assigner.ts';
-import { loadKafkaJs } from './load-kafkajs.ts';
+import type { TopicIds } from './kafkajs-requests.ts';
+import { type Carried, loadKafkaJs } from './load-kafkajs.ts';
 import type { KafkaOptions } from './options.ts';
 import { isDoneWithin } from './patience.ts';
 
@@ -31,6 +32,8 @@ export interface Membership {
 }
 
 export interface ConsumerUser {
+  /** The topics that are meant. */
+  readonly topicIds: TopicIds;
   /** Where to read a partition from. Asked when partitions are assigned; must not wait. */
   startOf(partition: PartitionId): number;
   take(payload: EachBatchPayload): Promise<void>;
@@ -72,7 +75,7 @@ export class GroupConsumer {
     const aborted = once(signal, 'abort');
     let pauseMs = firstPauseMs;
     while (!signal.aborted) {
-      const consumer = this.#create();
+      const consumer = this.#create(user.topicIds);
       this.#consumer = consumer;
       const error = await Promise.race([this.#broken(consumer, user), aborted]);
       if (signal.aborted) return;
@@ -128,10 +131,11 @@ export class GroupConsumer {
     await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: payload => user.take(payload) });
   }
 
-  #create(): Consumer {
+  #create(topicIds: TopicIds): Consumer {
     const { group, sessionTimeoutMs, partitions } = this.#options;
     const assigner = partitions === null ? loadKafkaJs().PartitionAssigners.roundRobin : fixedAssigner(partitions);
-    const remembering: PartitionAssigner = config => ({ ...assigner(config), formerMember: this.#member });
+    const carried: Carried = { formerMember: this.#member, topicIds };
+    const remembering: PartitionAssigner = config => ({ ...assigner(config), ...carried });
     return this.#cluster.kafka.consumer({
       groupId: group,
       partitionAssigners: [remembering],

@@ -9,11 +9,13 @@ import type {
   RecordBatch,
   StoredPosition,
 } from '../../pipeline/ports.ts';
+import type { LogIdentity } from './bookmark.ts';
 import type { KafkaCluster } from './cluster.ts';
 import type { FetchedBatch } from './fetched-batch.ts';
 import { GroupConsumer, type Membership, nameOf } from './group-consumer.ts';
 import { Handoff } from './handoff.ts';
-import { checkOrigin, checkRange, judge } from './lost-records.ts';
+import { TopicIds } from './kafkajs-requests.ts';
+import { checkIdentity, checkRange, checkTopicId, judge } from './lost-records.ts';
 import type { KafkaOptions } from './options.ts';
 import { type Fetched, PartitionReading } from './partition-reading.ts';
 import { untilReached } from './until-reached.ts';
@@ -37,6 +39,8 @@ export class KafkaSource implements EventSource {
   readonly #consumer: GroupConsumer;
   readonly #readings = new Map<string, PartitionReading>();
   readonly #handoff = new Handoff<RecordBatch>(waitingBatches);
+  /** Of the topics as they were when reading began. */
+  readonly #topicIds = new TopicIds();
   #lows: ReadonlyMap<string, number> = new Map();
 
   constructor(cluster: KafkaCluster, options: KafkaOptions, log: Log, membership: Membership = nobody) {
@@ -63,7 +67,8 @@ export class KafkaSource implements EventSource {
     const ended = new AbortController();
     try {
       await this.#begin(stored, signal);
-      const user = { startOf: this.#startOf, take: (payload: EachBatchPayload) => this.#take(payload) };
+      const take = (payload: EachBatchPayload): Promise<void> => this.#take(payload);
+      const user = { topicIds: this.#topicIds, startOf: this.#startOf, take };
       this.#consumer.run(user, AbortSignal.any([signal, ended.signal])).catch(error => this.#handoff.fail(error));
       for (let batch = await this.#handoff.take(); batch !== null; batch = await this.#handoff.take()) yield batch;
     } finally {
@@ -78,6 +83,8 @@ export class KafkaSource implements EventSource {
   async ends(): Promise<readonly LogEnd[]> {
     // Taken before the log is asked, which may grow meanwhile and be read further.
     const positions = new Map(Array.from(this.#readings, ([name, { position }]) => [name, position]));
+    const ids = await this.#cluster.topicIds();
+    for (const [topic, id] of this.#topicIds) checkTopicId(topic, id, ids.get(topic) ?? null);
     const ends = await this.#cluster.ends();
     for (const end of ends) {
       const position = positions.get(nameOf(end.partition)) ?? null;
@@ -94,14 +101,16 @@ export class KafkaSource implements EventSource {
   async #begin(stored: readonly StoredPosition[], signal: AbortSignal): Promise<void> {
     const { topics, brokers, onLostRecords } = this.#options;
     const reaching = { what: 'look at the topics', brokers, log: this.#log, signal };
+    const ids = await untilReached(reaching, () => this.#cluster.topicIds());
+    for (const [topic, id] of ids) this.#topicIds.set(topic, id);
     const ends = await untilReached(reaching, () => this.#cluster.ends());
     this.#lows = new Map(ends.map(({ partition, low }) => [nameOf(partition), low]));
-    const { clusterId } = this.#cluster;
     for (const position of stored.filter(({ partition }) => topics.includes(partition.topic))) {
-      checkOrigin(position, clusterId);
+      const log = this.#identityOf(position.partition);
+      checkIdentity(position, log);
       const end = ends.find(({ partition }) => nameOf(partition) === nameOf(position.partition));
       if (end !== undefined) checkRange(end, position.nextOffset, onLostRecords);
-      this.#readings.set(nameOf(position.partition), new PartitionReading(position.partition, clusterId, position));
+      this.#readings.set(nameOf(position.partition), new PartitionReading(position.partition, log, position));
     }
   }
 
@@ -158,9 +167,13 @@ export class KafkaSource implements EventSource {
   #readingOf({ topic, partition: number }: PartitionId): PartitionReading {
     const partition = { topic, partition: number };
     const name = nameOf(partition);
-    const known = this.#readings.get(name) ?? new PartitionReading(partition, this.#cluster.clusterId, undefined);
+    const known = this.#readings.get(name) ?? new PartitionReading(partition, this.#identityOf(partition), undefined);
     this.#readings.set(name, known);
     return known;
+  }
+
+  #identityOf({ topic }: PartitionId): LogIdentity {
+    return { cluster: this.#cluster.clusterId, topicId: this.#topicIds.get(topic) ?? null };
   }
 
   /** Another group member may own it by now, and the client forgets what it knew of such partitions. */

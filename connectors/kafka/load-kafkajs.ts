@@ -1,11 +1,12 @@
 import { createRequire } from 'node:module';
 import type * as KafkaJs from 'kafkajs';
 import { openCodecs } from './codecs.ts';
-import { decodeFetchResponse, type FetchResponse, fetchVersions } from './fetch-response.ts';
 import { FetchedBatch, type PartitionData } from './fetched-batch.ts';
+import { ourFetch, ourMetadata, type TopicIds } from './kafkajs-requests.ts';
 
 const require = createRequire(import.meta.url);
 const fetchModule = 'kafkajs/src/protocol/requests/fetch/index.js';
+const metadataModule = 'kafkajs/src/protocol/requests/metadata/index.js';
 const batchModule = 'kafkajs/src/consumer/batch.js';
 const consumerGroupModule = 'kafkajs/src/consumer/consumerGroup.js';
 const requestQueueModule = 'kafkajs/src/network/requestQueue/index.js';
@@ -13,18 +14,20 @@ const requestQueueModule = 'kafkajs/src/network/requestQueue/index.js';
 let loaded: typeof KafkaJs | null = null;
 
 /**
- * Loads kafkajs once, with what its last release leaves open mended: record batches of every codec are read, their CRC is
- * checked and records of aborted transactions left out (see `FetchedBatch`), a consumer may go on as the member it was,
- * and an idle client sleeps instead of polling each millisecond. The version is pinned exactly, and a part that is not
- * where it is expected is an error at start. Whoever loaded kafkajs before keeps a copy of its own.
+ * Loads kafkajs once, with what its last release leaves open mended: topics are known by their ids, record batches of
+ * every codec are read, their CRC is checked and records of aborted transactions left out (see `FetchedBatch`), a
+ * consumer may go on as the member it was, and an idle client sleeps instead of polling each millisecond. The version is
+ * pinned exactly, and a part that is not where it is expected is an error at start. Whoever loaded kafkajs before keeps a
+ * copy of its own.
  */
 export function loadKafkaJs(): typeof KafkaJs {
   if (loaded !== null) return loaded;
   process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1';
   for (const file of Object.keys(require.cache)) if (/[\\/]kafkajs[\\/]/.test(file)) delete require.cache[file];
-  replaceExports(fetchModule, fetchOfOurs);
+  replaceExports(fetchModule, ourFetch);
+  replaceExports(metadataModule, ourMetadata);
   replaceExports(batchModule, batchClass);
-  replaceExports(consumerGroupModule, groupThatGoesOn);
+  replaceExports(consumerGroupModule, groupOfOurs);
   const kafkaJs: typeof KafkaJs = require('kafkajs');
   sleepWhenIdle();
   loaded = kafkaJs;
@@ -39,32 +42,6 @@ function replaceExports<T>(name: string, replace: (original: T) => unknown): voi
   module.exports = replace(original);
 }
 
-interface FetchRequests {
-  protocol(of: { readonly version: number }): (options: object) => {
-    readonly request: object;
-    readonly response: { parse(decoded: FetchResponse): unknown };
-  };
-}
-
-/** The same requests, with answers that we decode. */
-function fetchOfOurs({ protocol }: FetchRequests): unknown {
-  const versions = Array.from(
-    { length: fetchVersions.last - fetchVersions.first + 1 },
-    (_, i) => fetchVersions.first + i,
-  );
-  return {
-    versions: versions.map(String),
-    protocol: ({ version }: { readonly version: number }) => {
-      const asked = protocol({ version });
-      return (options: object) => {
-        const { request, response, ...more } = asked(options);
-        const decode = (bytes: Buffer) => decodeFetchResponse(bytes, Number(version));
-        return { request, response: { decode, parse: response.parse }, ...more };
-      };
-    },
-  };
-}
-
 function batchClass(): unknown {
   const codecs = openCodecs();
   return class extends FetchedBatch {
@@ -74,27 +51,31 @@ function batchClass(): unknown {
   };
 }
 
-/** An assigner of ours, which kafkajs hands on as it is. */
-export interface RememberingAssigner {
+/** What an assigner of ours carries besides, as kafkajs hands nothing else of ours on to its groups. */
+export interface Carried {
   /** The member to go on as. */
   readonly formerMember?: string | null;
+  /** The topics that are meant, and no others of their names. */
+  readonly topicIds?: TopicIds;
 }
 
-type ConsumerGroup = new (options: {
-  readonly assigners: readonly RememberingAssigner[];
-}) => {
-  memberId: string | null;
-};
+interface GroupOptions {
+  readonly assigners: readonly Carried[];
+}
+
+type ConsumerGroup = new (options: GroupOptions) => { memberId: string | null; rackId: unknown };
 
 /**
  * Joins as the member that the process before us was, so that the group need not wait until its session is over. Should
- * the group have forgotten that member, it says so and kafkajs joins as a new one.
+ * the group have forgotten that member, it says so and kafkajs joins as a new one. Its fetches are given the topic ids.
  */
-function groupThatGoesOn(original: ConsumerGroup): ConsumerGroup {
+function groupOfOurs(original: ConsumerGroup): ConsumerGroup {
   return class extends original {
-    constructor(options: { readonly assigners: readonly RememberingAssigner[] }) {
+    constructor(options: GroupOptions) {
       super(options);
-      this.memberId = options.assigners[0]?.formerMember ?? null;
+      const { formerMember = null, topicIds = '' } = options.assigners[0] ?? {};
+      this.memberId = formerMember;
+      this.rackId = topicIds;
     }
   };
 }

@@ -1,5 +1,6 @@
 import { type FailureCode, TidemarkError } from '../../pipeline/errors.ts';
 import type { LogEnd, LostRecords, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
+import { decodeBookmark, type LogIdentity } from './bookmark.ts';
 import type { KafkaOptions } from './options.ts';
 import { type Fetched, originOf, type PartitionReading } from './partition-reading.ts';
 
@@ -27,13 +28,27 @@ export function checkRange({ partition, low, high }: LogEnd, position: number, p
   }
 }
 
-/** A database belongs to one cluster: offsets of another, or of no Kafka at all, say nothing. Throws `SOURCE_CHANGED`. */
-export function checkOrigin({ partition, origin }: StoredPosition, clusterId: string): void {
-  if (origin === originOf(clusterId)) return;
-  throw failure(
+/**
+ * A database belongs to one cluster and to topics, not to names: offsets of others, or of no Kafka at all, say nothing.
+ * Throws `SOURCE_CHANGED`.
+ */
+export function checkIdentity({ partition, origin, bookmark }: StoredPosition, log: LogIdentity): void {
+  if (origin !== originOf(log.cluster)) {
+    throw failure(
+      'SOURCE_CHANGED',
+      partition,
+      `it was read from ${origin}, and this is ${originOf(log.cluster)}; correct kafka_brokers, or begin with a new database`,
+    );
+  }
+  checkTopicId(partition.topic, decodeBookmark(bookmark)?.log.topicId ?? null, log.topicId);
+}
+
+/** Throws `SOURCE_CHANGED` when a topic has another id than the one that was read; null where an id is not known. */
+export function checkTopicId(topic: string, read: string | null, found: string | null): void {
+  if (read === null || found === null || read === found) return;
+  throw new TidemarkError(
     'SOURCE_CHANGED',
-    partition,
-    `it was read from ${origin}, and this is ${originOf(clusterId)}; correct kafka_brokers, or begin with a new database`,
+    `topic ${topic} was made anew: its id is ${found}, and what was read had ${read}; begin with a new database`,
   );
 }
 

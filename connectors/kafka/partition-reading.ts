@@ -1,5 +1,12 @@
 import type { LogRecord, LostRecords, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
-import { type Bookmark, bookmarkOf, decodeBookmark, encodeBookmark, isSameRecord } from './bookmark.ts';
+import {
+  type Bookmark,
+  bookmarkOf,
+  decodeBookmark,
+  encodeBookmark,
+  isSameRecord,
+  type LogIdentity,
+} from './bookmark.ts';
 
 export interface CutLimits {
   readonly batchRecords: number;
@@ -29,7 +36,7 @@ export type Place = 'follows' | 'changed' | 'gap' | 'unproven' | 'old';
  */
 export class PartitionReading {
   readonly partition: PartitionId;
-  readonly #cluster: string;
+  readonly #log: LogIdentity;
   readonly #origin: string;
   /** What comes next; null where nothing was ever read. */
   #position: number | null;
@@ -38,10 +45,10 @@ export class PartitionReading {
   /** Whether what lies at the bookmark was seen to be the same record since we were assigned the partition. */
   #verified = false;
 
-  constructor(partition: PartitionId, cluster: string, stored: StoredPosition | undefined) {
+  constructor(partition: PartitionId, log: LogIdentity, stored: StoredPosition | undefined) {
     this.partition = partition;
-    this.#cluster = cluster;
-    this.#origin = originOf(cluster);
+    this.#log = log;
+    this.#origin = originOf(log.cluster);
     this.#position = stored?.nextOffset ?? null;
     this.#bookmark = decodeBookmark(stored?.bookmark ?? null);
   }
@@ -125,7 +132,7 @@ export class PartitionReading {
     lost: LostRecords | null,
   ): RecordBatch {
     const last = records.at(-1);
-    const bookmark = last === undefined ? this.#bookmark : bookmarkOf(this.#cluster, last);
+    const bookmark = last === undefined ? this.#bookmark : bookmarkOf(this.#log, last);
     return {
       partition: this.partition,
       origin: this.#origin,

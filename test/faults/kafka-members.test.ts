@@ -103,6 +103,9 @@ describe.skipIf(!kafka.available)('members of one group', () => {
       'to own every partition',
       ({ partitions }) => partitions.filter(of => of.log_end !== null).length === 3,
     );
+    // Whoever takes the frozen one for dead cannot have its database: it still holds the lock.
+    const successor = new Service({ folder: path.join(root, 'frozen'), brokers: kafka.brokers, topic, group });
+    expect(await successor.ended).toMatchObject({ code: 75, stderr: expect.stringContaining('WAREHOUSE_LOCKED') });
     const before = frozen.lines.length;
     frozen.thaw();
     await waitFor('the thawed one to be assigned anew', async () =>

@@ -135,9 +135,7 @@ describe.skipIf(!kafka.available)('offsets that were committed to Kafka', () => 
     const store = await openTestStore();
     await ingestTopic(store, topic, { group });
     await kafka.produce(topic, services(10, 20));
-    await kafka.withAdmin(admin =>
-      admin.setOffsets({ groupId: group, topic, partitions: [{ partition: 0, offset: String(offset) }] }),
-    );
+    await kafka.commitToGroup(group, topic, offset);
     expect(await ingestTopic(store, topic, { group })).toEqual({ recordsRead: 10, applied: 10, quarantined: 0 });
     expect(await store.rows('SELECT count(*) FROM services')).toEqual([['20']]);
   });
@@ -146,9 +144,7 @@ describe.skipIf(!kafka.available)('offsets that were committed to Kafka', () => 
     const topic = await kafka.createTopic('committed-new');
     const group = kafka.uniqueTopic('group');
     await kafka.produce(topic, services(0, 10));
-    await kafka.withAdmin(admin =>
-      admin.setOffsets({ groupId: group, topic, partitions: [{ partition: 0, offset: '7' }] }),
-    );
+    await kafka.commitToGroup(group, topic, 7);
     const store = await openTestStore();
     expect(await ingestTopic(store, topic, { group })).toEqual({ recordsRead: 10, applied: 10, quarantined: 0 });
   });

@@ -77,6 +77,21 @@ export class TestCluster {
       .toSorted((one, other) => one.partition - other.partition);
   }
 
+  /** Commits an offset of partition 0 to a group: in a transaction, which wants no member and no waiting, as admins of kafkajs do. */
+  async commitToGroup(consumerGroupId: string, topic: string, offset: number): Promise<void> {
+    const transactionalId = this.uniqueTopic('commits');
+    const producer = this.client().producer({ transactionalId, maxInFlightRequests: 1, idempotent: true });
+    await producer.connect();
+    try {
+      const transaction = await producer.transaction();
+      const partitions = [{ partition: 0, offset: String(offset) }];
+      await transaction.sendOffsets({ consumerGroupId, topics: [{ topic, partitions }] });
+      await transaction.commit();
+    } finally {
+      await producer.disconnect();
+    }
+  }
+
   async withAdmin<T>(use: (admin: Admin) => Promise<T>): Promise<T> {
     const admin = this.client().admin();
     await admin.connect();

@@ -1,0 +1,73 @@
+import { FieldReader, FieldWriter } from './wire.ts';
+
+export interface MetadataOptions {
+  /** None: all there are. */
+  readonly topics: readonly string[];
+  readonly allowAutoTopicCreation?: boolean;
+}
+
+/** What kafkajs makes of a partition, and the id of its topic, which kafkajs hands on with it. */
+export interface PartitionMetadata {
+  readonly partitionErrorCode: number;
+  readonly partitionId: number;
+  readonly leader: number;
+  readonly replicas: readonly number[];
+  readonly isr: readonly number[];
+  readonly offlineReplicas: readonly number[];
+  readonly topicId: string;
+}
+
+/** The first version that tells the ids of topics (Kafka 2.8). */
+export const metadataWithIds = { apiKey: 3, apiVersion: 10, apiName: 'Metadata' };
+
+/** No id yet is what is asked with, and all zeros say so. */
+const noId = '0'.repeat(32);
+
+/** Encodes version 10 of the metadata request, with the rest of its header. */
+export function encodeMetadataRequest({ topics, allowAutoTopicCreation = false }: MetadataOptions): Buffer {
+  const writer = new FieldWriter().tags();
+  writer.structures(topics.length === 0 ? null : topics, topic => writer.uuid(noId).string(topic));
+  // Neither what we may do with the cluster, nor with its topics.
+  return writer
+    .int8(allowAutoTopicCreation ? 1 : 0)
+    .int8(0)
+    .int8(0)
+    .tags()
+    .finish();
+}
+
+/** Decodes the answer into kafkajs's words. */
+export function decodeMetadataResponse(bytes: Buffer) {
+  const reader = new FieldReader(bytes, true);
+  reader.tags();
+  const clientSideThrottleTime = reader.int32();
+  const brokers = reader.structures(() => ({
+    nodeId: reader.int32(),
+    host: reader.string(),
+    port: reader.int32(),
+    rack: reader.string(),
+  }));
+  const clusterId = reader.string();
+  const controllerId = reader.int32();
+  const topicMetadata = reader.structures(() => readTopic(reader));
+  return { throttleTime: 0, clientSideThrottleTime, brokers, clusterId, controllerId, topicMetadata };
+}
+
+function readTopic(reader: FieldReader) {
+  const topicErrorCode = reader.int16();
+  const topic = reader.string();
+  const topicId = reader.uuid();
+  const isInternal = reader.boolean();
+  const partitionMetadata = reader.structures((): PartitionMetadata => {
+    const partitionErrorCode = reader.int16();
+    const partitionId = reader.int32();
+    const leader = reader.int32();
+    reader.int32(); // the leader's epoch
+    const replicas = reader.int32s();
+    const isr = reader.int32s();
+    const offlineReplicas = reader.int32s();
+    return { partitionErrorCode, partitionId, leader, replicas, isr, offlineReplicas, topicId };
+  });
+  reader.int32(); // what we may do with it
+  return { topicErrorCode, topic, isInternal, partitionMetadata };
+}

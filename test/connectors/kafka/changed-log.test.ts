@@ -1,0 +1,187 @@
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { KafkaSource } from '../../../connectors/kafka/kafka-source.ts';
+import { waitFor } from '../../../ops/local-kafka/waiting.ts';
+import { ingest } from '../../../pipeline/ingest.ts';
+import type { RecordBatch } from '../../../pipeline/ports.ts';
+import { boundedKafkaSource, kafkaOptions, LogLines, openTestCluster } from '../../support/kafka/reading.ts';
+import { sharedKafka } from '../../support/kafka/shared.ts';
+import { openTestStore, type TestStore } from '../../support/store.ts';
+
+const kafka = await sharedKafka();
+
+const events = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, index) => {
+    const service_id = `s${from + index}`;
+    return { partition: 0, key: service_id, value: JSON.stringify({ event: 'service.started', service_id }) };
+  });
+
+const options = (topic: string, onLostRecords: 'stop' | 'skip' = 'stop', batchRecords = 20_000) =>
+  kafkaOptions({
+    brokers: kafka.brokers,
+    topics: [topic],
+    group: kafka.uniqueTopic('group'),
+    onLostRecords,
+    batchRecords,
+  });
+
+const ingestOptions = { keyFormat: 'string', skewMs: 0, clock: { now: Date.now } } as const;
+
+/** Ingests what the topic holds now. */
+function ingestAll(store: TestStore, topic: string, policy: 'stop' | 'skip' = 'stop') {
+  const source = boundedKafkaSource(options(topic, policy));
+  return ingest(source, store.warehouse, { ...ingestOptions, signal: AbortSignal.timeout(60_000) });
+}
+
+/** Reads as the service does, without an end of its own. Gives what ends it. */
+async function keepIngesting(store: TestStore, topic: string, ids?: ReadonlyMap<string, string>) {
+  const stop = new AbortController();
+  onTestFinished(() => stop.abort());
+  const opened = options(topic, 'skip', 10);
+  const cluster = await openTestCluster(opened);
+  onTestFinished(() => cluster.close());
+  if (ids !== undefined) vi.spyOn(cluster, 'topicIds').mockResolvedValue(ids);
+  const source = new KafkaSource(cluster, opened, new LogLines());
+  const ended = ingest(source, store.warehouse, { ...ingestOptions, signal: stop.signal }).then(
+    () => null,
+    (error: unknown) => error,
+  );
+  return { source, ended };
+}
+
+const deleteBefore = (topic: string, offset: number) =>
+  kafka.withAdmin(async admin => {
+    await admin.fetchTopicMetadata({ topics: [topic] });
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] });
+  });
+
+/** Deletes a topic and makes it again, with so many records. */
+async function remake(topic: string, count: number): Promise<void> {
+  await kafka.withAdmin(async admin => {
+    await admin.deleteTopics({ topics: [topic] });
+    await waitFor('the topic to be gone', async () => ((await admin.listTopics()).includes(topic) ? null : true));
+    await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 1 }] });
+  });
+  if (count > 0) await kafka.produce(topic, events(count, 5_000));
+}
+
+async function ingested(count: number) {
+  const topic = await kafka.createTopic('changed');
+  await kafka.produce(topic, events(count));
+  const store = await openTestStore();
+  expect(await ingestAll(store, topic)).toMatchObject({ recordsRead: count, applied: count });
+  return { topic, store };
+}
+
+const offsetOf = (store: TestStore) => store.warehouse.positions()[0]?.nextOffset;
+const lostRows = (store: TestStore) => store.rows('SELECT from_offset, to_offset, reason FROM lost_records');
+
+describe.skipIf(!kafka.available)('records that Kafka deleted', () => {
+  const policies = ['stop', 'skip'] as const;
+  test.each(policies)(
+    'while they waited to be read are found by the fetch behind them, by the policy %s',
+    async policy => {
+      const topic = await kafka.createTopic('large');
+      // Three fetches' worth, so that the last is not asked for while the first is not taken.
+      const filler = 'x'.repeat(500_000);
+      for (const event of events(24)) await kafka.produce(topic, [{ ...event, value: filler }]);
+      const opened = { ...options(topic, policy), batchBytes: 600_000 };
+      const cluster = await openTestCluster(opened);
+      onTestFinished(() => cluster.close());
+      const source = new KafkaSource(cluster, opened, new LogLines());
+      const batches = source.read([], AbortSignal.timeout(60_000));
+      expect((await batches.next()).value).toMatchObject({ from: 0 });
+      await deleteBefore(topic, 23);
+      const read = await readUntil(batches, 24);
+      expect(read.failure).toMatchObject(policy === 'stop' ? { code: 'RECORDS_LOST' } : {});
+      expect(read.lost).toEqual(policy === 'stop' ? [] : [expect.objectContaining({ to: 23 })]);
+    },
+  );
+
+  test('are not passed where only aborted records lie behind them', async () => {
+    const { topic, store } = await ingested(10);
+    await kafka.produce(topic, events(10, 10));
+    const transactionalId = kafka.uniqueTopic('transactional');
+    const producer = kafka.client().producer({ transactionalId, maxInFlightRequests: 1, idempotent: true });
+    await producer.connect();
+    const transaction = await producer.transaction();
+    await transaction.send({ topic, messages: events(1, 99) });
+    await transaction.abort();
+    await producer.disconnect();
+    await deleteBefore(topic, 20);
+    await expect(ingestAll(store, topic)).rejects.toMatchObject({ code: 'RECORDS_LOST' });
+    expect(await ingestAll(store, topic, 'skip')).toMatchObject({ recordsRead: 0 });
+    expect(await lostRows(store)).toEqual([['10', '20', expect.anything()]]);
+    expect(offsetOf(store)).toBe(22);
+  });
+});
+
+/** Reads on to an offset, or to what ends the reading, and gives what was said to be lost. */
+async function readUntil(batches: AsyncGenerator<RecordBatch>, offset: number) {
+  const lost: unknown[] = [];
+  let failure: unknown = {};
+  try {
+    for await (const batch of batches) {
+      if (batch.lost !== undefined) lost.push(batch.lost);
+      if (batch.next.nextOffset === offset) break;
+    }
+  } catch (error) {
+    failure = error;
+  }
+  return { lost, failure };
+}
+
+describe.skipIf(!kafka.available)('a topic that was deleted and made again', () => {
+  test.each([
+    ['empty', 0],
+    ['shorter than what was read', 7],
+    ['exactly as long', 20],
+    ['longer', 31],
+  ])('is refused by its records, where brokers know no ids, when it is %s', async (_, count) => {
+    const { topic, store } = await ingested(20);
+    await remake(topic, count);
+    const { ended } = await keepIngesting(store, topic, new Map());
+    expect(await ended).toMatchObject({
+      code: 'SOURCE_CHANGED',
+      retry: false,
+      message: expect.stringMatching(/^\S+\/0: .*made anew/),
+    });
+    expect(offsetOf(store)).toBe(20);
+    expect(await store.rows('SELECT count(*) FROM services')).toEqual([['20']]);
+  });
+
+  test.each([
+    ['and filled beyond what was read', 60],
+    ['and filled less', 3],
+  ])('under a running reader %s is refused', async (_, count) => {
+    const { topic, store } = await ingested(20);
+    const { source, ended } = await keepIngesting(store, topic);
+    await waitFor('the partition to be assigned', async () => (source.assigned.length > 0 ? true : null));
+    await remake(topic, count);
+    const failure = await Promise.race([ended, watched(source)]);
+    expect(failure).toMatchObject({ code: 'SOURCE_CHANGED' });
+    expect(offsetOf(store)).toBe(20);
+    expect(await store.rows("SELECT count(*) FROM services WHERE service_id LIKE 's50__'")).toEqual([['0']]);
+  });
+});
+
+/** What whoever looks at the ends of the log, as the service does, is told at last. */
+function watched(source: KafkaSource): Promise<unknown> {
+  return waitFor('the log to be refused', async () => {
+    const error = await source.ends().then(
+      () => null,
+      (failure: unknown) => failure,
+    );
+    return (error as { code?: string } | null)?.code === 'SOURCE_CHANGED' ? error : null;
+  });
+}
+
+test.skipIf(!kafka.available)('positions of another source than Kafka are refused', async () => {
+  const { topic, store } = await ingested(5);
+  const positions = store.warehouse.positions().map(known => ({ ...known, origin: '/var/log/calls' }));
+  await kafka.produce(topic, events(5, 5));
+  const reading = boundedKafkaSource(options(topic)).read(positions, AbortSignal.timeout(60_000));
+  await expect(reading[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+    code: 'SOURCE_CHANGED',
+    message: expect.stringMatching(/was read from \/var\/log\/calls/),
+  });
+});
