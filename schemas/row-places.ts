@@ -8,13 +8,6 @@ import { type CarriedExtensions, carriedColumns, orderKeys } from './exports.ts'
  */
 const homes = ['open', 'closed', 'changed'] as const;
 
-/** What must be heeded when the tables are read; mostly nothing, and then reading them costs no joins. */
-export interface Changes {
-  /** There are late fragments; the rows that they speak of lie in the temporary table `<table>_changed`, merged. */
-  readonly late: boolean;
-  readonly deletions: boolean;
-}
-
 /** Rows `[first, last]` of one table. */
 export interface Piece {
   readonly home: number;
@@ -31,23 +24,18 @@ export interface Slice {
   readonly hasStrays: boolean;
 }
 
-/** All rows of an entity with their addresses: what the view `<table>_rows` shows. */
-export function addressedRows(entity: Entity, changes: Changes): string {
+/**
+ * All rows of an entity with their addresses, dead ones among them: rows that lie in the closed table although their
+ * service was deleted after them. `hasLate` tells that late fragments are to be heeded; the rows that they speak of lie
+ * in the temporary table `<table>_changed`, merged.
+ */
+export function addressedRows(entity: Entity, hasLate: boolean): string {
   const { table } = entityTables[entity];
-  const conditions = [
-    ...(changes.late ? [`NOT EXISTS (FROM ${table}_late l WHERE l.row_key = x.row_key)`] : []),
-    ...(changes.deletions ? [isAlive] : []),
-  ];
-  const rows = (home: number, where: readonly string[]): string => {
-    const filter = where.length > 0 ? ` WHERE ${where.join(' AND ')}` : '';
-    return `SELECT ${addressOf(home)}, x.* FROM ${homeTable(entity, home)} x${filter}`;
-  };
-  const parts = [rows(0, []), rows(1, conditions), ...(changes.late ? [rows(2, [])] : [])];
+  const rows = (home: number): string => `SELECT ${addressOf(home)}, x.* FROM ${homeTable(entity, home)} x`;
+  const unchanged = ` WHERE NOT EXISTS (FROM ${table}_late l WHERE l.row_key = x.row_key)`;
+  const parts = hasLate ? [rows(0), `${rows(1)}${unchanged}`, rows(2)] : [rows(0), rows(1)];
   return `(${parts.join(' UNION ALL ')})`;
 }
-
-const isAlive = `NOT EXISTS (FROM deletions d
-  WHERE d.service_key = x.service_key AND d.service_id = x.service_id AND d.batch > x.batch)`;
 
 /** Every row of some pieces with its address; that of a row which is not exported is in no list of placed rows. */
 export function pieceRows(entity: Entity, pieces: readonly Piece[], columns: readonly string[]): string {

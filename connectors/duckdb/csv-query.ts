@@ -8,11 +8,11 @@ import { csvColumns } from '../../schemas/exports.ts';
 import { orderedSlice, type Slice, sliceRows } from '../../schemas/row-places.ts';
 import { fillSql, quoteText, readSql } from '../../schemas/sql.ts';
 import type { FilePlan } from './file-plan.ts';
-import { type PickedServices, placeRows, readNumber } from './picked-services.ts';
+import { type PlacedRows, readNumber } from './placed-rows.ts';
 import { cutSlices, type Slicing, servicesPerSlice } from './slices.ts';
 
 export interface CsvPlanning {
-  readonly picked: PickedServices;
+  readonly placed: PlacedRows;
   readonly slicing: Slicing;
   readonly layout: Layout;
   readonly kind: FileKind;
@@ -23,16 +23,16 @@ const entityOf: Readonly<Record<FileKind, Entity>> = { services: 'service', stat
 
 /** Plans one CSV file. DuckDB's writer quotes exactly what the contract says, and nothing else. */
 export async function planCsv(planning: CsvPlanning): Promise<FilePlan> {
-  const { layout, kind, picked, slicing } = planning;
+  const { layout, kind, placed, slicing } = planning;
   const entity = entityOf[kind];
-  const rows = await placeRows(picked, entity);
-  const perSlice = servicesPerSlice(slicing, picked.count, rows);
-  const slices = rows === 0 ? [] : await cutSlices(picked, { entity, servicesPerSlice: perSlice, slicing });
+  const perSlice = servicesPerSlice(placed, slicing, [entity]);
+  const isEmpty = placed.counts[entity] === 0;
+  const slices = isEmpty ? [] : await cutSlices(placed, { entity, servicesPerSlice: perSlice, slicing });
   const { columns: extensionNames, valuesLeftOut } = await extensionColumns(planning, entity, slices);
   const columns = [...entityTables[entity].exported, ...extensionNames];
   const { separator } = layout;
   return {
-    isEmpty: rows === 0,
+    isEmpty,
     head: layout.header ? headerLine(columns, separator) : '',
     queries: async function* () {
       for (const slice of slices) {
@@ -77,16 +77,16 @@ async function extensionColumns(
   entity: Entity,
   slices: readonly Slice[],
 ): Promise<{ columns: readonly string[]; valuesLeftOut: number }> {
-  const { picked, layout } = planning;
+  const { placed, layout } = planning;
   if (layout.extensions === 'none') return { columns: [], valuesLeftOut: 0 };
   if (layout.extensions === 'json') return { columns: ['extensions'], valuesLeftOut: 0 };
-  const holdsAny = slices.length > 0 && (await holdsExtensions(picked.connection, entity));
+  const holdsAny = slices.length > 0 && (await holdsExtensions(placed.connection, entity));
   const rows = holdsAny ? extendedRows(entity, slices) : [];
   const columns = layout.extensionColumns ?? (rows.length === 0 ? [] : await foundPaths(planning, entity, rows));
   if (columns.length > planning.maxExtensionColumns) throw tooManyColumns(planning, columns.length);
   if (slices.length === 0) return { columns, valuesLeftOut: 0 };
-  await picked.connection.run('SET VARIABLE extension_paths = $1', [listValue([...columns])], [LIST(VARCHAR)]);
-  const valuesLeftOut = layout.extensionColumns === null ? 0 : await countLeftOut(picked.connection, rows);
+  await placed.connection.run('SET VARIABLE extension_paths = $1', [listValue([...columns])], [LIST(VARCHAR)]);
+  const valuesLeftOut = layout.extensionColumns === null ? 0 : await countLeftOut(placed.connection, rows);
   return { columns, valuesLeftOut };
 }
 
@@ -110,7 +110,7 @@ async function foundPaths(
   entity: Entity,
   slices: readonly string[],
 ): Promise<readonly string[]> {
-  const { connection } = planning.picked;
+  const { connection } = planning.placed;
   await connection.run(readSql('exports/signatures.sql'));
   const { id } = entityTables[entity];
   for (const rows of slices) await connection.run(fillSql(readSql('exports/sign.sql'), { rows, id }));

@@ -3,7 +3,7 @@ import { linesOf } from '../../schemas/exports.ts';
 import { orderedSlice, type Slice } from '../../schemas/row-places.ts';
 import { quoteText } from '../../schemas/sql.ts';
 import type { FilePlan } from './file-plan.ts';
-import { type PickedServices, placeRows } from './picked-services.ts';
+import type { PlacedRows } from './placed-rows.ts';
 import { RankedLines } from './ranked-lines.ts';
 import { ServiceAssembler } from './service-assembler.ts';
 import { cutSlices, type Slicing, servicesPerSlice } from './slices.ts';
@@ -12,7 +12,7 @@ import { cutSlices, type Slicing, servicesPerSlice } from './slices.ts';
 const lineOptions = "QUOTE '', ESCAPE '', DELIMITER ''";
 
 export interface JsonPlanning {
-  readonly picked: PickedServices;
+  readonly placed: PlacedRows;
   readonly slicing: Slicing;
   readonly format: 'json' | 'ndjson';
   /** What the names of files begin with in which the lines of states and tasks wait for their services. */
@@ -27,7 +27,7 @@ export function planJson(planning: JsonPlanning): FilePlan {
   const { format } = planning;
   const waiting = { state: new RankedLines(), task: new RankedLines() };
   return {
-    isEmpty: planning.picked.count === 0,
+    isEmpty: planning.placed.counts.service === 0,
     head: format === 'json' ? '[\n' : '',
     queries: () => sliceQueries(planning, waiting),
     tail: format === 'json' ? ']\n' : '',
@@ -49,14 +49,14 @@ export function planJson(planning: JsonPlanning): FilePlan {
 type Waiting = Readonly<Record<'state' | 'task', RankedLines>>;
 
 /** One query of services a slice; before it, the lines of the slice's states and tasks are laid ready. */
-async function* sliceQueries({ picked, slicing, scratchPath }: JsonPlanning, waiting: Waiting): AsyncGenerator<string> {
-  const slices = await cutAll(picked, slicing);
+async function* sliceQueries({ placed, slicing, scratchPath }: JsonPlanning, waiting: Waiting): AsyncGenerator<string> {
+  const slices = await cutAll(placed, slicing);
   for (const [index, services] of slices.service.entries()) {
     for (const entity of ['state', 'task'] as const) {
       const lines = sliceLines(entity, slices[entity][index]!);
       if (lines === null) continue;
       const path = `${scratchPath}.${entity}-${index}`;
-      await picked.connection.run(`COPY (${lines}) TO ${quoteText(path)} (FORMAT csv, HEADER false, ${lineOptions})`);
+      await placed.connection.run(`COPY (${lines}) TO ${quoteText(path)} (FORMAT csv, HEADER false, ${lineOptions})`);
       waiting[entity].add(path);
     }
     const query = sliceLines('service', services);
@@ -70,13 +70,11 @@ function sliceLines(entity: Entity, slice: Slice): string | null {
 }
 
 /** The slices of all three tables, with the same borders between services. */
-async function cutAll(picked: PickedServices, slicing: Slicing): Promise<Record<Entity, readonly Slice[]>> {
-  let rows = 0;
-  for (const entity of entities) rows += await placeRows(picked, entity);
-  const cut = { servicesPerSlice: servicesPerSlice(slicing, picked.count, rows), slicing };
+async function cutAll(placed: PlacedRows, slicing: Slicing): Promise<Record<Entity, readonly Slice[]>> {
+  const cut = { servicesPerSlice: servicesPerSlice(placed, slicing, entities), slicing };
   return {
-    service: await cutSlices(picked, { ...cut, entity: 'service' }),
-    state: await cutSlices(picked, { ...cut, entity: 'state' }),
-    task: await cutSlices(picked, { ...cut, entity: 'task' }),
+    service: await cutSlices(placed, { ...cut, entity: 'service' }),
+    state: await cutSlices(placed, { ...cut, entity: 'state' }),
+    task: await cutSlices(placed, { ...cut, entity: 'task' }),
   };
 }

@@ -3,7 +3,7 @@ import { entityTables } from '../../schemas/columns.ts';
 import type { Entity } from '../../schemas/events.ts';
 import { addressStep, type Piece, pieceRows, type Slice, storedColumns } from '../../schemas/row-places.ts';
 import { fillSql, readSql } from '../../schemas/sql.ts';
-import { type PickedServices, readNumber } from './picked-services.ts';
+import type { PlacedRows } from './placed-rows.ts';
 
 export interface Slicing {
   /** As many as sort in memory and give the packer enough to do while the next are sorted. */
@@ -25,9 +25,10 @@ export interface SliceCut {
   readonly slicing: Slicing;
 }
 
-/** How many services make a slice, when the files that are cut together have so many rows in all. */
-export function servicesPerSlice({ rowsPerSlice }: Slicing, services: number, rows: number): number {
-  return Math.max(1, Math.floor((rowsPerSlice * services) / Math.max(rows, 1)));
+/** How many services make a slice of files that are cut together. */
+export function servicesPerSlice({ counts }: PlacedRows, { rowsPerSlice }: Slicing, files: readonly Entity[]): number {
+  const rows = files.reduce((sum, entity) => sum + counts[entity], 0);
+  return Math.max(1, Math.floor((rowsPerSlice * counts.service) / Math.max(rows, 1)));
 }
 
 /**
@@ -35,7 +36,7 @@ export function servicesPerSlice({ rowsPerSlice }: Slicing, services: number, ro
  * blocks of each, and every slice reads its own blocks alone. The worst case, rows without any order, costs one more
  * copy of them: they are all strays.
  */
-export async function cutSlices({ connection, count }: PickedServices, cut: SliceCut): Promise<readonly Slice[]> {
+export async function cutSlices({ connection, counts }: PlacedRows, cut: SliceCut): Promise<readonly Slice[]> {
   const { table } = entityTables[cut.entity];
   const places = {
     table,
@@ -46,13 +47,12 @@ export async function cutSlices({ connection, count }: PickedServices, cut: Slic
   };
   await connection.run(fillSql(readSql('exports/near.sql'), places));
   const near = await readNear(connection, table, cut.slicing);
-  const placed = await readNumber(connection, `SELECT count(*) FROM ${table}_placed`);
-  const hasStrays = near.rows < placed;
+  const hasStrays = near.rows < counts[cut.entity];
   if (hasStrays) {
     await connection.run(fillSql(readSql('exports/astray.sql'), places));
     await gatherStrays(connection, cut);
   }
-  return Array.from({ length: Math.ceil(count / cut.servicesPerSlice) }, (_, index) => ({
+  return Array.from({ length: Math.ceil(counts.service / cut.servicesPerSlice) }, (_, index) => ({
     firstRank: index * cut.servicesPerSlice + 1,
     lastRank: (index + 1) * cut.servicesPerSlice,
     pieces: near.pieces.get(index) ?? [],

@@ -10,8 +10,8 @@ import type { FilePlan } from './file-plan.ts';
 import { planJson } from './json-query.ts';
 import { LoneQueries } from './lone-queries.ts';
 import { readPartitions } from './partitions.ts';
-import { countSplit, type PickedServices, pickServices, readNumber } from './picked-services.ts';
 import { Pipe } from './pipe.ts';
+import { countSplit, type PlacedRows, placeRows, readNumber } from './placed-rows.ts';
 import { readSchemaIds } from './schema-ids.ts';
 import { SelectedIds } from './selected-ids.ts';
 import { defaultSlicing, type Slicing } from './slices.ts';
@@ -68,8 +68,8 @@ export class DuckDbSnapshots implements SnapshotReader {
   }
 
   async #open(selection: Selection, layout: Layout, endTurn: () => void): Promise<Snapshot> {
-    const picked = await pickServices(this.#database, selection);
-    const { connection } = picked;
+    const placed = await placeRows(this.#database, selection);
+    const { connection } = placed;
     try {
       const positions = await readPartitions(connection);
       const lostRecords = await readNumber(
@@ -78,10 +78,10 @@ export class DuckDbSnapshots implements SnapshotReader {
       );
       const schemaIds = await readSchemaIds(connection);
       // One partition cannot split a service.
-      const splitServices = positions.length < 2 ? 0 : await countSplit(picked);
+      const splitServices = positions.length < 2 ? 0 : await countSplit(placed);
       const pipePath = join(this.#database.stagingFolder, `${randomUUID()}.fifo`);
       return new DuckDbSnapshot({
-        picked,
+        placed,
         loneQueries: this.#loneQueries,
         slicing: defaultSlicing,
         layout,
@@ -101,7 +101,7 @@ export class DuckDbSnapshots implements SnapshotReader {
 }
 
 interface SnapshotParts extends SnapshotOptions {
-  readonly picked: PickedServices;
+  readonly placed: PlacedRows;
   readonly loneQueries: LoneQueries;
   readonly slicing: Slicing;
   readonly layout: Layout;
@@ -140,11 +140,11 @@ class DuckDbSnapshot implements Snapshot {
   }
 
   async write(kind: FileKind, sink: Sink): Promise<WrittenRows> {
-    const { picked, slicing, layout, maxExtensionColumns, pipePath } = this.#parts;
+    const { placed, slicing, layout, maxExtensionColumns, pipePath } = this.#parts;
     const plan =
       layout.format === 'csv'
-        ? await planCsv({ picked, slicing, layout, kind, maxExtensionColumns })
-        : planJson({ picked, slicing, format: layout.format, scratchPath: pipePath });
+        ? await planCsv({ placed, slicing, layout, kind, maxExtensionColumns })
+        : planJson({ placed, slicing, format: layout.format, scratchPath: pipePath });
     try {
       if (plan.isEmpty) return await writeEmpty(plan, sink);
       return await this.#parts.loneQueries.run(() => this.#carry(plan, sink));
@@ -165,19 +165,19 @@ class DuckDbSnapshot implements Snapshot {
   }
 
   interrupt(): void {
-    this.#parts.picked.connection.interrupt();
+    this.#parts.placed.connection.interrupt();
   }
 
   async close(): Promise<void> {
-    const { picked, endTurn } = this.#parts;
-    await picked.connection.run('ROLLBACK').catch(() => undefined);
-    picked.connection.closeSync();
+    const { placed, endTurn } = this.#parts;
+    await placed.connection.run('ROLLBACK').catch(() => undefined);
+    placed.connection.closeSync();
     endTurn();
   }
 
   /** Writes every slice's lines; a query of a reader that is gone is ended, and no other begun. */
   async #copy({ queries, copyOptions }: FilePlan, path: string, sinkFailed: AbortSignal): Promise<number> {
-    const { connection } = this.#parts.picked;
+    const { connection } = this.#parts.placed;
     const options = `FORMAT csv, HEADER false, USE_TMP_FILE false, ${copyOptions}`;
     sinkFailed.addEventListener('abort', () => connection.interrupt());
     let lines = 0;

@@ -31,7 +31,8 @@ FROM (
   FROM {{table}}_late
   UNION ALL
   SELECT c.* FROM {{table}}_closed c
-  WHERE c.row_key IN (SELECT row_key FROM {{table}}_late)
+  -- By rowid: whole rows are then read where they lie, which a search by key would do of all rows.
+  WHERE c.rowid IN (SELECT k.rowid FROM {{table}}_closed k WHERE k.row_key IN (SELECT row_key FROM {{table}}_late))
     AND NOT EXISTS (FROM deletions d
                     WHERE d.service_key = c.service_key AND d.service_id = c.service_id AND d.batch > c.batch)
 )

@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { FileKind, Selection } from '../../pipeline/selection.ts';
 import { entityTables } from '../../schemas/columns.ts';
-import { csvColumns, orderedRows, selected } from '../../schemas/exports.ts';
+import { csvColumns, isPicked, orderedRows, selected } from '../../schemas/exports.ts';
 import { fillSql, readSql } from '../../schemas/sql.ts';
 
 /** How anyone would write the core columns of an export: one SELECT a file over the views, sorted as a whole. */
@@ -21,3 +21,12 @@ export function plainSelect(kind: FileKind, filters: Selection): string {
   const rows = orderedRows({ entity, filters, extensions: 'none' });
   return `SELECT ${csvColumns(entityTables[entity]).join(', ')} FROM ${rows}`;
 }
+
+/** How many of the picked services have events from more than one partition. */
+export const plainSplit = `SELECT count(*) FROM (
+  SELECT p.rank FROM (
+    SELECT service_key, service_id, source, split FROM services_rows
+    UNION ALL SELECT service_key, service_id, source, split FROM states_rows
+    UNION ALL SELECT service_key, service_id, source, split FROM tasks_rows
+  ) x JOIN picked p ON ${isPicked}
+  GROUP BY p.rank HAVING min(x.source) <> max(x.source) OR bool_or(x.split))`;

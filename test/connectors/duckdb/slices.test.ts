@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { pickServices, placeRows } from '../../../connectors/duckdb/picked-services.ts';
+import { placeRows } from '../../../connectors/duckdb/placed-rows.ts';
 import { cutSlices, defaultSlicing, joinedPieces, type Slicing } from '../../../connectors/duckdb/slices.ts';
 import { DuckDbSnapshots } from '../../../connectors/duckdb/snapshot.ts';
 import { type FileKind, fileKinds, type Layout, type Selection } from '../../../pipeline/selection.ts';
-import { pickPlainly, plainCopyOptions, plainSelect } from '../../support/plain-export.ts';
+import { pickPlainly, plainCopyOptions, plainSelect, plainSplit } from '../../support/plain-export.ts';
 import { openTestStore, plainCsv, TestStore } from '../../support/store.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -38,6 +38,7 @@ async function exported(
       await snapshot.write(kind, async bytes => void chunks.push(Buffer.from(bytes)));
       files[kind] = Buffer.concat(chunks).toString();
     }
+    files.split = String(snapshot.splitServices);
     return files;
   } finally {
     await snapshot.close();
@@ -51,6 +52,7 @@ async function plainly(store: TestStore, folder: string, selection: Selection) {
   try {
     await pickPlainly(connection, selection);
     for (const kind of fileKinds('csv')) files[kind] = await plainFile(kind);
+    files.split = String((await connection.runAndReadAll(plainSplit)).value(0, 0));
     return files;
   } finally {
     connection.closeSync();
@@ -88,7 +90,7 @@ const events = fc.oneof(
 test('any rows anywhere in the tables: the slices are the file that one sorted query gives', {
   timeout: 300_000,
 }, async () => {
-  const batches = fc.array(fc.tuple(fc.array(events, { minLength: 20, maxLength: 120 }), fc.boolean()), {
+  const batches = fc.array(fc.tuple(fc.array(events, { minLength: 20, maxLength: 120 }), fc.boolean(), fc.nat(1)), {
     minLength: 1,
     maxLength: 5,
   });
@@ -103,8 +105,11 @@ test('any rows anywhere in the tables: the slices are the file that one sorted q
       const folder = await temporaryFolder();
       const store = await TestStore.open(path.join(folder.path, 'slices.duckdb'));
       try {
-        for (const [batch, settles] of split) {
-          await store.storeLines(batch.map(event => JSON.stringify(event)));
+        for (const [batch, settles, partition] of split) {
+          await store.storeLines(
+            batch.map(event => JSON.stringify(event)),
+            partition,
+          );
           if (settles) await store.warehouse.settle();
         }
         const none = { extensions: 'none' } as const;
@@ -155,10 +160,9 @@ describe('where slices read', () => {
   const cut = async (lines: readonly string[]) => {
     const store = await openTestStore();
     await store.storeLines(lines);
-    const picked = await pickServices(store.database, all);
-    onTestFinished(() => picked.connection.closeSync());
-    await placeRows(picked, 'service');
-    return cutSlices(picked, { entity: 'service', servicesPerSlice: 40, slicing: small });
+    const placed = await placeRows(store.database, all);
+    onTestFinished(() => placed.connection.closeSync());
+    return cutSlices(placed, { entity: 'service', servicesPerSlice: 40, slicing: small });
   };
 
   test('rows in time order: each slice its own blocks, side by side', async () => {
