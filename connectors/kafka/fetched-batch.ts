@@ -98,16 +98,24 @@ interface Reading {
   readonly codecs: readonly Unpack[];
 }
 
-/** The records that are for readers of committed ones, and the offset after all that was there. */
+/**
+ * The records that are for readers of committed ones, and the offset after all that was there. Before a damaged batch it
+ * ends, so that what is good is read; the next fetch begins with the damage and throws.
+ */
 function readVisible(bytes: Buffer, { from, aborted, codecs }: Reading) {
-  const records: LogRecord[] = [];
   const transactions = new AbortedTransactions(aborted);
-  let nextOffset = 0;
-  for (const batch of recordBatches(bytes)) {
-    nextOffset = batch.nextOffset;
-    if (!transactions.hides(batch)) batch.addRecords(from, codecs, records);
+  const records: LogRecord[] = [];
+  let whole = { count: 0, nextOffset: 0 };
+  try {
+    for (const batch of recordBatches(bytes)) {
+      if (!transactions.hides(batch)) batch.addRecords(from, codecs, records);
+      whole = { count: records.length, nextOffset: batch.nextOffset };
+    }
+  } catch (error) {
+    if (!(error instanceof DamagedBatch) || whole.nextOffset <= from) throw error;
+    records.length = whole.count;
   }
-  return { records, nextOffset };
+  return { records, nextOffset: whole.nextOffset };
 }
 
 /**

@@ -15,7 +15,7 @@ const maxWaitMs = 250;
 const bytesPerPartition = 512 << 10;
 const bytesPerFetch = 1536 << 10;
 /** So that a partition added to a topic is found soon. */
-const metadataMaxAgeMs = 10_000;
+const metadataMaxAgeMs = 5_000;
 /** Attempts of one step before kafkajs gives up and its consumer is made anew. */
 const retry = { initialRetryTime: 200, maxRetryTime: 2_000, retries: 5 };
 const firstPauseMs = 250;

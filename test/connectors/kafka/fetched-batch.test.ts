@@ -117,6 +117,15 @@ describe('a batch whose checksum is right but whose bytes make no sense is refus
     expect(broken).toThrow(expect.objectContaining({ name: 'DamagedBatch', retriable: false }));
   });
 
+  test('behind good ones it ends what is read, and is met again by the next fetch', () => {
+    const good = batchOf({ baseOffset: 40, values: ['good'] });
+    const log = Buffer.concat([good, batchOf({ baseOffset: 41, values: ['a'], count: 2 })]);
+    const batch = fetched(log, { from: 40 });
+    expect(values(batch)).toEqual(['good']);
+    expect(batch.nextOffset).toBe(41);
+    expect(() => fetched(log, { from: 41 })).toThrow(/is cut off/);
+  });
+
   test('a length shorter than the header', () => {
     const short = batchOf({ baseOffset: 41, values: ['a'] });
     short.writeInt32BE(20, 8);

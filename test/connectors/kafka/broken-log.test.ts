@@ -1,0 +1,96 @@
+import { open, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { ConfigResourceTypes } from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Broker } from '../../../ops/local-kafka/broker.ts';
+import { waitFor } from '../../../ops/local-kafka/waiting.ts';
+import { TestCluster } from '../../support/kafka/cluster.ts';
+import { canStartBroker, startBroker } from '../../support/kafka/own-servers.ts';
+import { readLog } from '../../support/kafka/read-log.ts';
+import { boundedKafkaSource, kafkaOptions } from '../../support/kafka/reading.ts';
+import { positionsAfter, readAll, readToEnd } from '../../support/reading.ts';
+
+describe.skipIf(!(await canStartBroker()))('a log on the disk of a broker', () => {
+  let broker: Broker;
+  let cluster: TestCluster;
+  beforeAll(async () => {
+    const properties = { 'log.cleaner.backoff.ms': '100', 'log.segment.delete.delay.ms': '0' };
+    broker = await startBroker({ properties }, afterAll);
+    cluster = new TestCluster(broker.brokers);
+  });
+
+  const source = (topic: string) =>
+    boundedKafkaSource(
+      kafkaOptions({ brokers: cluster.brokers, topics: [topic], group: cluster.uniqueTopic('group') }),
+    );
+
+  /** One record by a client of its own, so that cleaning must keep its batch to know that client's last number. */
+  async function produceAlone(topic: string, value: string): Promise<void> {
+    const producer = cluster.client().producer({ idempotent: true, maxInFlightRequests: 1 });
+    await producer.connect();
+    await producer.send({ topic, acks: -1, messages: [{ key: 'k', value }] });
+    await producer.disconnect();
+  }
+
+  const stopCleaning = (topic: string) =>
+    cluster.withAdmin(admin => {
+      const configEntries = [{ name: 'cleanup.policy', value: 'delete' }];
+      return admin.alterConfigs({
+        validateOnly: false,
+        resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }],
+      });
+    });
+
+  test('of which cleaning has left empty batches, before the topic was made what it must be, is read past them', async () => {
+    const config = { 'cleanup.policy': 'compact', 'segment.ms': '100', 'min.cleanable.dirty.ratio': '0.001' };
+    const topic = await cluster.createTopic('cleaned', { config });
+    for (const value of ['a', 'b', 'c']) await produceAlone(topic, value);
+    // Only what lies before the segment that is being written is cleaned.
+    await waitFor('the log to be cleaned', async () => {
+      await produceAlone(topic, 'newest');
+      const [records] = await readLog(cluster, topic);
+      return Number(records?.[0]?.offset) > 1 ? true : null;
+    });
+    await stopCleaning(topic);
+
+    const whole = await readAll(source(topic));
+    const high = (await cluster.offsets(topic))[0]!.high;
+    expect(whole[0]).toMatchObject({ from: 0 });
+    expect(whole[0]?.records[0]?.offset).toBeGreaterThan(1);
+    expect(whole.at(-1)?.next.nextOffset).toBe(high);
+    // From the middle of what is empty as well.
+    const stored = positionsAfter(whole).map(position => ({ ...position, nextOffset: 1, bookmark: null }));
+    const rest = await readAll(source(topic), stored);
+    expect(rest[0]).toMatchObject({ from: 1 });
+    expect(rest.flatMap(({ records }) => records)).toEqual(whole.flatMap(({ records }) => records));
+  });
+
+  test('of which one bit is wrong is read up to there, and the error says where', async () => {
+    const topic = await cluster.createTopic('damaged');
+    for (const value of ['good', 'damaged', 'behind']) await cluster.produce(topic, [{ key: 'k', value }]);
+    await broker.stop();
+    await flipBit(path.join(broker.dir, 'data', `${topic}-0`), 'damaged');
+    await broker.start();
+
+    const { records, failure } = await readToEnd(source(topic));
+    expect(failure).toMatchObject({
+      code: 'SOURCE_CORRUPT',
+      retry: false,
+      message: expect.stringContaining(`${topic}/0: the record batch at offset 1 fails its CRC-32C`),
+    });
+    expect(records.map(({ value }) => String(value))).toEqual(['good']);
+  });
+});
+
+async function flipBit(folder: string, value: string): Promise<void> {
+  const segment = (await readdir(folder)).find(name => name.endsWith('.log'));
+  const file = await open(path.join(folder, segment ?? ''), 'r+');
+  try {
+    const bytes = await file.readFile();
+    const at = bytes.indexOf(value);
+    expect(at).toBeGreaterThan(0);
+    await file.write(Buffer.from([bytes[at]! ^ 0x01]), 0, 1, at);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,104 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { waitFor } from '../../ops/local-kafka/waiting.ts';
+import { sharedKafka } from '../support/kafka/shared.ts';
+import { Service, type Serving } from '../support/service.ts';
+import { TestStore } from '../support/store.ts';
+import { queryDatabase } from '../support/tables.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const kafka = await sharedKafka();
+
+const event = (kind: string, service_id: string, partition = 0) => ({
+  partition,
+  key: service_id,
+  value: JSON.stringify({ event: kind, service_id, timestamp: new Date().toISOString() }),
+});
+const started = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => event('service.started', `s${from + index}`));
+
+async function serving(topic: string, ...flags: readonly string[]): Promise<Serving> {
+  const folder = await temporaryFolder();
+  onTestFinished(folder.remove);
+  return { folder: folder.path, brokers: kafka.brokers, topic, group: kafka.uniqueTopic('group'), flags };
+}
+
+describe.skipIf(!kafka.available)('a running service', () => {
+  test('warns of retention, tells its group, finds a partition that is added, and ends when its topic is made anew', async () => {
+    const topic = await kafka.createTopic('eventful', { config: { 'retention.ms': '3600000' } });
+    await kafka.produce(topic, started(0, 5));
+    const place = await serving(topic, '--kafka-replay-horizon-hours', '48');
+    const service = new Service(place);
+    await service.reachesOffsets([{ partition: 0, high: 5 }]);
+    expect(await service.metrics()).toContain(
+      `tidemark_topic_warning{topic="${topic}",kind="retention_below_horizon"} 1`,
+    );
+
+    await kafka.withAdmin(async admin => {
+      await waitFor('the group to be told', async () => {
+        const [told] = await admin.fetchOffsets({ groupId: place.group, topics: [topic] });
+        return told?.partitions.find(({ partition }) => partition === 0)?.offset === '5' ? true : null;
+      });
+      await admin.createPartitions({ topicPartitions: [{ topic, count: 2 }] });
+    });
+    await kafka.produce(topic, [event('service.completed', 's0', 1)]);
+    await service.reachesOffsets([{ partition: 1, high: 1 }]);
+
+    await kafka.withAdmin(async admin => {
+      await admin.deleteTopics({ topics: [topic] });
+      await waitFor('the topic to be gone', async () => ((await admin.listTopics()).includes(topic) ? null : true));
+      await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 2 }] });
+    });
+    await kafka.produce(topic, started(100, 150));
+    // It may look just when there is no topic, which ends it too; whoever starts it again is told the rest.
+    const ended = await service.ended;
+    expect([65, 78]).toContain(ended.code);
+    const told = ended.code === 65 ? ended : await new Service(place).ended;
+    expect(told).toMatchObject({
+      code: 65,
+      stderr: expect.stringMatching(/topic \S+ was made anew.*\[SOURCE_CHANGED\]/),
+    });
+
+    const store = await TestStore.open(service.db);
+    onTestFinished(() => store.close());
+    const { splitServices } = await store.exported('services', { timeFrom: 0, timeTo: Date.now() + 60_000 });
+    expect(splitServices).toBe(1);
+    expect(await store.rows('SELECT count(*) FROM services')).toEqual([['5']]);
+  });
+
+  test('whose topic is deleted ends, and says which', async () => {
+    const topic = await kafka.createTopic('deleted');
+    await kafka.produce(topic, started(0, 5));
+    const service = new Service(await serving(topic));
+    await service.reachesOffsets([{ partition: 0, high: 5 }]);
+    await kafka.withAdmin(admin => admin.deleteTopics({ topics: [topic] }));
+    expect(await service.ended).toMatchObject({
+      code: 78,
+      stderr: expect.stringMatching(new RegExp(`${topic}.*no such topic.*\\[TOPIC_UNFIT\\]`)),
+    });
+  });
+
+  test('stops where records were lost, or by policy counts them and goes on', async () => {
+    const topic = await kafka.createTopic('lost');
+    await kafka.produce(topic, started(0, 10));
+    const place = await serving(topic);
+    const first = new Service(place);
+    await first.reachesOffsets([{ partition: 0, high: 10 }]);
+    expect(await first.stop()).toMatchObject({ code: 0 });
+    await kafka.produce(topic, started(10, 40));
+    await kafka.withAdmin(async admin => {
+      await admin.fetchTopicMetadata({ topics: [topic] });
+      await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '25' }] });
+    });
+
+    expect(await new Service(place).ended).toMatchObject({
+      code: 65,
+      stderr: expect.stringMatching(/10 was to be read next, but the log now begins at 25.*\[RECORDS_LOST\]/),
+    });
+    const second = new Service({ ...place, flags: ['--kafka-on-lost-records', 'skip'] });
+    await second.reachesOffsets([{ partition: 0, high: 40 }]);
+    expect(await second.metrics()).toContain(`tidemark_records_lost_total{topic="${topic}",partition="0"} 15`);
+    expect(await second.stop()).toMatchObject({ code: 0 });
+    const lost = await queryDatabase(second.db, query => query('SELECT from_offset, to_offset FROM lost_records'));
+    expect(lost).toEqual([['10', '25']]);
+  });
+});
