@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Log, LogEnd } from '../../pipeline/ports.ts';
@@ -10,6 +11,9 @@ import { isDoneWithin } from './patience.ts';
 import { type Reaching, untilReached } from './until-reached.ts';
 
 const closePatienceMs = 1_000;
+/** A broker may not have heard yet of a topic that was just made. */
+const unknownPatienceMs = 2_000;
+const unknownPauseMs = 250;
 
 /** What the cluster says of itself and of our topics. Opened before anything is read. */
 export class KafkaCluster {
@@ -103,16 +107,18 @@ export class KafkaCluster {
   }
 
   async #ask<T>(what: string, ask: () => Promise<T>): Promise<T> {
-    try {
-      return await ask();
-    } catch (cause) {
-      if (isUnknownTopic(cause)) {
-        const problem = `could not ${what}: there is no such topic at ${this.#options.brokers.join(', ')}`;
-        throw new TidemarkError('TOPIC_UNFIT', `${problem}; create it, or correct the setting that names it`, {
-          cause,
-        });
+    for (const deadline = performance.now() + unknownPatienceMs; ; ) {
+      try {
+        return await ask();
+      } catch (cause) {
+        if (!isUnknownTopic(cause)) throw kafkaFailure(cause, what, this.#options.brokers);
+        if (performance.now() > deadline) {
+          const problem = `could not ${what}: there is no such topic at ${this.#options.brokers.join(', ')}`;
+          const cure = 'create it, or correct the setting that names it';
+          throw new TidemarkError('TOPIC_UNFIT', `${problem}; ${cure}`, { cause });
+        }
       }
-      throw kafkaFailure(cause, what, this.#options.brokers);
+      await pause(unknownPauseMs);
     }
   }
 

@@ -4,11 +4,13 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { KafkaCluster } from '../../../connectors/kafka/cluster.ts';
+import type { KafkaOptions } from '../../../connectors/kafka/options.ts';
 import { readConfig } from '../../../ops/config.ts';
 import { kafkaOptionsOf } from '../../../ops/kafka-options.ts';
 import type { Log } from '../../../pipeline/ports.ts';
+import { TestCluster } from '../../support/kafka/cluster.ts';
 import { canStartBroker } from '../../support/kafka/own-servers.ts';
-import { LogLines } from '../../support/kafka/reading.ts';
+import { boundedKafkaSource, LogLines } from '../../support/kafka/reading.ts';
 import {
   type SecureBroker,
   type SecureListener,
@@ -16,25 +18,32 @@ import {
   unsignedToken,
   user,
 } from '../../support/kafka/secure-broker.ts';
+import { readAll } from '../../support/reading.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const ignore = (): void => undefined;
 const quiet: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-/** Connects as the service does: by settings, as they come from variables. Gives the cluster's id. */
-async function connect(
-  secure: SecureBroker,
-  listener: SecureListener,
-  settings: Readonly<Record<string, string>>,
-  { log, signal }: { readonly log: Log; readonly signal?: AbortSignal } = { log: quiet },
-) {
+type Settings = Readonly<Record<string, string>>;
+
+/** What the service makes of settings that come from variables. */
+function optionsOf(secure: SecureBroker, listener: SecureListener, settings: Settings): KafkaOptions {
   const given = { kafka_brokers: secure.address(listener), kafka_topics: 'any', ...settings };
   const environment = Object.fromEntries(
     Object.entries(given).map(([name, value]) => [`TIDEMARK_${name.toUpperCase()}`, value]),
   );
-  const { config } = readConfig({ file: null, environment, flags: {} });
+  return kafkaOptionsOf(readConfig({ file: null, environment, flags: {} }).config);
+}
+
+/** Connects as the service does. Gives the cluster's id. */
+async function connect(
+  secure: SecureBroker,
+  listener: SecureListener,
+  settings: Settings,
+  { log, signal }: { readonly log: Log; readonly signal?: AbortSignal } = { log: quiet },
+) {
   const patience = AbortSignal.any([AbortSignal.timeout(20_000), ...(signal === undefined ? [] : [signal])]);
-  const cluster = await KafkaCluster.open(kafkaOptionsOf(config), log, patience);
+  const cluster = await KafkaCluster.open(optionsOf(secure, listener, settings), log, patience);
   onTestFinished(() => cluster.close());
   return cluster.clusterId;
 }
@@ -106,6 +115,24 @@ describe.skipIf(!(await canStartBroker()))('a listener that demands it', () => {
       );
       expect(asked[0]).toBe(`Basic ${Buffer.from('alice:secret').toString('base64')}`);
     });
+  });
+
+  test.each([
+    ['a password', 'SASL', () => ({ kafka_sasl_mechanism: 'plain', ...account })],
+    ['a password over TLS', 'SASL_TLS', () => ({ kafka_sasl_mechanism: 'scram-sha-512', ...account, ...tls() })],
+    ['a token', 'SASL', () => ({ kafka_sasl_mechanism: 'oauthbearer', kafka_oauth_token: unsignedToken('alice') })],
+    ['our certificate', 'MUTUAL_TLS', () => ({ ...tls(), ...ours() })],
+  ] as const)('records are read by %s: the group is joined the same way', async (_, listener, settings) => {
+    const cluster = new TestCluster(secure.broker.brokers);
+    const topic = await cluster.createTopic('secure', { partitions: 2 });
+    await cluster.produce(topic, [
+      { partition: 0, value: 'one' },
+      { partition: 1, value: 'two' },
+    ]);
+    const names = { kafka_topics: topic, kafka_group: cluster.uniqueTopic('group') };
+    const batches = await readAll(boundedKafkaSource(optionsOf(secure, listener, { ...settings(), ...names })));
+    const values = batches.flatMap(({ records }) => records.map(({ value }) => String(value)));
+    expect(values.toSorted()).toEqual(['one', 'two']);
   });
 
   test('TLS lets us in when we know who signs', async () => {

@@ -8,6 +8,7 @@ import {
   type Message,
   Partitioners,
 } from 'kafkajs';
+import { waitFor } from '../../../ops/local-kafka/waiting.ts';
 
 export interface TopicOptions {
   readonly partitions?: number;
@@ -47,9 +48,14 @@ export class TestCluster {
   async createTopic(name: string, { partitions = 1, config = {} }: TopicOptions = {}): Promise<string> {
     const topic = this.uniqueTopic(name);
     const configEntries = Object.entries(config).map(([key, value]) => ({ name: key, value }));
-    await this.withAdmin(admin =>
-      admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: partitions, configEntries }] }),
-    );
+    await this.withAdmin(async admin => {
+      await admin.createTopics({
+        waitForLeaders: false,
+        topics: [{ topic, numPartitions: partitions, configEntries }],
+      });
+      // A broker may take a moment to know it and another to host it; a producer that meets an error by then writes twice.
+      await waitFor(`topic ${topic}`, () => admin.fetchTopicOffsets(topic).catch(() => null));
+    });
     return topic;
   }
 

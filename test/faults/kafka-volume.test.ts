@@ -1,0 +1,50 @@
+import { CompressionTypes, Partitioners } from 'kafkajs';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { sharedKafka } from '../support/kafka/shared.ts';
+import { Service } from '../support/service.ts';
+import { queryDatabase } from '../support/tables.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const kafka = await sharedKafka();
+const records = process.env.SOAK ? 5_000_000 : 60_000;
+/** So many a request, and so a batch. */
+const atOnce = 20_000;
+const services = 1_000;
+
+describe.skipIf(!kafka.available)('a service', () => {
+  test(`reads ${records} of the smallest records, many thousands a batch, between records of 10 MB`, {
+    timeout: 60_000 + records / 10,
+  }, async () => {
+    const folder = await temporaryFolder();
+    onTestFinished(folder.remove);
+    const topic = await kafka.createTopic('volume', { partitions: 2, config: { 'max.message.bytes': '20000000' } });
+    const producer = kafka.client().producer({ createPartitioner: Partitioners.DefaultPartitioner });
+    await producer.connect();
+    const large = `{"event":"service.started","service_id":"large","extensions":{"filler":"${'x'.repeat(10_000_000)}"}}`;
+    for (let produced = 0; produced < records; produced += atOnce) {
+      const messages = Array.from({ length: atOnce }, (_, index) => ({
+        partition: 0,
+        value: `{"event":"service.associated","service_id":"${index % services}","customer_id":1}`,
+      }));
+      await producer.send({ topic, acks: -1, messages, compression: CompressionTypes.GZIP });
+      if (produced % (100 * atOnce) === 0)
+        await producer.send({ topic, acks: -1, messages: [{ partition: 1, value: large }] });
+    }
+    await producer.disconnect();
+
+    const service = new Service({
+      folder: folder.path,
+      brokers: kafka.brokers,
+      topic,
+      group: kafka.uniqueTopic('group'),
+    });
+    await service.reachesOffsets(await kafka.offsets(topic), 60_000 + records / 10);
+    expect(await service.stop()).toMatchObject({ code: 0, stderr: '' });
+    const [counts, [rows]] = await queryDatabase(service.db, async query => [
+      await query('SELECT records_read, applied FROM partitions WHERE partition = 0'),
+      await query('SELECT count(*), max(length(extensions::VARCHAR)) > 10000000 FROM services'),
+    ]);
+    expect(counts).toEqual([[String(records), String(records)]]);
+    expect(rows).toEqual([String(services + 1), true]);
+  });
+});
