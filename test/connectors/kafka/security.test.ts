@@ -19,6 +19,7 @@ import {
   user,
 } from '../../support/kafka/secure-broker.ts';
 import { readAll } from '../../support/reading.ts';
+import { Service } from '../../support/service.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const ignore = (): void => undefined;
@@ -133,6 +134,24 @@ describe.skipIf(!(await canStartBroker()))('a listener that demands it', () => {
     const batches = await readAll(boundedKafkaSource(optionsOf(secure, listener, { ...settings(), ...names })));
     const values = batches.flatMap(({ records }) => records.map(({ value }) => String(value)));
     expect(values.toSorted()).toEqual(['one', 'two']);
+  });
+
+  test('a service that is refused ends, says so, and its password is nowhere in what it says', async () => {
+    const folder = await temporaryFolder();
+    onTestFinished(folder.remove);
+    const flags = ['--kafka-sasl-mechanism', 'scram-sha-512', '--kafka-sasl-username', user.username];
+    const service = new Service({
+      folder: folder.path,
+      brokers: [secure.address('SASL')],
+      topic: 'any',
+      group: 'any',
+      flags: [...flags, '--log-level', 'debug'],
+      env: { TIDEMARK_KAFKA_SASL_PASSWORD: 'hunter2' },
+    });
+    const { code, stdout, stderr } = await service.ended;
+    expect(code).toBe(77);
+    expect(stderr).toMatch(/the user or password is refused.*\[SOURCE_REFUSED\]/);
+    expect(stdout + stderr).not.toContain('hunter2');
   });
 
   test('TLS lets us in when we know who signs', async () => {
