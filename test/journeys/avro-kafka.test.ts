@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type IngestOptions, ingest } from '../../pipeline/ingest.ts';
+import type { KeyFormat } from '../../schemas/decode.ts';
 import { asAvro, type kinds, schemaText } from '../support/avro.ts';
 import { canProduceFromPython, produceAvroFromPython } from '../support/kafka/foreign-producers.ts';
 import { boundedKafkaSource, kafkaOptions } from '../support/kafka/reading.ts';
@@ -32,9 +33,9 @@ const avroEvents: readonly [kind: (typeof kinds)[number], value: Record<string, 
   ['service.completed', { service_id: 's', disposition_desc: '日本', timestamp: at + 3 }],
 ];
 
-async function consumed(store: TestStore, topic: string) {
+async function consumed(store: TestStore, topic: string, keyFormat: KeyFormat = 'string') {
   const options: IngestOptions = {
-    keyFormat: 'string',
+    keyFormat,
     registry: openRegistry(shared.url).registry,
     skewMs: 0,
     clock: { now: Date.now },
@@ -93,6 +94,32 @@ describe.skipIf(!kafka.available || !shared.available || !(await canProduceFromP
       expect(await store.rows('SELECT schema_id FROM schema_ids ORDER BY 1')).toEqual(
         used.map(({ id }) => [String(id)]).toSorted((one, other) => Number(one[0]) - Number(other[0])),
       );
+    });
+
+    test('keys in Avro: text and whole numbers are ids, tombstones delete, and a key of another id or no Avro is set aside', async () => {
+      const topic = await kafka.createTopic('avro-keys');
+      const numbers = await kafka.createTopic('avro-number-keys');
+      const schema = schemaText('service.started');
+      const target = { brokers: kafka.brokers, registry: shared.url, schema, subjects: 'topic-record' } as const;
+      const started = (id: string) => ({ service_id: id, timestamp: at });
+      await produceAvroFromPython({ ...target, topic, keySchema: '"string"' }, [
+        { key: 'kept', value: started('kept') },
+        { key: 'gone', value: started('gone') },
+        { key: 'gone', value: null },
+        { key: 'other', value: started('meant') },
+      ]);
+      await kafka.produce(topic, [{ key: 'plain', value: '{"event":"service.started","service_id":"plain"}' }]);
+      await produceAvroFromPython({ ...target, topic: numbers, keySchema: '"long"' }, [
+        { key: 42, value: started('42') },
+      ]);
+      const store = await openTestStore();
+      expect(await consumed(store, topic, 'avro')).toMatchObject({ recordsRead: 5, applied: 3, quarantined: 2 });
+      expect(await consumed(store, numbers, 'avro')).toMatchObject({ recordsRead: 1, applied: 1 });
+      expect(await store.rows('SELECT service_id FROM services ORDER BY 1')).toEqual([['42'], ['kept']]);
+      expect(await store.rows('SELECT reason FROM quarantine ORDER BY "offset"')).toEqual([
+        ['KEY_MISMATCH'],
+        ['MALFORMED'],
+      ]);
     });
   },
 );

@@ -59,7 +59,8 @@ export async function produceFromPython(target: ForeignTarget, records: readonly
   return python({ topic: target.topic, settings: settingsOf(target, 'compression.codec') }, records);
 }
 
-export interface AvroRecord extends Omit<ForeignRecord, 'value' | 'valueBase64'> {
+export interface AvroRecord extends Omit<ForeignRecord, 'key' | 'value' | 'valueBase64'> {
+  readonly key: string | number | null;
   readonly value: Readonly<Record<string, unknown>> | null;
 }
 
@@ -68,15 +69,17 @@ export interface AvroTarget extends ForeignTarget {
   readonly registry: string;
   /** Schema of the values, which the serializer registers. */
   readonly schema: string;
-  /** How their subject is named; by default after the topic. */
+  /** Schema of the keys; none: they are text. */
+  readonly keySchema?: string;
+  /** How the values' subject is named; by default after the topic. */
   readonly subjects?: 'topic' | 'record' | 'topic-record';
 }
 
 /** Produces Avro as Confluent's own serializer writes it. Gives the number of records. */
 export async function produceAvroFromPython(target: AvroTarget, records: readonly AvroRecord[]): Promise<number> {
-  const { topic, registry, schema, subjects = 'topic' } = target;
+  const { topic, registry, schema, keySchema, subjects = 'topic' } = target;
   const settings = settingsOf(target, 'compression.codec');
-  return python({ topic, settings, avro: { registry, schema, subjects } }, records);
+  return python({ topic, settings, avro: { registry, schema, keySchema, subjects } }, records);
 }
 
 function pythonPackages(): Promise<string> {

@@ -1,7 +1,8 @@
 """Confluent's Python producer (librdkafka), told by lines of JSON on standard input, each a record.
 
-Argument: JSON of {topic, settings, avro: {registry, schema, subjects} or absent}. With avro a value is the object that
-Confluent's serializer encodes and whose schema it registers. Prints how many records were acknowledged.
+Argument: JSON of {topic, settings, avro: {registry, schema, keySchema or absent, subjects} or absent}. With avro a value is
+the object that Confluent's serializer encodes and whose schema it registers; with a keySchema the key is too. Prints how
+many records were acknowledged.
 """
 
 import base64
@@ -25,14 +26,25 @@ STRATEGIES = {
 }
 
 
-def avro_encoder(topic, avro):
-    client = SchemaRegistryClient({"url": avro["registry"]})
-    conf = {"subject.name.strategy": STRATEGIES[avro.get("subjects", "topic")]}
-    serializer = AvroSerializer(client, avro["schema"], conf=conf)
-    return lambda value: serializer(value, SerializationContext(topic, MessageField.VALUE))
+def avro_encoder(topic, registry, schema, subjects, part):
+    conf = {"subject.name.strategy": STRATEGIES[subjects]}
+    serializer = AvroSerializer(SchemaRegistryClient({"url": registry}), schema, conf=conf)
+    return lambda given: serializer(given, SerializationContext(topic, part))
 
 
-def text_or_bytes(record, name):
+def encoders(topic, avro):
+    """What encodes the values and the keys of records; None where they are text or bytes."""
+    if avro is None:
+        return None, None
+    registry, key_schema = avro["registry"], avro.get("keySchema")
+    of_value = avro_encoder(topic, registry, avro["schema"], avro.get("subjects", "topic"), MessageField.VALUE)
+    of_key = avro_encoder(topic, registry, key_schema, "topic", MessageField.KEY) if key_schema else None
+    return of_value, of_key
+
+
+def part_of(record, name, encode):
+    if encode is not None and record.get(name) is not None:
+        return encode(record[name])
     if record.get(name + "Base64") is not None:
         return base64.b64decode(record[name + "Base64"])
     return record[name].encode() if record.get(name) is not None else None
@@ -41,7 +53,7 @@ def text_or_bytes(record, name):
 def main():
     told = json.loads(sys.argv[1])
     topic, avro = told["topic"], told.get("avro")
-    encode = avro_encoder(topic, avro) if avro else None
+    encode_value, encode_key = encoders(topic, avro)
     producer = Producer(told["settings"])
     outcome = {"acknowledged": 0, "errors": []}
 
@@ -53,14 +65,12 @@ def main():
 
     for line in sys.stdin:
         record = json.loads(line)
-        value = encode(record["value"]) if encode and record.get("value") is not None else text_or_bytes(record, "value")
+        key, value = part_of(record, "key", encode_key), part_of(record, "value", encode_value)
         optional = {name: record[name] for name in ("partition", "timestamp") if record.get(name) is not None}
         headers = [(name, text.encode()) for name, text in record.get("headers", {}).items()]
         while True:
             try:
-                producer.produce(
-                    topic, value, text_or_bytes(record, "key"), on_delivery=delivered, headers=headers, **optional
-                )
+                producer.produce(topic, value, key, on_delivery=delivered, headers=headers, **optional)
                 break
             except BufferError:
                 producer.poll(0.1)
