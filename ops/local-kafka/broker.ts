@@ -7,7 +7,7 @@ import { javaOf, kafkaJars } from './java.ts';
 import { JavaProcess } from './java-process.ts';
 import { markOf } from './state.ts';
 import { exists, runTool } from './tools.ts';
-import { freePort, waitFor } from './waiting.ts';
+import { freePort, startPatienceMs, waitFor } from './waiting.ts';
 
 export type SecurityProtocol = 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL';
 
@@ -121,10 +121,11 @@ export class Broker {
 
   /** An open port is not enough: a node serves when the cluster names it as a member. */
   async #answering(started: JavaProcess): Promise<void> {
-    await waitFor(`Kafka in ${this.dir} to answer`, async () => {
+    const answers = async () => {
       if (started.hasEnded) throw new Error(`Kafka in ${this.dir} ended as it started:\n${await started.lastWords()}`);
       return isAnswering(this.brokers);
-    });
+    };
+    await waitFor(`Kafka in ${this.dir} to answer`, answers, startPatienceMs);
   }
 }
 

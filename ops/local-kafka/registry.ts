@@ -3,7 +3,7 @@ import path from 'node:path';
 import { javaOf, registryJars } from './java.ts';
 import { JavaProcess } from './java-process.ts';
 import { markOf } from './state.ts';
-import { freePort, waitFor } from './waiting.ts';
+import { freePort, startPatienceMs, waitFor } from './waiting.ts';
 
 export interface RegistryOptions {
   /** Its own folder: schemas and log. A second start on the same folder finds the schemas of the first. */
@@ -66,11 +66,12 @@ export class Registry {
     const log = path.join(this.dir, 'registry.log');
     const started = new JavaProcess({ java, args, dir: this.dir, log, detached: this.#detached });
     this.#process = started;
-    await waitFor(`the registry in ${this.dir} to answer`, async () => {
+    const answers = async () => {
       if (started.hasEnded)
         throw new Error(`the registry in ${this.dir} ended as it started:\n${await started.lastWords()}`);
       return isRegistryAnswering(this.url);
-    });
+    };
+    await waitFor(`the registry in ${this.dir} to answer`, answers, startPatienceMs);
   }
 
   /** SIGKILL, as a crash would. */

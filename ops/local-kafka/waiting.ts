@@ -1,6 +1,9 @@
 import { createServer } from 'node:net';
 import { setTimeout as after } from 'node:timers/promises';
 
+/** A server on a busy machine, with a log to recover, takes long to answer; one that ends says so at once. */
+export const startPatienceMs = 90_000;
+
 /** Asks again and again until the answer is not null; after the deadline an error tells what did not come. */
 export async function waitFor<T>(what: string, ask: () => Promise<T | null>, timeoutMs = 30_000): Promise<T> {
   const deadline = performance.now() + timeoutMs;
