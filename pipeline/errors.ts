@@ -34,6 +34,7 @@ const failures = {
   LOG_LOCKED: { retry: true, exitCode: 75, httpStatus: 503 },
   WAREHOUSE_LOCKED: { retry: true, exitCode: 75, httpStatus: 503 },
   WAREHOUSE_BROKEN: { retry: false, exitCode: 70, httpStatus: 503 },
+  WAREHOUSE_UNFIT: { retry: false, exitCode: 65, httpStatus: 503 },
   INTERRUPTED: { retry: true, exitCode: 130, httpStatus: 503 },
 } as const;
 

@@ -15,6 +15,9 @@ export interface DatabaseOptions {
   readonly threads: number;
 }
 
+/** Of what `layoutSql` makes. Rows of another one are not read: the file is made anew from the log. */
+const layoutVersion = 2;
+
 /** The one file, owned by this process: DuckDB's lock keeps every other out. */
 export class Database {
   readonly path: string;
@@ -30,7 +33,10 @@ export class Database {
     this.#instance = instance;
   }
 
-  /** Opens or makes the file. Throws `WAREHOUSE_LOCKED` when another process owns it, `WAREHOUSE_BROKEN` when it is unreadable. */
+  /**
+   * Opens or makes the file. Throws `WAREHOUSE_LOCKED` when another process owns it, `WAREHOUSE_BROKEN` when it is
+   * unreadable, `WAREHOUSE_UNFIT` when another version of ours laid it out.
+   */
   static async open({ path, memoryLimit, threads }: DatabaseOptions): Promise<Database> {
     const absolute = resolve(path);
     try {
@@ -71,6 +77,7 @@ export class Database {
     const connection = await this.connect();
     const reader = await connection.runAndReadAll("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'layout'");
     if (Number(reader.value(0, 0)) === 0) await connection.run(layoutSql());
+    else await checkLayout(connection, this.path);
     connection.closeSync();
   }
 
@@ -116,12 +123,24 @@ function notWritable(folder: string, cause: unknown): TidemarkError {
   return new TidemarkError('NOT_WRITABLE', `cannot make the folder ${folder} for the database: ${message}`, { cause });
 }
 
+async function checkLayout(connection: DuckDBConnection, path: string): Promise<void> {
+  const reader = await connection.runAndReadAll('SELECT version FROM layout');
+  const version = Number(reader.value(0, 0));
+  if (version === layoutVersion) return;
+  throw new TidemarkError(
+    'WAREHOUSE_UNFIT',
+    `${path} has the layout ${version} of another version of tidemark; this one reads and writes layout ${layoutVersion}. ` +
+      'Name another db, and read the log into it',
+  );
+}
+
 /** Everything a new file holds, made in one transaction. */
 export function layoutSql(): string {
   const entityTemplate = readSql('tables/0002_entity.sql');
   const perEntity = Object.values(entityTables).map(table => fillSql(entityTemplate, entityPlaces(table)));
   const control = readSql('tables/0003_control.sql');
-  return ['BEGIN;', readSql('tables/0001_store.sql'), ...perEntity, control, 'COMMIT;'].join('\n');
+  const version = `INSERT INTO layout VALUES (${layoutVersion}, uuid());`;
+  return ['BEGIN;', readSql('tables/0001_store.sql'), version, ...perEntity, control, 'COMMIT;'].join('\n');
 }
 
 function openFailure(path: string, cause: unknown): TidemarkError {

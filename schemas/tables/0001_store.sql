@@ -1,7 +1,6 @@
 -- What the warehouse holds besides rows: where reading goes on, what was set aside, what was deleted, what was asked for.
 
 CREATE TABLE layout (version INTEGER NOT NULL, store_id UUID NOT NULL);
-INSERT INTO layout VALUES (1, uuid());
 
 -- One row a partition; written in the transaction that writes its rows, so that no crash can part the two.
 CREATE TABLE partitions (
