@@ -1,4 +1,4 @@
-import { formatTimestamp, parseTimestamp } from '../schemas/timestamps.ts';
+import { formatTimestamp, parseInstant } from '../schemas/timestamps.ts';
 import type { Layout, Selection } from './selection.ts';
 
 /** The parameters of an export as a client gave them, by their contract names (sections 3 and 5); all values are text. */
@@ -103,9 +103,9 @@ class ParameterReader {
     const text = this.#given[name];
     if (text === undefined || text === '') return null;
     // A `+` in a query string arrives as a space when the client did not encode it.
-    const time = parseTimestamp(text.replace(/ (?=\d\d:\d\d$)/, '+'));
+    const time = parseInstant(text.replace(/ (?=\d\d:\d\d$)/, '+'));
     if (time !== undefined) return time;
-    this.#refuse(name, text, 'a date and time with zone of the years 1970 to 2200, such as 2014-09-02T08:00:00.000Z');
+    this.#refuse(name, text, 'a date and time with zone, such as 2014-09-02T08:00:00.000Z');
     return 0;
   }
 

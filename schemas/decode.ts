@@ -4,7 +4,7 @@ import { AvroSyntaxError } from './avro-reader.ts';
 import { badField, type Decoded, decodeMembers, isReject, rejected } from './decode-object.ts';
 import type { Reject } from './events.ts';
 import { code, identity } from './fields.ts';
-import { compactJson, JsonSyntaxError, type JsonValue, parseJson, parseMembers } from './json.ts';
+import { JsonSyntaxError, type JsonValue, parseJson, parseMembers } from './json.ts';
 import { JsonBytesReader } from './json-bytes.ts';
 import { type EventMembers, isJsonValue, show } from './members.ts';
 import { memberPositions } from './places.ts';
@@ -64,6 +64,18 @@ class UnknownSchema {
   }
 }
 
+/** A key that can be no service_id: neither a string nor an integer of 64 bits. A value, as every fault of the record goes before it. */
+class NoId {
+  readonly key: JsonValue;
+
+  constructor(key: JsonValue) {
+    this.key = key;
+  }
+}
+
+/** What a key says; null is none. */
+type Key = string | NoId | null;
+
 /** Remembers texts from record to record; what it gives depends on the record alone. */
 const jsonBytes = new JsonBytesReader(memberPositions);
 
@@ -87,7 +99,7 @@ function schemaOf(bytes: Uint8Array, part: string, schemas: WriterSchemas): Writ
   return schemas.get(id) ?? new UnknownSchema(id);
 }
 
-function readKey(key: Uint8Array | null, { keyFormat, schemas }: RecordFormat): string | null | UnknownSchema {
+function readKey(key: Uint8Array | null, { keyFormat, schemas }: RecordFormat): Key | UnknownSchema {
   if (key === null) return null;
   if (keyFormat === 'string') return utf8(key, 'key');
   if (keyFormat === 'json') return keyText(parseJson(textOf(key, 'key')));
@@ -99,13 +111,14 @@ function readKey(key: Uint8Array | null, { keyFormat, schemas }: RecordFormat): 
   throw new AvroSyntaxError(`the key is ${show(read)}; allowed are string, int and long`);
 }
 
-/** The key as a service_id is made a string, and anything else as JSON writes it; null is no key. */
-function keyText(key: JsonValue): string | null {
-  return key === null ? null : (code.read(key) ?? compactJson(key));
+/** The key made a string as a service_id is. */
+function keyText(key: JsonValue): Key {
+  return key === null ? null : (code.read(key) ?? new NoId(key));
 }
-function decodeTombstone(key: string | null): Decoded {
+
+function decodeTombstone(key: Key): Decoded {
   if (key === null) return rejected('NO_KEY', null, 'neither key nor value: nothing says which service to delete');
-  if (key === '') return keyMismatch(key, 'any service_id');
+  if (key === '' || key instanceof NoId) return keyMismatch(key, 'any service_id');
   if (key.includes('\0')) return badField('service_id', key, identity.allowed);
   return { kind: 'service.deleted', service_id: key };
 }
@@ -122,10 +135,10 @@ function utf8(bytes: Uint8Array, what: string): string {
   return view.toString('utf8');
 }
 
-function keyMismatch(key: string, serviceId: string): Reject {
+function keyMismatch(key: string | NoId, serviceId: string): Reject {
   return rejected(
     'KEY_MISMATCH',
     null,
-    `the record's key is ${show(key)}, its service_id ${show(serviceId)}; they must be the same`,
+    `the record's key is ${show(key instanceof NoId ? key.key : key)}, its service_id ${show(serviceId)}; they must be the same`,
   );
 }

@@ -3,25 +3,38 @@
 /** First instant after the year 2200. */
 export const timeEnd = Date.UTC(2201, 0, 1);
 
+const msOf400Years = 146_097 * 86_400_000;
+const firstInstant = Date.parse('0000-01-01T00:00:00.000Z');
+const lastInstant = Date.parse('9999-12-31T23:59:59.999Z');
+
 // RFC 3339 with T and a zone, upper case; the real-date checks that a pattern cannot make follow below.
 const shape =
   /^(\d{4})-(\d{2})-(\d{2})T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d+))?(?:Z|([+-])([01]\d|2[0-3]):([0-5]\d))$/;
 
+/** Reads the time of an event: as `parseInstant`, and undefined outside of the years 1970 to 2200. */
+export function parseTimestamp(text: string): number | undefined {
+  const instant = parseInstant(text);
+  return instant === undefined ? undefined : inRange(instant);
+}
+
 /**
  * Reads an RFC 3339 time as the contract allows it (section 1): a real date, no leap second, no 24:00, zones within
- * ±23:59, digits beyond milliseconds cut. Undefined for anything else, and outside of the years 1970 to 2200.
+ * ±23:59, digits beyond milliseconds cut. Undefined for anything else, and where UTC has no year of four digits.
  */
-export function parseTimestamp(text: string): number | undefined {
+export function parseInstant(text: string): number | undefined {
   const match = shape.exec(text);
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second, fraction = '', sign, zoneHour, zoneMinute] = match;
-  const local = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
-  const date = new Date(local);
+  const seconds = [Number(hour), Number(minute), Number(second)] as const;
+  // A calendar repeats itself after 400 years; Date.UTC takes years below 100 for those of the 20th century.
+  const later = Date.UTC(Number(year) + 400, Number(month) - 1, Number(day), ...seconds);
+  const date = new Date(later);
   if (date.getUTCDate() !== Number(day) || date.getUTCMonth() + 1 !== Number(month)) return undefined;
   const millisecond = Number(fraction.slice(0, 3).padEnd(3, '0'));
   const zone =
     sign === undefined ? 0 : (Number(zoneHour) * 60 + Number(zoneMinute)) * (sign === '-' ? -60_000 : 60_000);
-  return inRange(local + millisecond - zone);
+  const instant = later - msOf400Years + millisecond - zone;
+  return instant >= firstInstant && instant <= lastInstant ? instant : undefined;
 }
 
 /** True when the instant may be an event's time. */
@@ -51,7 +64,8 @@ export function parseUsualTimestamp(bytes: Uint8Array, at: number): number | und
   const second = digits(bytes, at + 17, 2);
   const millisecond = digits(bytes, at + 20, 3);
   // A byte that is no digit made one of these NaN, and then no comparison holds.
-  const real = month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month) && hour < 24 && minute < 60;
+  const real =
+    year >= 1970 && month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month) && hour < 24 && minute < 60;
   if (!real || !(second < 60) || !(millisecond >= 0)) return undefined;
   return inRange(Date.UTC(year, month - 1, day, hour, minute, second, millisecond));
 }

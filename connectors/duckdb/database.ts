@@ -6,6 +6,9 @@ import { entityTables } from '../../schemas/columns.ts';
 import { entityPlaces, fillSql, readSql } from '../../schemas/sql.ts';
 import { databaseFailure } from './failure.ts';
 import { makeNewFile } from './new-file.ts';
+import { readTextsWhole } from './whole-texts.ts';
+
+readTextsWhole();
 
 export interface DatabaseOptions {
   /** The DuckDB file; made when it is missing. */

@@ -83,7 +83,7 @@ describe('times', () => {
     ['lower case', '2026-03-01t10:00:00z'],
     ['a space for the T', '2026-03-01 10:00:00Z'],
     ['milliseconds since 1970', '1772359200000'],
-    ['before 1970', '1969-12-31T23:59:59Z'],
+    ['a year of five digits', '10000-01-01T00:00:00Z'],
     ['a word', 'yesterday'],
   ])('%s is refused', (_, given) => {
     expect(read({ time_from: given })).toEqual(['time_from']);
@@ -96,6 +96,8 @@ describe('the window', () => {
     ['of one millisecond', '2026-03-01T00:00:00.000Z', '2026-03-01T00:00:00.001Z', []],
     ['of nothing', '2026-03-01T00:00:00.000Z', '2026-03-01T00:00:00.000Z', ['time_to']],
     ['backwards', '2026-03-01T00:00:00.000Z', '2026-02-28T23:59:59.999Z', ['time_to']],
+    ['of all events that can be', '1969-12-31T23:59:59Z', '2201-01-01T00:00:00Z', []],
+    ['of all times', '0000-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', []],
     ['that ends after the acceptance', '2026-03-01T00:00:00.000Z', '2027-01-01T00:00:00.000Z', []],
     ['that begins at the acceptance and has no end', '2026-03-02T00:00:00.000Z', '', ['time_to']],
     ['that begins just before it and has no end', '2026-03-01T23:59:59.999Z', '', []],

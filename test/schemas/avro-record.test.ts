@@ -94,6 +94,8 @@ describe('an Avro key', () => {
     ['beside JSON', keyOf('string', 's'), json, 'service.started'],
     ['of a tombstone', keyOf('string', 's'), null, 'service.deleted'],
     ['of a tombstone, a number', keyOf('long', long), null, 'service.deleted'],
+    ['of a tombstone, a double', keyOf('double', 5), null, ['KEY_MISMATCH', null]],
+    ['of a tombstone, a boolean', keyOf('boolean', true), null, ['KEY_MISMATCH', null]],
     ['of a tombstone, empty', keyOf('string', ''), null, ['KEY_MISMATCH', null]],
     ['of a tombstone, null', keyOf('nullable', null), null, ['NO_KEY', null]],
   ] as const)('%s', (_, given, value, wanted) => {

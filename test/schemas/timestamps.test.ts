@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatTimestamp, parseTimestamp, parseUsualTimestamp, timeEnd } from '../../schemas/timestamps.ts';
+import {
+  formatTimestamp,
+  parseInstant,
+  parseTimestamp,
+  parseUsualTimestamp,
+  timeEnd,
+} from '../../schemas/timestamps.ts';
 
 test.each([
   ['UTC', '2026-03-01T00:00:00Z', '2026-03-01T00:00:00.000Z'],
@@ -30,9 +36,27 @@ test.each([
   ['zone 24:00', '2026-03-01T00:00:00+24:00'],
   ['before 1970', '1969-12-31T23:59:59.999Z'],
   ['after 2200', '2201-01-01T00:00:00.000Z'],
+  ['a year that two digits of the 20th century would be', '0070-01-01T00:00:00.000Z'],
+  ['the last of such years', '0099-12-31T23:59:59+00:00'],
 ])('refuses %s', (_, text) => {
   expect(parseTimestamp(text)).toBeUndefined();
 });
+
+test.each([
+  ['0000-01-01T00:00:00Z', '0000-01-01T00:00:00.000Z'],
+  ['0000-02-29T00:00:00Z', '0000-02-29T00:00:00.000Z'],
+  ['0070-06-01T00:00:00+01:00', '0070-05-31T23:00:00.000Z'],
+  ['9999-12-31T23:59:59.9999Z', '9999-12-31T23:59:59.999Z'],
+])('a window may begin or end at %s', (text, instant) => {
+  expect(formatTimestamp(parseInstant(text)!)).toBe(instant);
+});
+
+test.each(['0000-01-01T00:00:00+00:01', '9999-12-31T23:59:59-00:01', '0100-02-29T00:00:00Z', '10000-01-01T00:00:00Z'])(
+  'no window begins or ends at %s',
+  text => {
+    expect(parseInstant(text)).toBeUndefined();
+  },
+);
 
 test('reads back every instant of the range as it was written', () => {
   fc.assert(

@@ -51,6 +51,20 @@ test('a path that is called like a column, or like another in capitals, is a col
   expect(line).toMatch(/,x,y,z,w$/);
 });
 
+test('names and ids that differ in a byte-order mark alone stay apart', async () => {
+  const store = await openTestStore();
+  const mark = '\ufeff';
+  await store.storeLines([started('s', 1, { [`${mark}n`]: 1, [mark]: 2 }), started(`${mark}s`, 1, { n: 3 })]);
+  const { columns, bytes } = await store.exported('services', window, { header: true });
+  expect(columns.slice(24)).toEqual([`${mark}n`, mark, 'n']);
+  expect(fields(bytes)).toEqual([
+    [`${mark}n`, mark, 'n'],
+    ['1', '2', ''],
+    ['', '', '3'],
+  ]);
+  expect(await store.rows('SELECT service_id FROM services ORDER BY 1')).toEqual([['s'], [`${mark}s`]]);
+});
+
 describe('how many there may be', () => {
   test('a thousand distinct names work', async () => {
     const store = await openTestStore();
