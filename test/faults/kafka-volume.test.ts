@@ -13,7 +13,7 @@ const services = 1_000;
 
 describe.skipIf(!kafka.available)('a service', () => {
   test(`reads ${records} of the smallest records, many thousands a batch, between records of 10 MB`, {
-    timeout: 60_000 + records / 10,
+    timeout: 60_000 + records / 4,
   }, async () => {
     const folder = await temporaryFolder();
     onTestFinished(folder.remove);
@@ -38,7 +38,7 @@ describe.skipIf(!kafka.available)('a service', () => {
       topic,
       group: kafka.uniqueTopic('group'),
     });
-    await service.reachesOffsets(await kafka.offsets(topic), 60_000 + records / 10);
+    await service.reachesOffsets(await kafka.offsets(topic), 60_000 + records / 4);
     expect(await service.stop()).toMatchObject({ code: 0, stderr: '' });
     const [counts, [rows]] = await queryDatabase(service.db, async query => [
       await query('SELECT records_read, applied FROM partitions WHERE partition = 0'),
