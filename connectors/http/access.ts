@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Asker } from '../../pipeline/requests.ts';
 
@@ -37,8 +37,11 @@ declare module 'fastify' {
 
 const anonymous: HttpClient = { door: 'http', client: 'anonymous', role: 'operator' };
 
+/** Takes note of a request without a token that we know. Throws `RATE_LIMITED` when its sender tries too many. */
+export type CountRefused = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+
 /** Lets nobody through to a route that is not theirs. Routes that say nothing are for whoever has shown a token. */
-export function addAccess(server: FastifyInstance, access: Access): void {
+export function addAccess(server: FastifyInstance, access: Access, countRefused: CountRefused): void {
   server.decorateRequest('client', null);
   server.addHook('onRequest', async (request, reply) => {
     const audience = request.routeOptions.config.audience ?? 'authenticated';
@@ -46,6 +49,7 @@ export function addAccess(server: FastifyInstance, access: Access): void {
     try {
       request.client = clientOf(request, access);
     } catch (error) {
+      await countRefused(request, reply);
       reply.header('www-authenticate', 'Bearer realm="tidemark"');
       throw error;
     }

@@ -9,7 +9,7 @@ import Fastify, {
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import type { Jobs } from '../../pipeline/jobs.ts';
 import type { Clock, Log } from '../../pipeline/ports.ts';
-import { type Access, addAccess } from './access.ts';
+import { type Access, addAccess, type CountRefused } from './access.ts';
 import { addRefusals, refusalOf } from './answers.ts';
 import { type Answered, addAudit, answeredOf } from './audit.ts';
 import { addDocuments } from './documents.ts';
@@ -79,10 +79,10 @@ async function buildServer(options: HttpOptions): Promise<FastifyInstance> {
   );
   server.addHook('onRequest', async ({ raw }) => void delete raw.headers['content-type']);
   addAudit(server, options.onAnswered);
-  addAccess(server, options.access);
+  const countRefused = await addRateLimit(server, options.ratePerMinute);
+  addAccess(server, options.access, countRefused);
   addRefusals(server, options);
   server.addHook('onRequest', async ({ url }) => checkQueryText(url));
-  await addRateLimit(server, options.ratePerMinute);
   await addDocuments(server, options.version);
   const refuseMethods = refuseOtherMethods(server);
   addOperations(server, options.operations);
@@ -123,9 +123,12 @@ function serverOptions({ tls, roots, onAnswered }: HttpOptions): FastifyServerOp
   };
 }
 
-/** By token, and by address for those without one; whoever asks whether we live is never turned away. */
-async function addRateLimit(server: FastifyInstance, perMinute: number): Promise<void> {
-  if (perMinute === 0) return;
+/**
+ * By token, and by address for those without one; whoever asks whether we live is never turned away. Gives what counts a
+ * request that shows no token we know, and turns away whoever tries too many.
+ */
+async function addRateLimit(server: FastifyInstance, perMinute: number): Promise<CountRefused> {
+  if (perMinute === 0) return async () => undefined;
   await server.register(rateLimit, {
     global: true,
     max: perMinute,
@@ -133,9 +136,19 @@ async function addRateLimit(server: FastifyInstance, perMinute: number): Promise
     keyGenerator: ({ client, ip }) =>
       client === null || client.client === 'anonymous' ? ip : `token ${client.client}`,
     allowList: request => request.routeOptions.config.audience === 'everyone',
-    errorResponseBuilder: (_request, { max, after }) =>
-      new TidemarkError('RATE_LIMITED', `more than ${max} requests a minute; ask again in ${after}`),
+    errorResponseBuilder: (_request, { max, after }) => rateLimited(max, after),
   });
+  const countByAddress = server.createRateLimit({ keyGenerator: ({ ip }) => `refused ${ip}` });
+  return async (request, reply) => {
+    const limit = await countByAddress(request);
+    if (limit.isAllowed || !limit.isExceeded) return;
+    reply.header('retry-after', limit.ttlInSeconds);
+    throw rateLimited(limit.max, `${limit.ttlInSeconds} seconds`);
+  };
+}
+
+function rateLimited(max: number, after: string): TidemarkError {
+  return new TidemarkError('RATE_LIMITED', `more than ${max} requests a minute; ask again in ${after}`);
 }
 
 /** Commands on this machine reach a server that listens on all addresses by loopback. */

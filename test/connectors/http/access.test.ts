@@ -173,6 +173,16 @@ test('who asks too often is turned away for a while, but not who asks whether we
   for (let i = 0; i < 5; i += 1) expect((await ask('/healthz', tokens.reader)).status).toBe(200);
 });
 
+test('who guesses tokens is turned away for a while, and holders of tokens at the same address are not', async () => {
+  const served = await serve({ settings: { http_rate_limit: 3, http_tokens: lines } });
+  const ask = (token: string) => fetch(`${served.url}/exports`, { headers: { authorization: `Bearer ${token}` } });
+  for (let i = 0; i < 3; i += 1) expect((await ask(`guess-${i}`)).status).toBe(401);
+  const answer = await ask('guess-3');
+  expect([answer.status, await answer.json()]).toMatchObject([429, { exception: 'RATE_LIMITED' }]);
+  expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect((await ask(tokens.reader)).status).toBe(200);
+});
+
 test('over TLS the door and the commands of this machine work, and plain HTTP does not', async () => {
   const folder = await temporaryFolder();
   const [cert, key] = [path.join(folder.path, 'cert.pem'), path.join(folder.path, 'key.pem')];
