@@ -18,6 +18,7 @@ export function openRegistryHttp(config: Config): RegistryHttp | null {
   const { registry_url: url, registry_username: username, registry_password: password } = config;
   const faults: string[] = [];
   if (url === null && config.key_format === 'avro') faults.push('key_format avro wants registry_url');
+  if (url === null && config.status_format === 'avro') faults.push('status_format avro wants registry_url');
   if (url === null && username !== null) faults.push('registry_username wants registry_url');
   if ((username === null) !== (password === null)) faults.push('registry_username and registry_password go together');
   const authorities = readAuthorities(config.registry_ca_file, faults);

@@ -157,6 +157,11 @@ export const settings = {
     help: 'the topic of requests to this service, and to no other; it goes with status_topic',
   },
   status_topic: { kind: optionalText, default: null, help: 'the topic on which is told what becomes of requests' },
+  status_format: {
+    kind: oneOf('json', 'avro'),
+    default: 'json',
+    help: 'how statuses are written; avro wants registry_url',
+  },
   exports_at_once: { kind: wholeNumber(1, 16), default: 2, help: 'how many exports the service runs at once' },
   export_queue: { kind: wholeNumber(0, 100_000), default: 100, help: 'how many more exports may wait for their turn' },
   export_wait_ms: {

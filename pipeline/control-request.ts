@@ -1,5 +1,11 @@
-import type { Reject } from '../schemas/events.ts';
-import { compactJson, isJsonObject, JsonNumber, type JsonObject, JsonSyntaxError, parseJson } from '../schemas/json.ts';
+import { AvroSyntaxError } from '../schemas/avro-reader.ts';
+import type { RequestMembers } from '../schemas/avro-request.ts';
+import type { WriterSchemas } from '../schemas/decode.ts';
+import { isReject, rejected } from '../schemas/decode-object.ts';
+import type { Reject, RejectReason } from '../schemas/events.ts';
+import { isJsonObject, JsonNumber, JsonSyntaxError, parseJson } from '../schemas/json.ts';
+import { Misfit, show } from '../schemas/members.ts';
+import { isWireFormat, schemaIdOf } from '../schemas/wire-format.ts';
 import type { GivenParameters } from './parameters.ts';
 import type { LogRecord } from './ports.ts';
 
@@ -12,19 +18,25 @@ export type ControlRequest =
 
 const actions = ['export', 'cancel', 'replay'] as const;
 
-/** Reads a record, whatever its bytes; whether the parameters are good is for whoever accepts them. */
-export function readControlRequest({ key, value }: Pick<LogRecord, 'key' | 'value'>): ControlRequest {
+/**
+ * Reads a record, whatever its bytes; whether the parameters are good is for whoever accepts them. A value that begins with
+ * the wire format's zero byte is Avro, of one of these schemas; any other is JSON.
+ */
+export function readControlRequest(
+  { key, value }: Pick<LogRecord, 'key' | 'value'>,
+  schemas: WriterSchemas | null,
+): ControlRequest {
   const requestId = idOf(key);
-  const body = readBody(value);
+  const body = value !== null && isWireFormat(value) ? readAvro(value, schemas) : readJson(value);
   if (requestId === undefined) return unanswerable('MALFORMED', 'the key, a request id, is not UTF-8');
   if (requestId === null) {
-    if (typeof body === 'string') return unanswerable('MALFORMED', body);
+    if (isReject(body)) return { kind: 'unanswerable', reject: body };
     return unanswerable('NO_KEY', 'the record has no key, which is to be the request id: nobody could be answered');
   }
-  return typeof body === 'string' ? { kind: 'faulty', requestId, message: body } : readAction(requestId, body);
+  return isReject(body) ? { kind: 'faulty', requestId, message: body.message } : readAction(requestId, body);
 }
 
-function readAction(requestId: string, body: JsonObject): ControlRequest {
+function readAction(requestId: string, body: RequestMembers): ControlRequest {
   const faulty = (message: string): ControlRequest => ({ kind: 'faulty', requestId, message });
   const { action, parameters } = split(body);
   const faults = Array.from(parameters)
@@ -45,7 +57,10 @@ function readAction(requestId: string, body: JsonObject): ControlRequest {
 }
 
 /** Values as text, as an HTTP client would spell them; undefined where a value is no text. What is null is not there. */
-function split(body: JsonObject): { readonly action: unknown; readonly parameters: Map<string, string | undefined> } {
+function split(body: RequestMembers): {
+  readonly action: unknown;
+  readonly parameters: Map<string, string | undefined>;
+} {
   const parameters = new Map<string, string | undefined>();
   for (const [name, value] of body) {
     if (name === 'action' || value === null) continue;
@@ -56,21 +71,41 @@ function split(body: JsonObject): { readonly action: unknown; readonly parameter
   return { action: body.get('action'), parameters };
 }
 
-function shown(body: JsonObject, name: string): string {
+function shown(body: RequestMembers, name: string): string {
   const value = body.get(name);
-  return value === undefined ? 'absent' : compactJson(value);
+  return value === undefined ? 'absent' : show(value);
 }
 
 /** The request's object, or why there is none. */
-function readBody(value: Uint8Array | null): JsonObject | string {
-  if (value === null) return 'the record has no value; allowed is a JSON object with an action';
+function readJson(value: Uint8Array | null): RequestMembers | Reject {
+  const allowed = 'allowed is a JSON object with an action';
+  if (value === null) return malformed(`the record has no value; ${allowed}`);
   const text = textOf(value);
-  if (text === undefined) return 'the value is not UTF-8; allowed is a JSON object with an action';
+  if (text === undefined) return malformed(`the value is not UTF-8; ${allowed}`);
   try {
     const body = parseJson(text);
-    return isJsonObject(body) ? body : 'the value is JSON but no object; allowed is a JSON object with an action';
+    return isJsonObject(body) ? body : malformed(`the value is JSON but no object; ${allowed}`);
   } catch (error) {
-    if (error instanceof JsonSyntaxError) return `the value is no JSON: ${error.message}`;
+    if (error instanceof JsonSyntaxError) return malformed(`the value is no JSON: ${error.message}`);
+    throw error;
+  }
+}
+
+/** The request's record, or why there is none. */
+function readAvro(value: Uint8Array, schemas: WriterSchemas | null): RequestMembers | Reject {
+  if (schemas === null) return malformed('the value begins as Avro does, but no schema registry is configured');
+  const id = schemaIdOf(value);
+  if (id === null) return malformed('the value is not a zero byte and a schema id of four bytes');
+  const schema = schemas.get(id);
+  if (schema === undefined) {
+    return rejected('UNKNOWN_SCHEMA', null, `the schema registry has no schema ${id}, which the value names`);
+  }
+  try {
+    const body = schema.request(value);
+    if (!(body instanceof Misfit)) return body;
+    return rejected('UNKNOWN_KIND', null, `the value is ${body.shown}; allowed is an Avro record control.request`);
+  } catch (error) {
+    if (error instanceof AvroSyntaxError) return malformed(error.message);
     throw error;
   }
 }
@@ -90,6 +125,10 @@ function textOf(bytes: Uint8Array): string | undefined {
   }
 }
 
-function unanswerable(reason: Reject['reason'], message: string): ControlRequest {
-  return { kind: 'unanswerable', reject: { reason, field: null, message } };
+function malformed(message: string): Reject {
+  return rejected('MALFORMED', null, message);
+}
+
+function unanswerable(reason: RejectReason, message: string): ControlRequest {
+  return { kind: 'unanswerable', reject: rejected(reason, null, message) };
 }

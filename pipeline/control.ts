@@ -1,7 +1,15 @@
 import { type ControlRequest, readControlRequest } from './control-request.ts';
+import { listedSchemaId, SchemaLookup, unlessAborted } from './decoding.ts';
 import { TidemarkError } from './errors.ts';
 import type { Jobs } from './jobs.ts';
-import type { EventSource, LogRecord, QuarantinedRecord, RecordBatch, StoredPosition } from './ports.ts';
+import type {
+  EventSource,
+  LogRecord,
+  QuarantinedRecord,
+  RecordBatch,
+  SchemaRegistry,
+  StoredPosition,
+} from './ports.ts';
 import type { ControlPosition } from './requests.ts';
 
 /**
@@ -20,6 +28,8 @@ export interface ControlStore {
 
 export interface ControlParts {
   readonly source: EventSource;
+  /** Where Avro requests have their schemas; null where all requests are JSON. */
+  readonly registry: SchemaRegistry | null;
   readonly store: ControlStore;
   readonly jobs: Pick<Jobs, 'submit' | 'cancel' | 'room'>;
   readonly signal: AbortSignal;
@@ -32,12 +42,18 @@ export interface ControlParts {
  * record asks for. Ends with the source, or between two records when the signal aborts.
  */
 export async function serveControl(parts: ControlParts): Promise<void> {
-  const { source, store, signal } = parts;
+  const { source, registry, store, signal } = parts;
+  const serving = { ...parts, lookup: new SchemaLookup(registry, 'string') };
   for await (const batch of source.read(await store.positions(), signal)) {
     for (const { record, control } of recordsOf(batch)) {
-      if (!(await serve(record, control, parts))) return;
+      if (record === null) await store.pass(control);
+      else if (!(await serve(record, control, serving))) return;
     }
   }
+}
+
+interface Serving extends ControlParts {
+  readonly lookup: SchemaLookup;
 }
 
 interface ControlRecord {
@@ -59,15 +75,17 @@ function* recordsOf({ partition, origin, records, from, next, lost }: RecordBatc
 }
 
 /** False when we are to stop before the record was served; it is read again. */
-async function serve(record: LogRecord | null, control: ControlPosition, parts: ControlParts): Promise<boolean> {
-  const { store, signal, onServed } = parts;
-  if (record === null) {
-    await store.pass(control);
-    return true;
-  }
-  const request = readControlRequest(record);
+async function serve(record: LogRecord, control: ControlPosition, serving: Serving): Promise<boolean> {
+  const { store, signal, lookup, onServed } = serving;
+  // A registry that does not answer is waited for, and with it all behind.
+  const schemas = await lookup.named([record], signal).catch(unlessAborted(signal));
+  if (schemas === undefined) return false;
+  const request = readControlRequest(record, schemas);
   try {
-    await carryOut(request, record, control, parts);
+    if (request.kind === 'unanswerable') {
+      const schemaId = listedSchemaId(record, { keyFormat: 'string', schemas });
+      await store.setAside({ record, reject: request.reject, schemaId }, control);
+    } else await carryOut(request, control, serving);
   } catch (error) {
     if (!(error instanceof TidemarkError) || request.kind === 'unanswerable') throw error;
     if (signal.aborted && (error.code === 'QUEUE_FULL' || error.code === 'INTERRUPTED')) return false;
@@ -78,18 +96,18 @@ async function serve(record: LogRecord | null, control: ControlPosition, parts: 
   return true;
 }
 
-async function carryOut(request: ControlRequest, record: LogRecord, control: ControlPosition, parts: ControlParts) {
-  const { store, jobs } = parts;
-  const client = control.partition.topic;
+async function carryOut(
+  request: Exclude<ControlRequest, { kind: 'unanswerable' }>,
+  control: ControlPosition,
+  parts: ControlParts,
+): Promise<unknown> {
   switch (request.kind) {
     case 'export':
       return submitWithRoom(request, control, parts);
     case 'cancel':
-      return jobs.cancel(request.requestId, `a record of ${client}`, control);
+      return parts.jobs.cancel(request.requestId, `a record of ${control.partition.topic}`, control);
     case 'faulty':
       throw new TidemarkError('REQUEST_INVALID', request.message);
-    case 'unanswerable':
-      return store.setAside({ record, reject: request.reject, schemaId: null }, control);
   }
 }
 

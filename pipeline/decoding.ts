@@ -52,6 +52,13 @@ export class SchemaLookup {
   }
 }
 
+/** Undefined when it failed because we were told to stop: an end between two transactions, and no failure. */
+export function unlessAborted(signal: AbortSignal): (error: unknown) => undefined {
+  return error => {
+    if (!signal.aborted) throw error;
+  };
+}
+
 function namedIds(records: readonly LogRecord[], keyFormat: KeyFormat): ReadonlySet<number> {
   const ids = new Set<number>();
   for (const { key, value } of records) {

@@ -1,7 +1,7 @@
 import { decodeRecord, type KeyFormat, type RecordFormat, type WriterSchemas } from '../schemas/decode.ts';
 import { isReject } from '../schemas/decode-object.ts';
 import type { Event } from '../schemas/events.ts';
-import { listedSchemaId, SchemaLookup } from './decoding.ts';
+import { listedSchemaId, SchemaLookup, unlessAborted } from './decoding.ts';
 import { Fold } from './fold.ts';
 import type {
   Clock,
@@ -80,13 +80,6 @@ export async function ingest(source: EventSource, warehouse: Warehouse, options:
     await Promise.all(storing);
   }
   return total;
-}
-
-/** Undefined when it failed because we were told to stop: an end between two transactions, and no failure. */
-function unlessAborted(signal: AbortSignal): (error: unknown) => undefined {
-  return error => {
-    if (!signal.aborted) throw error;
-  };
 }
 
 export interface FoldOptions extends Pick<IngestOptions, 'keyFormat' | 'skewMs' | 'clock'> {

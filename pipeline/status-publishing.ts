@@ -41,6 +41,7 @@ export async function publishStatuses(publishing: Publishing): Promise<void> {
       } else await changed;
     } catch (error) {
       if (!(error instanceof TidemarkError) || !error.retry) throw error;
+      if (signal.aborted && error.code === 'INTERRUPTED') return;
       onProblem?.(error);
       await pause(pauseMs, signal);
       pauseMs = Math.min(pauseMs * 2, longestPauseMs);

@@ -1,9 +1,10 @@
 import type { Type } from 'avsc';
 import { claimMembers, type WriterField } from './avro-fields.ts';
 import { AvroReader, AvroSyntaxError } from './avro-reader.ts';
+import { type RequestMembers, requestOf } from './avro-request.ts';
 import { Skips } from './avro-skip.ts';
 import { isRecord, isUnion, type RegisteredSchema, readAvroType } from './avro-type.ts';
-import { misfitOf, type Read, type Role, readOf } from './avro-value.ts';
+import { branchOf, misfitOf, type Read, type Role, scalarOf } from './avro-value.ts';
 import { isEventKind } from './events.ts';
 import { fieldReaders } from './fields.ts';
 import { type EventMembers, type Member, Misfit } from './members.ts';
@@ -14,6 +15,8 @@ import { wireHead } from './wire-format.ts';
 export interface WriterSchema {
   /** The members of an event. Throws AvroSyntaxError when the bytes are not what the schema says. */
   members(value: Uint8Array): EventMembers;
+  /** The members of a request of the control topic; a Misfit where it is none. Throws AvroSyntaxError as `members` does. */
+  request(value: Uint8Array): RequestMembers | Misfit;
   /** A record's key. Throws AvroSyntaxError as `members` does. */
   key(key: Uint8Array): Member;
 }
@@ -27,15 +30,18 @@ export function compileSchema(schema: RegisteredSchema): WriterSchema {
     const type = readAvroType(schema);
     const skips = new Skips();
     const event = eventOf(type, skips);
+    const request = requestOf(type, skips);
     const key = scalarOf(type, 'plain', skips);
     return {
       members: value => decode(value, event),
+      request: value => decode(value, request),
       key: bytes => decode(bytes, key),
     };
   } catch (error) {
     const why = `of a schema that cannot be read as Avro (${error instanceof Error ? error.message : String(error)})`;
     return {
       members: () => noEvent(new Misfit(why)),
+      request: () => new Misfit(why),
       key: () => {
         throw new AvroSyntaxError(`the key is ${why}`);
       },
@@ -106,15 +112,6 @@ function memberOf(type: Type, member: string, skips: Skips): Read {
 }
 
 const roles: Readonly<Record<string, Role>> = { timestamp: 'instant', extensions: 'text', value: 'text' };
-
-function scalarOf(type: Type, role: Role, skips: Skips): Read {
-  if (isUnion(type)) return branchOf(type.types.map(branch => scalarOf(branch, role, skips)));
-  return readOf(type, role) ?? misfitOf(type, skips.of(type));
-}
-
-function branchOf(branches: readonly Read[]): Read {
-  return from => branches[from.choice(branches.length)]!(from);
-}
 
 /** One half of a transition: a record, read as a JSON object is. */
 function halfOf(type: Type, skips: Skips): Read {

@@ -10,11 +10,20 @@ export interface OwnSchema {
   readonly text: string;
 }
 
+/** The records of a control topic and of a status topic, by their full names. */
+export type ControlRecordName = 'control.request' | 'control.status';
+
+/** Reads a schema of `schemas/control`. */
+export function readControlSchema(name: ControlRecordName): string {
+  return readSchema('control', name);
+}
+
 /** Reads the schemas of `schemas/avro`; the same files serve the sources and the compiled package. */
 export function readOwnSchemas(): readonly OwnSchema[] {
-  const folder = join(packageRoot(), 'schemas', 'avro');
-  return Object.keys(kindSpecs).map(kind => {
-    const text = readFileSync(join(folder, `${kind}.avsc`), 'utf8');
-    return { kind, text: JSON.stringify(JSON.parse(text)) };
-  });
+  return Object.keys(kindSpecs).map(kind => ({ kind, text: readSchema('avro', kind) }));
+}
+
+function readSchema(folder: string, name: string): string {
+  const text = readFileSync(join(packageRoot(), 'schemas', folder, `${name}.avsc`), 'utf8');
+  return JSON.stringify(JSON.parse(text));
 }

@@ -1,7 +1,7 @@
 import type { Type } from 'avsc';
 import type { AvroReader } from './avro-reader.ts';
-import type { Skip } from './avro-skip.ts';
-import { isEnum, isTimestampMillis } from './avro-type.ts';
+import type { Skip, Skips } from './avro-skip.ts';
+import { isEnum, isTimestampMillis, isUnion } from './avro-type.ts';
 import { JsonNumber, JsonSyntaxError, parseJson } from './json.ts';
 import { type Member, Misfit } from './members.ts';
 
@@ -12,6 +12,17 @@ import { type Member, Misfit } from './members.ts';
 export type Role = 'plain' | 'instant' | 'text';
 
 export type Read = (reader: AvroReader) => Member;
+
+/** Reads a value that is no record; one of a type that its role does not take is stepped over and told. */
+export function scalarOf(type: Type, role: Role, skips: Skips): Read {
+  if (isUnion(type)) return branchOf(type.types.map(branch => scalarOf(branch, role, skips)));
+  return readOf(type, role) ?? misfitOf(type, skips.of(type));
+}
+
+/** Reads a value of a union, by what reads each of its branches. */
+export function branchOf(branches: readonly Read[]): Read {
+  return from => branches[from.choice(branches.length)]!(from);
+}
 
 /** Reads a value of a type that is no union; null where its role does not take the type. */
 export function readOf(type: Type, role: Role): Read | null {

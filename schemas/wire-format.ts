@@ -15,3 +15,10 @@ export function schemaIdOf(bytes: Uint8Array | null): number | null {
   if (bytes === null || bytes[0] !== magic || bytes.length < wireHead) return null;
   return ((bytes[1]! << 24) | (bytes[2]! << 16) | (bytes[3]! << 8) | bytes[4]!) >>> 0;
 }
+
+/** An Avro value behind the head that names its writer's schema. */
+export function wireFormat(schemaId: number, value: Uint8Array): Buffer {
+  const head = Buffer.alloc(wireHead);
+  head.writeUInt32BE(schemaId, 1);
+  return Buffer.concat([head, value]);
+}

@@ -1,4 +1,4 @@
-import type { Kafka, Producer } from 'kafkajs';
+import type { Kafka, Message, Producer } from 'kafkajs';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import type { StatusSink } from '../../pipeline/status-publishing.ts';
@@ -8,6 +8,14 @@ import { kafkaFailure } from './failure.ts';
 import { loadKafkaJs } from './load-kafkajs.ts';
 import type { KafkaOptions } from './options.ts';
 
+/** How a status, written as JSON, is sent. Throws with `retry` when it cannot be said so for now. */
+export type EncodeStatus = (status: string) => Promise<string | Buffer>;
+
+export interface StatusTopicOptions extends Pick<KafkaOptions, 'brokers' | 'security'> {
+  readonly topic: string;
+  readonly encode: EncodeStatus;
+}
+
 /** Fewer than kafkajs advises: whoever sends tries again himself, with a producer of a new id, and can be stopped in between. */
 const retries = 2;
 
@@ -16,12 +24,14 @@ export class StatusTopic implements StatusSink {
   readonly #kafka: Kafka;
   readonly #topic: string;
   readonly #brokers: readonly string[];
+  readonly #encode: EncodeStatus;
   #producer: Producer | null = null;
 
-  constructor(options: Pick<KafkaOptions, 'brokers' | 'security'>, topic: string, log: Log) {
+  constructor(options: StatusTopicOptions, log: Log) {
     this.#kafka = createClient(options, log);
-    this.#topic = topic;
+    this.#topic = options.topic;
     this.#brokers = options.brokers;
+    this.#encode = options.encode;
   }
 
   /**
@@ -29,9 +39,10 @@ export class StatusTopic implements StatusSink {
    * not know, sends them again, and readers drop what they have. Throws `STATUS_TOO_LARGE` naming nothing that was sent.
    */
   async send(entries: readonly OutboxEntry[]): Promise<void> {
+    const messages: Message[] = [];
+    for (const { requestId, status } of entries) messages.push({ key: requestId, value: await this.#encode(status) });
     try {
       const producer = this.#producer ?? (await this.#connect());
-      const messages = entries.map(({ requestId, status }) => ({ key: requestId, value: status }));
       await producer.send({ topic: this.#topic, acks: -1, messages });
     } catch (error) {
       await this.close();

@@ -56,6 +56,12 @@ export async function registerSchema(
   );
 }
 
+/** The id under which a schema is to be used: it is registered where it is not yet, so a registry that takes none may have it before. */
+export async function registeredId(http: RegistryHttp, schema: SubjectSchema, signal: AbortSignal): Promise<number> {
+  const found = await findVersion(http, schema, signal);
+  return typeof found === 'object' ? found.id : (await registerSchema(http, schema, signal)).id;
+}
+
 /** Tells of all subjects at once. */
 export function incompatible(faults: readonly { readonly subject: string; readonly why: string }[]): TidemarkError {
   const lines = faults.map(({ subject, why }) => `${subject}: our schema may not follow what is registered: ${why}`);

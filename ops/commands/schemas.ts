@@ -8,10 +8,11 @@ import {
   type SubjectSchema,
 } from '../../connectors/schema-registry/subjects.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import { readOwnSchemas } from '../../schemas/avro-files.ts';
+import { readControlSchema, readOwnSchemas } from '../../schemas/avro-files.ts';
 import { commandWithSettings, prepareRun, withExamples } from '../command.ts';
 import { formatTable, type Output } from '../output.ts';
 import { openRegistryHttp } from '../schema-registry.ts';
+import type { Config } from '../settings.ts';
 
 const registry = '--registry-url http://localhost:8081';
 const examples = {
@@ -19,7 +20,7 @@ const examples = {
   check: [`tidemark schemas check --topic calls ${registry}`, 'tidemark schemas check --topic calls --json'],
 };
 
-/** `tidemark schemas register|check`: our ten schemas and what the registry has of them. */
+/** `tidemark schemas register|check`: our schemas and what the registry has of them. */
 export function schemasCommand(): Command {
   const register = subcommand('register', 'register our schemas for a topic; what is there keeps its id', registerAll);
   const check = subcommand('check', 'ask whether our schemas may be registered, and register nothing', judgeAll);
@@ -40,7 +41,10 @@ function subcommand(
   summary: string,
   act: (asking: Asking) => Promise<readonly Row[]>,
 ): Command {
-  const flags = ['registry_url', 'registry_username', 'registry_password_file', 'registry_ca_file'] as const;
+  const flags = [
+    ...(['registry_url', 'registry_username', 'registry_password_file', 'registry_ca_file'] as const),
+    ...(['control_topic', 'status_topic'] as const),
+  ];
   return commandWithSettings(name, summary, flags, examples[name])
     .requiredOption('--topic <topic>', 'the topic whose producers are to use them')
     .action(async options => {
@@ -48,13 +52,24 @@ function subcommand(
       const http = openRegistryHttp(config);
       if (http === null)
         throw new TidemarkError('CONFIG_INVALID', 'registry_url is null; a schema registry is needed here');
-      show(await act({ http, schemas: schemasOf(options.topic), signal }), output);
+      show(await act({ http, schemas: schemasOf(options.topic, config), signal }), output);
     });
 }
 
-/** Named after topic and record, so that one topic may carry all ten (Confluent's TopicRecordNameStrategy). */
-function schemasOf(topic: string): readonly SubjectSchema[] {
-  return readOwnSchemas().map(({ kind, text }) => ({ subject: `${topic}-${kind}`, text }));
+/**
+ * Named after topic and record, so that one topic may carry all ten (Confluent's TopicRecordNameStrategy); and those of
+ * requests and statuses, where they have topics.
+ */
+function schemasOf(topic: string, { control_topic: control, status_topic: status }: Config): readonly SubjectSchema[] {
+  const schemas = readOwnSchemas().map(({ kind, text }) => ({ subject: `${topic}-${kind}`, text }));
+  const further = [
+    { of: control, name: 'control.request' },
+    { of: status, name: 'control.status' },
+  ] as const;
+  for (const { of, name } of further) {
+    if (of !== null) schemas.push({ subject: `${of}-${name}`, text: readControlSchema(name) });
+  }
+  return schemas;
 }
 
 /** Throws `SCHEMA_INCOMPATIBLE` naming every subject that may not have our schema. */
@@ -66,7 +81,7 @@ async function judgeAll({ http, schemas, signal }: Asking): Promise<readonly Row
   return standings.map(rowOf);
 }
 
-/** All are judged before one is registered, so that a topic has all ten or is left as it was. */
+/** All are judged before one is registered, so that topics have all or are left as they were. */
 async function registerAll(asking: Asking): Promise<readonly Row[]> {
   await judgeAll(asking);
   const rows: Row[] = [];

@@ -7,13 +7,14 @@ import { checkTopics } from '../../connectors/kafka/topic-checks.ts';
 import { serveControl } from '../../pipeline/control.ts';
 import type { TidemarkError } from '../../pipeline/errors.ts';
 import type { Jobs } from '../../pipeline/jobs.ts';
-import type { Log } from '../../pipeline/ports.ts';
+import type { Log, SchemaRegistry } from '../../pipeline/ports.ts';
 import { publishNext, publishStatuses } from '../../pipeline/status-publishing.ts';
 import { kafkaOptionsOf } from '../kafka-options.ts';
 import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings.ts';
 import type { ControlMetrics } from './control-metrics.ts';
 import { keptMembership } from './member-file.ts';
+import { statusEncoding } from './status-encoding.ts';
 import { Watch } from './watch.ts';
 
 export interface Controlling {
@@ -21,6 +22,8 @@ export interface Controlling {
   readonly log: Log;
   readonly store: ExportParts['store'];
   readonly jobs: Jobs;
+  /** Null where all requests are JSON. */
+  readonly registry: SchemaRegistry | null;
   /** Ends the reading; statuses are sent until `stop`. */
   readonly signal: AbortSignal;
   /** Called with what makes going on wrong. */
@@ -69,11 +72,12 @@ export class Control {
 
   /** Sends statuses, also those that a dead process left. */
   publish(metrics: ControlMetrics): void {
-    const { store, log, onCrash } = this.#parts;
+    const { config, store, log, onCrash } = this.#parts;
     this.#metrics = metrics;
-    const sink = new StatusTopic(this.#options, this.#topics.status, log);
-    this.#sink = sink;
     const signal = this.#stopping.signal;
+    const topic = this.#topics.status;
+    const sink = new StatusTopic({ ...this.#options, topic, encode: statusEncoding(config, topic, signal) }, log);
+    this.#sink = sink;
     this.#published = publishStatuses({
       outbox: store.outbox,
       sink,
@@ -105,7 +109,7 @@ export class Control {
 
   /** Reading and watching: whichever fails ends the service, and so the other. */
   async #serve(cluster: KafkaCluster): Promise<void> {
-    const { config, store, jobs, log, signal, onCrash } = this.#parts;
+    const { config, store, jobs, registry, log, signal, onCrash } = this.#parts;
     const membership = keptMembership(`${config.db}.control`, this.#options.group);
     const source = new KafkaSource(cluster, this.#options, log, membership);
     const watch = new Watch({
@@ -120,7 +124,7 @@ export class Control {
     });
     this.#reading = () => source.problem ?? watch.problem;
     const onServed = (): void => this.#metrics?.read();
-    const parts = [serveControl({ source, store: store.control, jobs, signal, onServed }), watch.run()];
+    const parts = [serveControl({ source, registry, store: store.control, jobs, signal, onServed }), watch.run()];
     for (const part of parts) part.catch(onCrash);
     await Promise.allSettled(parts);
   }

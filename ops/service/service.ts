@@ -182,9 +182,10 @@ class Service {
   /** Opens the control topic and the status topic, where they are configured. */
   openControl(jobs: Jobs): void {
     const { config, log } = this.#running;
-    const { store } = this.#parts.exporting;
+    const { registry, exporting } = this.#parts;
+    const { store } = exporting;
     const onCrash = (error: unknown): void => this.#failed.abort(error);
-    this.#control = Control.of({ config, log, store, jobs, signal: this.#until, onCrash });
+    this.#control = Control.of({ config, log, store, jobs, registry, signal: this.#until, onCrash });
     if (this.#control === null) return;
     this.#control.publish(new ControlMetrics(this.#metrics.registry, () => store.outbox.count()));
   }

@@ -55,6 +55,7 @@ const others: Readonly<Record<OpenName, readonly [unknown, unknown, unknown]>> =
   kafka_replay_horizon_hours: [1, 2, 3],
   control_topic: ['a', 'b', 'c'],
   status_topic: ['a', 'b', 'c'],
+  status_format: ['avro', 'avro', 'avro'],
   exports_at_once: [3, 4, 5],
   export_queue: [1, 2, 3],
   export_wait_ms: [1, 2, 3],

@@ -32,6 +32,18 @@ describe.skipIf(!shared.available)('tidemark schemas', () => {
     for (const { subject, id } of first) expect(told).toMatch(new RegExp(`^${subject} +registered +${id} +1$`, 'm'));
   });
 
+  test('those of requests and statuses go with their topics', async () => {
+    const topic = uniqueSubject('calls');
+    const topics = ['--control-topic', `${topic}-c`, '--status-topic', `${topic}-s`];
+    const rows = JSON.parse(await tidemarkDone(['schemas', 'register', ...at(shared.url, topic), ...topics, '--json']));
+    expect(rows.slice(kinds.length)).toEqual([
+      { subject: `${topic}-c-control.request`, standing: 'registered', id: expect.any(Number), version: 1 },
+      { subject: `${topic}-s-control.status`, standing: 'registered', id: expect.any(Number), version: 1 },
+    ]);
+    const told = await tidemarkDone(['schemas', 'check', ...at(shared.url, topic), ...topics]);
+    expect(told).toMatch(new RegExp(`^${topic}-s-control.status +registered`, 'm'));
+  });
+
   test('check registers nothing', async () => {
     const topic = uniqueSubject('unborn');
     const rows = JSON.parse(await tidemarkDone(['schemas', 'check', ...at(shared.url, topic), '--json']));
@@ -120,6 +132,12 @@ describe('tidemark schemas is refused', () => {
       69,
       ['schemas', 'check', ...at('http://127.0.0.1:1', 'x')],
       /cannot be asked: .*ECONNREFUSED.*REGISTRY_UNREACHABLE/,
+    ],
+    [
+      'run with Avro statuses without a registry',
+      78,
+      ['run', '--status-format', 'avro'],
+      /status_format avro wants registry_url/,
     ],
     [
       'ingest of Avro keys without a registry',

@@ -1,9 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readControlRequest } from '../../pipeline/control-request.ts';
+import { parameterNames } from '../../pipeline/parameters.ts';
+import { readControlSchema } from '../../schemas/avro-files.ts';
+import { avroWriter, compiled, schemaText, wireBytes } from '../support/avro.ts';
+
+const request = avroWriter(readControlSchema('control.request'));
+const ours = new Map([
+  [1, compiled(readControlSchema('control.request'))],
+  [2, compiled(schemaText('service.deleted'))],
+]);
+/** A request that gives no parameter. */
+const nothing = Object.fromEntries(parameterNames.map(name => [name, null]));
 
 const bytes = (text: string | null) => (text === null ? null : Buffer.from(text));
-const read = (key: string | null, value: string | null) => readControlRequest({ key: bytes(key), value: bytes(value) });
+const read = (key: string | null, value: string | null) =>
+  readControlRequest({ key: bytes(key), value: bytes(value) }, null);
+const readAvro = (key: string, id: number, value: object) =>
+  readControlRequest({ key: bytes(key), value: wireBytes(id, request.toBuffer(value)) }, ours);
 
 describe('a request', () => {
   test.each([
@@ -55,15 +69,94 @@ describe('nobody can be answered', () => {
 
   test('a key that is not UTF-8', () => {
     const value = Buffer.from('{"action":"cancel"}');
-    expect(readControlRequest({ key: Buffer.from([0xff]), value })).toMatchObject({ reject: { reason: 'MALFORMED' } });
+    expect(readControlRequest({ key: Buffer.from([0xff]), value }, null)).toMatchObject({
+      reject: { reason: 'MALFORMED' },
+    });
+  });
+});
+
+describe('a request as Avro', () => {
+  test('says what the same request says as JSON', () => {
+    const from = { long: Date.parse('2026-03-01T00:00:00Z') };
+    const value = { ...nothing, action: 'export', file_prefix: { string: 'a_' }, time_from: from };
+    const given = { file_prefix: 'a_', time_from: '2026-03-01T00:00:00.000Z', header: 'true', wait: 'none' };
+    expect(readAvro('id', 1, { ...value, header: { boolean: true }, wait: { string: 'none' } })).toEqual({
+      kind: 'export',
+      requestId: 'id',
+      given,
+    });
+    expect(readAvro('id', 1, { ...nothing, action: 'cancel' })).toEqual({ kind: 'cancel', requestId: 'id' });
+  });
+
+  test('of a schema of others is known by its name’s end and by aliases, and hides nothing', () => {
+    const theirs = {
+      ...{ type: 'record', name: 'com.example.control.request' },
+      fields: [
+        { name: 'colour', type: 'string' },
+        { name: 'what', aliases: ['action'], type: 'string' },
+        { name: 'sizes', type: { type: 'array', items: 'int' } },
+      ],
+    };
+    const schemas = new Map([[7, compiled(theirs)]]);
+    const value = wireBytes(7, avroWriter(theirs).toBuffer({ colour: 'red', what: 'export', sizes: [1, 2] }));
+    expect(readControlRequest({ key: bytes('id'), value }, schemas)).toMatchObject({
+      kind: 'faulty',
+      message: 'sizes is an Avro array; allowed are text, true, false and numbers',
+    });
+    const cut = { ...theirs, fields: theirs.fields.slice(0, 2) };
+    const small = wireBytes(7, avroWriter(cut).toBuffer({ colour: 'red', what: 'export' }));
+    expect(readControlRequest({ key: bytes('id'), value: small }, new Map([[7, compiled(cut)]]))).toEqual({
+      kind: 'export',
+      requestId: 'id',
+      given: { colour: 'red' },
+    });
+  });
+
+  test('an instant that no text can say is refused as a time, not lost', () => {
+    const value = { ...nothing, action: 'export', time_to: { long: -1 } };
+    expect(readAvro('id', 1, value)).toMatchObject({ given: { time_to: '-1' } });
+  });
+
+  const good = wireBytes(1, request.toBuffer({ ...nothing, action: 'cancel' }));
+  test.each([
+    ['bytes missing', good.subarray(0, -1), 'MALFORMED', 'ends too early'],
+    ['bytes left over', Buffer.concat([good, good]), 'MALFORMED', 'left over'],
+    ['half a head', good.subarray(0, 3), 'MALFORMED', 'a schema id of four bytes'],
+    [
+      'a schema that is not there',
+      Buffer.concat([Buffer.from([0, 0, 0, 0, 9]), good.subarray(5)]),
+      'UNKNOWN_SCHEMA',
+      '9',
+    ],
+    [
+      'an event',
+      wireBytes(2, avroWriter(schemaText('service.deleted')).toBuffer({ service_id: { string: 's' } })),
+      'UNKNOWN_KIND',
+      'an Avro record service.deleted; allowed is an Avro record control.request',
+    ],
+  ])('with %s fails with an id, and is set aside without', (_, value, reason, words) => {
+    expect(readControlRequest({ key: bytes('id'), value }, ours)).toEqual({
+      kind: 'faulty',
+      requestId: 'id',
+      message: expect.stringContaining(words),
+    });
+    expect(readControlRequest({ key: null, value }, ours)).toMatchObject({ kind: 'unanswerable', reject: { reason } });
+  });
+
+  test('without a registry is faulty', () => {
+    expect(readControlRequest({ key: bytes('id'), value: good }, null)).toMatchObject({
+      message: 'the value begins as Avro does, but no schema registry is configured',
+    });
+    expect(readControlRequest({ key: null, value: good }, ours)).toMatchObject({ reject: { reason: 'NO_KEY' } });
   });
 });
 
 test('whatever the bytes, a record is read', () => {
-  const half = fc.option(fc.oneof(fc.uint8Array(), fc.json().map(Buffer.from)));
+  const avroBytes = fc.uint8Array().map(value => wireBytes(1, value));
+  const half = fc.option(fc.oneof(fc.uint8Array(), fc.json().map(Buffer.from), avroBytes));
   fc.assert(
     fc.property(half, half, (key, value) => {
-      expect(['export', 'cancel', 'faulty', 'unanswerable']).toContain(readControlRequest({ key, value }).kind);
+      expect(['export', 'cancel', 'faulty', 'unanswerable']).toContain(readControlRequest({ key, value }, ours).kind);
     }),
   );
 });

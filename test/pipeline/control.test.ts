@@ -101,7 +101,7 @@ test('of a batch of several records each is served, and a stretch without one is
     },
   };
   const { jobs } = new MemoryService(memoryWorld());
-  await serveControl({ source, store: store.control, jobs, signal: new AbortController().signal });
+  await serveControl({ source, registry: null, store: store.control, jobs, signal: new AbortController().signal });
   expect(
     store.moves.map(({ from, lost: gap, next }) => [from, gap?.from ?? null, next.nextOffset, next.bookmark]),
   ).toEqual([

@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs';
 import avro from 'avsc';
 import { describe, expect, test } from 'vitest';
+import { parameterNames } from '../../pipeline/parameters.ts';
+import { type ControlRecordName, readControlSchema } from '../../schemas/avro-files.ts';
 import { kindSpecs, occasionFields } from '../../schemas/events.ts';
 import { kinds, schemaText } from '../support/avro.ts';
 
@@ -55,6 +57,29 @@ describe.each(kinds)('%s.avsc', kind => {
 
   test('is Avro by another reader, under the name of its kind', () => {
     expect(avro.Type.forSchema(JSON.parse(schemaText(kind)), { wrapUnions: true }).name).toBe(kind);
+  });
+});
+
+describe('the control topic', () => {
+  const fieldsOf = (name: ControlRecordName): readonly Field[] => JSON.parse(readControlSchema(name)).fields;
+
+  test('its requests have an action and the parameters of an export, in their order', () => {
+    const [action, ...parameters] = fieldsOf('control.request');
+    expect(action).toMatchObject({ name: 'action', type: { symbols: ['export', 'cancel', 'replay'] } });
+    expect(parameters.map(({ name }) => name)).toEqual(parameterNames);
+    expect(parameters.filter(field => field.default !== null)).toEqual([]);
+  });
+
+  test('its statuses have the members of the contract, in their order', () => {
+    expect(fieldsOf('control.status').map(({ name }) => name)).toEqual([
+      ...['request_id', 'sequence', 'status', 'at', 'progress', 'created', 'rows', 'manifest', 'error'],
+    ]);
+  });
+
+  test('both are Avro by another reader, under their names, and there is no other', () => {
+    const names = ['control.request', 'control.status'] as const;
+    for (const name of names) expect(avro.Type.forSchema(JSON.parse(readControlSchema(name))).name).toBe(name);
+    expect(readdirSync('schemas/control').toSorted()).toEqual(names.map(name => `${name}.avsc`));
   });
 });
 

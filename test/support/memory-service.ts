@@ -157,7 +157,13 @@ export class MemoryService {
   async start(): Promise<void> {
     await this.jobs.recover();
     const { store, topic } = this.#world;
-    const parts = { source: topic, store: store.control, jobs: this.jobs, signal: this.#stopping.signal };
+    const parts = {
+      source: topic,
+      registry: null,
+      store: store.control,
+      jobs: this.jobs,
+      signal: this.#stopping.signal,
+    };
     this.#reading = serveControl(parts).catch(error => void this.crashes.push(error));
   }
 

@@ -14,7 +14,7 @@ const entry = (number: number, requestId: string, status = `{"n":${number}}`): O
 
 function opened(topic: string, brokers = kafka.brokers) {
   const log = new LogLines();
-  const statuses = new StatusTopic({ brokers, security: noSecurity }, topic, log);
+  const statuses = new StatusTopic({ brokers, security: noSecurity, topic, encode: async status => status }, log);
   onTestFinished(() => statuses.close());
   return { statuses, log };
 }

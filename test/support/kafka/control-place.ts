@@ -53,11 +53,13 @@ export class ControlPlace {
     ]);
   }
 
-  /** Appends requests in their order; a value that is no object is sent as it stands. */
+  /** Appends requests in their order; a value that is text or bytes is sent as it stands. */
   ask(...requests: readonly (readonly [key: string | null, value: object | string | null])[]): Promise<void> {
+    const asItStands = (value: object | string | null) =>
+      typeof value === 'string' || value === null || Buffer.isBuffer(value);
     const messages = requests.map(([key, value]) => ({
       key,
-      value: typeof value === 'string' || value === null ? value : JSON.stringify(value),
+      value: asItStands(value) ? (value as string | Buffer | null) : JSON.stringify(value),
     }));
     return this.kafka.produce(this.topics.control, messages);
   }
@@ -84,13 +86,24 @@ export function exportRequest(id: string, more: object = {}): readonly [string, 
   return [id, { action: 'export', file_prefix: `${id}/`, ...window, ...more }];
 }
 
+export type DecodeStatus = (value: Buffer) => Promise<Status>;
+
 /** Reads the status topic as a client would, repeats included. */
 export class StatusReader {
   readonly all: Status[] = [];
+  readonly #decode: DecodeStatus;
   #waiting: (() => void)[] = [];
 
-  static async open({ kafka, topics }: ControlPlace): Promise<StatusReader> {
-    const reader = new StatusReader();
+  private constructor(decode: DecodeStatus) {
+    this.#decode = decode;
+  }
+
+  /** Statuses are JSON unless told otherwise. */
+  static async open(
+    { kafka, topics }: ControlPlace,
+    decode: DecodeStatus = async value => JSON.parse(String(value)) as Status,
+  ): Promise<StatusReader> {
+    const reader = new StatusReader(decode);
     const { brokers } = kafka;
     const group = kafka.uniqueTopic('reader');
     const options = kafkaOptions({ brokers, topics: [topics.statuses], group, sessionTimeoutMs: 6_000 });
@@ -131,8 +144,8 @@ export class StatusReader {
   async #read(source: EventSource, signal: AbortSignal): Promise<void> {
     for await (const { records } of source.read([], signal)) {
       for (const { key, value } of records) {
-        const status = JSON.parse(String(value)) as Status;
-        if (status.request_id !== String(key)) throw new Error(`${key} is the key of ${value}`);
+        const status = await this.#decode(Buffer.from(value ?? []));
+        if (status.request_id !== String(key)) throw new Error(`${key} is the key of ${JSON.stringify(status)}`);
         this.#take(status);
       }
     }
