@@ -60,6 +60,7 @@ export async function withExports<T>(
   const store = await DuckDbRequestStore.open(running.database, {
     now: Date.now,
     statuses: config.status_topic !== null,
+    roots: directory.roots,
   });
   const { name, version } = readPackage();
   const clock = { now: Date.now };

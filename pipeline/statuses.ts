@@ -1,4 +1,5 @@
 import { formatTimestamp } from '../schemas/timestamps.ts';
+import { clientMessage } from './client-message.ts';
 import type { TidemarkError } from './errors.ts';
 import { answeredPaths } from './file-names.ts';
 import type { JobProgress } from './job.ts';
@@ -51,10 +52,12 @@ export interface SaidOf {
   readonly sequence: number;
   readonly now: number;
   readonly progress?: StatusProgress | null;
+  /** The spellings of the export root, which no status tells. */
+  readonly roots: readonly string[];
 }
 
 /** What is to be said of a request as it is recorded. */
-export function statusOf(record: ExportRecord, { sequence, now, progress = null }: SaidOf): Status {
+export function statusOf(record: ExportRecord, { sequence, now, progress = null, roots }: SaidOf): Status {
   const { requestId, state, plan, manifest, error, endedAt } = record;
   return {
     request_id: requestId,
@@ -65,7 +68,7 @@ export function statusOf(record: ExportRecord, { sequence, now, progress = null 
     created: state === 'completed' ? answeredPaths(plan) : [],
     rows: manifest === null ? null : Object.fromEntries(manifest.files.map(({ kind, rows }) => [kind, rows])),
     manifest: state === 'completed' ? manifest : null,
-    error,
+    error: error === null ? null : { code: error.code, message: clientMessage(error, roots) },
   };
 }
 
@@ -74,7 +77,11 @@ export function statusOf(record: ExportRecord, { sequence, now, progress = null 
  * the refusal of a second request, or of a late cancellation, must not look like the end of the first one. A reader who
  * keeps the highest sequence sees it only where there is nothing else to see.
  */
-export function refusalOf(requestId: string, { code, message }: TidemarkError, now: number): Status {
+export function refusalOf(
+  requestId: string,
+  error: TidemarkError,
+  { now, roots }: Pick<SaidOf, 'now' | 'roots'>,
+): Status {
   return {
     request_id: requestId,
     sequence: 0,
@@ -84,7 +91,7 @@ export function refusalOf(requestId: string, { code, message }: TidemarkError, n
     created: [],
     rows: null,
     manifest: null,
-    error: { code, message },
+    error: { code: error.code, message: clientMessage(error, roots) },
   };
 }
 

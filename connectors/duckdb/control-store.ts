@@ -2,7 +2,7 @@ import type { ControlStore } from '../../pipeline/control.ts';
 import type { TidemarkError } from '../../pipeline/errors.ts';
 import type { QuarantinedRecord, StoredPosition } from '../../pipeline/ports.ts';
 import type { ControlPosition } from '../../pipeline/requests.ts';
-import { refusalOf } from '../../pipeline/statuses.ts';
+import { refusalOf, type SaidOf } from '../../pipeline/statuses.ts';
 import { moveControlPosition, readControlPositions } from './control-positions.ts';
 import type { DuckDbOutbox } from './outbox.ts';
 import { appendChunks, chunksOf } from './row-chunks.ts';
@@ -13,12 +13,12 @@ import type { Transactions } from './transactions.ts';
 export class DuckDbControlStore implements ControlStore {
   readonly #transactions: Transactions;
   readonly #outbox: DuckDbOutbox;
-  readonly #now: () => number;
+  readonly #saying: () => Pick<SaidOf, 'now' | 'roots'>;
 
-  constructor(transactions: Transactions, outbox: DuckDbOutbox, now: () => number) {
+  constructor(transactions: Transactions, outbox: DuckDbOutbox, saying: () => Pick<SaidOf, 'now' | 'roots'>) {
     this.#transactions = transactions;
     this.#outbox = outbox;
-    this.#now = now;
+    this.#saying = saying;
   }
 
   positions(): Promise<readonly StoredPosition[]> {
@@ -32,7 +32,7 @@ export class DuckDbControlStore implements ControlStore {
   refuse(requestId: string, error: TidemarkError, control: ControlPosition): Promise<void> {
     return this.#transactions.run(async connection => {
       await moveControlPosition(connection, control);
-      await this.#outbox.add(connection, refusalOf(requestId, error, this.#now()));
+      await this.#outbox.add(connection, refusalOf(requestId, error, this.#saying()));
     });
   }
 

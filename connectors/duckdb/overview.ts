@@ -1,6 +1,8 @@
 import { statSync } from 'node:fs';
+import type { StoredPosition } from '../../pipeline/ports.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import { entities } from '../../schemas/events.ts';
+import { readControlPositions } from './control-positions.ts';
 import type { Database } from './database.ts';
 import { type KnownPartition, readPartitions } from './partitions.ts';
 
@@ -17,7 +19,14 @@ export interface Overview {
   readonly partitions: readonly KnownPartition[];
   readonly quarantined: readonly { readonly reason: string; readonly records: number }[];
   readonly exports: readonly { readonly state: string; readonly requests: number }[];
+  readonly control: ControlOverview;
   readonly databaseBytes: number;
+}
+
+/** How far the control topic was read, and how many statuses wait to be sent. */
+export interface ControlOverview {
+  readonly positions: readonly Pick<StoredPosition, 'partition' | 'nextOffset'>[];
+  readonly statusesWaiting: number;
 }
 
 /** What the database holds, counted. */
@@ -34,11 +43,13 @@ export async function readOverview(database: Database): Promise<Overview> {
     }
     const reasons = await rowsOf('SELECT reason, count(*) FROM quarantine GROUP BY reason ORDER BY reason');
     const states = await rowsOf('SELECT state, count(*) FROM exports GROUP BY state ORDER BY state');
+    const [waiting] = await rowsOf('SELECT count(*) FROM outbox');
     return {
       tables,
       partitions: await readPartitions(connection),
       quarantined: reasons.map(([reason, records]) => ({ reason: String(reason), records: Number(records) })),
       exports: states.map(([state, requests]) => ({ state: String(state), requests: Number(requests) })),
+      control: { positions: await readControlPositions(connection), statusesWaiting: Number(waiting?.[0]) },
       databaseBytes: statSync(database.path).size,
     };
   } finally {

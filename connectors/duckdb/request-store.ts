@@ -18,6 +18,8 @@ export interface RequestStoreOptions {
   readonly now: () => number;
   /** Whether statuses are to be sent: only then are they written. */
   readonly statuses?: boolean;
+  /** The spellings of the export root, which statuses do not tell. */
+  readonly roots?: readonly string[];
 }
 
 /** Keeps export requests in the warehouse's file, and with each change what is to be said of it. */
@@ -28,17 +30,19 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
   readonly #transactions: Transactions;
   readonly #now: () => number;
   readonly #statuses: boolean;
+  readonly #roots: readonly string[];
 
   private constructor(
     transactions: Transactions,
     outbox: DuckDbOutbox,
-    { now, statuses = false }: RequestStoreOptions,
+    { now, statuses = false, roots = [] }: RequestStoreOptions,
   ) {
     this.#transactions = transactions;
     this.#now = now;
     this.#statuses = statuses;
+    this.#roots = roots;
     this.outbox = outbox;
-    this.control = new DuckDbControlStore(transactions, outbox, now);
+    this.control = new DuckDbControlStore(transactions, outbox, () => this.#saying());
   }
 
   static async open(database: Database, options: RequestStoreOptions): Promise<DuckDbRequestStore> {
@@ -127,6 +131,10 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     );
   }
 
+  #saying(): { readonly now: number; readonly roots: readonly string[] } {
+    return { now: this.#now(), roots: this.#roots };
+  }
+
   /** Writes what is to be said of a request as it now is. The last sequence stays with the request when statuses are sent. */
   async #say(connection: DuckDBConnection, requestId: string, progress: StatusProgress | null = null): Promise<void> {
     if (!this.#statuses) return;
@@ -134,7 +142,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     const said = await selectRequest(connection, requestId);
     if (said === null) return;
     const { record, sequence } = said;
-    await this.outbox.add(connection, statusOf(record, { sequence, now: this.#now(), progress }));
+    await this.outbox.add(connection, statusOf(record, { ...this.#saying(), sequence, progress }));
   }
 
   /** The end once more, word for word: who has it drops it, who asks again because he lacks it gets it. */
@@ -143,7 +151,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     const said = await selectRequest(connection, requestId);
     if (said === null || !isEnded(said.record.state)) return;
     if (said.sequence === 0) return this.#say(connection, requestId);
-    await this.outbox.add(connection, statusOf(said.record, { sequence: said.sequence, now: this.#now() }));
+    await this.outbox.add(connection, statusOf(said.record, { ...this.#saying(), sequence: said.sequence }));
   }
 }
 

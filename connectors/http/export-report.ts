@@ -1,8 +1,8 @@
 import path from 'node:path';
+import { clientMessage } from '../../pipeline/client-message.ts';
 import { answeredPaths } from '../../pipeline/file-names.ts';
 import type { JobView } from '../../pipeline/job.ts';
 import { formatTimestamp } from '../../schemas/timestamps.ts';
-import { clientMessage } from './answers.ts';
 
 /** How the export root may be spelled; the last one is its real path. */
 export type Roots = readonly string[];
@@ -23,7 +23,7 @@ export function reportOf({ record, progress }: JobView, roots: Roots) {
     accepted_at: formatTimestamp(acceptedAt),
     ended_at: endedAt === null ? null : formatTimestamp(endedAt),
     request: given,
-    folder: path.relative(roots.at(-1) ?? '', plan.destination.folder),
+    folder: folderBelow(roots.at(-1) ?? '', plan.destination.folder),
     created: plan.names,
     progress: {
       phase: record.state === 'publishing' ? 'publishing' : progress.phase,
@@ -43,6 +43,12 @@ export function reportOf({ record, progress }: JobView, roots: Roots) {
     manifest: isThere ? manifest : null,
     error: error === null ? null : { code: error.code, message: clientMessage(error, roots) },
   };
+}
+
+/** Null for an export of the time before the export root was moved: where that lay is told to nobody. */
+function folderBelow(root: string, folder: string): string | null {
+  const relative = path.relative(root, folder);
+  return relative === '..' || relative.startsWith('../') ? null : relative;
 }
 
 function spelledPath({ destination }: JobView['record']['plan'], name: string): string {

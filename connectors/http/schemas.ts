@@ -104,7 +104,10 @@ const reportMembers = {
   accepted_at: { type: 'string' },
   ended_at: nullableText,
   request: { type: 'object', additionalProperties: { type: 'string' } },
-  folder: { type: 'string', description: 'of the files, below the export root' },
+  folder: {
+    type: ['string', 'null'],
+    description: 'of the files, below the export root; null for one that was made in another export root',
+  },
   created: { ...paths, description: 'names that the files have, or will have' },
   progress: {
     type: 'object',

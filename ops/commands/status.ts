@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { commandWithSettings, prepareRun } from '../command.ts';
 import { formatBytes, formatTable, type Output } from '../output.ts';
+import type { ControlPartition } from '../service/control-status.ts';
 import { readStatus, type Status } from '../service/status.ts';
 
 /** `tidemark status`: what the database holds and where reading stands, of a running service too. */
@@ -29,8 +30,14 @@ const partitionHead = [
   'watermark',
 ];
 
+const controlHead = ['control topic', 'next offset', 'log end', 'lag records'];
+
+function controlRow(of: ControlPartition): readonly (string | number)[] {
+  return [`${of.topic}/${of.partition}`, of.stored_offset, of.log_end ?? '-', of.lag_records ?? '-'];
+}
+
 function show(status: Status, output: Output): void {
-  const { tables, partitions, quarantined, exports, databaseBytes } = status;
+  const { tables, partitions, quarantined, exports, control, databaseBytes } = status;
   if (status.source !== undefined) output.result(`running, reading from ${status.source ?? 'nothing yet'}\n`);
   for (const reason of status.not_ready ?? []) output.result(`not ready: ${reason}\n`);
   output.result(
@@ -52,19 +59,19 @@ function show(status: Status, output: Output): void {
     of.watermark ?? '-',
   ]);
   output.result(`\n${formatTable(partitionHead, read)}`);
-  if (quarantined.length > 0)
-    output.result(
-      `\n${formatTable(
-        ['quarantined as', 'records'],
-        quarantined.map(({ reason, records }) => [reason, records]),
-      )}`,
-    );
-  if (exports.length > 0)
-    output.result(
-      `\n${formatTable(
-        ['exports', 'requests'],
-        exports.map(({ state, requests }) => [state, requests]),
-      )}`,
-    );
+  const further = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): void => {
+    if (rows.length > 0) output.result(`\n${formatTable(head, rows)}`);
+  };
+  further(
+    ['quarantined as', 'records'],
+    quarantined.map(({ reason, records }) => [reason, records]),
+  );
+  further(
+    ['exports', 'requests'],
+    exports.map(({ state, requests }) => [state, requests]),
+  );
+  further(controlHead, control.partitions.map(controlRow));
+  if (control.partitions.length > 0 || control.statuses_waiting > 0)
+    output.result(`\nstatuses that wait to be sent: ${control.statuses_waiting}`);
   output.result(`\ndatabase: ${formatBytes(databaseBytes)}`);
 }

@@ -7,7 +7,7 @@ import { checkTopics } from '../../connectors/kafka/topic-checks.ts';
 import { serveControl } from '../../pipeline/control.ts';
 import type { TidemarkError } from '../../pipeline/errors.ts';
 import type { Jobs } from '../../pipeline/jobs.ts';
-import type { Log, SchemaRegistry } from '../../pipeline/ports.ts';
+import type { Log, LogEnd, SchemaRegistry } from '../../pipeline/ports.ts';
 import { publishNext, publishStatuses } from '../../pipeline/status-publishing.ts';
 import { kafkaOptionsOf } from '../kafka-options.ts';
 import type { ExportParts } from '../main.ts';
@@ -40,6 +40,7 @@ export class Control {
   readonly #topics: { readonly control: string; readonly status: string };
   readonly #stopping = new AbortController();
   #reading: () => string | null = () => 'the control topic is not reached yet';
+  #ends: () => readonly LogEnd[] = () => [];
   #publishing: string | null = null;
   #published: Promise<void> = Promise.resolve();
   #sink: StatusTopic | null = null;
@@ -68,6 +69,11 @@ export class Control {
   /** What keeps requests or statuses from going through. */
   get problems(): readonly string[] {
     return [this.#reading(), this.#publishing].filter(problem => problem !== null);
+  }
+
+  /** How far the control topic reached when it was last looked at. */
+  get ends(): readonly LogEnd[] {
+    return this.#ends();
   }
 
   /** Sends statuses, also those that a dead process left. */
@@ -122,6 +128,7 @@ export class Control {
       log,
       signal,
     });
+    this.#ends = () => watch.ends;
     this.#reading = () => source.problem ?? watch.problem;
     const onServed = (): void => this.#metrics?.read();
     const parts = [serveControl({ source, registry, store: store.control, jobs, signal, onServed }), watch.run()];

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { KafkaCluster } from '../../connectors/kafka/cluster.ts';
 import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
 import { checkTopics } from '../../connectors/kafka/topic-checks.ts';
@@ -71,7 +72,7 @@ async function openKafka(config: Config, opening: Opening): Promise<LiveSource> 
 async function openFolder(config: Config, path: string): Promise<LiveSource> {
   const source = followedLog({ path, batchRecords: config.batch_records, batchBytes: config.batch_bytes });
   return {
-    what: `the log ${path}`,
+    what: `the log ${basename(path)}`,
     warnings: [],
     read: (stored, until) => source.read(stored, until),
     assigned: () => null,

@@ -34,7 +34,8 @@ export async function exportByService(asked: RemoteExport): Promise<DoneExport> 
   const { manifest, error, folder, created } = await ended(asked);
   if (error !== null) throw new TidemarkError(error.code, error.message);
   // Only a completed export has no error, and each of those has its manifest.
-  return { manifest: manifest!, plan: { destination: { folder: join(client.exportRoot, folder) }, names: created } };
+  const destination = { folder: join(client.exportRoot, folder ?? '') };
+  return { manifest: manifest!, plan: { destination, names: created } };
 }
 
 async function ended({ client, requestId, signal, onProgress }: RemoteExport): Promise<ExportReport> {

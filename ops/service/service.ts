@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { Database } from '../../connectors/duckdb/database.ts';
 import { readOverview } from '../../connectors/duckdb/overview.ts';
 import { readTableSizes } from '../../connectors/duckdb/table-sizes.ts';
@@ -16,6 +16,7 @@ import type { Config } from '../settings.ts';
 import { readPackage } from '../software.ts';
 import { Control } from './control.ts';
 import { ControlMetrics } from './control-metrics.ts';
+import { controlStatus } from './control-status.ts';
 import { checkDoor, openDoor } from './door.ts';
 import { DoorMetrics } from './door-metrics.ts';
 import { openJobs } from './exports.ts';
@@ -121,7 +122,7 @@ class Service {
     try {
       this.#source = source;
       this.#metrics.warn(source.warnings);
-      log.info({ source: source.what }, 'reading begins');
+      log.info({ source: source.what, log_folder: config.log_folder }, 'reading begins');
       await this.#consume(source);
     } finally {
       await source.close();
@@ -148,7 +149,9 @@ class Service {
       source: this.#source?.what ?? null,
       not_ready: this.readiness(),
       ...overview,
-      partitions: this.#partitions(),
+      // By HTTP no path of this machine is told, only how a log or file is called.
+      partitions: this.#partitions().map(of => ({ ...of, origin: basename(of.origin) })),
+      control: controlStatus(overview.control, this.#control?.ends ?? []),
     };
   }
 

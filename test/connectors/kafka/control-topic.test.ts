@@ -1,7 +1,10 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../../ops/config.ts';
 import { kafkaOptionsOf } from '../../../ops/kafka-options.ts';
 import { waitFor } from '../../../ops/local-kafka/waiting.ts';
+import type { Status as ServiceStatus } from '../../../ops/service/status.ts';
 import { ControlPlace, exportRequest, StatusReader } from '../../support/kafka/control-place.ts';
 import { sharedKafka } from '../../support/kafka/shared.ts';
 import { queryDatabase } from '../../support/tables.ts';
@@ -46,8 +49,17 @@ describe.skipIf(!kafka.available)('the control topic', () => {
       const text = await (await fetch(`${url}/metrics`)).text();
       return text.includes(`\ntidemark_statuses_published_total ${told.length}\n`) ? text : null;
     });
+    const read = { topic: place.topics.control, partition: 0, stored_offset: 1 };
+    const status = await waitFor('the end of the topic', async () => {
+      const { control } = JSON.parse(await tidemarkDone(['status', '--db', place.db, '--json'])) as ServiceStatus;
+      return control.partitions[0]?.log_end === 1 ? control : null;
+    });
+    expect(status).toEqual({ partitions: [{ ...read, log_end: 1, lag_records: 0 }], statuses_waiting: 0 });
     expect(await service.stop()).toMatchObject({ code: 0 });
     expect(await place.states()).toEqual({ one: 'completed' });
+    const shown = await tidemarkDone(['status', '--db', place.db]);
+    expect(shown).toMatch(new RegExp(`^${place.topics.control}/0 +1 +- +-$`, 'm'));
+    expect(shown).toMatch(/^statuses that wait to be sent: 0$/m);
   });
 
   test('redelivered: nothing new, the last status is repeated; with other parameters: a conflict that hides nothing', async () => {
@@ -92,6 +104,8 @@ describe.skipIf(!kafka.available)('the control topic', () => {
 
   test('what is malformed fails where it has an id, and is quarantined where it has none', async () => {
     const place = await ControlPlace.make(kafka);
+    await mkdir(place.root);
+    await writeFile(path.join(place.root, 'file'), '');
     const service = place.start();
     const statuses = await StatusReader.open(place);
     await place.ask(
@@ -100,6 +114,7 @@ describe.skipIf(!kafka.available)('the control topic', () => {
       ['replay', { action: 'replay' }],
       ['parameters', { action: 'export', file_prefix: '../x', colour: 'red' }],
       ['nested', { action: 'export', file_prefix: ['x'] }],
+      exportRequest('in the way', { file_prefix: 'file/x' }),
       ['tombstone', null],
       [null, { action: 'export' }],
       [null, 'no JSON'],
@@ -107,9 +122,9 @@ describe.skipIf(!kafka.available)('the control topic', () => {
       exportRequest('good'),
     );
     await statuses.ended('good');
-    const refused = (id: string) => {
+    const refused = (id: string, code = 'REQUEST_INVALID') => {
       const [{ sequence, status, error }] = statuses.of(id) as [(typeof statuses.all)[number]];
-      expect([sequence, status, error?.code]).toEqual([0, 'failed', 'REQUEST_INVALID']);
+      expect([sequence, status, error?.code]).toEqual([0, 'failed', code]);
       return error?.message;
     };
     expect(refused('json')).toContain('no JSON');
@@ -118,14 +133,16 @@ describe.skipIf(!kafka.available)('the control topic', () => {
     expect(refused('parameters')).toMatch(/time_from is required.*colour is no parameter.*file_prefix/);
     expect(refused('nested')).toContain('file_prefix is ["x"]');
     expect(refused('tombstone')).toContain('no value');
+    expect(refused('in the way', 'PREFIX_REFUSED')).toContain('runs through the file <export root>/file;');
+    expect(JSON.stringify(statuses.all)).not.toContain(path.dirname(place.root));
     await service.stop();
     const quarantined = await queryDatabase(place.db, query =>
       query(`SELECT "offset", reason FROM quarantine WHERE topic = '${place.topics.control}' ORDER BY 1`),
     );
     expect(quarantined).toEqual([
-      ['6', 'NO_KEY'],
-      ['7', 'MALFORMED'],
+      ['7', 'NO_KEY'],
       ['8', 'MALFORMED'],
+      ['9', 'MALFORMED'],
     ]);
   });
 

@@ -1,0 +1,38 @@
+import type { ControlOverview } from '../../connectors/duckdb/overview.ts';
+import type { LogEnd } from '../../pipeline/ports.ts';
+
+/** How far requests were read and statuses sent. */
+export interface ControlStatus {
+  readonly partitions: readonly ControlPartition[];
+  /** Statuses that are written and not known to be sent. */
+  readonly statuses_waiting: number;
+}
+
+export interface ControlPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly stored_offset: number;
+  /** Null where the topic cannot be asked, or the partition is not ours now. */
+  readonly log_end: number | null;
+  readonly lag_records: number | null;
+}
+
+/** Every partition of the control topic that was read or is ours, in order. */
+export function controlStatus({ positions, statusesWaiting }: ControlOverview, ends: readonly LogEnd[]): ControlStatus {
+  const unread = ends.filter(
+    ({ partition: { topic, partition } }) =>
+      !positions.some(({ partition: read }) => read.topic === topic && read.partition === partition),
+  );
+  const all = [...positions, ...unread.map(({ partition, low }) => ({ partition, nextOffset: low }))];
+  const partitions = all.map(({ partition: { topic, partition }, nextOffset }): ControlPartition => {
+    const end = ends.find(({ partition: of }) => of.topic === topic && of.partition === partition);
+    const [logEnd, lag] = end === undefined ? [null, null] : [end.high, Math.max(end.high - nextOffset, 0)];
+    return { topic, partition, stored_offset: nextOffset, log_end: logEnd, lag_records: lag };
+  });
+  return { partitions: partitions.toSorted(byTopicAndNumber), statuses_waiting: statusesWaiting };
+}
+
+function byTopicAndNumber(one: ControlPartition, other: ControlPartition): number {
+  if (one.topic !== other.topic) return one.topic < other.topic ? -1 : 1;
+  return one.partition - other.partition;
+}
