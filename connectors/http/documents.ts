@@ -24,7 +24,8 @@ export async function addDocuments(server: FastifyInstance, version: string): Pr
   await server.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: ownAssetsOnly,
-    uiConfig: { validatorUrl: null },
+    // The other layout has a bar with a logo of strangers, whose inline style the policy forbids.
+    uiConfig: { validatorUrl: null, layout: 'BaseLayout' },
   });
   server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
 }

@@ -1,6 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestProject } from 'vitest/node';
+import { anyBrowser } from '../browser.ts';
 import { anyKafka, anyRegistry, type Layer, type Running } from './layers.ts';
 
 declare module 'vitest' {
@@ -13,10 +14,10 @@ declare module 'vitest' {
 /** What the desk answers: the service, or why there is none. */
 export type DeskAnswer<T> = { readonly layer: Layer; readonly value: T } | { readonly refusal: string };
 
-const startable = { kafka: anyKafka, registry: anyRegistry };
+const startable = { kafka: anyKafka, registry: anyRegistry, browser: anyBrowser };
 
 /**
- * One Kafka and one registry for all test files of a run. Each is started when the first file asks for it, so a run that
+ * One Kafka, one registry and one browser for all test files of a run. Each is started, or looked for, when the first file asks for it, so a run that
  * needs none pays nothing; the worker processes ask over HTTP, as they share nothing else.
  */
 export default async function setUpDesk(project: TestProject): Promise<() => Promise<void>> {

@@ -5,7 +5,7 @@ import { temporaryFolder } from '../temporary-folder.ts';
 import type { Stoppable } from './docker.ts';
 
 /** Where a service of the tests comes from. */
-export type Layer = 'environment' | 'docker' | 'jars';
+export type Layer = 'environment' | 'docker' | 'jars' | 'installed' | 'packages';
 
 /** A running service: what its users must know, and how to end it. */
 export interface Running<T> extends Stoppable {

@@ -14,7 +14,13 @@ export async function sharedRegistry(): Promise<{ readonly url: string; readonly
   return { url: url ?? '', available: url !== null };
 }
 
-async function ask<T>(name: 'kafka' | 'registry'): Promise<T | null> {
+/** The program of a Chromium. */
+export async function sharedBrowser(): Promise<{ readonly program: string; readonly available: boolean }> {
+  const program = await ask<string>('browser');
+  return { program: program ?? '', available: program !== null };
+}
+
+async function ask<T>(name: 'kafka' | 'registry' | 'browser'): Promise<T | null> {
   const response = await fetch(`${inject('serviceDesk')}/${name}`);
   const answer = (await response.json()) as DeskAnswer<T>;
   if ('value' in answer) return answer.value;
