@@ -31,9 +31,13 @@ const longestPauseMs = 5_000;
 export async function publishStatuses(publishing: Publishing): Promise<void> {
   const { outbox, signal, onProblem, pause } = publishing;
   let pauseMs = firstPauseMs;
+  let awaited: Promise<void> | null = null;
   while (!signal.aborted) {
-    // Asked for before looking, so that nothing slips in between.
-    const changed = outbox.changed(signal);
+    // Asked for before looking, so that nothing slips in between; and once, however often sending is tried again.
+    awaited ??= outbox.changed(signal).finally(() => {
+      awaited = null;
+    });
+    const changed = awaited;
     try {
       if (await publishNext(publishing)) {
         onProblem?.(null);

@@ -19,26 +19,32 @@ export interface Reaching {
 /** Tries until it succeeds; gives up only when the answer is no, or the signal aborts (`INTERRUPTED`). */
 export async function untilReached<T>(reaching: Reaching, attempt: () => Promise<T>): Promise<T> {
   const { what, brokers, log, signal, onProblem } = reaching;
-  const interrupted = interruption(reaching);
-  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-    try {
-      return await Promise.race([attempt(), interrupted]);
-    } catch (error) {
-      const failure = kafkaFailure(error, what, brokers);
-      if (!failure.retry || signal.aborted) throw failure;
-      log.warn({ code: failure.code, retry_in_ms: pauseMs }, failure.message);
-      onProblem?.(failure.message);
+  // The signal lives as long as the service: nothing of ours may stay on it.
+  const over = new AbortController();
+  const interrupted = interruption(reaching, over.signal);
+  try {
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+      try {
+        return await Promise.race([attempt(), interrupted]);
+      } catch (error) {
+        const failure = kafkaFailure(error, what, brokers);
+        if (!failure.retry || signal.aborted) throw failure;
+        log.warn({ code: failure.code, retry_in_ms: pauseMs }, failure.message);
+        onProblem?.(failure.message);
+      }
+      await pause(pauseMs, undefined, { signal }).catch(() => interrupted);
     }
-    await pause(pauseMs, undefined, { signal }).catch(() => interrupted);
+  } finally {
+    over.abort();
   }
 }
 
 /** Rejects when the signal aborts: an attempt may take long to find out that nobody answers. */
-function interruption({ what, signal }: Reaching): Promise<never> {
+function interruption({ what, signal }: Reaching, over: AbortSignal): Promise<never> {
   const interrupted = new Promise<never>((_, reject) => {
     const interrupt = (): void => reject(new TidemarkError('INTERRUPTED', `interrupted before it could ${what}`));
     if (signal.aborted) interrupt();
-    else signal.addEventListener('abort', interrupt, { once: true });
+    else signal.addEventListener('abort', interrupt, { once: true, signal: over });
   });
   interrupted.catch(() => undefined);
   return interrupted;

@@ -6,13 +6,15 @@ import type { Refusal } from '../../connectors/http/answers.ts';
 import { failureCodes, hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import { findServer, type ServerFile } from './server-file.ts';
 
-const answerMs = 30_000;
+const usualAnswerMs = 30_000;
 
 export interface Asked {
   readonly method?: 'GET' | 'POST' | 'DELETE';
   /** Address and query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** How long the service may take to answer. */
+  readonly answerMs?: number;
 }
 
 /** The running service that owns a database, as commands on its machine speak to it. */
@@ -29,13 +31,13 @@ export class ServiceClient {
   }
 
   /** Asks, and gives the answer's JSON. Throws what the service refused, and `SOURCE_UNREACHABLE` where it does not answer. */
-  async ask<T>({ method = 'GET', path, headers = {} }: Asked): Promise<T> {
-    const { status, text } = await this.#send({ method, path, headers });
+  async ask<T>({ method = 'GET', path, headers = {}, answerMs = usualAnswerMs }: Asked): Promise<T> {
+    const { status, text } = await this.#send({ method, path, headers, answerMs });
     if (status < 400) return JSON.parse(text) as T;
     throw refusedAs(text) ?? this.#silent(`it answered ${status}`);
   }
 
-  async #send({ method, path, headers }: Required<Asked>): Promise<{ status: number; text: string }> {
+  async #send({ method, path, headers, answerMs }: Required<Asked>): Promise<{ status: number; text: string }> {
     const { hostname, port } = new URL(this.#server.url);
     const host = hostname.replace(/^\[|\]$/g, '');
     const signal = AbortSignal.timeout(answerMs);

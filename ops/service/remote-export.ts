@@ -21,6 +21,8 @@ export interface DoneExport {
   readonly manifest: Manifest;
 }
 
+/** Requests are accepted one after the other: behind a crowd even a long silence is no dead service. */
+const answerMs = 300_000;
 const pollMs = { first: 50, most: 1_000 };
 
 /** Has the running service make an export, and waits until it has ended. Throws what it failed with. */
@@ -30,6 +32,7 @@ export async function exportByService(asked: RemoteExport): Promise<DoneExport> 
     method: 'POST',
     path: `/genesys/1/cs/maintenance/services/files?${new URLSearchParams(given)}`,
     headers: { prefer: 'respond-async', 'idempotency-key': requestId },
+    answerMs,
   });
   const { manifest, error, folder, created } = await ended(asked);
   if (error !== null) throw new TidemarkError(error.code, error.message);
@@ -41,7 +44,7 @@ export async function exportByService(asked: RemoteExport): Promise<DoneExport> 
 async function ended({ client, requestId, signal, onProgress }: RemoteExport): Promise<ExportReport> {
   let bytes = 0;
   for (let waitMs = pollMs.first; ; waitMs = Math.min(waitMs * 2, pollMs.most)) {
-    const report = await client.ask<ExportReport>({ path: addressOf(requestId) });
+    const report = await client.ask<ExportReport>({ path: addressOf(requestId), answerMs });
     onProgress(Math.max(report.progress.bytes - bytes, 0));
     bytes = report.progress.bytes;
     if (report.state !== 'accepted' && report.state !== 'running') return report;
@@ -53,10 +56,10 @@ async function ended({ client, requestId, signal, onProgress }: RemoteExport): P
 /** Cancels; an export that ended first is given as it ended. */
 async function cancelByService(client: ServiceClient, requestId: string): Promise<ExportReport> {
   try {
-    return await client.ask<ExportReport>({ method: 'DELETE', path: addressOf(requestId) });
+    return await client.ask<ExportReport>({ method: 'DELETE', path: addressOf(requestId), answerMs });
   } catch (error) {
     if (!(error instanceof TidemarkError) || error.code !== 'REQUEST_ENDED') throw error;
-    return client.ask<ExportReport>({ path: addressOf(requestId) });
+    return client.ask<ExportReport>({ path: addressOf(requestId), answerMs });
   }
 }
 

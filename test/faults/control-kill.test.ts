@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Status } from '../../pipeline/statuses.ts';
 import { ControlPlace, exportRequest, StatusReader } from '../support/kafka/control-place.ts';
 import { sharedKafka } from '../support/kafka/shared.ts';
+import { checkToldOf, lastOf } from '../support/kafka/told.ts';
 import { chosenSeed, seededRandom } from '../support/random.ts';
 import { queryDatabase } from '../support/tables.ts';
 
@@ -42,30 +42,6 @@ async function killOnce(place: ControlPlace, random: () => number): Promise<void
   const until = performance.now() + random() * 25;
   while (performance.now() < until) await new Promise(resolve => setImmediate(resolve));
   await service.kill();
-}
-
-/** What a reader believes who drops repeats and keeps the highest sequence. */
-function lastOf(statuses: readonly Status[]): ReadonlyMap<string, Status> {
-  const last = new Map<string, Status>();
-  for (const status of statuses)
-    if (status.sequence > (last.get(status.request_id)?.sequence ?? -1)) last.set(status.request_id, status);
-  return last;
-}
-
-/** Of one request: sequences without a gap, each said alike whenever it is said, and one end. */
-function checkToldOf(id: string, statuses: readonly Status[]): void {
-  const bySequence = new Map<number, Status>();
-  for (const status of statuses.filter(({ sequence }) => sequence > 0)) {
-    const before = bySequence.get(status.sequence);
-    if (before !== undefined) expect(status, id).toEqual(before);
-    else expect(status.sequence, `${id} in order`).toBe(bySequence.size + 1);
-    bySequence.set(status.sequence, status);
-  }
-  const ends = [...bySequence.values()].filter(({ status }) => status !== 'accepted' && status !== 'running');
-  expect(
-    ends.map(({ sequence }) => sequence),
-    id,
-  ).toEqual([bySequence.size]);
 }
 
 describe.skipIf(!kafka.available)('a service with a control topic', () => {
