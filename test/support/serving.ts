@@ -11,6 +11,8 @@ export interface Serving {
   /** Events, one JSON text each, that the service has stored before it is handed out. */
   readonly lines?: readonly (string | Uint8Array)[];
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Words put before the command, given its export root. */
+  readonly within?: (root: string) => readonly string[];
 }
 
 /** A real `tidemark run` on a local log, with all that a client or a user of its machine sees of it. */
@@ -37,7 +39,7 @@ const oneEvent = '{"event":"service.started","service_id":"s-1","timestamp":"201
 
 /** Starts the service; whoever does not stop it by itself has it stopped and its folder removed with the test or file. */
 export async function serve(
-  { lines = [oneEvent], settings = {} }: Serving = {},
+  { lines = [oneEvent], settings = {}, within = () => [] }: Serving = {},
   atEnd: AtEnd = onTestFinished,
 ): Promise<Served> {
   const folder = await temporaryFolder();
@@ -47,7 +49,8 @@ export async function serve(
     path.join(folder.path, 'tidemark.yaml'),
     JSON.stringify({ db: 'calls.duckdb', log_folder: 'log', http_port: 0, ...settings }),
   );
-  const { child, ended } = startTidemark(['run'], { cwd: folder.path });
+  const root = path.join(folder.path, 'exports');
+  const { child, ended } = startTidemark(['run'], { cwd: folder.path, within: within(root) });
   let log = '';
   child.stdout.on('data', text => {
     log += text;
@@ -75,7 +78,6 @@ export async function serve(
   await logged(`"next":${lines.length},`);
   const db = path.join(folder.path, 'calls.duckdb');
   const note = JSON.parse(await readFile(`${db}.server.json`, 'utf8')) as ServerFile;
-  const root = path.join(folder.path, 'exports');
   return { url: note.url, folder: folder.path, db, root, note, log: () => log, logged, stop };
 }
 

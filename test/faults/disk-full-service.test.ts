@@ -1,0 +1,74 @@
+import { readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import type { ExportReport } from '../../connectors/http/export-report.ts';
+import { mountNamespace } from '../support/child-program.ts';
+import { serve } from '../support/serving.ts';
+
+const within = mountNamespace();
+if (within === null) {
+  if (process.env.CI === 'true') throw new Error('"unshare -m" and "mount" must be permitted under CI=true');
+  process.stderr.write('full disk: not run on a real disk, as "unshare -m" or "mount" is not permitted here\n');
+}
+
+/** Makes the export root a disk of its own, almost filled by a ballast, before the service begins. */
+const onFullDisk = (root: string): readonly string[] => [
+  ...within!,
+  ...[
+    'sh',
+    '-c',
+    'mkdir "$0" && mount -t tmpfs -o size=64m none "$0" && head -c 60M /dev/zero > "$0/ballast" && exec "$@"',
+  ],
+  root,
+];
+
+const text = 'x'.repeat(200_000);
+/** Twenty megabytes of services in one month, and one small service in another. */
+const lines = [
+  ...Array.from({ length: 100 }, (_, index) => ({ service_id: `s-${index}`, month: '06', extensions: { text } })),
+  { service_id: 'small', month: '07' },
+].map(({ month, ...event }) =>
+  JSON.stringify({ event: 'service.started', timestamp: `2020-${month}-01T00:00:00Z`, ...event }),
+);
+
+const windowOf = (month: string) => `time_from=2020-${month}-01T00:00:00Z&time_to=2020-${month}-02T00:00:00Z`;
+const large = windowOf('06');
+const small = windowOf('07');
+
+test.skipIf(within === null)(
+  'a disk that fills up during three exports at once: each fails without files, others go on, and all goes well once there is room',
+  async () => {
+    const served = await serve({ lines, settings: { exports_at_once: 3 }, within: onFullDisk });
+    // The disk as the service sees it: it is mounted for nobody else.
+    const root = path.join('/proc', String(served.note.pid), 'root', served.root);
+    const filesThere = async () => (await readdir(root, { recursive: true })).filter(name => name.includes('.'));
+    const post = async (query: string, id: string) => {
+      const route = `${served.url}/genesys/1/cs/maintenance/services/files?${query}`;
+      const answer = await fetch(route, { method: 'POST', headers: { 'idempotency-key': id } });
+      return { status: answer.status, body: await answer.json() };
+    };
+    const layouts = ['csv', 'json', 'ndjson'].map(format => `format=${format}&manifest=true`);
+    const failed = await Promise.all(
+      layouts.map((layout, at) => post(`${large}&file_prefix=${at}/x_&${layout}`, `large-${at}`)),
+    );
+    expect(failed.map(({ status, body }) => [status, body])).toEqual(
+      layouts.map(() => [
+        507,
+        { message: 'no space is left on the disk of the service', exception: 'DISK_FULL', code: 507 },
+      ]),
+    );
+    expect(await filesThere()).toEqual([]);
+    const jobs = (await (await fetch(`${served.url}/exports`)).json()) as readonly ExportReport[];
+    expect(jobs.map(({ state, files, error }) => [state, files, error?.code])).toEqual(
+      layouts.map(() => ['failed', [], 'DISK_FULL']),
+    );
+    expect((await fetch(`${served.url}/readyz`)).status).toBe(200);
+    expect((await post(`${small}&file_prefix=small_&format=json`, 'small')).status, 'what fits is served').toBe(200);
+
+    await rm(path.join(root, 'ballast'));
+    expect((await post(`${large}&file_prefix=0/x_&${layouts[0]}`, 'large-0')).status, 'the recorded outcome').toBe(507);
+    const done = await post(`${large}&file_prefix=0/x_&${layouts[0]}`, 'large-again');
+    expect([done.status, done.body]).toEqual([200, expect.any(Array)]);
+    expect(await filesThere()).toHaveLength(1 + 4);
+  },
+);
