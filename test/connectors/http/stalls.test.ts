@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import net from 'node:net';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ExportReport } from '../../../connectors/http/export-report.ts';
+import { waitFor } from '../../../ops/local-kafka/waiting.ts';
 import { request } from '../../support/raw-http.ts';
 import { type Served, serve } from '../../support/serving.ts';
 
@@ -76,16 +79,65 @@ test('a client that takes little at a time gets all of it', async () => {
 });
 
 test('a download that stalls is cut off too', async () => {
-  const query = `${window}&file_prefix=big_&format=json`;
-  const made = await fetch(`${served.url}${services}/files?${query}`, { method: 'POST' });
-  const report = (await (await fetch(new URL(made.headers.get('location')!, served.url))).json()) as ExportReport;
-  const [file] = report.files;
+  const [file] = (await exported('file_prefix=big_&format=json')).files;
   const before = cuts();
   const stalled = await ask(file!.href);
   await served.logged(new RegExp(`("cut":true[\\s\\S]*){${before + 1}}`));
   stalled.destroy();
   const answer = await fetch(new URL(file!.href, served.url));
   expect(await hashOf(answer.body!)).toBe(file!.packed_sha256);
+});
+
+/** What the service holds in memory now, in bytes. */
+const residentBytes = () =>
+  Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${served.note.pid}/status`, 'utf8'))?.[1]) * 1024;
+
+/** The files of exports that the service holds open. */
+const openExports = () => {
+  const folder = `/proc/${served.note.pid}/fd`;
+  const targets = readdirSync(folder).map(fd => {
+    try {
+      return readlinkSync(path.join(folder, fd));
+    } catch {
+      return '';
+    }
+  });
+  return targets.filter(target => target.startsWith(served.root));
+};
+
+const exported = async (query: string): Promise<ExportReport> => {
+  const made = await fetch(`${served.url}${services}/files?${window}&${query}`, { method: 'POST' });
+  return (await (await fetch(new URL(made.headers.get('location')!, served.url))).json()) as ExportReport;
+};
+
+test('a crowd that takes nothing: others are answered, memory is bounded, all are cut off and nothing stays open', async () => {
+  const [file] = (await exported('file_prefix=crowd_&format=json')).files;
+  const before = { cuts: cuts(), bytes: residentBytes() };
+  const stalled = await Promise.all(Array.from({ length: 30 }, () => ask(file!.href)));
+  const slow = await ask(file!.href);
+  let [taken, highest] = [0, 0];
+  for await (const part of slow.iterator()) {
+    taken += (part as Buffer).length;
+    highest = Math.max(highest, residentBytes());
+    expect((await fetch(`${served.url}/healthz`)).status).toBe(200);
+  }
+  expect(taken, 'who is slow gets all').toBeGreaterThan(file!.packed_bytes);
+  // What the thirty asked for is 600 MB.
+  expect(highest - before.bytes).toBeLessThan(150_000_000);
+  stalled.push(await ask(everything));
+  expect((await exported('file_prefix=beside_&format=json&filter_state=inactive')).state).toBe('completed');
+  const wanted = before.cuts + stalled.length;
+  await waitFor('all who stall to be cut off', async () => (cuts() >= wanted ? true : null));
+  for (const socket of stalled) socket.destroy();
+  await waitFor('no export held open', async () => (openExports().length === 0 ? true : null));
+});
+
+test('a client that goes away in the middle of a download leaves nothing open', async () => {
+  const [file] = (await exported('file_prefix=gone_&format=json')).files;
+  const reading = await ask(file!.href);
+  expect(openExports()).toHaveLength(1);
+  reading.destroy();
+  await waitFor('no export held open', async () => (openExports().length === 0 ? true : null));
 });
 
 test('a service that is to stop does not wait for who stalls', async () => {
