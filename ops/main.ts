@@ -76,6 +76,6 @@ export async function withExports<T>(
       signal: running.signal,
     });
   } finally {
-    store.close();
+    await store.close();
   }
 }

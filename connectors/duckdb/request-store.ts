@@ -121,8 +121,9 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     );
   }
 
-  close(): void {
-    this.#transactions.close();
+  /** Waits for what was asked before; whoever asks later gets `INTERRUPTED`. */
+  close(): Promise<void> {
+    return this.#transactions.close();
   }
 
   #select(which: string, parameters: (string | number)[]): Promise<readonly ExportRecord[]> {

@@ -1,4 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { TidemarkError } from '../../pipeline/errors.ts';
 import { Turns } from '../../pipeline/turns.ts';
 import { databaseFailure } from './failure.ts';
 
@@ -6,14 +7,16 @@ import { databaseFailure } from './failure.ts';
 export class Transactions {
   readonly #connection: DuckDBConnection;
   readonly #turns = new Turns(1);
+  #isClosed = false;
 
   constructor(connection: DuckDBConnection) {
     this.#connection = connection;
   }
 
-  /** Runs one. Whatever `work` throws undoes all of it. */
+  /** Runs one. Whatever `work` throws undoes all of it. Throws `INTERRUPTED` once the connection is closed. */
   run<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
     return this.#turns.run(async () => {
+      if (this.#isClosed) throw new TidemarkError('INTERRUPTED', 'the database is closed: this process is stopping');
       await this.#connection.run('BEGIN TRANSACTION');
       try {
         const result = await work(this.#connection);
@@ -26,7 +29,14 @@ export class Transactions {
     });
   }
 
-  close(): void {
-    this.#connection.closeSync();
+  /**
+   * Closes the connection when what was asked before has been done: a connection that is closed under its own statement
+   * leaves a thread that waits for itself, and with it a process that never ends.
+   */
+  async close(): Promise<void> {
+    await this.#turns.run(async () => {
+      this.#isClosed = true;
+      this.#connection.closeSync();
+    });
   }
 }

@@ -35,7 +35,7 @@ async function readReports(config: Config, limit: number): Promise<readonly Expo
         manifest: null,
       }));
     } finally {
-      store.close();
+      await store.close();
     }
   });
 }

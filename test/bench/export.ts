@@ -87,7 +87,7 @@ async function ourExport(more: GivenParameters) {
     signal: new AbortController().signal,
   });
   const seconds = (performance.now() - began) / 1000;
-  store.close();
+  await store.close();
   await opened.close();
   return { seconds, bytes: manifest.files.reduce((sum, file) => sum + file.bytes, 0) };
 }

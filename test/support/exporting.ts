@@ -21,7 +21,7 @@ export async function openExporting({ db, root, memoryLimit = '256MB' }: ExportP
   const database = await Database.open({ path: db, memoryLimit, threads: 2 });
   const store = await DuckDbRequestStore.open(database, { now: Date.now });
   onTestFinished(async () => {
-    store.close();
+    await store.close();
     await database.close();
   });
   const parts: ExportParts = {

@@ -17,7 +17,7 @@ async function openDatabase() {
     const store = await DuckDbRequestStore.open(database, { now: () => (now += 1), statuses });
     let isOpen = true;
     const close = async (): Promise<void> => {
-      if (isOpen) store.close();
+      if (isOpen) await store.close();
       if (isOpen) await database.close();
       isOpen = false;
     };
@@ -112,4 +112,16 @@ describe('the outbox', () => {
     expect(await store.control.positions()).toEqual([]);
     connection.closeSync();
   });
+});
+
+test('closed under questions: those are answered first, later ones refused, and no thread is left behind', async () => {
+  const open = await openDatabase();
+  for (let round = 0; round < 20; round += 1) {
+    const { store, close } = await open();
+    const asked = Array.from({ length: 10 }, () => store.find('nobody'));
+    const closed = close();
+    expect(await Promise.all(asked)).toEqual(Array(10).fill(null));
+    await closed;
+    await expect(store.find('nobody')).rejects.toMatchObject({ code: 'INTERRUPTED' });
+  }
 });
