@@ -11,19 +11,21 @@ const kafka = await sharedKafka();
 /** One killed as it joined is a member of the group until its session is over: only then are partitions given out again. */
 const patienceMs = 120_000;
 const kills = process.env.SOAK ? 400 : 25;
+/** What is produced meanwhile has to be read and checked at the end. */
+const everyMs = process.env.SOAK ? 250 : 50;
 
 describe.skipIf(!kafka.available)('tidemark run', () => {
   const seed = chosenSeed();
 
   test(`killed ${kills} times under load, it has applied every record once (seed ${seed})`, {
-    timeout: 180_000 + kills * 6_000,
+    timeout: 300_000 + kills * 6_000,
   }, async () => {
     const random = seededRandom(seed);
     const folder = await temporaryFolder();
     onTestFinished(folder.remove);
     const topic = await kafka.createTopic('kill', { partitions: 3 });
     const load = new EventLoad({ topic, partitions: 3, services: 900, seed });
-    const producing = await produceUntilStopped(kafka, topic, { load, records: 60, everyMs: 50 });
+    const producing = await produceUntilStopped(kafka, topic, { load, records: 60, everyMs });
     const group = kafka.uniqueTopic('group');
     const start = (...flags: readonly string[]) =>
       new Service({ folder: folder.path, brokers: kafka.brokers, topic, group, flags });
@@ -43,7 +45,7 @@ describe.skipIf(!kafka.available)('tidemark run', () => {
     await producing.stop();
 
     const last = start();
-    await last.reachesOffsets(await kafka.offsets(topic));
+    await last.reachesOffsets(await kafka.offsets(topic), patienceMs);
     expect(await last.stop()).toMatchObject({ code: 0, stderr: '' });
     expect(killedAtWork).toBeGreaterThan(kills / 2);
     expect(await storedAccounts(last.db, topic)).toEqual(accountsOf(await readLog(kafka, topic)));

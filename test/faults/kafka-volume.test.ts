@@ -1,5 +1,5 @@
-import { CompressionTypes, Partitioners } from 'kafkajs';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { canProduceFromJava, produceFromJava } from '../support/kafka/foreign-producers.ts';
 import { sharedKafka } from '../support/kafka/shared.ts';
 import { Service } from '../support/service.ts';
 import { queryDatabase } from '../support/tables.ts';
@@ -7,30 +7,28 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const kafka = await sharedKafka();
 const records = process.env.SOAK ? 5_000_000 : 60_000;
-/** So many a request, and so a batch. */
-const atOnce = 20_000;
+/** So many a program that produces; it makes batches of many thousands. */
+const atOnce = Math.min(records, 250_000);
+const largeBatches = { 'batch.size': '4000000', 'linger.ms': '200', 'max.request.size': '8000000' };
 const services = 1_000;
 
-describe.skipIf(!kafka.available)('a service', () => {
+describe.skipIf(!kafka.available || !(await canProduceFromJava()))('a service', () => {
   test(`reads ${records} of the smallest records, many thousands a batch, between records of 10 MB`, {
     timeout: 60_000 + records / 4,
   }, async () => {
     const folder = await temporaryFolder();
     onTestFinished(folder.remove);
     const topic = await kafka.createTopic('volume', { partitions: 2, config: { 'max.message.bytes': '20000000' } });
-    const producer = kafka.client().producer({ createPartitioner: Partitioners.DefaultPartitioner });
-    await producer.connect();
     const large = `{"event":"service.started","service_id":"large","extensions":{"filler":"${'x'.repeat(10_000_000)}"}}`;
+    const tiny = Array.from({ length: services }, (_, id) => ({
+      partition: 0,
+      value: `{"event":"service.associated","service_id":"${id}","customer_id":1}`,
+    }));
     for (let produced = 0; produced < records; produced += atOnce) {
-      const messages = Array.from({ length: atOnce }, (_, index) => ({
-        partition: 0,
-        value: `{"event":"service.associated","service_id":"${index % services}","customer_id":1}`,
-      }));
-      await producer.send({ topic, acks: -1, messages, compression: CompressionTypes.GZIP });
-      if (produced % (100 * atOnce) === 0)
-        await producer.send({ topic, acks: -1, messages: [{ partition: 1, value: large }] });
+      const these = Array.from({ length: atOnce }, (_, index) => tiny[index % services]!);
+      await produceFromJava({ brokers: kafka.brokers, topic, codec: 'gzip', settings: largeBatches }, these);
+      await kafka.produce(topic, [{ partition: 1, value: large }]);
     }
-    await producer.disconnect();
 
     const service = new Service({
       folder: folder.path,
