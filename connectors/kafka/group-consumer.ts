@@ -6,9 +6,10 @@ import type { KafkaCluster } from './cluster.ts';
 import { kafkaFailure } from './failure.ts';
 import { fixedAssigner } from './fixed-assigner.ts';
 import type { TopicIds } from './kafkajs-requests.ts';
-import { type Carried, loadKafkaJs } from './load-kafkajs.ts';
+import type { Carried } from './load-kafkajs.ts';
 import type { KafkaOptions } from './options.ts';
 import { isDoneWithin } from './patience.ts';
+import { subscribedAssigner } from './subscribed-assigner.ts';
 
 const maxWaitMs = 250;
 /** Packed bytes: unpacked, and as records, they are many times as much, all of it held until it is stored. */
@@ -133,7 +134,7 @@ export class GroupConsumer {
 
   #create(topicIds: TopicIds): Consumer {
     const { group, sessionTimeoutMs, partitions } = this.#options;
-    const assigner = partitions === null ? loadKafkaJs().PartitionAssigners.roundRobin : fixedAssigner(partitions);
+    const assigner = partitions === null ? subscribedAssigner : fixedAssigner(partitions);
     const carried: Carried = { formerMember: this.#member, topicIds };
     const remembering: PartitionAssigner = config => ({ ...assigner(config), ...carried });
     return this.#cluster.kafka.consumer({

@@ -53,7 +53,8 @@ export class Control {
     this.#options = {
       ...kafkaOptionsOf(config),
       topics: [topics.control],
-      group: `${config.kafka_group}-control`,
+      // Each service reads a topic of its own: in one group they would wait for each other.
+      group: `${config.kafka_group}-${topics.control}`,
       partitions: null,
       // A position, with its bookmark, after each record.
       batchRecords: 1,
@@ -129,7 +130,8 @@ export class Control {
       signal,
     });
     this.#ends = () => watch.ends;
-    this.#reading = () => source.problem ?? watch.problem;
+    const unassigned = `no partition of the control topic ${this.#topics.control} is assigned to this process`;
+    this.#reading = () => source.problem ?? watch.problem ?? (source.assigned.length === 0 ? unassigned : null);
     const onServed = (): void => this.#metrics?.read();
     const parts = [serveControl({ source, registry, store: store.control, jobs, signal, onServed }), watch.run()];
     for (const part of parts) part.catch(onCrash);
