@@ -4,6 +4,7 @@ import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
 import type { KafkaOptions } from '../../connectors/kafka/options.ts';
 import { StatusTopic } from '../../connectors/kafka/status-topic.ts';
 import { checkTopics } from '../../connectors/kafka/topic-checks.ts';
+import { untilReached } from '../../connectors/kafka/until-reached.ts';
 import { serveControl } from '../../pipeline/control.ts';
 import type { TidemarkError } from '../../pipeline/errors.ts';
 import type { Jobs } from '../../pipeline/jobs.ts';
@@ -102,11 +103,17 @@ export class Control {
   async read(isReady: () => boolean): Promise<void> {
     const { log, signal } = this.#parts;
     while (!isReady() && !signal.aborted) await pause(100, undefined, { signal }).catch(() => undefined);
-    const cluster = await KafkaCluster.open(this.#options, log, signal);
+    const onProblem = (problem: string): void => {
+      this.#reading = () => problem;
+    };
+    const cluster = await KafkaCluster.open(this.#options, log, signal, onProblem);
     try {
       const topics = [this.#topics.control];
-      await checkTopics({ cluster, topics, horizonMs: 0, now: Date.now() });
-      await cluster.topicSettings(this.#topics.status);
+      const { brokers } = this.#options;
+      await untilReached({ what: 'look at the control topic', brokers, log, signal, onProblem }, async () => {
+        await checkTopics({ cluster, topics, horizonMs: 0, now: Date.now() });
+        await cluster.topicSettings(this.#topics.status);
+      });
       log.info({ control_topic: this.#topics.control, status_topic: this.#topics.status }, 'requests are read');
       await this.#serve(cluster);
     } finally {
