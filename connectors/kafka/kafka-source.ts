@@ -41,7 +41,8 @@ export class KafkaSource implements EventSource {
   readonly #handoff = new Handoff<RecordBatch>(waitingBatches);
   /** Of the topics as they were when reading began. */
   readonly #topicIds = new TopicIds();
-  #lows: ReadonlyMap<string, number> = new Map();
+  /** Where each partition began when it was last seen not to be ours. */
+  readonly #lows = new Map<string, number>();
 
   constructor(cluster: KafkaCluster, options: KafkaOptions, log: Log, membership: Membership = nobody) {
     this.#cluster = cluster;
@@ -86,6 +87,7 @@ export class KafkaSource implements EventSource {
     const ids = await this.#cluster.topicIds();
     for (const [topic, id] of this.#topicIds) checkTopicId(topic, id, ids.get(topic) ?? null);
     const ends = await this.#cluster.ends();
+    this.#noteLows(ends);
     for (const end of ends) {
       const position = positions.get(nameOf(end.partition)) ?? null;
       if (position !== null) checkRange(end, position, 'skip');
@@ -104,7 +106,7 @@ export class KafkaSource implements EventSource {
     const ids = await untilReached(reaching, () => this.#cluster.topicIds());
     for (const [topic, id] of ids) this.#topicIds.set(topic, id);
     const ends = await untilReached(reaching, () => this.#cluster.ends());
-    this.#lows = new Map(ends.map(({ partition, low }) => [nameOf(partition), low]));
+    this.#noteLows(ends);
     for (const position of stored.filter(({ partition }) => topics.includes(partition.topic))) {
       const log = this.#identityOf(position.partition);
       checkIdentity(position, log);
@@ -112,6 +114,11 @@ export class KafkaSource implements EventSource {
       if (end !== undefined) checkRange(end, position.nextOffset, onLostRecords);
       this.#readings.set(nameOf(position.partition), new PartitionReading(position.partition, log, position));
     }
+  }
+
+  /** What others read and Kafka deleted is not lost; what is deleted once a partition is ours and before it is read, is. */
+  #noteLows(ends: readonly LogEnd[]): void {
+    for (const { partition, low } of ends) if (!this.#isOurs(partition)) this.#lows.set(nameOf(partition), low);
   }
 
   readonly #startOf = (partition: PartitionId): number =>

@@ -38,8 +38,10 @@ export class PartitionReading {
   readonly partition: PartitionId;
   readonly #log: LogIdentity;
   readonly #origin: string;
-  /** What comes next; null where nothing was ever read. */
+  /** What comes next; null where nothing was ever read, nor assigned. */
   #position: number | null;
+  /** Whether anything was handed on, now or by a process before us. */
+  #hasBegun: boolean;
   /** The last record handed on; null when there is none. */
   #bookmark: Bookmark | null;
   /** Whether what lies at the bookmark was seen to be the same record since we were assigned the partition. */
@@ -50,6 +52,7 @@ export class PartitionReading {
     this.#log = log;
     this.#origin = originOf(log.cluster);
     this.#position = stored?.nextOffset ?? null;
+    this.#hasBegun = stored !== undefined;
     this.#bookmark = decodeBookmark(stored?.bookmark ?? null);
   }
 
@@ -62,15 +65,16 @@ export class PartitionReading {
   }
 
   /**
-   * Where reading is to begin after an assignment: at the last record again, to see that it is still the same; at
-   * `low` where nothing was ever read.
+   * Where reading is to begin after an assignment: at the last record again, to see that it is still the same; at `low`,
+   * where the log begins, if nothing was ever read. From then on what is deleted before it is read is missing.
    */
   assign(low: number): number {
+    if (!this.#hasBegun) this.#position = low;
     this.#verified = this.#bookmark === null;
     return this.start ?? low;
   }
 
-  /** Where the client is to fetch from; null where nothing was ever read. */
+  /** Where the client is to fetch from; null where nothing was ever read, nor assigned. */
   get start(): number | null {
     return this.#verified ? this.#position : (this.#bookmark?.offset ?? this.#position);
   }
@@ -113,6 +117,7 @@ export class PartitionReading {
 
   /** To be called when a batch was taken. */
   advance({ next }: RecordBatch): void {
+    this.#hasBegun = true;
     this.#position = next.nextOffset;
     this.#bookmark = decodeBookmark(next.bookmark);
   }
