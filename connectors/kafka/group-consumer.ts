@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload, PartitionAssigner } from 'kafkajs';
 import type { Log, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
@@ -8,7 +7,7 @@ import { fixedAssigner } from './fixed-assigner.ts';
 import type { TopicIds } from './kafkajs-requests.ts';
 import type { Carried } from './load-kafkajs.ts';
 import type { KafkaOptions } from './options.ts';
-import { isDoneWithin } from './patience.ts';
+import { isDoneWithin, orAborted } from './patience.ts';
 import { subscribedAssigner } from './subscribed-assigner.ts';
 
 const maxWaitMs = 250;
@@ -73,12 +72,11 @@ export class GroupConsumer {
   /** Reads until the signal aborts, and begins again whatever breaks. Throws what no new start mends. */
   async run(user: ConsumerUser, signal: AbortSignal): Promise<void> {
     const { group, brokers } = this.#options;
-    const aborted = once(signal, 'abort');
     let pauseMs = firstPauseMs;
     while (!signal.aborted) {
       const consumer = this.#create(user.topicIds);
       this.#consumer = consumer;
-      const error = await Promise.race([this.#broken(consumer, user), aborted]);
+      const error = await orAborted(signal, this.#broken(consumer, user));
       if (signal.aborted) return;
       const failure = kafkaFailure(error, `read as a member of group ${group}`, brokers);
       if (!failure.retry) throw failure;

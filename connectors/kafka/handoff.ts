@@ -5,7 +5,7 @@
 export class Handoff<T> {
   readonly #capacity: number;
   readonly #items: T[] = [];
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
   #failure: unknown = null;
   #closed = false;
 
@@ -54,14 +54,21 @@ export class Handoff<T> {
     }
   }
 
-  /** Resolves at the next change of any sort. */
-  changed(): Promise<void> {
-    return new Promise(resolve => this.#waiting.push(resolve));
+  /** Resolves at the next change of any sort, or after this long without one. */
+  changed(milliseconds?: number): Promise<void> {
+    return new Promise(resolve => {
+      let timer: NodeJS.Timeout | undefined;
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(done);
+        resolve();
+      };
+      if (milliseconds !== undefined) timer = setTimeout(done, milliseconds);
+      this.#waiting.add(done);
+    });
   }
 
   #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
+    for (const done of [...this.#waiting]) done();
   }
 }

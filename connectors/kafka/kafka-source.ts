@@ -161,12 +161,7 @@ export class KafkaSource implements EventSource {
   async #spaceFor(heartbeat: () => Promise<void>): Promise<void> {
     await heartbeat();
     while (!this.#handoff.hasSpace && !this.#handoff.isClosed) {
-      let timer: NodeJS.Timeout | undefined;
-      const pause = new Promise<void>(resolve => {
-        timer = setTimeout(resolve, heartbeatEveryMs);
-      });
-      await Promise.race([this.#handoff.changed(), pause]);
-      clearTimeout(timer);
+      await this.#handoff.changed(heartbeatEveryMs);
       await heartbeat();
     }
   }

@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
+import { orAborted } from '../../connectors/kafka/patience.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Log, LogEnd, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
 import type { LiveSource } from './live-source.ts';
@@ -37,10 +37,9 @@ export class Watch {
   /** Runs until the signal aborts. Throws what no waiting mends, such as a topic that was made anew. */
   async run(): Promise<void> {
     const { signal } = this.#watching;
-    const aborted = once(signal, 'abort');
     while (!signal.aborted) {
       // A broker that is frozen answers late, and who stops does not wait for it.
-      await Promise.race([this.look(), aborted]);
+      await orAborted(signal, this.look());
       await pause(lookEveryMs, undefined, { signal }).catch(() => undefined);
     }
   }

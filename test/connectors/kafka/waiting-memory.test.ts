@@ -1,0 +1,64 @@
+import { getEventListeners } from 'node:events';
+import { afterEach, expect, test, vi } from 'vitest';
+import { Handoff } from '../../../connectors/kafka/handoff.ts';
+import { orAborted } from '../../../connectors/kafka/patience.ts';
+import { Watch } from '../../../ops/service/watch.ts';
+import { LogLines } from '../../support/kafka/reading.ts';
+import { promisesAlive } from '../../support/promises-alive.ts';
+
+// Turns of the watch follow each other at once.
+vi.mock('node:timers/promises', () => ({ setTimeout: () => new Promise<void>(resolve => setImmediate(resolve)) }));
+afterEach(() => vi.useRealTimers());
+
+const turns = 2_000;
+/** What the test runner itself may begin meanwhile. */
+const others = 200;
+
+test('a watch that looks again and again keeps nothing of the looks before', async () => {
+  const controller = new AbortController();
+  let looks = 0;
+  let before = 0;
+  let after = 0;
+  const ends = async () => {
+    looks += 1;
+    if (looks === 100) before = promisesAlive();
+    if (looks === 100 + turns) {
+      after = promisesAlive();
+      controller.abort();
+    }
+    return [];
+  };
+  const source = { ends, assigned: () => null, tell: async () => undefined };
+  await new Watch({ source, positions: () => [], log: new LogLines(), signal: controller.signal }).run();
+  expect(after - before).toBeLessThan(others);
+  expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+});
+
+test('a reader that takes nothing for long costs nothing for each second of waiting', async () => {
+  vi.useFakeTimers();
+  const handoff = new Handoff<number>(1);
+  handoff.offer(1);
+  const before = promisesAlive();
+  for (let turn = 0; turn < turns; turn += 1) {
+    const changed = handoff.changed(1_000);
+    vi.advanceTimersByTime(1_000);
+    await changed;
+  }
+  expect(promisesAlive() - before).toBeLessThan(others);
+  const changed = handoff.changed(1_000);
+  expect(await handoff.take()).toBe(1);
+  await changed;
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('what is waited for until a signal aborts is given, thrown, or let go', async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  expect(await orAborted(signal, Promise.resolve(7))).toBe(7);
+  await expect(orAborted(signal, Promise.reject(new Error('no')))).rejects.toThrow('no');
+  const never = orAborted(signal, new Promise<void>(() => undefined));
+  controller.abort();
+  expect(await never).toBeUndefined();
+  expect(await orAborted(signal, new Promise<void>(() => undefined))).toBeUndefined();
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
+});
