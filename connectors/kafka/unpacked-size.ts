@@ -1,0 +1,101 @@
+/** What packed bytes say of the size that they unpack to, for libraries that would unpack whatever comes. */
+
+const lz4Magic = 0x184d2204;
+const zstdMagic = 0xfd2fb528;
+const zstdSkippable = 0x184d2a50;
+
+/** What a raw block of snappy declares; its library refuses one that holds another number of bytes. */
+export function snappySize(packed: Buffer): number {
+  let size = 0;
+  for (let at = 0; at < 5; at += 1) {
+    const byte = packed[at] ?? 0;
+    size += (byte & 0x7f) * 128 ** at;
+    if (byte < 0x80) break;
+  }
+  return size;
+}
+
+/** True when the frames of lz4 unpack to more bytes than these. Only where it may be so their blocks are looked into. */
+export function lz4Exceeds(packed: Buffer, most: number): boolean {
+  const atMost = (block: Buffer, largest: number): number => Math.min(block.length * 255, largest);
+  return lz4Size(packed, atMost) > most && lz4Size(packed, lz4BlockSize) > most;
+}
+
+function lz4Size(packed: Buffer, sizeOf: (block: Buffer, largest: number) => number): number {
+  let size = 0;
+  for (let at = 0; at + 7 <= packed.length && packed.readUInt32LE(at) === lz4Magic; ) {
+    const flags = packed[at + 4]!;
+    const largest = 1 << (8 + 2 * ((packed[at + 5]! >> 4) & 7));
+    at += 7 + (flags & 8 ? 8 : 0) + (flags & 1 ? 4 : 0);
+    while (at + 4 <= packed.length) {
+      const head = packed.readUInt32LE(at);
+      at += 4;
+      if (head === 0) break;
+      const bytes = head & 0x7fffffff;
+      size += head >= 0x80000000 ? bytes : sizeOf(packed.subarray(at, at + bytes), largest);
+      at += bytes + (flags & 16 ? 4 : 0);
+    }
+    at += flags & 4 ? 4 : 0;
+  }
+  return size;
+}
+
+/** The size of a block, by the lengths of its literals and matches. */
+function lz4BlockSize(block: Buffer): number {
+  let at = 0;
+  const lengthOf = (half: number): number => {
+    let length = half;
+    for (let more = half === 15 ? 255 : 0; more === 255; length += more) more = block[at++] ?? 0;
+    return length;
+  };
+  let size = 0;
+  while (at < block.length) {
+    const token = block[at++]!;
+    const literals = lengthOf(token >> 4);
+    size += literals;
+    at += literals;
+    if (at >= block.length) break;
+    at += 2; // where the match lies
+    size += lengthOf(token & 15) + 4;
+  }
+  return size;
+}
+
+/** The largest window of the frames of zstd, as much is taken before a byte is unpacked; their size where they declare it. */
+export function zstdSizes(packed: Buffer): { readonly window: number; readonly declared: number | null } {
+  let largest = 0;
+  let declared: number | null = 0;
+  for (let at = 0; at + 6 <= packed.length; ) {
+    const magic = packed.readUInt32LE(at);
+    if ((magic & 0xfffffff0) === zstdSkippable) {
+      at += 8 + packed.readUInt32LE(at + 4);
+      continue;
+    }
+    if (magic !== zstdMagic) break;
+    const flags = packed[at + 4]!;
+    const isSingle = (flags & 32) !== 0;
+    const sizeBytes = flags >> 6 === 0 ? Number(isSingle) : 1 << (flags >> 6);
+    const sizeAt = at + 5 + (isSingle ? 0 : 1) + [0, 1, 2, 4][flags & 3]!;
+    const size = sizeBytes === 0 ? null : declaredSize(packed, sizeAt, sizeBytes);
+    declared = declared === null || size === null ? null : declared + size;
+    const base = 2 ** (10 + (packed[at + 5]! >> 3));
+    largest = Math.max(largest, isSingle ? (size ?? 0) : base + (base / 8) * (packed[at + 5]! & 7));
+    at = zstdBlocksEnd(packed, sizeAt + sizeBytes) + (flags & 4 ? 4 : 0);
+  }
+  return { window: largest, declared };
+}
+
+function declaredSize(packed: Buffer, at: number, bytes: number): number {
+  if (bytes === 8) return Number(packed.readBigUInt64LE(at));
+  return packed.readUIntLE(at, bytes) + (bytes === 2 ? 256 : 0);
+}
+
+/** Where the blocks of a frame end. */
+function zstdBlocksEnd(packed: Buffer, start: number): number {
+  for (let at = start; ; ) {
+    const head = packed.readUIntLE(at, 3);
+    const isRepeatedByte = ((head >> 1) & 3) === 1;
+    at += 3 + (isRepeatedByte ? 1 : head >> 3);
+    if ((head & 1) === 1) return at;
+  }
+}
