@@ -48,6 +48,8 @@ export class GroupConsumer {
   #consumer: Consumer | null = null;
   /** Who we were in the group at last: a group that lost its broker still waits for that member. */
   #member: string | null;
+  /** Whether the group may still wait for us. */
+  #isMember: boolean;
   #assigned: readonly PartitionId[] = [];
   #problem: string | null = 'no group is joined yet';
 
@@ -56,6 +58,7 @@ export class GroupConsumer {
     this.#options = options;
     this.#membership = membership;
     this.#member = membership.former;
+    this.#isMember = membership.former !== null;
     this.#log = log;
   }
 
@@ -76,7 +79,7 @@ export class GroupConsumer {
     while (!signal.aborted) {
       const consumer = this.#create(user.topicIds);
       this.#consumer = consumer;
-      const error = await orAborted(signal, this.#broken(consumer, user));
+      const error = await orAborted(signal, this.#broken(consumer, user, signal));
       if (signal.aborted) return;
       const failure = kafkaFailure(error, `read as a member of group ${group}`, brokers);
       if (!failure.retry) throw failure;
@@ -85,7 +88,7 @@ export class GroupConsumer {
       this.#assigned = [];
       this.#problem = failure.message;
       this.#log.warn({ code: failure.code, retry_in_ms: pauseMs }, failure.message);
-      await consumer.disconnect().catch(() => undefined);
+      await isDoneWithin(leavePatienceMs, consumer.disconnect()).catch(() => undefined);
       await pause(pauseMs, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -109,31 +112,37 @@ export class GroupConsumer {
     const consumer = this.#consumer;
     this.#consumer = null;
     if (consumer === null) return;
-    const hasLeft = await isDoneWithin(leavePatienceMs, consumer.disconnect()).catch(() => false);
-    if (hasLeft) this.#membership.left();
+    await isDoneWithin(leavePatienceMs, consumer.disconnect()).catch(() => undefined);
+    if (!this.#isMember) this.#membership.left();
     else this.#log.warn({}, 'the group could not be left; it waits for us until our session is over');
   }
 
   /** Lets the consumer read, and resolves with what broke it. */
-  #broken(consumer: Consumer, user: ConsumerUser): Promise<unknown> {
+  #broken(consumer: Consumer, user: ConsumerUser, signal: AbortSignal): Promise<unknown> {
     const { GROUP_JOIN, CRASH } = consumer.events;
     consumer.on(GROUP_JOIN, event => this.#assign(user, event));
     return new Promise(resolve => {
       consumer.on(CRASH, ({ payload: { error } }) => resolve(error));
-      this.#start(consumer, user).catch(resolve);
+      this.#start(consumer, user, signal).catch(resolve);
     });
   }
 
-  async #start(consumer: Consumer, user: ConsumerUser): Promise<void> {
+  /** Ends between its steps when the signal aborts: a consumer that was disconnected would join the group all the same. */
+  async #start(consumer: Consumer, user: ConsumerUser, signal: AbortSignal): Promise<void> {
     await consumer.connect();
+    if (signal.aborted) return;
     await consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true });
+    if (signal.aborted) return;
     await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: payload => user.take(payload) });
   }
 
   #create(topicIds: TopicIds): Consumer {
     const { group, sessionTimeoutMs, partitions } = this.#options;
     const assigner = partitions === null ? subscribedAssigner : fixedAssigner(partitions);
-    const carried: Carried = { formerMember: this.#member, topicIds };
+    const onLeft = (): void => {
+      this.#isMember = false;
+    };
+    const carried: Carried = { formerMember: this.#member, topicIds, onLeft };
     const remembering: PartitionAssigner = config => ({ ...assigner(config), ...carried });
     return this.#cluster.kafka.consumer({
       groupId: group,
@@ -159,6 +168,7 @@ export class GroupConsumer {
     for (const partition of this.#assigned) this.seek(partition, user.startOf(partition));
     this.#problem = null;
     this.#member = memberId;
+    this.#isMember = true;
     this.#membership.joined(memberId);
     this.#log.info({ member: memberId, partitions: this.#assigned.map(nameOf) }, 'partitions were assigned');
   }

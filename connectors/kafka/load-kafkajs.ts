@@ -57,13 +57,21 @@ export interface Carried {
   readonly formerMember?: string | null;
   /** The topics that are meant, and no others of their names. */
   readonly topicIds?: TopicIds;
+  /** Called when the group has let the member go; kafkajs keeps it to itself when it could not be left. */
+  readonly onLeft?: () => void;
 }
 
 interface GroupOptions {
   readonly assigners: readonly Carried[];
 }
 
-type ConsumerGroup = new (options: GroupOptions) => { memberId: string | null; rackId: unknown };
+type ConsumerGroup = new (
+  options: GroupOptions,
+) => {
+  memberId: string | null;
+  rackId: unknown;
+  leave(): Promise<void>;
+};
 
 /**
  * Joins as the member that the process before us was, so that the group need not wait until its session is over. Should
@@ -71,11 +79,20 @@ type ConsumerGroup = new (options: GroupOptions) => { memberId: string | null; r
  */
 function groupOfOurs(original: ConsumerGroup): ConsumerGroup {
   return class extends original {
+    readonly #onLeft: Carried['onLeft'];
+
     constructor(options: GroupOptions) {
       super(options);
-      const { formerMember = null, topicIds = '' } = options.assigners[0] ?? {};
+      const { formerMember = null, topicIds = '', onLeft } = options.assigners[0] ?? {};
       this.memberId = formerMember;
       this.rackId = topicIds;
+      this.#onLeft = onLeft;
+    }
+
+    override async leave(): Promise<void> {
+      const wasMember = this.memberId !== null;
+      await super.leave();
+      if (wasMember) this.#onLeft?.();
     }
   };
 }
