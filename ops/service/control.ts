@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { KafkaCluster } from '../../connectors/kafka/cluster.ts';
 import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
 import type { KafkaOptions } from '../../connectors/kafka/options.ts';
+import { isDoneWithin } from '../../connectors/kafka/patience.ts';
 import { StatusTopic } from '../../connectors/kafka/status-topic.ts';
 import { checkTopics } from '../../connectors/kafka/topic-checks.ts';
 import { untilReached } from '../../connectors/kafka/until-reached.ts';
@@ -33,6 +34,7 @@ export interface Controlling {
 
 /** How long statuses may take that were not sent when all else has stopped; the next start sends the others. */
 const lastStatusesMs = 3_000;
+const closePatienceMs = 1_000;
 
 /** The control topic and the status topic of the running service. */
 export class Control {
@@ -148,15 +150,21 @@ export class Control {
   /** To be called when jobs have stopped: what they said last is sent, within bounds. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#published;
-    const { store } = this.#parts;
     const sink = this.#sink;
     if (sink === null) return;
-    const late = AbortSignal.timeout(lastStatusesMs);
-    if (this.#publishing === null) {
-      while (!late.aborted && (await publishNext({ outbox: store.outbox, sink }).catch(() => false)));
-    }
-    await sink.close();
+    const late = new AbortController();
+    // One that is under way may wait long for a broker that does not answer.
+    const isDone = await isDoneWithin(lastStatusesMs, this.#sendLast(sink, late.signal));
+    late.abort();
+    if (!isDone) this.#parts.log.warn({}, 'not all statuses could be sent; the next start sends them');
+    await isDoneWithin(closePatienceMs, sink.close());
+  }
+
+  async #sendLast(sink: StatusTopic, late: AbortSignal): Promise<void> {
+    await this.#published;
+    const { outbox } = this.#parts.store;
+    if (this.#publishing !== null) return;
+    while (!late.aborted && (await publishNext({ outbox, sink }).catch(() => false)));
   }
 
   #tellPublishing(problem: TidemarkError | null): void {

@@ -1,11 +1,19 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { KafkaCluster } from '../../../connectors/kafka/cluster.ts';
+import { StatusTopic } from '../../../connectors/kafka/status-topic.ts';
 import { readConfig } from '../../../ops/config.ts';
 import { Control, type Controlling } from '../../../ops/service/control.ts';
+import type { ControlMetrics } from '../../../ops/service/control-metrics.ts';
 import { TidemarkError } from '../../../pipeline/errors.ts';
 import { LogLines } from '../../support/kafka/reading.ts';
 
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+/** A send that no broker answers. */
+const never = () => new Promise<never>(() => undefined);
 
 /** What of a service the control topic needs until it is read. */
 function controlling(): Controlling {
@@ -35,4 +43,16 @@ test('a connection that closes while the control topic is looked at is a reason 
   vi.spyOn(KafkaCluster, 'open').mockResolvedValue(cluster as unknown as KafkaCluster);
   await expect(control.read(() => true)).rejects.toThrow('the end of this test');
   expect(seen).toEqual([['the control topic is not reached yet'], ['Closed connection']]);
+});
+
+test('a status that is under way to a broker which does not answer is not waited for at the end', async () => {
+  vi.useFakeTimers();
+  const send = vi.spyOn(StatusTopic.prototype, 'send').mockImplementation(never);
+  const outbox = { changed: never, oldest: async () => [{ number: 1, requestId: 'one', status: '{}' }] };
+  const control = Control.of({ ...controlling(), store: { outbox } } as unknown as Controlling)!;
+  control.publish({} as ControlMetrics);
+  await vi.waitFor(() => expect(send).toHaveBeenCalled());
+  const stopped = control.stop();
+  await vi.advanceTimersByTimeAsync(3_000);
+  await stopped;
 });
