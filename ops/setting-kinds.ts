@@ -81,10 +81,11 @@ export const partitions: Kind<readonly number[] | null> = {
     const parts = String(given).split(',');
     const ranges = parts.map(part => /^(\d{1,6})(?:-(\d{1,6}))?$/.exec(part.trim()));
     if (!ranges.every(range => range !== null)) return undefined;
+    if (ranges.some(([, first, last = first]) => Number(first) > Number(last))) return undefined;
     const numbers = ranges.flatMap(([, first, last = first]) =>
       Array.from({ length: Number(last) - Number(first) + 1 }, (_, index) => Number(first) + index),
     );
-    return numbers.length > 0 ? [...new Set(numbers)].toSorted((a, b) => a - b) : undefined;
+    return [...new Set(numbers)].toSorted((a, b) => a - b);
   },
 };
 

@@ -5,7 +5,7 @@ import type { Log, LogEnd } from '../../pipeline/ports.ts';
 import { createClient } from './client.ts';
 import { kafkaFailure } from './failure.ts';
 import { loadKafkaJs } from './load-kafkajs.ts';
-import type { PartitionMetadata } from './metadata-request.ts';
+import { noId, type PartitionMetadata } from './metadata-request.ts';
 import type { KafkaOptions } from './options.ts';
 import { isDoneWithin } from './patience.ts';
 import { type Reaching, untilReached } from './until-reached.ts';
@@ -76,7 +76,7 @@ export class KafkaCluster {
         this.#admin.fetchTopicMetadata({ topics: [topic] }),
       );
       const first: Partial<PartitionMetadata> = topics[0]?.partitions[0] ?? {};
-      if (first.topicId !== undefined) ids.set(topic, first.topicId);
+      if (first.topicId !== undefined && first.topicId !== noId) ids.set(topic, first.topicId);
     }
     return ids;
   }

@@ -20,8 +20,8 @@ export interface PartitionMetadata {
 /** The first version that tells the ids of topics (Kafka 2.8). */
 export const metadataWithIds = { apiKey: 3, apiVersion: 10, apiName: 'Metadata' };
 
-/** No id yet is what is asked with, and all zeros say so. */
-const noId = '0'.repeat(32);
+/** All zeros: what is asked with, and what a cluster answers that gives its topics no ids. */
+export const noId = '0'.repeat(32);
 
 /** Encodes version 10 of the metadata request, with the rest of its header. */
 export function encodeMetadataRequest({ topics, allowAutoTopicCreation = false }: MetadataOptions): Buffer {

@@ -60,6 +60,8 @@ export class StatusTopic implements StatusSink {
   async #connect(): Promise<Producer> {
     const { Partitioners } = loadKafkaJs();
     const producer = this.#kafka.producer({
+      // A topic that was deleted must not come to life again with other settings.
+      allowAutoTopicCreation: false,
       idempotent: true,
       maxInFlightRequests: 1,
       createPartitioner: Partitioners.DefaultPartitioner,

@@ -37,7 +37,7 @@ function readFormer(file: string, { group, place }: Omit<Kept, 'member'>): strin
 
 function keep(file: string, kept: Kept): void {
   try {
-    writeFileSync(file, `${JSON.stringify(kept)}\n`);
+    writeFileSync(file, `${JSON.stringify(kept)}\n`, { mode: 0o600 });
   } catch {
     // A full disk is told of by the database; without the file a crash only costs waiting.
   }

@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest';
+import { partitions } from '../../ops/setting-kinds.ts';
+
+test.each([
+  ['0-3', [0, 1, 2, 3]],
+  ['5-6,0,2', [0, 2, 5, 6]],
+  ['3-3,3', [3]],
+  ['', null],
+  ['0-3,7-5', undefined],
+  ['7-5', undefined],
+  ['a', undefined],
+])('partitions %j are %j', (given, value) => {
+  expect(partitions.read(given)).toEqual(value);
+});
