@@ -10,7 +10,7 @@ import type { Config } from './settings.ts';
  */
 export function openSchemaRegistry(config: Config, report: ReportProblem): ConfluentRegistry | null {
   const http = openRegistryHttp(config);
-  return http === null ? null : new ConfluentRegistry(http, report);
+  return http === null ? null : new ConfluentRegistry(http, { clock: { now: Date.now }, report });
 }
 
 /** Asks the configured registry. Throws `CONFIG_INVALID` for parts that do not go together, all of them at once. */

@@ -84,8 +84,9 @@ export interface LogEnd {
 /** Where writers' schemas are found by the ids that records carry. */
 export interface SchemaRegistry {
   /**
-   * The schema of this id; null when the registry says that there is none, which holds for ever. To be out of reach is no
-   * answer: it is asked again until it gives one, or the signal aborts and the promise rejects. May be called many times at once.
+   * The schema of this id; null when the registry says that there is none, now: it may be registered later. To be out of
+   * reach is no answer: it is asked again until it gives one, or the signal aborts and the promise rejects. May be called many
+   * times at once.
    */
   schemaOf(id: number, signal: AbortSignal): Promise<RegisteredSchema | null>;
 }

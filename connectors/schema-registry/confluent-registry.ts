@@ -1,12 +1,18 @@
 import { setTimeout } from 'node:timers/promises';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { SchemaRegistry } from '../../pipeline/ports.ts';
+import type { Clock, SchemaRegistry } from '../../pipeline/ports.ts';
 import type { RegisteredSchema } from '../../schemas/avro-type.ts';
 import { type Answer, isObject, type RegistryHttp } from './http.ts';
 
 /** Ids are positive 32-bit integers; a greater one in a record is none, and no registry need be asked. */
 const greatestId = 2 ** 31 - 1;
-/** A topic of garbage names ids without end, and to remember a few that do not exist is enough. */
+/** A schema may be registered, or reach a replica that lags, later than a record names it: a "no" is no lasting truth. */
+const missingForMs = 30_000;
+/** How long after a first "no" it is asked again, before the "no" is believed. */
+const doubtMs = 1_000;
+/** A topic of garbage names ids without end: while so many are missing, another "no" is believed at once. */
+const mostDoubted = 32;
+/** Nor are more than so many remembered. */
 const mostMissing = 10_000;
 const shortestWaitMs = 100;
 const longestWaitMs = 10_000;
@@ -17,18 +23,29 @@ const noSubjectOrVersion = [40401, 40402];
 
 export type ReportProblem = (problem: string | null) => void;
 
-/** Schemas by id from a registry with Confluent's interface. A schema never changes, so each is fetched once. */
+export interface RegistryCare {
+  readonly clock: Clock;
+  /** Told when a problem begins, changes, and (null) ends. */
+  readonly report?: ReportProblem;
+  /** How long after a first "no" it is asked again. */
+  readonly doubtMs?: number;
+}
+
+/**
+ * Schemas by id from a registry with Confluent's interface. A schema never changes, so each is fetched once; that there is
+ * none is believed when it is said twice, and for a while only.
+ */
 export class ConfluentRegistry implements SchemaRegistry {
   readonly #http: RegistryHttp;
-  readonly #report: ReportProblem;
+  readonly #care: Required<RegistryCare>;
   readonly #known = new Map<number, RegisteredSchema>();
-  readonly #missing = new Set<number>();
+  /** Ids that do not exist and until when that is believed; those to be forgotten first come first. */
+  readonly #missing = new Map<number, number>();
   #problem: string | null = null;
 
-  /** `report` is told when a problem begins, changes, and (null) ends. */
-  constructor(http: RegistryHttp, report: ReportProblem = () => undefined) {
+  constructor(http: RegistryHttp, care: RegistryCare) {
     this.#http = http;
-    this.#report = report;
+    this.#care = { report: () => undefined, doubtMs, ...care };
   }
 
   /** Why it could not be asked the last time, in words for whoever runs this; null when all is well. */
@@ -39,11 +56,19 @@ export class ConfluentRegistry implements SchemaRegistry {
   async schemaOf(id: number, signal: AbortSignal): Promise<RegisteredSchema | null> {
     const known = this.#known.get(id);
     if (known !== undefined) return known;
-    if (id > greatestId || this.#missing.has(id)) return null;
-    const schema = await this.#untilAnswered(() => this.#fetch(id, signal), signal);
+    if (id > greatestId || this.#isMissing(id)) return null;
+    const schema = await this.#askTwice(id, signal);
     if (schema === null) this.#rememberMissing(id);
     else this.#known.set(id, schema);
     return schema;
+  }
+
+  async #askTwice(id: number, signal: AbortSignal): Promise<RegisteredSchema | null> {
+    const ask = () => this.#untilAnswered(() => this.#fetch(id, signal), signal);
+    const schema = await ask();
+    if (schema !== null || this.#missing.size >= mostDoubted) return schema;
+    await this.#pause(this.#care.doubtMs, signal);
+    return ask();
   }
 
   /** Whatever is wrong, with the registry or with how it is asked, ends some day: until then nothing is known. */
@@ -57,10 +82,14 @@ export class ConfluentRegistry implements SchemaRegistry {
         if (!(error instanceof TidemarkError) || error.code === 'INTERRUPTED') throw error;
         this.#setProblem(error.message);
       }
-      await setTimeout(waitMs, undefined, { signal }).catch(cause => {
-        throw new TidemarkError('INTERRUPTED', `waiting for ${this.#http.url} was interrupted`, { cause });
-      });
+      await this.#pause(waitMs, signal);
     }
+  }
+
+  async #pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+    await setTimeout(milliseconds, undefined, { signal }).catch(cause => {
+      throw new TidemarkError('INTERRUPTED', `waiting for ${this.#http.url} was interrupted`, { cause });
+    });
   }
 
   async #fetch(id: number, signal: AbortSignal): Promise<RegisteredSchema | null> {
@@ -97,15 +126,26 @@ export class ConfluentRegistry implements SchemaRegistry {
     );
   }
 
+  #isMissing(id: number): boolean {
+    const now = this.#care.clock.now();
+    for (const [old, until] of this.#missing) {
+      if (until > now) break;
+      this.#missing.delete(old);
+    }
+    return this.#missing.has(id);
+  }
+
   #rememberMissing(id: number): void {
     if (this.#missing.size >= mostMissing) this.#missing.clear();
-    this.#missing.add(id);
+    // Set anew, it is the last to be forgotten.
+    this.#missing.delete(id);
+    this.#missing.set(id, this.#care.clock.now() + missingForMs);
   }
 
   #setProblem(problem: string | null): void {
     if (problem === this.#problem) return;
     this.#problem = problem;
-    this.#report(problem);
+    this.#care.report(problem);
   }
 }
 

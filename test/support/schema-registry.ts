@@ -12,11 +12,17 @@ export function uniqueSubject(name: string): string {
   return `${name}-${process.pid}-${Math.random().toString(36).slice(2)}-${subjects}`;
 }
 
-/** What is tested, on a registry at an address, and the problems that it tells of. */
+/** What is tested, on a registry at an address, the problems that it tells of, and its clock: set by hand, it stands. */
 export function openRegistry(url: string, more: Partial<RegistryOptions> = {}) {
   const http = new RegistryHttp({ url, account: null, authorities: null, ...more });
   const problems: (string | null)[] = [];
-  return { http, registry: new ConfluentRegistry(http, problem => problems.push(problem)), problems };
+  const time = { now: 0 };
+  const registry = new ConfluentRegistry(http, {
+    clock: { now: () => time.now },
+    report: problem => problems.push(problem),
+    doubtMs: 1,
+  });
+  return { http, registry, problems, time };
 }
 
 export interface Registering {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { SchemaRegistry as KafkaJsRegistry } from '@kafkajs/confluent-schema-registry';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { ConfluentRegistry } from '../../../connectors/schema-registry/confluent-registry.ts';
 import { compileSchema } from '../../../schemas/avro-decoder.ts';
 import { decodeRecord } from '../../../schemas/decode.ts';
 import { startedWith, whole } from '../../support/avro-events.ts';
@@ -35,13 +36,74 @@ describe.skipIf(!shared.available)('a real registry', () => {
     });
   });
 
-  test('has no schema of an id that it never gave, and is not asked twice', async () => {
+  test('has no schema of an id that it never gave: it says so twice, and is asked again half a minute later', async () => {
     const { url, asked } = await registryProxy({ url: shared.url });
-    const { registry, problems } = openRegistry(url);
+    const { registry, problems, time } = openRegistry(url);
+    const question = 'GET /schemas/ids/2000000000';
     expect(await registry.schemaOf(2_000_000_000, never)).toBeNull();
+    expect(asked).toEqual([question, question]);
+    time.now += 29_999;
     expect(await registry.schemaOf(2_000_000_000, never)).toBeNull();
-    expect(asked).toEqual(['GET /schemas/ids/2000000000']);
+    expect(asked).toHaveLength(2);
+    time.now += 1;
+    expect(await registry.schemaOf(2_000_000_000, never)).toBeNull();
+    expect(asked).toHaveLength(4);
     expect(problems).toEqual([]);
+  });
+
+  test('gives a schema that a replica which lagged did not have when it was first asked', async () => {
+    const id = await register(shared.url, startedWith());
+    let isLagging = true;
+    const { url } = await registryProxy({
+      url: shared.url,
+      misbehave(_, response) {
+        if (isLagging) response.writeHead(404).end('{"error_code":40403,"message":"Schema not found"}');
+        const lagged = isLagging;
+        isLagging = false;
+        return lagged;
+      },
+    });
+    expect(await openRegistry(url).registry.schemaOf(id, never)).toMatchObject({ type: 'AVRO' });
+  });
+
+  test('gives a schema that was registered after its id was named in vain', async () => {
+    const id = await register(shared.url, startedWith());
+    let isThere = false;
+    const { url } = await registryProxy({
+      url: shared.url,
+      misbehave(_, response) {
+        if (!isThere) response.writeHead(404).end('{"error_code":40403,"message":"Schema not found"}');
+        return !isThere;
+      },
+    });
+    const { registry, time } = openRegistry(url);
+    expect(await registry.schemaOf(id, never)).toBeNull();
+    isThere = true;
+    expect(await registry.schemaOf(id, never)).toBeNull();
+    time.now += 30_000;
+    expect(await registry.schemaOf(id, never)).toMatchObject({ type: 'AVRO' });
+  });
+
+  test('is asked once for each of very many ids that do not exist', async () => {
+    const { url, asked } = await registryProxy({
+      url: shared.url,
+      misbehave: (_, response) => !response.writeHead(404).end('{"error_code":40403}').destroyed,
+    });
+    const { registry } = openRegistry(url);
+    for (let id = 1; id <= 40; id += 1) expect(await registry.schemaOf(id, never)).toBeNull();
+    expect(asked).toHaveLength(32 * 2 + 8);
+  });
+
+  test('is not asked a second time once we are told to stop', async () => {
+    const stop = new AbortController();
+    const { url, asked } = await registryProxy({ url: shared.url });
+    const http = openRegistry(url).http;
+    const registry = new ConfluentRegistry(http, { clock: { now: () => 0 }, doubtMs: 2 ** 30 });
+    const waiting = registry.schemaOf(2_000_000_000, stop.signal);
+    while (asked.length === 0) await new Promise(resolve => setImmediate(resolve));
+    stop.abort();
+    await expect(waiting).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    expect(asked).toHaveLength(1);
   });
 
   test('is not asked for an id that no registry gives', async () => {
