@@ -64,7 +64,7 @@ export async function ingest(source: EventSource, warehouse: Warehouse, options:
   const signal = AbortSignal.any([options.signal, failed.signal]);
   try {
     for await (const batch of source.read(warehouse.positions(), signal)) {
-      const schemas = await lookup.named(batch.records, options.signal).catch(unlessAborted(options.signal));
+      const schemas = await lookup.named(batch.records, signal).catch(unlessAborted(signal));
       if (schemas === undefined) break;
       const folded = await foldInSlices(batch, { ...options, schemas });
       const next = store(folded, batch.bytesRead);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { memorySource } from '../../connectors/memory-source.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { type IngestOptions, ingest } from '../../pipeline/ingest.ts';
-import type { LogRecord, SchemaRegistry } from '../../pipeline/ports.ts';
+import type { LogRecord, SchemaRegistry, Warehouse } from '../../pipeline/ports.ts';
 import type { RegisteredSchema } from '../../schemas/avro-type.ts';
 import { asAvro, avroWriter, kinds, schemaText, wireBytes } from '../support/avro.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
@@ -38,7 +38,7 @@ interface Given extends Partial<IngestOptions> {
   readonly batchRecords?: number;
 }
 
-async function ingested(store: TestStore, { records, batchRecords = 100, ...options }: Given) {
+async function ingested(store: { readonly warehouse: Warehouse }, { records, batchRecords = 100, ...options }: Given) {
   const source = memorySource({ partitions: [{ partition: { topic: 'calls', partition: 0 }, records }], batchRecords });
   return ingest(source, store.warehouse, {
     keyFormat: 'string',
@@ -185,6 +185,20 @@ describe('while the registry cannot be asked', () => {
     stop.abort();
     expect(await run).toMatchObject({ recordsRead: 2, applied: 2, quarantined: 0 });
     expect(store.warehouse.positions()).toMatchObject([{ nextOffset: 2 }]);
+  });
+
+  test('a transaction that fails meanwhile ends the ingest, and is its reason', async () => {
+    const registry = new AwayRegistry();
+    const warehouse: Warehouse = {
+      positions: () => [],
+      async store() {
+        await registry.begun;
+        throw new TidemarkError('DISK_FULL', 'no room');
+      },
+    };
+    await expect(ingested({ warehouse }, { records, registry, batchRecords: 2 })).rejects.toMatchObject({
+      code: 'DISK_FULL',
+    });
   });
 
   test('a registry that throws something else ends the ingest', async () => {
