@@ -11,6 +11,8 @@ export interface Completeness {
 export interface SeenEnds {
   readonly ends: readonly LogEnd[] | null;
   readonly at: number;
+  /** There is a log, but it could not be looked at: it may have partitions that nothing was stored of. */
+  readonly isUnseen?: boolean;
 }
 
 export interface CompletenessInput {
@@ -28,13 +30,15 @@ export interface CompletenessInput {
 /**
  * Complete: no event with a time before `time_to` is still expected (contract, section 4). Every partition's watermark has
  * passed the window's end and the allowed lateness; or the clock had passed it when the log was looked at, and all that
- * the partition held then is stored: an idle partition holds nothing back.
+ * the partition held then is stored: an idle partition holds nothing back. A log that could not be looked at vouches for
+ * nothing.
  */
 export function judgeCompleteness(input: CompletenessInput): Completeness {
   const { positions, seen, splitServices, lostRecords } = input;
   const reasons = partitionsOf(input)
     .map(partition => reasonAgainst(partition, input))
     .filter(reason => reason !== null);
+  if (seen.isUnseen === true) reasons.push('the log could not be looked at');
   if (positions.length === 0 && (seen.ends ?? []).length === 0) reasons.push('nothing was ever ingested');
   if (splitServices > 0) reasons.push(`${splitServices} of the services have events in more than one partition`);
   if (lostRecords > 0) reasons.push(`${lostRecords} offsets were deleted from the log before they were read`);

@@ -33,17 +33,21 @@ const lookEveryMs = 500;
 
 /**
  * Waits, within bounds, until all is stored that the log held when the request was accepted, or, where the request asks
- * for it, until the window is complete. Throws the signal's reason when it aborts.
+ * for it, until the window is complete. A log that could not be looked at then is looked at as soon as it can be. Throws
+ * the signal's reason when it aborts.
  */
 export async function waitForLog(record: ExportRecord, wait: LogWait, signal: AbortSignal): Promise<Waited> {
   const { plan, acceptedAt } = record;
-  const atAcceptance: SeenEnds = { ends: plan.ends, at: acceptedAt };
-  if (plan.parameters.wait === 'none') return { seen: atAcceptance, gaveUp: null };
+  let seen: SeenEnds = { ends: plan.ends, at: acceptedAt, isUnseen: plan.ends === null };
+  if (plan.parameters.wait === 'none') return { seen, gaveUp: null };
   const deadline = wait.clock.now() + wait.waitMs;
-  const reached = await until(() => isStored(atAcceptance, wait), { deadline, wait, signal });
-  if (plan.parameters.wait === 'end')
-    return { seen: atAcceptance, gaveUp: reached ? null : gaveUp(atAcceptance, wait) };
-  return waitForComplete(record, { atAcceptance, deadline, wait, signal });
+  const isStored = async (): Promise<boolean> => {
+    if (seen.ends === null) seen = await lookAt(wait.log, wait.clock);
+    return seen.ends?.every(end => isConsumed(end, wait.log.positions())) ?? false;
+  };
+  const reached = await until(isStored, { deadline, wait, signal });
+  if (plan.parameters.wait === 'end') return { seen, gaveUp: reached ? null : gaveUp(seen, wait) };
+  return waitForComplete(record, { first: seen, deadline, wait, signal });
 }
 
 interface Waiting {
@@ -54,10 +58,10 @@ interface Waiting {
 
 async function waitForComplete(
   { plan }: ExportRecord,
-  { atAcceptance, ...waiting }: Waiting & { readonly atAcceptance: SeenEnds },
+  { first, ...waiting }: Waiting & { readonly first: SeenEnds },
 ): Promise<Waited> {
   const { log, clock, allowedLatenessMs } = waiting.wait;
-  let seen = atAcceptance;
+  let seen = first;
   const complete = await until(async () => {
     const input = { timeTo: plan.timeTo, allowedLatenessMs, splitServices: 0, lostRecords: 0 };
     if (judgeCompleteness({ ...input, positions: log.positions(), seen }).status === 'complete') return true;
@@ -73,12 +77,8 @@ export async function lookAt(log: LogView, clock: Clock): Promise<SeenEnds> {
     return { ends: await log.ends(), at: clock.now() };
   } catch (error) {
     if (!(error instanceof TidemarkError) || !error.retry) throw error;
-    return { ends: null, at: clock.now() };
+    return { ends: null, at: clock.now(), isUnseen: true };
   }
-}
-
-async function isStored({ ends }: SeenEnds, { log }: LogWait): Promise<boolean> {
-  return ends?.every(end => isConsumed(end, log.positions())) ?? true;
 }
 
 async function until(holds: () => Promise<boolean>, { deadline, wait, signal }: Waiting): Promise<boolean> {
@@ -97,7 +97,8 @@ async function until(holds: () => Promise<boolean>, { deadline, wait, signal }: 
 function gaveUp({ ends }: SeenEnds, { log, waitMs }: LogWait): string {
   const behind = (ends ?? []).filter(end => !isConsumed(end, log.positions()));
   const names = behind.map(({ partition: { topic, partition }, high }) => `${topic}/${partition} up to ${high}`);
-  const what = names.length === 0 ? 'the window to be complete' : names.join(', ');
+  const rest = ends === null ? 'a look at the log' : 'the window to be complete';
+  const what = names.length === 0 ? rest : names.join(', ');
   return `waited ${waitMs} ms in vain for ${what}`;
 }
 

@@ -6,7 +6,6 @@ import { readTableSizes } from '../../connectors/duckdb/table-sizes.ts';
 import type { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
 import type { Answered } from '../../connectors/http/audit.ts';
 import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent-registry.ts';
-import { TidemarkError } from '../../pipeline/errors.ts';
 import { ingest, type StoredBatch } from '../../pipeline/ingest.ts';
 import type { Jobs } from '../../pipeline/jobs.ts';
 import type { FoldedBatch, Log, LogEnd } from '../../pipeline/ports.ts';
@@ -23,8 +22,9 @@ import { openJobs } from './exports.ts';
 import { type LiveSource, openLiveSource } from './live-source.ts';
 import { tellBatch } from './log.ts';
 import { ServiceMetrics } from './metrics.ts';
+import { ownEnds } from './own-ends.ts';
 import { type PartitionStatus, partitionName, partitionStatuses } from './partition-status.ts';
-import { ours, Watch } from './watch.ts';
+import { Watch } from './watch.ts';
 
 export interface Running {
   readonly config: Config;
@@ -197,12 +197,9 @@ class Service {
     await this.#control?.stop();
   }
 
-  async #ends(): Promise<readonly LogEnd[]> {
-    if (this.#source === null) throw new TidemarkError('SOURCE_UNREACHABLE', this.#sourceProblem);
-    // Asking a cluster that is gone would hold every request up for as long as a connection takes to fail.
-    const problem = this.#watch?.problem ?? null;
-    if (problem !== null) throw new TidemarkError('SOURCE_UNREACHABLE', problem);
-    return ours(await this.#source.ends(), this.#source.assigned());
+  #ends(): Promise<readonly LogEnd[]> {
+    const problem = this.#source === null ? this.#sourceProblem : (this.#watch?.problem ?? null);
+    return ownEnds(this.#source, { problem, isFixed: this.#running.config.kafka_partitions !== null });
   }
 
   async #nextBatch(signal: AbortSignal): Promise<void> {

@@ -93,3 +93,18 @@ test('provisional: records that the log had deleted before they were read', () =
     reasons: ['5 offsets were deleted from the log before they were read'],
   });
 });
+
+describe('a log that could not be looked at', () => {
+  const input = { timeTo, allowedLatenessMs: 0, splitServices: 0, lostRecords: 0 };
+  const positions = [position('calls', 0, timeTo)];
+  const reasons = ['the log could not be looked at'];
+
+  test('vouches for nothing, whatever is stored: it may have partitions that nothing was stored of', () => {
+    const seen = { ends: null, at: timeTo, isUnseen: true };
+    expect(judgeCompleteness({ ...input, positions, seen })).toEqual({ status: 'provisional', reasons });
+  });
+
+  test('is another thing than no log at all', () => {
+    expect(judgeCompleteness({ ...input, positions, seen: noLog }).status).toBe('complete');
+  });
+});

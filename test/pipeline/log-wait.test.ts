@@ -83,9 +83,29 @@ describe('wait=end, the default', () => {
     expect(story.now).toBe(acceptedAt + 2_000);
   });
 
-  test('does not wait for a log that could not be looked at', async () => {
+  test('a log that could not be looked at is looked at as soon as it can be, and waited for', async () => {
     story.isAway = true;
-    expect(await wait('end')).toEqual({ gaveUp: null, seen: { at: acceptedAt, ends: null } });
+    story.steps = [
+      () => undefined,
+      () => {
+        story.isAway = false;
+      },
+      () => {
+        story.stored = 10;
+      },
+    ];
+    const seen = { at: acceptedAt + 1_000, ends: [{ partition, low: 0, high: 10 }] };
+    expect(await wait('end')).toEqual({ gaveUp: null, seen });
+    expect(story.pauses).toHaveLength(3);
+  });
+
+  test('gives up at the bound on a log that never can be', async () => {
+    story.isAway = true;
+    expect(await wait('end')).toMatchObject({
+      gaveUp: 'waited 2000 ms in vain for a look at the log',
+      seen: { ends: null, isUnseen: true },
+    });
+    expect(story.now).toBe(acceptedAt + 2_000);
   });
 
   test('goes on with the batch that brings it, not with the next look', async () => {
@@ -141,6 +161,11 @@ describe('wait=complete', () => {
     ];
     expect((await wait('complete', { timeTo, isUnseen: true })).gaveUp).toBeNull();
   });
+});
+
+test('wait=none says of a log that could not be looked at that it was not', async () => {
+  story.isAway = true;
+  expect(await wait('none')).toMatchObject({ gaveUp: null, seen: { ends: null, isUnseen: true } });
 });
 
 test('wait=none waits for nothing', async () => {

@@ -1,0 +1,41 @@
+import path from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { ExportReport } from '../../connectors/http/export-report.ts';
+import { sharedKafka } from '../support/kafka/shared.ts';
+import { Service } from '../support/service.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const kafka = await sharedKafka();
+
+describe.skipIf(!kafka.available)('an export that is asked for before anything is assigned', () => {
+  test('waits for its partitions, and for all that they hold', async () => {
+    const topic = await kafka.createTopic('events', { partitions: 2 });
+    const started = (id: string, hour: number) =>
+      JSON.stringify({ event: 'service.started', service_id: id, timestamp: `2026-03-01T${hour}:00:00Z` });
+    const ids = Array.from({ length: 40 }, (_, index) => `s-${index}`);
+    await kafka.produce(
+      topic,
+      ids.map((id, index) => ({ key: id, value: started(id, 10 + (index % 10)) })),
+    );
+    const folder = await temporaryFolder();
+    onTestFinished(() => folder.remove());
+    const service = new Service({
+      folder: path.join(folder.path, 'service'),
+      brokers: kafka.brokers,
+      topic,
+      group: kafka.uniqueTopic('group'),
+      flags: ['--export-wait-ms', '60000'],
+    });
+    const url = String((await service.line('the service is up')).url);
+    const window = 'time_from=2026-03-01T00:00:00Z&time_to=2026-03-02T00:00:00Z';
+    const answer = await fetch(`${url}/genesys/1/cs/maintenance/services/files?${window}&file_prefix=early/`, {
+      method: 'POST',
+      headers: { 'idempotency-key': 'early' },
+    });
+    expect(answer.status).toBe(200);
+    const { files, manifest } = (await (await fetch(`${url}/exports/early`)).json()) as ExportReport;
+    expect(files.find(({ kind }) => kind === 'services')?.rows).toBe(ids.length);
+    expect(manifest).toMatchObject({ status: 'complete', reasons: [] });
+    expect(await service.stop()).toMatchObject({ code: 0 });
+  });
+});
