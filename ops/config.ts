@@ -32,6 +32,7 @@ export interface ResolvedConfig {
 
 const prefix = 'TIDEMARK_';
 const defaultFile = 'tidemark.yaml';
+const uncheckedTls = 'NODE_TLS_REJECT_UNAUTHORIZED';
 
 /** Reads all settings. Throws `CONFIG_INVALID` naming every fault at once: place, value, and what is allowed. */
 export function readConfig(sources: ConfigSources): ResolvedConfig {
@@ -65,6 +66,11 @@ export function readConfig(sources: ConfigSources): ResolvedConfig {
     places[name] = place;
   }
   readSecretFiles(config, places, faults);
+  // Node would then believe whoever answers, at every TLS connection of ours, whatever the settings say.
+  if (sources.environment[uncheckedTls] === '0') {
+    const instead = 'a _ca_file setting names the authority that signs a certificate';
+    faults.push(`${uncheckedTls} is "0", so no certificate would be checked; it must not be set: ${instead}`);
+  }
   if (faults.length > 0) throw new TidemarkError('CONFIG_INVALID', faults.join('\n'));
   // Every setting has its default or a value that its kind has read.
   return { config: Object.freeze(config) as Config, places: places as Record<SettingName, string> };

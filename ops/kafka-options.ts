@@ -84,9 +84,10 @@ async function bearerToken(config: Config): Promise<string> {
   return url === null ? (config.kafka_oauth_token?.reveal() ?? '') : requestToken(url, config);
 }
 
-/** OAuth 2.0 client credentials (RFC 6749, section 4.4). */
+/** OAuth 2.0 client credentials (RFC 6749, section 4.4); id and secret are encoded as in a form first (section 2.3.1). */
 async function requestToken(url: string, config: Config): Promise<string> {
-  const account = `${config.kafka_sasl_username}:${config.kafka_sasl_password?.reveal()}`;
+  const [id, secret] = [config.kafka_sasl_username ?? '', config.kafka_sasl_password?.reveal() ?? ''];
+  const account = `${formEncoded(id)}:${formEncoded(secret)}`;
   const response = await fetch(url, {
     method: 'POST',
     headers: {
@@ -100,4 +101,8 @@ async function requestToken(url: string, config: Config): Promise<string> {
   const answer: unknown = await response.json();
   if (typeof answer === 'object' && answer !== null && 'access_token' in answer) return String(answer.access_token);
   throw new Error(`${url} answered without an access_token`);
+}
+
+function formEncoded(text: string): string {
+  return new URLSearchParams([['', text]]).toString().slice(1);
 }

@@ -130,7 +130,7 @@ export const settings = {
     help: 'a file that holds kafka_oauth_token, read again whenever a token is needed',
   },
   kafka_oauth_token_url: {
-    kind: optionalText,
+    kind: webAddress,
     default: null,
     help: 'where a bearer token is had for client id and secret (OAuth 2.0 client credentials)',
   },

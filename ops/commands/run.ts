@@ -3,6 +3,7 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import { commandWithSettings, prepareRun } from '../command.ts';
 import { openLog } from '../service/log.ts';
+import { plainTextSecrets } from '../service/plain-text.ts';
 import { runService } from '../service/service.ts';
 import { isSecret, type SettingName, settingNames } from '../settings.ts';
 
@@ -24,6 +25,7 @@ export function runCommand(): Command {
   ).action(async options => {
     const { config, signal } = prepareRun(options);
     const log = openLog(config.log_level);
+    for (const sentence of plainTextSecrets(config)) log.warn({}, sentence);
     const deadline = deadlineAfter(signal, config.stop_deadline_ms, log.error.bind(log));
     try {
       await runService({ config, log, signal });

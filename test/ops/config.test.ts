@@ -221,6 +221,16 @@ test.each([
   ['a fraction', 'threads: 1.5\n', /:1: threads is 1\.5; allowed is a whole number/],
   ['beyond the range', 'skew_ms: 86400001\n', /:1: skew_ms is 86400001; .*0 to 86400000/],
   ['a choice in other letters', 'key_format: JSON\n', /:1: key_format is "JSON"; allowed is string, json/],
+  [
+    'a password in an address',
+    'kafka_oauth_token_url: https://me:hunter2@a/\n',
+    /"https:\/\/\*\*\*@a\/"; allowed is an address/,
+  ],
+  [
+    'no address',
+    'kafka_oauth_token_url: idp/token\n',
+    /:1: kafka_oauth_token_url is "idp\/token"; allowed is an address/,
+  ],
   ['a map of numbers', 'prefix_map: {"C:/": 1}\n', /:1: prefix_map is .*; allowed is a map of foreign prefixes/],
 ])('refused: %s', async (name, content, told) => {
   const file = content === null ? path.join(folder.path, 'missing.yaml') : await fileOf(`${name}.yaml`, content);
