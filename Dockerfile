@@ -40,8 +40,9 @@ ENV NODE_ENV=production \
   TIDEMARK_HTTP_HOST=0.0.0.0 \
   TIDEMARK_HTTP_PORT=8480
 EXPOSE 8480
+# By HTTP, or by HTTPS where http_tls_cert_file is set, be it in a file: on the loopback no certificate need be believed.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=4 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.TIDEMARK_HTTP_PORT}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const ask = (by, otherwise) => require(by).get({ host: '127.0.0.1', port: process.env.TIDEMARK_HTTP_PORT, path: '/healthz', rejectUnauthorized: false }, ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1)).on('error', otherwise); ask('node:http', () => ask('node:https', () => process.exit(1)))"]
 
 ENTRYPOINT ["tidemark"]
 CMD ["run"]

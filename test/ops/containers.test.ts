@@ -2,15 +2,17 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, cp, mkdir, readFile, symlink } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { readConfig } from '../../ops/config.ts';
 import { kafkaVersion, registryVersion } from '../../ops/local-kafka/java.ts';
 import { settings } from '../../ops/settings.ts';
 import { readPackage } from '../../ops/software.ts';
+import { makeCertificates } from '../support/kafka/certificates.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 interface Service {
@@ -20,7 +22,12 @@ interface Service {
   readonly command?: readonly string[];
   readonly ports?: readonly string[];
   readonly volumes?: readonly string[];
-  readonly healthcheck?: { readonly test: readonly string[] };
+  readonly hostname?: string;
+  readonly healthcheck?: {
+    readonly test: readonly string[];
+    readonly interval: string;
+    readonly start_interval?: string;
+  };
   readonly stop_grace_period?: string;
 }
 
@@ -97,6 +104,11 @@ describe('docker-compose.yml', () => {
     expect(graceMs).toBeGreaterThan(settings.stop_deadline_ms.default);
   });
 
+  test('looks often at Kafka while it starts only, and lets a container that is made anew be known to the group', () => {
+    expect(kafka!.healthcheck).toMatchObject({ interval: '30s', start_interval: '5s' });
+    expect(tidemark!.hostname).toBe('tidemark');
+  });
+
   test('names its volumes, and mounts them where images keep what must last', () => {
     const mounted = Object.values(compose.services).flatMap(({ volumes = [] }) => volumes);
     expect(mounted.map(volume => volume.split(':')[0])).toEqual(Object.keys(compose.volumes));
@@ -125,19 +137,32 @@ describe('the Dockerfile', () => {
     expect(last.text).toContain('/healthz');
   });
 
-  test('asks the service itself whether it is alive', async () => {
+  test.each(['http', 'https'])('asks the service itself whether it is alive, by %s', async protocol => {
     const [command, ...args] = JSON.parse(/^HEALTHCHECK .*CMD (\[.+\])$/m.exec(last.text)![1]!) as string[];
-    const server = createServer((request, response) => {
-      response.writeHead(request.url === '/healthz' ? 200 : 404).end();
+    const server = protocol === 'http' ? createServer() : createTlsServer(await certificate());
+    let status = 200;
+    server.on('request', (request, response) => {
+      response.writeHead(request.url === '/healthz' ? status : 404).end();
     });
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
     const env = { ...process.env, TIDEMARK_HTTP_PORT: String((server.address() as AddressInfo).port) };
     const ask = () => promisify(execFile)(command!, args, { env });
     await expect(ask()).resolves.toBeDefined();
+    status = 503;
+    await expect(ask()).rejects.toMatchObject({ code: 1 });
     server.closeAllConnections();
     await new Promise(resolve => server.close(resolve));
     await expect(ask()).rejects.toMatchObject({ code: 1 });
   });
+
+  /** One that nobody signed, with its key. */
+  async function certificate() {
+    const folder = await temporaryFolder();
+    onTestFinished(() => folder.remove());
+    const { stores } = await makeCertificates(folder.path);
+    const pem = await readFile(stores.good, 'utf8');
+    return { key: pem, cert: pem };
+  }
 
   test('compiles what it copies, and that runs from what the last stage holds', async () => {
     const folder = await temporaryFolder();
