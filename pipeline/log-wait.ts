@@ -42,7 +42,7 @@ export async function waitForLog(record: ExportRecord, wait: LogWait, signal: Ab
   if (plan.parameters.wait === 'none') return { seen, gaveUp: null };
   const deadline = wait.clock.now() + wait.waitMs;
   const isStored = async (): Promise<boolean> => {
-    if (seen.ends === null) seen = await lookAt(wait.log, wait.clock);
+    if (seen.ends === null) seen = await unlessStopped(lookAt(wait.log, wait.clock), signal);
     return seen.ends?.every(end => isConsumed(end, wait.log.positions())) ?? false;
   };
   const reached = await until(isStored, { deadline, wait, signal });
@@ -65,7 +65,7 @@ async function waitForComplete(
   const complete = await until(async () => {
     const input = { timeTo: plan.timeTo, allowedLatenessMs, splitServices: 0, lostRecords: 0 };
     if (judgeCompleteness({ ...input, positions: log.positions(), seen }).status === 'complete') return true;
-    seen = await lookAt(log, clock);
+    seen = await unlessStopped(lookAt(log, clock), waiting.signal);
     return judgeCompleteness({ ...input, positions: log.positions(), seen }).status === 'complete';
   }, waiting);
   return { seen, gaveUp: complete ? null : gaveUp(seen, waiting.wait) };
@@ -79,6 +79,15 @@ export async function lookAt(log: LogView, clock: Clock): Promise<SeenEnds> {
     if (!(error instanceof TidemarkError) || !error.retry) throw error;
     return { ends: null, at: clock.now(), isUnseen: true };
   }
+}
+
+/** A server that is frozen answers late, and who stops does not wait for it. */
+function unlessStopped<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }
 
 async function until(holds: () => Promise<boolean>, { deadline, wait, signal }: Waiting): Promise<boolean> {

@@ -179,6 +179,21 @@ test('an aborted wait throws the reason', async () => {
   await expect(wait('end', {}, controller.signal)).rejects.toMatchObject({ code: 'CANCELLED' });
 });
 
+test.each(['end', 'complete'] as const)(
+  'an aborted wait=%s does not wait for a look that takes for ever',
+  async how => {
+    const controller = new AbortController();
+    let looks = 0;
+    story.ends = async () => {
+      looks += 1;
+      if (looks === 1) throw new TidemarkError('SOURCE_UNREACHABLE', 'it is away');
+      queueMicrotask(() => controller.abort(new TidemarkError('CANCELLED', 'by somebody')));
+      return new Promise(() => undefined);
+    };
+    await expect(wait(how, {}, controller.signal)).rejects.toMatchObject({ code: 'CANCELLED' });
+  },
+);
+
 test('what no waiting mends is thrown by a look', async () => {
   story.ends = async () => {
     throw new TidemarkError('SOURCE_CHANGED', 'it was made anew');
