@@ -13,6 +13,8 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const kafka = await sharedKafka();
 const stormMs = process.env.SOAK ? 30 * 60_000 : 25_000;
+/** However slow the machine is, so often is one left and joined. */
+const leastChanges = 5;
 /** What is produced meanwhile has to be folded again at the end, for each member. */
 const everyMs = process.env.SOAK ? 500 : 40;
 /** One that was killed is a member until its session is over: as long may the others wait for their partitions. */
@@ -61,7 +63,7 @@ describe.skipIf(!kafka.available)('members of one group', () => {
     const members = [start(0), start(1), start(2)];
     const until = Date.now() + stormMs;
     let changes = 0;
-    while (Date.now() < until) {
+    while (Date.now() < until || changes < leastChanges) {
       const member = Math.floor(random() * members.length);
       await members[member]!.line('partitions were assigned', patienceMs);
       await after(random() * 1_500);
@@ -86,7 +88,6 @@ describe.skipIf(!kafka.available)('members of one group', () => {
       90_000,
     );
     for (const member of members) expect(await member.stop()).toMatchObject({ code: 0 });
-    expect(changes).toBeGreaterThan(4);
     for (const { db } of members) await expectWholePrefixes(db, topic);
   });
 
