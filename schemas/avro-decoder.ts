@@ -3,7 +3,7 @@ import { claimMembers, type WriterField } from './avro-fields.ts';
 import { AvroReader, AvroSyntaxError } from './avro-reader.ts';
 import { type RequestMembers, requestOf } from './avro-request.ts';
 import { Skips } from './avro-skip.ts';
-import { isRecord, isUnion, type RegisteredSchema, readAvroType } from './avro-type.ts';
+import { isRecord, isUnion, ownPartOf, type RegisteredSchema, readAvroType } from './avro-type.ts';
 import { branchOf, misfitOf, type Read, type Role, scalarOf } from './avro-value.ts';
 import { isEventKind } from './events.ts';
 import { fieldReaders } from './fields.ts';
@@ -62,10 +62,7 @@ function decode<T>(bytes: Uint8Array, read: (from: AvroReader) => T): T {
 type ReadEvent = (reader: AvroReader) => EventMembers;
 
 function eventOf(type: Type, skips: Skips): ReadEvent {
-  if (isUnion(type)) {
-    const branches = type.types.map(branch => eventOf(branch, skips));
-    return from => branches[from.choice(branches.length)]!(from);
-  }
+  if (isUnion(type)) return branchOf(type.types.map(branch => eventOf(branch, skips)));
   if (isRecord(type)) return recordOf(type.name, type.fields, skips);
   const misfit = misfitOf(type, skips.of(type));
   return from => noEvent(misfit(from));
@@ -100,9 +97,8 @@ function noEvent(event: Member): (Member | undefined)[] {
   return members;
 }
 
-/** A kind is known by the last two parts of a record's full name, so that producers may put their own in front. */
 function kindOf(fullName: string): string {
-  const kind = fullName.split('.').slice(-2).join('.');
+  const kind = ownPartOf(fullName);
   return isEventKind(kind) ? kind : fullName;
 }
 

@@ -3,7 +3,7 @@ import { claimMembers } from './avro-fields.ts';
 import { readControlSchema } from './avro-files.ts';
 import type { AvroReader } from './avro-reader.ts';
 import type { Skips } from './avro-skip.ts';
-import { isRecord, isTimestampMillis, isUnion } from './avro-type.ts';
+import { isRecord, isTimestampMillis, isUnion, ownPartOf } from './avro-type.ts';
 import { branchOf, type Read, scalarOf } from './avro-value.ts';
 import { JsonNumber } from './json.ts';
 import { type Member, Misfit } from './members.ts';
@@ -19,11 +19,8 @@ const recordName = 'control.request';
  * fault, in Avro as in JSON. A record of any other name is a Misfit, in its place.
  */
 export function requestOf(type: Type, skips: Skips): (reader: AvroReader) => RequestMembers | Misfit {
-  if (isUnion(type)) {
-    const branches = type.types.map(branch => requestOf(branch, skips));
-    return from => branches[from.choice(branches.length)]!(from);
-  }
-  if (!isRecord(type) || !isOurs(type.name)) {
+  if (isUnion(type)) return branchOf(type.types.map(branch => requestOf(branch, skips)));
+  if (!isRecord(type) || type.name === undefined || ownPartOf(type.name) !== recordName) {
     const misfit = new Misfit(isRecord(type) ? `an Avro record ${type.name}` : `an Avro ${type.typeName}`);
     const skip = skips.of(type);
     return from => {
@@ -36,11 +33,6 @@ export function requestOf(type: Type, skips: Skips): (reader: AvroReader) => Req
     read: parameterOf(fieldType, skips),
   }));
   return from => new Map(steps.map(({ name, read }) => [name, read(from)]));
-}
-
-/** Producers may put names of their own in front, as with events. */
-function isOurs(fullName: string | undefined): boolean {
-  return fullName?.split('.').slice(-2).join('.') === recordName;
 }
 
 let known: ReadonlySet<string> | null = null;

@@ -47,3 +47,8 @@ export const isFixed = (type: Type): type is avro.types.FixedType => avro.Type.i
 export const isArray = (type: Type): type is avro.types.ArrayType => avro.Type.isType(type, 'array');
 export const isMap = (type: Type): type is avro.types.MapType => avro.Type.isType(type, 'map');
 export const isTimestampMillis = (type: Type): type is avro.types.LogicalType => avro.Type.isType(type, 'logical');
+
+/** The last two parts of a record's full name, by which ours are known: producers may put names of their own in front. */
+export function ownPartOf(fullName: string): string {
+  return fullName.split('.').slice(-2).join('.');
+}

@@ -20,7 +20,7 @@ export function scalarOf(type: Type, role: Role, skips: Skips): Read {
 }
 
 /** Reads a value of a union, by what reads each of its branches. */
-export function branchOf(branches: readonly Read[]): Read {
+export function branchOf<T>(branches: readonly ((reader: AvroReader) => T)[]): (reader: AvroReader) => T {
   return from => branches[from.choice(branches.length)]!(from);
 }
 

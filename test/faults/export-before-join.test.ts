@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { ExportReport } from '../../connectors/http/export-report.ts';
+import { exportDay } from '../support/export-day.ts';
 import { sharedKafka } from '../support/kafka/shared.ts';
 import { Service } from '../support/service.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -27,13 +27,7 @@ describe.skipIf(!kafka.available)('an export that is asked for before anything i
       flags: ['--export-wait-ms', '60000'],
     });
     const url = String((await service.line('the service is up')).url);
-    const window = 'time_from=2026-03-01T00:00:00Z&time_to=2026-03-02T00:00:00Z';
-    const answer = await fetch(`${url}/genesys/1/cs/maintenance/services/files?${window}&file_prefix=early/`, {
-      method: 'POST',
-      headers: { 'idempotency-key': 'early' },
-    });
-    expect(answer.status).toBe(200);
-    const { files, manifest } = (await (await fetch(`${url}/exports/early`)).json()) as ExportReport;
+    const { files, manifest } = await exportDay(url, 'early');
     expect(files.find(({ kind }) => kind === 'services')?.rows).toBe(ids.length);
     expect(manifest).toMatchObject({ status: 'complete', reasons: [] });
     expect(await service.stop()).toMatchObject({ code: 0 });

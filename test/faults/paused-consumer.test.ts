@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { ExportReport } from '../../connectors/http/export-report.ts';
 import { asAvro, schemaText, wireBytes } from '../support/avro.ts';
+import { exportDay } from '../support/export-day.ts';
 import { sharedKafka, sharedRegistry } from '../support/kafka/shared.ts';
 import { registryProxy } from '../support/registry-proxy.ts';
 import { register } from '../support/schema-registry.ts';
@@ -13,17 +13,6 @@ const shared = await sharedRegistry();
 
 const started = (id: string, timestamp: string) =>
   JSON.stringify({ event: 'service.started', service_id: id, timestamp });
-
-/** Exports a day that has passed, and gives what the service says of it. */
-async function exportDay(url: string, id: string): Promise<ExportReport> {
-  const window = 'time_from=2026-03-01T00:00:00Z&time_to=2026-03-02T00:00:00Z';
-  const answer = await fetch(`${url}/genesys/1/cs/maintenance/services/files?${window}&file_prefix=${id}/`, {
-    method: 'POST',
-    headers: { 'idempotency-key': id },
-  });
-  expect(answer.status).toBe(200);
-  return (await (await fetch(`${url}/exports/${id}`)).json()) as ExportReport;
-}
 
 describe.skipIf(!kafka.available || !shared.available)('a consumer that is held up', () => {
   test('makes a window provisional, and says why; once it has gone on the window is complete', async () => {
