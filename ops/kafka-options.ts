@@ -3,6 +3,12 @@ import type { KafkaOptions, KafkaSecurity, Sasl } from '../connectors/kafka/opti
 import { TidemarkError } from '../pipeline/errors.ts';
 import type { Config } from './settings.ts';
 
+/**
+ * A batch is a transaction, and a hundred small ones a second leave no time for exports: what comes slowly is gathered until
+ * the fetch has waited its quarter of a second, what comes fast waits for nothing.
+ */
+const fetchMinBytes = 256 << 10;
+
 /** The Kafka part of the settings. Throws `CONFIG_INVALID` for parts that do not go together, all of them at once. */
 export function kafkaOptionsOf(config: Config): KafkaOptions {
   const faults = faultsOf(config);
@@ -17,6 +23,7 @@ export function kafkaOptionsOf(config: Config): KafkaOptions {
     onLostRecords: config.kafka_on_lost_records,
     batchRecords: config.batch_records,
     batchBytes: config.batch_bytes,
+    fetchMinBytes,
   };
 }
 

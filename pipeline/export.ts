@@ -3,7 +3,7 @@ import { TidemarkError } from './errors.ts';
 import { exportFileName } from './file-names.ts';
 import type { Waited } from './log-wait.ts';
 import { buildManifest, type Manifest, type WrittenFile } from './manifest.ts';
-import type { ExportDirectory, Snapshot, SnapshotReader } from './ports.ts';
+import type { ExportDirectory, PendingFile, Snapshot, SnapshotReader, WrittenRows } from './ports.ts';
 import type { ExportRecord, RequestChange, RequestStore } from './requests.ts';
 import { type FileKind, fileKinds, type Selection } from './selection.ts';
 
@@ -31,18 +31,23 @@ export interface ExportProgress {
   readonly rows: number;
 }
 
+/** A request whose files are there. */
+export interface CompletedExport extends ExportRecord {
+  readonly manifest: Manifest;
+}
+
 /**
  * Runs an accepted request to its end: one snapshot, every file whole on disk under a hidden name, then all names at
  * once, `services` last. Whatever fails leaves no file and the request `failed` or `cancelled`; the error is thrown.
  * A request that has ended is not run again: its recorded outcome is given, or thrown.
  */
-export async function runExport(record: ExportRecord, exporting: Exporting): Promise<Manifest> {
+export async function runExport(record: ExportRecord, exporting: Exporting): Promise<CompletedExport> {
   if (record.error !== null) throw new TidemarkError(record.error.code, record.error.message);
-  if (record.state === 'completed' && record.manifest !== null) return record.manifest;
+  if (record.state === 'completed' && record.manifest !== null) return { ...record, manifest: record.manifest };
   const manifest = await writeAndPublish(record, exporting);
   // Past publication nothing may be taken back: should this fail, the next start finds `publishing` and finishes it.
-  await exporting.store.update(record.requestId, { state: 'completed' });
-  return manifest;
+  const completed = await exporting.store.update(record.requestId, { state: 'completed' });
+  return { ...(completed ?? record), manifest };
 }
 
 async function writeAndPublish(record: ExportRecord, exporting: Exporting): Promise<Manifest> {
@@ -67,7 +72,7 @@ async function writeAndPublish(record: ExportRecord, exporting: Exporting): Prom
 
 /** Throws `CANCELLED` when the request is to get no files: the database may know it before our signal aborts. */
 async function moveOn({ requestId }: ExportRecord, change: RequestChange, store: RequestStore): Promise<void> {
-  if (await store.update(requestId, change)) return;
+  if ((await store.update(requestId, change)) !== null) return;
   const cancelledBy = (await store.find(requestId))?.cancelledBy ?? null;
   if (cancelledBy !== null) throw cancelled(requestId, cancelledBy);
   throw new TidemarkError('REQUEST_ENDED', `export ${requestId} is not run: it has ended already`);
@@ -118,10 +123,14 @@ async function prepareAgain(
   return false;
 }
 
-/** Records that a request ended without its files. */
-export async function endAs({ code, message }: TidemarkError, requestId: string, store: RequestStore): Promise<void> {
+/** Records that a request ended without its files; null where it had ended before. */
+export function endAs(
+  { code, message }: TidemarkError,
+  requestId: string,
+  store: RequestStore,
+): Promise<ExportRecord | null> {
   const state = code === 'CANCELLED' ? 'cancelled' : 'failed';
-  await store.update(requestId, { state, error: { code, message } });
+  return store.update(requestId, { state, error: { code, message } });
 }
 
 /** What an aborted signal means to a request: it was cancelled, or the process is being stopped. */
@@ -142,8 +151,7 @@ async function writeFiles(record: ExportRecord, exporting: Exporting): Promise<M
   try {
     // An abort while the snapshot was being opened interrupted nothing.
     exporting.signal.throwIfAborted();
-    const files: WrittenFile[] = [];
-    for (const kind of fileKinds(parameters.format)) files.push(await writeFile(kind, snapshot, record, exporting));
+    const files = await writeKinds(snapshot, record, exporting);
     const { schemaIds, positions } = snapshot;
     const completeness = judge(snapshot, { timeTo, waited, allowedLatenessMs: exporting.allowedLatenessMs });
     const manifest = buildManifest({
@@ -173,12 +181,47 @@ function judge(
   return { ...judged, reasons: [...judged.reasons, waited.gaveUp] };
 }
 
+/** One after the other; while a file goes to the disk for good, the next is written already. */
+async function writeKinds(
+  snapshot: Snapshot,
+  record: ExportRecord,
+  exporting: Exporting,
+): Promise<readonly WrittenFile[]> {
+  const sealing: Promise<WrittenFile>[] = [];
+  try {
+    for (const kind of fileKinds(record.plan.parameters.format)) {
+      const sealed = sealFile(await writeFile(kind, snapshot, record, exporting));
+      sealing.push(sealed);
+      // Thrown below, when the file that is being written then has come to its end.
+      sealed.catch(() => undefined);
+    }
+    return await Promise.all(sealing);
+  } finally {
+    // Whoever takes half-written files away must find none that is still on its way.
+    await Promise.allSettled(sealing);
+  }
+}
+
+interface UnsealedFile extends WrittenRows {
+  readonly kind: FileKind;
+  readonly pending: PendingFile;
+}
+
+async function sealFile({ pending, ...written }: UnsealedFile): Promise<WrittenFile> {
+  try {
+    return { ...written, ...(await pending.seal()) };
+  } catch (error) {
+    await pending.discard();
+    throw error;
+  }
+}
+
 async function writeFile(
   kind: FileKind,
   snapshot: Snapshot,
   record: ExportRecord,
   exporting: Exporting,
-): Promise<WrittenFile> {
+): Promise<UnsealedFile> {
   const { requestId, plan } = record;
   const { destination, stamp, parameters } = plan;
   const name = exportFileName(destination.stem, stamp, kind, parameters);
@@ -190,7 +233,7 @@ async function writeFile(
       exporting.onProgress?.({ kind, bytes: bytes.length, rows: 0 });
     });
     exporting.onProgress?.({ kind, bytes: 0, rows: written.rows });
-    return { kind, ...written, ...(await pending.seal()) };
+    return { kind, pending, ...written };
   } catch (error) {
     await pending.discard();
     throw error;

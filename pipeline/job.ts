@@ -28,12 +28,12 @@ const tellEveryMs = 5_000;
 /** One request on its way, between its acceptance and its end. */
 export class Job {
   readonly requestId: string;
-  /** Resolves when the job has left the service: ended, or stopped with it. */
-  readonly done: Promise<void>;
+  /** Resolves when the job has left the service: with its end as recorded, or null where it was stopped before. */
+  readonly done: Promise<ExportRecord | null>;
   readonly #record: ExportRecord;
   readonly #clock: Clock;
   readonly #controller = new AbortController();
-  #resolve: () => void = () => undefined;
+  #resolve: (ended: ExportRecord | null) => void = () => undefined;
   #phase: JobProgress['phase'] = 'queued';
   #file: string | null = null;
   #rows = 0;
@@ -91,9 +91,9 @@ export class Job {
     this.#controller.abort(reason);
   }
 
-  finish(): void {
+  finish(ended: ExportRecord | null): void {
     this.#phase = 'ended';
-    this.#resolve();
+    this.#resolve(ended);
   }
 
   progress(): JobProgress {

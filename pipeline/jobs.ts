@@ -75,8 +75,8 @@ export class Jobs {
 
   /** Resolves when the request has ended, at once when it had. Throws `REQUEST_UNKNOWN`, `INTERRUPTED` when we stop before. */
   async ended(requestId: string): Promise<ExportRecord> {
-    await this.#jobs.get(requestId)?.done;
-    const { record } = await this.find(requestId);
+    const known = await this.#jobs.get(requestId)?.done;
+    const record = known ?? (await this.find(requestId)).record;
     if (isEnded(record.state)) return record;
     throw new TidemarkError('INTERRUPTED', `the service stops before export ${requestId} has ended; it is run again`);
   }
@@ -168,7 +168,7 @@ export class Jobs {
     }
   }
 
-  async #run(job: Job): Promise<void> {
+  async #run(job: Job): Promise<ExportRecord> {
     const { exporting, onProgress } = this.#parts;
     let told: Promise<unknown> = Promise.resolve();
     const tell = (): void => {
@@ -177,7 +177,7 @@ export class Jobs {
       told.catch(() => undefined);
     };
     try {
-      await runExport(job.record, {
+      return await runExport(job.record, {
         ...exporting,
         signal: job.signal,
         async wait(record, signal) {
@@ -196,18 +196,19 @@ export class Jobs {
   }
 
   /** A job leaves when its end is in the database, or is left to the next start; what ended it is recorded there. */
-  async #end(job: Job, work: () => Promise<unknown>): Promise<void> {
+  async #end(job: Job, work: () => Promise<ExportRecord | null>): Promise<void> {
     try {
-      await work().catch((error: unknown) => {
+      const completed = await work().catch((error: unknown) => {
         if (!(error instanceof TidemarkError)) throw error;
+        return null;
       });
-      const record = await this.#parts.accepting.store.find(job.requestId);
-      job.finish();
+      const record = completed ?? (await this.#parts.accepting.store.find(job.requestId));
+      const ended = record !== null && isEnded(record.state) ? record : null;
+      job.finish(ended);
       this.#jobs.delete(job.requestId);
-      if (record !== null && isEnded(record.state))
-        this.#parts.onChange?.({ record, progress: job.progress() }, job.milliseconds);
+      if (ended !== null) this.#parts.onChange?.({ record: ended, progress: job.progress() }, job.milliseconds);
     } catch (error) {
-      job.finish();
+      job.finish(null);
       this.#jobs.delete(job.requestId);
       this.#parts.onCrash(error);
     }
@@ -218,7 +219,7 @@ export class Jobs {
       'INTERRUPTED',
       'the service is stopping; the export is run again at its next start',
     );
-    for (let job = this.#line.next(); job !== undefined; job = this.#line.next()) job.finish();
+    for (let job = this.#line.next(); job !== undefined; job = this.#line.next()) job.finish(null);
     for (const job of this.#jobs.values()) job.abort(reason);
     this.#tellRoom();
   }

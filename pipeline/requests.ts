@@ -73,10 +73,10 @@ export type RequestChange = Partial<Pick<ExportRecord, 'state' | 'manifest' | 'e
 export interface RequestStore {
   insert(record: ExportRecord, control?: ControlPosition): Promise<void>;
   /**
-   * Moves a request on. False, and nothing is changed, when it has ended, or is to be cancelled and would run or publish:
-   * this is where it is decided whether a cancellation or the files came first.
+   * Moves a request on, and gives it as it then is. Null, and nothing is changed, when it has ended, or is to be cancelled
+   * and would run or publish: this is where it is decided whether a cancellation or the files came first.
    */
-  update(requestId: string, change: RequestChange): Promise<boolean>;
+  update(requestId: string, change: RequestChange): Promise<ExportRecord | null>;
   /** Wants the end of a request. False, and nothing is changed (no position either), when there is none that could be cancelled. */
   cancel(requestId: string, by: string, control?: ControlPosition): Promise<boolean>;
   /** A known request was asked for again: nothing but the position changes. */
@@ -146,8 +146,10 @@ async function acceptNext(request: AcceptedRequest, acceptance: Acceptance): Pro
   const { parameters } = read;
   const timeTo = parameters.timeTo ?? acceptedAt;
   const destination = await directory.resolve(parameters.filePrefix);
-  const { stamp, names } = await freeNames(parameters, destination, acceptedAt, acceptance);
-  const { ends } = await lookAtLog();
+  const [{ stamp, names }, { ends }] = await Promise.all([
+    freeNames(parameters, destination, acceptedAt, acceptance),
+    lookAtLog(),
+  ]);
   const plan: ExportPlan = { parameters, timeTo, stamp, destination, names, ends };
   const open = { state: 'accepted', endedAt: null, manifest: null, error: null, cancelledBy: null } as const;
   const record: ExportRecord = { requestId, asker, acceptedAt, given, plan, ...open };

@@ -22,7 +22,7 @@ export class DuckDbControlStore implements ControlStore {
   }
 
   positions(): Promise<readonly StoredPosition[]> {
-    return this.#transactions.run(readControlPositions);
+    return this.#transactions.ask(readControlPositions);
   }
 
   pass(control: ControlPosition): Promise<void> {

@@ -1,6 +1,13 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Outbox, OutboxEntry, Status } from '../../pipeline/statuses.ts';
+import { appendChunks, type Column, chunksOf, text, whole } from './row-chunks.ts';
 import type { Transactions } from './transactions.ts';
+
+const outboxColumns: readonly Column<OutboxEntry>[] = [
+  whole(({ number }) => number),
+  text(({ requestId }) => requestId),
+  text(({ status }) => status),
+];
 
 /** Statuses that wait to be sent, in the database. They are written by whoever writes the change they tell of. */
 export class DuckDbOutbox implements Outbox {
@@ -14,7 +21,7 @@ export class DuckDbOutbox implements Outbox {
   }
 
   static open(transactions: Transactions): Promise<DuckDbOutbox> {
-    return transactions.run(async connection => {
+    return transactions.ask(async connection => {
       const reader = await connection.runAndReadAll('SELECT coalesce(max(number), 0) FROM outbox');
       return new DuckDbOutbox(transactions, Number(reader.value(0, 0)));
     });
@@ -23,17 +30,14 @@ export class DuckDbOutbox implements Outbox {
   /** Part of the caller's transaction. */
   async add(connection: DuckDBConnection, status: Status): Promise<void> {
     this.#last += 1;
-    await connection.run('INSERT INTO outbox VALUES ($1, $2, $3)', [
-      BigInt(this.#last),
-      status.request_id,
-      JSON.stringify(status),
-    ]);
+    const entry = { number: this.#last, requestId: status.request_id, status: JSON.stringify(status) };
+    await appendChunks(connection, 'outbox', chunksOf(outboxColumns, [entry]));
     // Whoever wakes up asks in a transaction of its own, and so after ours.
     this.#wake();
   }
 
   oldest(limit: number): Promise<readonly OutboxEntry[]> {
-    return this.#transactions.run(async connection => {
+    return this.#transactions.ask(async connection => {
       const reader = await connection.runAndReadAll(
         'SELECT number, request_id, status FROM outbox ORDER BY number LIMIT $1',
         [BigInt(limit)],
@@ -47,11 +51,11 @@ export class DuckDbOutbox implements Outbox {
   }
 
   async sent(upTo: number): Promise<void> {
-    await this.#transactions.run(connection => connection.run('DELETE FROM outbox WHERE number <= $1', [BigInt(upTo)]));
+    await this.#transactions.ask(connection => connection.run('DELETE FROM outbox WHERE number <= $1', [BigInt(upTo)]));
   }
 
   count(): Promise<number> {
-    return this.#transactions.run(async connection => {
+    return this.#transactions.ask(async connection => {
       const reader = await connection.runAndReadAll('SELECT count(*) FROM outbox');
       return Number(reader.value(0, 0));
     });

@@ -10,8 +10,9 @@ import { type ProgressStore, type StatusProgress, statusOf } from '../../pipelin
 import { moveControlPosition } from './control-positions.ts';
 import { DuckDbControlStore } from './control-store.ts';
 import type { Database } from './database.ts';
+import { OpenRequests } from './open-requests.ts';
 import { DuckDbOutbox } from './outbox.ts';
-import { insertRequest, selectRequest, selectRequests, terminal } from './request-rows.ts';
+import { insertRequest, type RequestRow, selectRequest, selectRequests, updateRequest } from './request-rows.ts';
 import { Transactions } from './transactions.ts';
 
 export interface RequestStoreOptions {
@@ -22,22 +23,29 @@ export interface RequestStoreOptions {
   readonly roots?: readonly string[];
 }
 
+interface Kept {
+  readonly transactions: Transactions;
+  readonly open: OpenRequests;
+  readonly outbox: DuckDbOutbox;
+}
+
 /** Keeps export requests in the warehouse's file, and with each change what is to be said of it. */
 export class DuckDbRequestStore implements RequestStore, ProgressStore {
   readonly outbox: DuckDbOutbox;
   /** For the reader of the control topic. */
   readonly control: DuckDbControlStore;
   readonly #transactions: Transactions;
+  readonly #open: OpenRequests;
   readonly #now: () => number;
   readonly #statuses: boolean;
   readonly #roots: readonly string[];
 
   private constructor(
-    transactions: Transactions,
-    outbox: DuckDbOutbox,
+    { transactions, open, outbox }: Kept,
     { now, statuses = false, roots = [] }: RequestStoreOptions,
   ) {
     this.#transactions = transactions;
+    this.#open = open;
     this.#now = now;
     this.#statuses = statuses;
     this.#roots = roots;
@@ -46,43 +54,44 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
   }
 
   static async open(database: Database, options: RequestStoreOptions): Promise<DuckDbRequestStore> {
-    const transactions = new Transactions(await database.connect());
-    return new DuckDbRequestStore(transactions, await DuckDbOutbox.open(transactions), options);
+    const open = new OpenRequests();
+    const transactions = new Transactions(await database.connect(), () => open.forget());
+    return new DuckDbRequestStore({ transactions, open, outbox: await DuckDbOutbox.open(transactions) }, options);
   }
 
   insert(record: ExportRecord, control?: ControlPosition): Promise<void> {
     return this.#transactions.run(async connection => {
+      const open = await this.#open.rows(connection);
       if (control !== undefined) await moveControlPosition(connection, control);
-      await insertRequest(connection, record);
-      await this.#say(connection, record.requestId);
+      const row = this.#saidOnceMore({ record, sequence: 0 });
+      await insertRequest(connection, row);
+      open.set(record.requestId, row);
+      await this.#say(connection, row);
     });
   }
 
-  update(requestId: string, { state, manifest, error }: RequestChange): Promise<boolean> {
-    const endedAt = state !== undefined && isEnded(state) ? BigInt(this.#now()) : null;
+  update(requestId: string, change: RequestChange): Promise<ExportRecord | null> {
+    const { state } = change;
     const goesOn = state === 'running' || state === 'publishing';
     return this.#transactions.run(async connection => {
-      const changed = await connection.runAndReadAll(
-        `UPDATE exports SET state = coalesce($2::VARCHAR, state), manifest = coalesce($3::VARCHAR, manifest),
-           error = coalesce($4::VARCHAR, error), ended_at = make_timestamp($5::BIGINT * 1000)
-         WHERE request_id = $1 AND state NOT IN ${terminal} AND NOT ($6::BOOLEAN AND cancelled_by IS NOT NULL)
-         RETURNING request_id`,
-        [requestId, state ?? null, json(manifest), json(error), endedAt, goesOn],
-      );
-      if (changed.currentRowCount === 0) return false;
-      if (state !== undefined) await this.#say(connection, requestId);
-      return true;
+      const open = await this.#open.rows(connection);
+      const known = open.get(requestId);
+      if (known === undefined || (goesOn && known.record.cancelledBy !== null)) return null;
+      const hasEnded = state !== undefined && isEnded(state);
+      const record = { ...known.record, ...change, endedAt: hasEnded ? this.#now() : null };
+      const row = this.#saidOnceMore({ ...known, record });
+      await this.#write(connection, row, open);
+      await this.#say(connection, row);
+      return record;
     });
   }
 
   cancel(requestId: string, by: string, control?: ControlPosition): Promise<boolean> {
     return this.#transactions.run(async connection => {
-      const changed = await connection.runAndReadAll(
-        `UPDATE exports SET cancelled_by = $2 WHERE request_id = $1 AND state IN ('accepted', 'running')
-         RETURNING request_id`,
-        [requestId, by],
-      );
-      if (changed.currentRowCount === 0) return false;
+      const open = await this.#open.rows(connection);
+      const known = open.get(requestId);
+      if (known === undefined || known.record.state === 'publishing') return false;
+      await this.#write(connection, { ...known, record: { ...known.record, cancelledBy: by } }, open);
       if (control !== undefined) await moveControlPosition(connection, control);
       return true;
     });
@@ -91,32 +100,45 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
   repeat(requestId: string, control: ControlPosition): Promise<void> {
     return this.#transactions.run(async connection => {
       await moveControlPosition(connection, control);
-      await this.#sayAgain(connection, requestId);
+      if (this.#statuses && !(await this.#open.rows(connection)).has(requestId))
+        await this.#sayAgain(connection, requestId);
     });
   }
 
   async tell(requestId: string, progress: StatusProgress): Promise<void> {
     if (!this.#statuses) return;
     await this.#transactions.run(async connection => {
-      const known = await selectRequest(connection, requestId);
-      if (known !== null && !isEnded(known.record.state)) await this.#say(connection, requestId, progress);
+      const open = await this.#open.rows(connection);
+      const known = open.get(requestId);
+      if (known === undefined) return;
+      const row = this.#saidOnceMore(known);
+      await this.#write(connection, row, open);
+      await this.#say(connection, row, progress);
     });
   }
 
   find(requestId: string): Promise<ExportRecord | null> {
-    return this.#transactions.run(async connection => (await selectRequest(connection, requestId))?.record ?? null);
+    return this.#transactions.ask(async connection => {
+      const open = (await this.#open.rows(connection)).get(requestId);
+      return (open ?? (await selectRequest(connection, requestId)))?.record ?? null;
+    });
   }
 
   unfinished(): Promise<readonly ExportRecord[]> {
-    return this.#select(`WHERE state NOT IN ${terminal} ORDER BY accepted_at`, []);
+    return this.#transactions.ask(async connection =>
+      Array.from((await this.#open.rows(connection)).values(), ({ record }) => record),
+    );
   }
 
   list(limit: number): Promise<readonly ExportRecord[]> {
-    return this.#select('ORDER BY accepted_at DESC, request_id LIMIT $1', [limit]);
+    return this.#transactions.ask(async connection => {
+      const rows = await selectRequests(connection, 'ORDER BY accepted_at DESC, request_id LIMIT $1', [limit]);
+      return rows.map(({ record }) => record);
+    });
   }
 
   async forgetEndedBefore(moment: number): Promise<void> {
-    await this.#transactions.run(connection =>
+    await this.#transactions.ask(connection =>
       connection.run('DELETE FROM exports WHERE ended_at < make_timestamp($1::BIGINT * 1000)', [BigInt(moment)]),
     );
   }
@@ -126,36 +148,36 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     return this.#transactions.close();
   }
 
-  #select(which: string, parameters: (string | number)[]): Promise<readonly ExportRecord[]> {
-    return this.#transactions.run(async connection =>
-      (await selectRequests(connection, which, parameters)).map(({ record }) => record),
-    );
+  /** Writes a request as it now is. One that has ended is kept by the database alone. */
+  async #write(connection: DuckDBConnection, row: RequestRow, open: Map<string, RequestRow>): Promise<void> {
+    await updateRequest(connection, row);
+    const { requestId, state } = row.record;
+    if (isEnded(state)) open.delete(requestId);
+    else open.set(requestId, row);
+  }
+
+  /** The last sequence stays with the request when its statuses are sent. */
+  #saidOnceMore(row: RequestRow): RequestRow {
+    return this.#statuses ? { ...row, sequence: row.sequence + 1 } : row;
   }
 
   #saying(): { readonly now: number; readonly roots: readonly string[] } {
     return { now: this.#now(), roots: this.#roots };
   }
 
-  /** Writes what is to be said of a request as it now is. The last sequence stays with the request when statuses are sent. */
-  async #say(connection: DuckDBConnection, requestId: string, progress: StatusProgress | null = null): Promise<void> {
+  /** Writes what is to be said of a request as it now is. */
+  async #say(connection: DuckDBConnection, { record, sequence }: RequestRow, progress: StatusProgress | null = null) {
     if (!this.#statuses) return;
-    await connection.run('UPDATE exports SET sequence = sequence + 1 WHERE request_id = $1', [requestId]);
-    const said = await selectRequest(connection, requestId);
-    if (said === null) return;
-    const { record, sequence } = said;
     await this.outbox.add(connection, statusOf(record, { ...this.#saying(), sequence, progress }));
   }
 
   /** The end once more, word for word: who has it drops it, who asks again because he lacks it gets it. */
   async #sayAgain(connection: DuckDBConnection, requestId: string): Promise<void> {
-    if (!this.#statuses) return;
-    const said = await selectRequest(connection, requestId);
-    if (said === null || !isEnded(said.record.state)) return;
-    if (said.sequence === 0) return this.#say(connection, requestId);
-    await this.outbox.add(connection, statusOf(said.record, { ...this.#saying(), sequence: said.sequence }));
+    const row = await selectRequest(connection, requestId);
+    if (row === null) return;
+    // It ended when nothing was said of requests.
+    const said = row.sequence === 0 ? this.#saidOnceMore(row) : row;
+    if (said !== row) await updateRequest(connection, said);
+    await this.#say(connection, said);
   }
-}
-
-function json(value: object | null | undefined): string | null {
-  return value === null || value === undefined ? null : JSON.stringify(value);
 }

@@ -2,6 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Selection } from '../../pipeline/selection.ts';
 import { selected } from '../../schemas/exports.ts';
 import { fillSql, readSql } from '../../schemas/sql.ts';
+import { setWindow } from './placed-rows.ts';
 
 /** The ids of a selection, read from one transaction's view. */
 export class SelectedIds {
@@ -17,9 +18,7 @@ export class SelectedIds {
 
   /** Writes them as one JSON array in file order, an id a line, honouring the sink's back-pressure. */
   async write(sink: (bytes: Uint8Array) => Promise<void>): Promise<void> {
-    const { timeFrom, timeTo } = this.#selection;
-    await this.#connection.run('SET VARIABLE time_from = $1::BIGINT', [BigInt(timeFrom)]);
-    await this.#connection.run('SET VARIABLE time_to = $1::BIGINT', [BigInt(timeTo)]);
+    await this.#connection.run(setWindow(this.#selection));
     const ids = await this.#connection.stream(
       fillSql(readSql('exports/ids.sql'), { selected: selected(this.#selection) }),
     );

@@ -6,27 +6,35 @@ import { databaseFailure } from './failure.ts';
 /** One connection whose transactions come one after the other, each whole or not at all. */
 export class Transactions {
   readonly #connection: DuckDBConnection;
+  readonly #onUndone: () => void;
   readonly #turns = new Turns(1);
   #isClosed = false;
 
-  constructor(connection: DuckDBConnection) {
+  /** `onUndone` is called when a transaction failed, before the next one begins. */
+  constructor(connection: DuckDBConnection, onUndone: () => void) {
     this.#connection = connection;
+    this.#onUndone = onUndone;
   }
 
   /** Runs one. Whatever `work` throws undoes all of it. Throws `INTERRUPTED` once the connection is closed. */
   run<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-    return this.#turns.run(async () => {
-      if (this.#isClosed) throw new TidemarkError('INTERRUPTED', 'the database is closed: this process is stopping');
+    return this.#inTurn(async () => {
       await this.#connection.run('BEGIN TRANSACTION');
       try {
         const result = await work(this.#connection);
         await this.#connection.run('COMMIT');
         return result;
       } catch (error) {
+        this.#onUndone();
         await this.#connection.run('ROLLBACK').catch(() => undefined);
-        throw databaseFailure(error, 'record a request') ?? error;
+        throw error;
       }
     });
+  }
+
+  /** Asks with one statement, which needs no more of a transaction than its own. Throws as `run` does. */
+  ask<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    return this.#inTurn(() => work(this.#connection));
   }
 
   /**
@@ -37,6 +45,17 @@ export class Transactions {
     await this.#turns.run(async () => {
       this.#isClosed = true;
       this.#connection.closeSync();
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turns.run(async () => {
+      if (this.#isClosed) throw new TidemarkError('INTERRUPTED', 'the database is closed: this process is stopping');
+      try {
+        return await work();
+      } catch (error) {
+        throw databaseFailure(error, 'record a request') ?? error;
+      }
     });
   }
 }

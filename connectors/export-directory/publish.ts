@@ -38,14 +38,14 @@ export async function publishFiles(folder: string, requestId: string, names: rea
 }
 
 async function removeHidden(folder: string, passages: readonly Passage[]): Promise<void> {
-  for (const { hidden } of passages) await rm(hidden, { force: true });
+  await Promise.all(passages.map(({ hidden }) => rm(hidden, { force: true })));
   await syncFolder(folder);
 }
 
 async function linkAll(folder: string, passages: readonly Passage[]): Promise<void> {
   try {
-    await checkNoneLost(passages);
-    for (const passage of passages) await linkOne(passage);
+    const stages = await findStages(passages);
+    for (const [index, passage] of passages.entries()) if (stages[index] !== 'done') await linkOne(passage);
     await syncFolder(folder);
   } catch (error) {
     await takeBack(folder, passages);
@@ -57,18 +57,18 @@ async function linkAll(folder: string, passages: readonly Passage[]): Promise<vo
  * A hidden file may be missing only because an earlier call came to removing them, and then every name stands. One that
  * is missing while another still waits was lost, and the file under its name is not ours.
  */
-async function checkNoneLost(passages: readonly Passage[]): Promise<void> {
+async function findStages(passages: readonly Passage[]): Promise<readonly Stage[]> {
   const stages = await Promise.all(passages.map(stageOf));
   const isHalf = stages.includes('done') && (stages.includes('waiting') || stages.includes('taken'));
   const lost = passages.find((_, index) => stages[index] === 'lost' || (isHalf && stages[index] === 'done'));
-  if (lost === undefined) return;
+  if (lost === undefined) return stages;
   const problem = `the sealed file ${lost.hidden} of ${lost.name} is missing, so nothing was published`;
   throw new TidemarkError('EXPORT_FAILED', problem);
 }
 
 async function linkOne(passage: Passage): Promise<void> {
   try {
-    if ((await stageOf(passage)) !== 'done') await link(passage.hidden, passage.final);
+    await link(passage.hidden, passage.final);
   } catch (error) {
     if (!hasSystemCode(error, 'EEXIST')) throw error;
     // Ours already, by a call that was cut off (or by this one, where a network disk repeats itself).

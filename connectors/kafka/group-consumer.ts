@@ -137,7 +137,7 @@ export class GroupConsumer {
   }
 
   #create(topicIds: TopicIds): Consumer {
-    const { group, sessionTimeoutMs, partitions } = this.#options;
+    const { group, sessionTimeoutMs, partitions, fetchMinBytes } = this.#options;
     const assigner = partitions === null ? subscribedAssigner : fixedAssigner(partitions);
     const onLeft = (): void => {
       this.#isMember = false;
@@ -149,6 +149,7 @@ export class GroupConsumer {
       partitionAssigners: [remembering],
       sessionTimeout: sessionTimeoutMs,
       heartbeatInterval: Math.min(3_000, sessionTimeoutMs / 3),
+      minBytes: fetchMinBytes,
       maxWaitTimeInMs: maxWaitMs,
       maxBytesPerPartition: bytesPerPartition,
       maxBytes: bytesPerFetch,

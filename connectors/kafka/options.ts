@@ -13,6 +13,8 @@ export interface KafkaOptions {
   /** The most records and bytes of one batch. */
   readonly batchRecords: number;
   readonly batchBytes: number;
+  /** Packed bytes that a fetch waits for, a quarter of a second at most. */
+  readonly fetchMinBytes: number;
 }
 
 export interface KafkaSecurity {

@@ -49,7 +49,7 @@ async function demo(base: Run): Promise<void> {
         { given: { file_prefix: 'morning_', ...window }, requestId: 'demo', asker: localAsker },
         parts,
       );
-      showExport(record.plan, await runExport(record, parts), run.output);
+      showExport(record.plan, (await runExport(record, parts)).manifest, run.output);
     });
   });
   if (!run.output.json)

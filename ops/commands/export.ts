@@ -111,7 +111,7 @@ async function runLeft(left: ExportRecord, parts: ExportParts, output: Output): 
 async function runShown(record: ExportRecord, parts: ExportParts, output: Output): Promise<Manifest> {
   const progress = startProgress('export', null, output);
   try {
-    return await runExport(record, { ...parts, onProgress: ({ bytes }) => progress.advance(bytes, 0) });
+    return (await runExport(record, { ...parts, onProgress: ({ bytes }) => progress.advance(bytes, 0) })).manifest;
   } finally {
     progress.end();
   }

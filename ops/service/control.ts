@@ -61,6 +61,8 @@ export class Control {
       partitions: null,
       // A position, with its bookmark, after each record.
       batchRecords: 1,
+      // A request is served when it comes, not when more have come.
+      fetchMinBytes: 1,
     };
   }
 

@@ -11,4 +11,3 @@ FROM (
   WHERE {{selected}} AND coalesce(x.batch >= d.batch, true)
   ORDER BY x.start_timestamp NULLS LAST, x.service_id
 );
-CREATE OR REPLACE TEMP VIEW services_placed AS SELECT rank, address, is_split FROM picked;

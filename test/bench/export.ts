@@ -80,7 +80,7 @@ async function ourExport(more: GivenParameters) {
   };
   const began = performance.now();
   const record = await acceptAs({ file_prefix: 'bench', ...window, ...more }, `bench-${process.pid}`, parts);
-  const manifest = await runExport(record, {
+  const { manifest } = await runExport(record, {
     ...parts,
     allowedLatenessMs: 0,
     software: 'bench',

@@ -67,10 +67,11 @@ export function describeRequestStore(filling: string, open: () => Promise<Opened
 
     test('it moves on to its end, and never from there', async () => {
       await store.insert(recordOf('one'));
-      expect(await store.update('one', { state: 'running' })).toBe(true);
-      expect(await store.update('one', { state: 'failed', error })).toBe(true);
-      expect(await store.update('one', { state: 'completed' })).toBe(false);
-      expect(await store.update('two', { state: 'running' })).toBe(false);
+      expect(await store.update('one', { state: 'running' })).toEqual({ ...recordOf('one'), state: 'running' });
+      const failed = await store.update('one', { state: 'failed', error });
+      expect(failed).toEqual(await store.find('one'));
+      expect(await store.update('one', { state: 'completed' })).toBeNull();
+      expect(await store.update('two', { state: 'running' })).toBeNull();
       expect(await store.find('one')).toMatchObject({ state: 'failed', error, endedAt: expect.any(Number) });
       expect(await store.unfinished()).toEqual([]);
       expect(await said('one')).toEqual(['1 accepted', '2 running', '3 failed']);
@@ -80,10 +81,10 @@ export function describeRequestStore(filling: string, open: () => Promise<Opened
       await store.insert(recordOf('one'));
       if (state === 'running') await store.update('one', { state });
       expect(await store.cancel('one', 'ben')).toBe(true);
-      expect(await store.update('one', { state: 'running' })).toBe(false);
-      expect(await store.update('one', { state: 'publishing' })).toBe(false);
+      expect(await store.update('one', { state: 'running' })).toBeNull();
+      expect(await store.update('one', { state: 'publishing' })).toBeNull();
       expect(await store.find('one')).toMatchObject({ state, cancelledBy: 'ben' });
-      expect(await store.update('one', { state: 'cancelled', error })).toBe(true);
+      expect(await store.update('one', { state: 'cancelled', error })).toMatchObject({ state: 'cancelled', error });
     });
 
     test.each(['publishing', 'completed', 'failed'] as const)('one that is %s cannot be cancelled', async state => {

@@ -41,7 +41,7 @@ async function expectFailure(code: string, parts: ExportParts, database: Databas
 
 async function expectStillExports(parts: ExportParts): Promise<void> {
   const record = await acceptAs({ ...window, file_prefix: 'after_' }, 'after', parts);
-  const { files } = await runExport(record, parts);
+  const { files } = (await runExport(record, parts)).manifest;
   expect(files.map(({ kind, rows }) => [kind, rows])).toEqual([
     ['tasks', 2537],
     ['states', 4864],
@@ -53,14 +53,14 @@ async function expectStillExports(parts: ExportParts): Promise<void> {
 test('eight exports at once of one database, larger than every buffer on their way', async () => {
   const { database, parts } = await openExporting(place);
   const ids = Array.from({ length: 8 }, (_, index) => `export-${index}`);
-  const manifests = await Promise.all(
+  const completed = await Promise.all(
     ids.map(async (id, index) => {
       const compression = ['uncompressed', 'gzip', 'zip'][index % 3]!;
       const given = { ...window, file_prefix: 'same_', format: index % 4 === 3 ? 'csv' : 'json', compression };
       return runExport(await acceptAs(given, id, parts), parts);
     }),
   );
-  const files = manifests.flatMap(manifest => manifest.files);
+  const files = completed.flatMap(({ manifest }) => manifest.files);
   expect((await readdir(place.root)).toSorted()).toEqual(files.map(({ name }) => name).toSorted());
   const contents = files.map(({ kind, name, sha256 }) => `${kind} ${name.includes('.json')} ${sha256}`);
   expect(new Set(contents).size, 'one content of the JSON file and of each CSV file').toBe(4);
@@ -84,10 +84,10 @@ test("what died in another export root waits for the next start with that root, 
   const elsewhere = { ...parts, directory: await openExportDirectory({ root: `${place.root}-else`, create: true }) };
   expect(await recoverExports(elsewhere)).toEqual([]);
   const beside = await acceptAs({ ...window, file_prefix: 'x_' }, 'beside', elsewhere);
-  expect((await runExport(beside, elsewhere)).files).toHaveLength(3);
+  expect((await runExport(beside, elsewhere)).manifest.files).toHaveLength(3);
   const [left] = await recoverExports(parts);
   await half.discard();
-  const { files } = await runExport(left!, parts);
+  const { files } = (await runExport(left!, parts)).manifest;
   expect((await readdir(place.root)).toSorted()).toEqual(files.map(({ name }) => name).toSorted());
 });
 

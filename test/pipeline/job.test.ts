@@ -19,7 +19,7 @@ test('a job is queued, waits for the log, writes and has ended', async () => {
   job.write();
   now += 700;
   expect(job.progress()).toMatchObject({ phase: 'writing', waitedMs: 300 });
-  job.finish();
+  job.finish(null);
   await job.done;
   expect([job.progress().phase, job.milliseconds]).toEqual(['ended', 1_000]);
 });

@@ -53,7 +53,7 @@ const parts = (): Exporting & Acceptance => ({
 
 test('a manifest says all that is needed to rebuild the export and compare', async () => {
   const record = await acceptAs(given, 'one', parts());
-  const manifest = await runExport(record, parts());
+  const { manifest } = await runExport(record, parts());
   expect(manifest).toEqual({
     request_id: 'one',
     request: given,
@@ -98,7 +98,7 @@ describe('after a crash', () => {
     const later = { ...parts(), clock: { now: () => now + 60_000 } };
     const [left] = await recoverExports(later);
     expect(directory.hidden.size).toBe(0);
-    const manifest = await runExport(left!, later);
+    const { manifest } = await runExport(left!, later);
     expect(manifest.window.time_to).toBe('2026-03-02T10:11:12.345Z');
     expect([...directory.files.keys()]).toEqual(record.plan.names.map(name => `/exports/${name}`));
   });
@@ -126,9 +126,9 @@ describe('after a crash', () => {
 
 test('a request that has ended is not run again: its outcome is given, or thrown', async () => {
   const record = await acceptAs(given, 'one', parts());
-  const manifest = await runExport(record, parts());
+  const completed = await runExport(record, parts());
   const count = directory.files.size;
-  expect(await runExport(await acceptAs(given, 'one', parts()), parts())).toEqual(manifest);
+  expect(await runExport(await acceptAs(given, 'one', parts()), parts())).toEqual(completed);
   await acceptAs(given, 'two', parts());
   await store.update('two', { state: 'failed', error: { code: 'DISK_FULL', message: 'as it was' } });
   const again = runExport(await acceptAs(given, 'two', parts()), parts());

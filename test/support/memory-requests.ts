@@ -39,16 +39,16 @@ export class MemoryRequestStore implements RequestStore {
     this.#say(record);
   }
 
-  async update(requestId: string, change: RequestChange): Promise<boolean> {
+  async update(requestId: string, change: RequestChange): Promise<ExportRecord | null> {
     const record = this.records.get(requestId);
-    if (record === undefined || isEnded(record.state)) return false;
+    if (record === undefined || isEnded(record.state)) return null;
     const goesOn = change.state === 'running' || change.state === 'publishing';
-    if (goesOn && record.cancelledBy !== null) return false;
+    if (goesOn && record.cancelledBy !== null) return null;
     const ended = change.state !== undefined && isEnded(change.state);
     const changed = { ...record, ...change, endedAt: ended ? record.acceptedAt : null };
     this.records.set(requestId, changed);
     this.#say(changed);
-    return true;
+    return changed;
   }
 
   async cancel(requestId: string, by: string, control?: ControlPosition): Promise<boolean> {

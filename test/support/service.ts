@@ -121,16 +121,16 @@ export class Service {
     return fetch(`${url}${route}`, { signal: AbortSignal.timeout(30_000) });
   }
 
-  #until<T>(what: string, ask: () => Promise<T | null>, timeoutMs?: number): Promise<T> {
-    return waitFor(
-      what,
-      async () => {
-        const answer = await ask();
-        if (answer === null && this.#hasEnded) throw new Error(`it ended before ${what}: ${(await this.ended).stderr}`);
-        return answer;
-      },
-      timeoutMs,
-    );
+  async #until<T>(what: string, ask: () => Promise<T | null>, timeoutMs?: number): Promise<T> {
+    const asking = async (): Promise<T | null> => {
+      const answer = await ask();
+      if (answer === null && this.#hasEnded) throw new Error(`it ended before ${what}: ${(await this.ended).stderr}`);
+      return answer;
+    };
+    return waitFor(what, asking, timeoutMs).catch((cause: Error) => {
+      const last = this.#lines.slice(-20).map(line => JSON.stringify(line));
+      throw new Error(`${cause.message}; it said last:\n${last.join('\n')}`, { cause });
+    });
   }
 
   #read(text: string): void {

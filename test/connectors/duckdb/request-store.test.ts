@@ -41,6 +41,30 @@ describeRequestStore('memory', async () => {
   return { store, control: store.control, statuses: async () => store.statuses };
 });
 
+test('what it holds in memory of open requests is what the next process reads', async () => {
+  const open = await openDatabase();
+  const first = await open();
+  for (const id of ['ended', 'cancelled', 'running', 'accepted']) await first.store.insert(recordOf(id));
+  await first.store.update('ended', { state: 'failed', error: { code: 'DISK_FULL', message: 'no room' } });
+  await first.store.cancel('cancelled', 'ben');
+  await first.store.update('running', { state: 'running' });
+  await first.store.tell('running', { phase: 'writing', file: 'services', rows: 1, bytes: 2 });
+  const held = await first.store.unfinished();
+  expect(held.map(({ requestId }) => requestId)).toEqual(['cancelled', 'running', 'accepted']);
+  const ended = await first.store.find('ended');
+  await first.close();
+  const second = await open();
+  expect(await second.store.unfinished()).toEqual(held);
+  expect(await second.store.find('ended')).toEqual(ended);
+  await second.store.update('running', { state: 'publishing' });
+  expect((await told(second.store)).filter(of => of.startsWith('running'))).toEqual([
+    'running 1 accepted',
+    'running 2 running',
+    'running 3 running',
+    'running 4 running',
+  ]);
+});
+
 describe('the outbox', () => {
   test('survives a restart in its order; sequences go on when all was sent, and no number comes twice', async () => {
     const open = await openDatabase();

@@ -16,6 +16,7 @@ export function kafkaOptions(
     onLostRecords: 'stop',
     batchRecords: 20_000,
     batchBytes: 16 << 20,
+    fetchMinBytes: 1,
     ...given,
   };
 }
