@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload, PartitionAssigner } from 'kafkajs';
 import type { Log, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
 import type { KafkaCluster } from './cluster.ts';
-import { kafkaFailure } from './failure.ts';
+import { isPassing, kafkaFailure } from './failure.ts';
 import { fixedAssigner } from './fixed-assigner.ts';
 import type { TopicIds } from './kafkajs-requests.ts';
 import type { Carried } from './load-kafkajs.ts';
@@ -74,15 +74,16 @@ export class GroupConsumer {
 
   /** Reads until the signal aborts, and begins again whatever breaks. Throws what no new start mends. */
   async run(user: ConsumerUser, signal: AbortSignal): Promise<void> {
-    const { group, brokers } = this.#options;
+    const { group, brokers, topics } = this.#options;
+    const rights = { topic: `READ on a topic of ${topics.join(', ')}`, group: `READ on group ${group}` };
     let pauseMs = firstPauseMs;
     while (!signal.aborted) {
       const consumer = this.#create(user.topicIds);
       this.#consumer = consumer;
       const error = await orAborted(signal, this.#broken(consumer, user, signal));
       if (signal.aborted) return;
-      const failure = kafkaFailure(error, `read as a member of group ${group}`, brokers);
-      if (!failure.retry) throw failure;
+      const failure = kafkaFailure(error, { what: `read as a member of group ${group}`, brokers, rights });
+      if (!isPassing(failure)) throw failure;
       // After a time of reading the next trouble is another one.
       pauseMs = this.#problem === null ? firstPauseMs : Math.min(pauseMs * 2, longestPauseMs);
       this.#assigned = [];

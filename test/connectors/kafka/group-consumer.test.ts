@@ -95,12 +95,22 @@ describe('a member of a group', () => {
     const { made, controller, running } = member(consumer => {
       consumer.disconnect = never;
     });
-    made[0]!.listeners.get('crash')!({ payload: { error: new Error('Closed connection') } });
+    made[0]!.listeners.get('crash')!({
+      payload: { error: Object.assign(new Error('Closed connection'), { name: 'KafkaJSConnectionClosedError' }) },
+    });
     await vi.advanceTimersByTimeAsync(5_000);
     vi.useRealTimers();
     await waitFor('a new consumer', async () => (made.length === 2 ? true : null));
     controller.abort();
     await running;
+  });
+
+  test('whose consumer breaks on a bug ends with it', async () => {
+    const { made, running } = member(() => undefined);
+    const bug = new TypeError('x is not a function');
+    made[0]!.listeners.get('crash')!({ payload: { error: bug } });
+    await expect(running).rejects.toBe(bug);
+    expect(made).toHaveLength(1);
   });
 });
 
