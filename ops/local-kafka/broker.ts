@@ -20,6 +20,8 @@ export interface BrokerOptions {
   readonly listeners?: Readonly<Record<string, SecurityProtocol>>;
   /** Settings of the server that are added or replaced. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** The first node of a cluster, which it joins as a further broker of this number; by default it is the first of its own. */
+  readonly joins?: { readonly first: Broker; readonly node: number };
   /** Words for the formatting of the data folder, such as users of SCRAM. */
   readonly formatArgs?: readonly string[];
   /** True: it outlives us. */
@@ -99,23 +101,24 @@ export class Broker {
   }
 
   async #format(java: string, base: readonly string[], settings: string): Promise<void> {
-    const id = createHash('sha256').update(this.dir).digest('hex').slice(0, 22);
-    const { formatArgs = [] } = this.#options;
+    const { formatArgs = [], joins } = this.#options;
+    const firstDir = joins?.first.dir ?? this.dir;
+    const id = createHash('sha256').update(firstDir).digest('hex').slice(0, 22);
     const args = [...base, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', settings, ...formatArgs];
     await runTool(java, args, `the folder ${this.dir} must be made ready for Kafka`);
   }
 
   async #settings(): Promise<string> {
-    const { listeners = {}, properties = {} } = this.#options;
+    const { listeners = {}, properties = {}, joins } = this.#options;
     const protocols = Object.entries({ [plain]: plain, ...listeners });
     const addresses = protocols.map(([name]) => `${name}://${this.address(name)}`).join(',');
     return brokerSettings({
       listeners: addresses,
       advertised: addresses,
       protocols: protocols.map(([name, protocol]) => `${name}:${protocol}`).join(','),
-      controllerPort: this.#controllerPort,
+      controllerPort: (joins?.first ?? this).#controllerPort,
       data: path.join(this.dir, 'data'),
-      properties,
+      properties: { ...(joins === undefined ? {} : furtherBroker(joins.node, addresses)), ...properties },
     });
   }
 
@@ -127,6 +130,11 @@ export class Broker {
     };
     await waitFor(`Kafka in ${this.dir} to answer`, answers, startPatienceMs);
   }
+}
+
+/** What is otherwise of a node that is no controller. */
+function furtherBroker(node: number, listeners: string): Readonly<Record<string, string>> {
+  return { 'node.id': String(node), 'process.roles': 'broker', listeners };
 }
 
 /** True if a cluster answers and has a member, else null. */
