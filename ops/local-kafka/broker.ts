@@ -14,6 +14,8 @@ export type SecurityProtocol = 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SS
 export interface BrokerOptions {
   /** Its own folder: data, settings and log. A second start on the same folder finds the records of the first. */
   readonly dir: string;
+  /** The version of Kafka, such as `3.9.1`; by default the newest that is supported. */
+  readonly version?: string;
   /** Of the plain listener; by default a free one. */
   readonly port?: number;
   /** Further listeners by name; each gets a free port. */
@@ -78,7 +80,7 @@ export class Broker {
   /** Starts it again, after a stop or a kill, on the same folder and ports. */
   async start(): Promise<void> {
     if (this.#process !== null && !this.#process.hasEnded) return;
-    const [java, jars] = await Promise.all([javaOf(17), kafkaJars()]);
+    const [java, jars] = await Promise.all([javaOf(17), kafkaJars(this.#options.version)]);
     const base = [...jvmFlags, markOf(this.dir), '-cp', path.join(jars, '*')];
     const settings = path.join(this.dir, 'server.properties');
     await mkdir(this.dir, { recursive: true });

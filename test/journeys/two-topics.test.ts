@@ -2,9 +2,8 @@ import { CompressionTypes, type Message } from 'kafkajs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { PartitionStatus } from '../../ops/service/partition-status.ts';
 import type { Status } from '../../ops/service/status.ts';
-import { JsonNumber, type JsonObject, parseJson } from '../../schemas/json.ts';
 import { asAvro, kinds, wireBytes } from '../support/avro.ts';
-import { type GoldenCase, goldenLines, readGolden } from '../support/golden.ts';
+import { type GoldenCase, goldenLines, keyOf, readGolden } from '../support/golden.ts';
 import { expectGolden } from '../support/golden-exports.ts';
 import { sharedKafka, sharedRegistry } from '../support/kafka/shared.ts';
 import { registryProxy } from '../support/registry-proxy.ts';
@@ -28,8 +27,7 @@ async function registered(topic: string): Promise<ReadonlyMap<string, number>> {
 function dealtOut(ids: ReadonlyMap<string, number>): readonly [avro: Message[], json: Message[]] {
   const topics: [Message[], Message[]] = [[], []];
   goldenLines('messy/events.ndjson').forEach((line, number) => {
-    const id = (parseJson(line.toString()) as JsonObject).get('service_id');
-    const key = id instanceof JsonNumber ? id.text : String(id);
+    const key = keyOf(line);
     const topic = key.length % 2;
     const isAvro = (topic === 0) !== (number % 7 === 0);
     topics[topic]!.push({ key, value: isAvro ? inAvro(line, ids) : line });
