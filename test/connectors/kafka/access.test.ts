@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { accountOf, GuardedBroker, type Right } from '../../support/kafka/guarded-broker.ts';
+import { accountOf, GuardedBroker, longestSessionMs, type Right } from '../../support/kafka/guarded-broker.ts';
 import { canStartBroker } from '../../support/kafka/own-servers.ts';
 import { Service } from '../../support/service.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -35,7 +35,7 @@ describe.skipIf(!(await canStartBroker()))('a cluster that asks who may what', (
   let guarded: GuardedBroker;
   let topic: string;
   beforeAll(async () => {
-    guarded = await GuardedBroker.start([...lacking.map(([user]) => user), 'reader', 'mute'], afterAll);
+    guarded = await GuardedBroker.start([...lacking.map(([user]) => user), 'reader', 'eternal', 'mute'], afterAll);
     topic = await guarded.cluster.createTopic('events');
     const value = '{"event":"service.started","service_id":"s","timestamp":"2026-01-01T00:00:00Z"}';
     await guarded.cluster.produce(topic, [{ key: 's', value }]);
@@ -70,6 +70,18 @@ describe.skipIf(!(await canStartBroker()))('a cluster that asks who may what', (
     expect(await service.ended).toMatchObject({
       code: 77,
       stderr: expect.stringMatching(/we lack the right (READ|DESCRIBE) on topic \S*events .*\[SOURCE_REFUSED\]/),
+    });
+  });
+
+  test('ends a service whose session is longer than the broker allows, and names the setting', async () => {
+    await guarded.allow('eternal', toTopic, topic);
+    await guarded.allow('eternal', ['GROUP READ'], group);
+    const service = await serviceOf('eternal', '--kafka-session-timeout-ms', String(longestSessionMs + 1));
+    expect(await service.ended).toMatchObject({
+      code: 78,
+      stderr: expect.stringMatching(
+        /kafka_session_timeout_ms lies outside of what the broker allows.*\[CONFIG_INVALID\]/,
+      ),
     });
   });
 

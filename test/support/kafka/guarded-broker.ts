@@ -6,6 +6,9 @@ import { startBroker } from './own-servers.ts';
 /** `TOPIC READ`, for example: a sort of thing and what may be done to it. */
 export type Right = `${'TOPIC' | 'GROUP'} ${'READ' | 'WRITE' | 'DESCRIBE' | 'DESCRIBE_CONFIGS'}`;
 
+/** The longest session that a member of a group may ask for. */
+export const longestSessionMs = 60_000;
+
 const password = 'secret';
 const security = 'org.apache.kafka.common.security';
 
@@ -28,6 +31,7 @@ export class GuardedBroker {
         properties: {
           'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
           'super.users': 'User:ANONYMOUS',
+          'group.max.session.timeout.ms': String(longestSessionMs),
           'sasl.enabled.mechanisms': 'PLAIN',
           'listener.name.sasl.plain.sasl.jaas.config': `${security}.plain.PlainLoginModule required${accounts};`,
         },
