@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload, PartitionAssigner } from 'kafkajs';
+import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Log, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
 import type { KafkaCluster } from './cluster.ts';
 import { isPassing, kafkaFailure } from './failure.ts';
@@ -120,10 +121,15 @@ export class GroupConsumer {
 
   /** Lets the consumer read, and resolves with what broke it. */
   #broken(consumer: Consumer, user: ConsumerUser, signal: AbortSignal): Promise<unknown> {
-    const { GROUP_JOIN, CRASH } = consumer.events;
+    const { GROUP_JOIN, CRASH, REQUEST_TIMEOUT } = consumer.events;
     consumer.on(GROUP_JOIN, event => this.#assign(user, event));
     return new Promise(resolve => {
       consumer.on(CRASH, ({ payload: { error } }) => resolve(error));
+      // kafkajs asks a broker that hangs again and again, for minutes, and learns of no other meanwhile. Before the group
+      // is joined it tries the next one by itself.
+      consumer.on(REQUEST_TIMEOUT, ({ payload: { apiName, broker } }) => {
+        if (this.#problem === null) resolve(unanswered(apiName, broker));
+      });
       this.#start(consumer, user, signal).catch(resolve);
     });
   }
@@ -173,6 +179,13 @@ export class GroupConsumer {
     this.#membership.joined(memberId);
     this.#log.info({ member: memberId, partitions: this.#assigned.map(nameOf) }, 'partitions were assigned');
   }
+}
+
+function unanswered(request: string, broker: string): TidemarkError {
+  return new TidemarkError(
+    'SOURCE_UNREACHABLE',
+    `broker ${broker} does not answer a ${request} request; another is asked`,
+  );
 }
 
 export function nameOf({ topic, partition }: PartitionId): string {

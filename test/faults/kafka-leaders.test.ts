@@ -77,4 +77,33 @@ describe.skipIf(!(await canStartBroker()))('a cluster of three brokers', () => {
     expect(await service.stop()).toMatchObject({ code: 0, stderr: '' });
     expect(await storedAccounts(service.db, topic)).toEqual(accountsOf(await readLog(cluster, topic)));
   }, 300_000);
+
+  test('whose leader and coordinator hangs is read on from the other brokers, and the service says why it paused', async () => {
+    const topic = await cluster.createTopic('hanging', { replicas });
+    const load = new EventLoad({ topic, partitions: replicas.length, services: 600, seed });
+    await cluster.produce(topic, load.next(600));
+    const folder = await temporaryFolder();
+    onTestFinished(folder.remove);
+    const group = cluster.uniqueTopic('group');
+    const service = new Service({ folder: folder.path, brokers: cluster.brokers, topic, group });
+    await service.reachesOffsets(await cluster.offsets(topic));
+    const { leaders } = await placesOf(topic);
+    const hanging = nodes.get(leaders[0]!)!;
+    process.kill(hanging.pid, 'SIGSTOP');
+    onTestFinished(() => void process.kill(hanging.pid, 'SIGCONT'));
+    // By clients of its own: one that has asked the broker which hangs waits for it.
+    const survivors = new TestCluster(
+      [...nodes.values()].filter(of => of !== hanging).flatMap(({ brokers }) => brokers),
+    );
+    await waitFor('other leaders', async () => {
+      const { topics } = await survivors.withAdmin(admin => admin.fetchTopicMetadata({ topics: [topic] }));
+      const now = topics[0]!.partitions.map(({ leader }) => leader);
+      return now.includes(leaders[0]!) || now.includes(-1) ? null : now;
+    });
+    await survivors.produce(topic, load.next(600));
+    await service.reachesOffsets(await survivors.offsets(topic));
+    await service.line(/does not answer a \w+ request; another is asked/);
+    expect(await service.stop()).toMatchObject({ code: 0, stderr: '' });
+    expect(await storedAccounts(service.db, topic)).toEqual(accountsOf(await readLog(survivors, topic)));
+  });
 });
