@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import type { KafkaOptions, KafkaSecurity, Sasl } from '../connectors/kafka/options.ts';
 import { TidemarkError } from '../pipeline/errors.ts';
+import { bearerToken } from './oauth-token.ts';
 import type { Config } from './settings.ts';
 
 /**
@@ -82,34 +82,4 @@ function saslOf(config: Config): Sasl | null {
   if (mechanism === 'oauthbearer') return { mechanism, token: () => bearerToken(config) };
   const username = config.kafka_sasl_username ?? '';
   return { mechanism, username, password: () => config.kafka_sasl_password?.reveal() ?? '' };
-}
-
-/** A token of the moment: a file is read again each time, so that whoever refreshes it needs not restart us. */
-async function bearerToken(config: Config): Promise<string> {
-  const { kafka_oauth_token_file: file, kafka_oauth_token_url: url } = config;
-  if (file !== null) return (await readFile(file, 'utf8')).trim();
-  return url === null ? (config.kafka_oauth_token?.reveal() ?? '') : requestToken(url, config);
-}
-
-/** OAuth 2.0 client credentials (RFC 6749, section 4.4); id and secret are encoded as in a form first (section 2.3.1). */
-async function requestToken(url: string, config: Config): Promise<string> {
-  const [id, secret] = [config.kafka_sasl_username ?? '', config.kafka_sasl_password?.reveal() ?? ''];
-  const account = `${formEncoded(id)}:${formEncoded(secret)}`;
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: {
-      authorization: `Basic ${Buffer.from(account).toString('base64')}`,
-      'content-type': 'application/x-www-form-urlencoded',
-    },
-    body: 'grant_type=client_credentials',
-    signal: AbortSignal.timeout(10_000),
-  });
-  if (!response.ok) throw new Error(`${url} gave no token but status ${response.status}`);
-  const answer: unknown = await response.json();
-  if (typeof answer === 'object' && answer !== null && 'access_token' in answer) return String(answer.access_token);
-  throw new Error(`${url} answered without an access_token`);
-}
-
-function formEncoded(text: string): string {
-  return new URLSearchParams([['', text]]).toString().slice(1);
 }

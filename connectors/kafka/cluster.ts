@@ -59,7 +59,9 @@ export class KafkaCluster {
   async ends(): Promise<readonly LogEnd[]> {
     const found: LogEnd[] = [];
     for (const topic of this.#options.topics) {
-      const partitions = await this.#ask(`look at topic ${topic}`, () => this.#admin.fetchTopicOffsets(topic));
+      const partitions = await this.#ask(`look at topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
+        this.#admin.fetchTopicOffsets(topic),
+      );
       for (const { partition, low, high } of partitions.toSorted((a, b) => a.partition - b.partition))
         if (this.#options.partitions?.includes(partition) ?? true)
           found.push({ partition: { topic, partition }, low: Number(low), high: Number(high) });
@@ -72,7 +74,7 @@ export class KafkaCluster {
   async topicIds(): Promise<ReadonlyMap<string, string>> {
     const ids = new Map<string, string>();
     for (const topic of this.#options.topics) {
-      const { topics } = await this.#ask(`look at topic ${topic}`, () =>
+      const { topics } = await this.#ask(`look at topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
         this.#admin.fetchTopicMetadata({ topics: [topic] }),
       );
       const first: Partial<PartitionMetadata> = topics[0]?.partitions[0] ?? {};
@@ -83,7 +85,7 @@ export class KafkaCluster {
 
   /** Where the first record with a time of at least `time` lies, by partition; none: the end. */
   async offsetsAt(topic: string, time: number): Promise<ReadonlyMap<number, number>> {
-    const found = await this.#ask(`look for a time in topic ${topic}`, () =>
+    const found = await this.#ask(`look for a time in topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
       this.#admin.fetchTopicOffsetsByTimestamp(topic, time),
     );
     return new Map(found.map(({ partition, offset }) => [partition, Number(offset)]));
@@ -92,11 +94,14 @@ export class KafkaCluster {
   /** Settings of a topic, by name. Throws `TOPIC_UNFIT` when there is no such topic. */
   async topicSettings(topic: string): Promise<ReadonlyMap<string, string>> {
     const { ConfigResourceTypes } = loadKafkaJs();
-    const { resources } = await this.#ask(`read the settings of topic ${topic}`, () =>
-      this.#admin.describeConfigs({
-        includeSynonyms: false,
-        resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
-      }),
+    const { resources } = await this.#ask(
+      `read the settings of topic ${topic}`,
+      `DESCRIBE_CONFIGS on topic ${topic}`,
+      () =>
+        this.#admin.describeConfigs({
+          includeSynonyms: false,
+          resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+        }),
     );
     return new Map(resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]));
   }
@@ -106,14 +111,16 @@ export class KafkaCluster {
     await isDoneWithin(closePatienceMs, this.#admin.disconnect()).catch(() => undefined);
   }
 
-  async #ask<T>(what: string, ask: () => Promise<T>): Promise<T> {
+  /** `right` is what a topic must allow for that. */
+  async #ask<T>(what: string, right: string, ask: () => Promise<T>): Promise<T> {
+    const { brokers } = this.#options;
     for (const deadline = performance.now() + unknownPatienceMs; ; ) {
       try {
         return await ask();
       } catch (cause) {
-        if (!isUnknownTopic(cause)) throw kafkaFailure(cause, what, this.#options.brokers);
+        if (!isUnknownTopic(cause)) throw kafkaFailure(cause, { what, brokers, rights: { topic: right } });
         if (performance.now() > deadline) {
-          const problem = `could not ${what}: there is no such topic at ${this.#options.brokers.join(', ')}`;
+          const problem = `could not ${what}: there is no such topic at ${brokers.join(', ')}`;
           const cure = 'create it, or correct the setting that names it';
           throw new TidemarkError('TOPIC_UNFIT', `${problem}; ${cure}`, { cause });
         }

@@ -1,34 +1,86 @@
 import { TidemarkError } from '../../pipeline/errors.ts';
+import { type KafkaJsError, misconfiguration, type Rights, refusal } from './refusals.ts';
 
-/** What certificates are refused for, in words that say which. Codes as Node's TLS gives them. */
-const certificateFaults: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: "the broker's certificate has expired",
-  DEPTH_ZERO_SELF_SIGNED_CERT:
-    "the broker's certificate is self-signed; name it, or who signs it, in kafka_tls_ca_file",
-  SELF_SIGNED_CERT_IN_CHAIN: "the broker's certificate is signed by an authority that kafka_tls_ca_file does not name",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the broker's certificate is signed by an unknown authority; set kafka_tls_ca_file",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    "the broker's certificate is signed by an unknown authority; set kafka_tls_ca_file",
-  ERR_TLS_CERT_ALTNAME_INVALID: "the broker's certificate is for another host name",
-};
+/** What was tried, for the error that says it failed. */
+export interface Attempt {
+  /** Reads on from "could not". */
+  readonly what: string;
+  readonly brokers: readonly string[];
+  readonly rights?: Rights;
+}
 
-/** Codes and words by which a server refuses us for good; all else may pass. */
-const refusals: readonly (readonly [RegExp, string])[] = [
-  [/KafkaJSSASLAuthenticationError/, 'the user or password is refused'],
-  [
-    /alert (certificate required|bad certificate|handshake failure)|CERTIFICATE_REQUIRED/i,
-    'the broker wants a certificate of ours: set kafka_tls_cert_file and kafka_tls_key_file',
-  ],
-  [
-    /wrong version number|packet length too long|unsupported protocol/i,
-    'the listener does not speak TLS: unset kafka_tls, or use its TLS port',
-  ],
-  [/(TOPIC|GROUP|CLUSTER)_AUTHORIZATION_FAILED|not authorized/i, 'the right to do so is missing'],
-  [
-    /SASL \S+ mechanism is not supported|UNSUPPORTED_SASL_MECHANISM|ILLEGAL_SASL_STATE/i,
-    'the listener speaks another SASL mechanism',
-  ],
-];
+/** Errors in which kafkajs wraps others: what counts is their cause. */
+const wrappers = new Set(['KafkaJSNonRetriableError', 'KafkaJSNumberOfRetriesExceeded']);
+
+/** What the client meets when brokers are away, come, go, or know less of each other than it does. */
+const passing = new Set([
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSRequestTimeoutError',
+  'KafkaJSTimeout',
+  'KafkaJSLockTimeout',
+  'KafkaJSNoBrokerAvailableError',
+  'KafkaJSBrokerNotFound',
+  'KafkaJSMetadataNotLoaded',
+  'KafkaJSTopicMetadataNotLoaded',
+  'KafkaJSStaleTopicMetadataAssignment',
+  'KafkaJSGroupCoordinatorNotFound',
+]);
+
+/** Answers of brokers that kafkajs does not try again, and that another member, producer or time mends. */
+const passingAnswers = new Set([
+  'UNKNOWN',
+  'BROKER_NOT_AVAILABLE',
+  'STALE_BROKER_EPOCH',
+  'OFFSET_OUT_OF_RANGE',
+  'ILLEGAL_GENERATION',
+  'UNKNOWN_MEMBER_ID',
+  'REBALANCE_IN_PROGRESS',
+  'INCONSISTENT_GROUP_PROTOCOL',
+  'GROUP_MAX_SIZE_REACHED',
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'DUPLICATE_SEQUENCE_NUMBER',
+  'UNKNOWN_PRODUCER_ID',
+  'INVALID_PRODUCER_EPOCH',
+  // One that kafkajs has no word for: newer brokers have more of them, mostly such as pass.
+  'KAFKAJS_UNKNOWN_ERROR_CODE',
+]);
+
+/**
+ * An error of kafkajs in our words, its cause kept: `SOURCE_UNREACHABLE` for what passes, so that it is tried again;
+ * `SOURCE_REFUSED` where a broker says no, be it to who we are, to what we may, or to what we ask; `CONFIG_INVALID` where a
+ * setting is at fault; `SOURCE_CORRUPT` for damaged records. What is none of these is a fault of a program and comes back
+ * as it was, for no waiting mends it.
+ */
+export function kafkaFailure(error: unknown, { what, brokers, rights = {} }: Attempt): unknown {
+  const chain = causes(error);
+  const known = chain.find(cause => cause instanceof TidemarkError);
+  if (known !== undefined) return known;
+  const told = chain.filter(({ name, cause }) => !(wrappers.has(name) && cause instanceof Error));
+  const reason = told[0]?.message ?? String(error);
+  const at = `could not ${what} at ${brokers.join(', ')}`;
+  const damaged = told.find(({ name }) => name === 'DamagedBatch');
+  if (damaged !== undefined)
+    return new TidemarkError('SOURCE_CORRUPT', `could not ${what}: ${damaged.message}`, { cause: error });
+  const fault = refusal(told, rights);
+  if (fault !== null) return new TidemarkError('SOURCE_REFUSED', `${at}: ${fault} (${reason})`, { cause: error });
+  const setting = misconfiguration(told);
+  if (setting !== null) return new TidemarkError('CONFIG_INVALID', `${at}: ${setting} (${reason})`, { cause: error });
+  if (told.some(mayPass)) {
+    const hint = hints.find(([pattern]) => pattern.test(reason))?.[1] ?? '';
+    return new TidemarkError('SOURCE_UNREACHABLE', `${at}: ${reason}${hint}`, { cause: error });
+  }
+  if (told.some(isAnswer)) {
+    const no = 'the broker does not do what it is asked';
+    return new TidemarkError('SOURCE_REFUSED', `${at}: ${no} (${reason})`, { cause: error });
+  }
+  return told[0] ?? error;
+}
+
+/** Whether trying again may do. */
+export function isPassing(failure: unknown): failure is TidemarkError {
+  return failure instanceof TidemarkError && failure.retry;
+}
 
 /** What may be wrong where a connection just ends, which a broker that is going down does too. */
 const hints: readonly (readonly [RegExp, string])[] = [
@@ -36,41 +88,20 @@ const hints: readonly (readonly [RegExp, string])[] = [
   [/Closed connection/i, '; does this port want TLS (kafka_tls) or SASL?'],
 ];
 
-/** An error of kafkajs in our words, its cause kept. `attempt` reads on from "could not". */
-export function kafkaFailure(error: unknown, attempt: string, brokers: readonly string[]): TidemarkError {
-  const chain = causes(error);
-  const known = chain.find(cause => cause instanceof TidemarkError);
-  if (known instanceof TidemarkError) return known;
-  const reason = chain.map(({ message }) => message)[0] ?? String(error);
-  const fault = refusal(chain);
-  if (fault !== null) {
-    return new TidemarkError('SOURCE_REFUSED', `could not ${attempt} at ${brokers.join(', ')}: ${fault} (${reason})`, {
-      cause: error,
-    });
-  }
-  const damaged = chain.find(({ name }) => name === 'DamagedBatch');
-  if (damaged !== undefined)
-    return new TidemarkError('SOURCE_CORRUPT', `could not ${attempt}: ${damaged.message}`, { cause: error });
-  const hint = hints.find(([pattern]) => pattern.test(reason))?.[1] ?? '';
-  return new TidemarkError('SOURCE_UNREACHABLE', `could not ${attempt} at ${brokers.join(', ')}: ${reason}${hint}`, {
-    cause: error,
-  });
+function mayPass({ name, type, retriable }: KafkaJsError): boolean {
+  // Without a name of their own kafkajs throws those which begin a step of its again.
+  if (passing.has(name) || (name === 'KafkaJSError' && retriable === true)) return true;
+  // A connection that ends while it is said who we are; that the answer was no is seen before.
+  if (name === 'KafkaJSSASLAuthenticationError') return true;
+  return type !== undefined && (retriable === true || passingAnswers.has(type));
 }
 
-function refusal(chain: readonly Error[]): string | null {
-  for (const cause of chain) {
-    const code = 'code' in cause ? String(cause.code) : '';
-    const fault = certificateFaults[code];
-    if (fault !== undefined) return fault;
-    const type = 'type' in cause ? String(cause.type) : '';
-    const match = refusals.find(([pattern]) => pattern.test(`${cause.name} ${code} ${type} ${cause.message}`));
-    if (match !== undefined) return match[1];
-  }
-  return null;
+function isAnswer({ name, type }: KafkaJsError): boolean {
+  return type !== undefined || name === 'KafkaJSServerDoesNotSupportApiKey';
 }
 
 /** The error, its cause, the cause of that, outermost first. */
-function causes(error: unknown): readonly Error[] {
+function causes(error: unknown): readonly KafkaJsError[] {
   const chain: Error[] = [];
   for (let at = error; at instanceof Error && !chain.includes(at); at = at.cause) chain.push(at);
   return chain;

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload, PartitionAssigner } from 'kafkajs';
+import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Log, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
 import type { KafkaCluster } from './cluster.ts';
-import { kafkaFailure } from './failure.ts';
+import { isPassing, kafkaFailure } from './failure.ts';
 import { fixedAssigner } from './fixed-assigner.ts';
 import type { TopicIds } from './kafkajs-requests.ts';
 import type { Carried } from './load-kafkajs.ts';
@@ -74,15 +75,16 @@ export class GroupConsumer {
 
   /** Reads until the signal aborts, and begins again whatever breaks. Throws what no new start mends. */
   async run(user: ConsumerUser, signal: AbortSignal): Promise<void> {
-    const { group, brokers } = this.#options;
+    const { group, brokers, topics } = this.#options;
+    const rights = { topic: `READ on a topic of ${topics.join(', ')}`, group: `READ on group ${group}` };
     let pauseMs = firstPauseMs;
     while (!signal.aborted) {
       const consumer = this.#create(user.topicIds);
       this.#consumer = consumer;
       const error = await orAborted(signal, this.#broken(consumer, user, signal));
       if (signal.aborted) return;
-      const failure = kafkaFailure(error, `read as a member of group ${group}`, brokers);
-      if (!failure.retry) throw failure;
+      const failure = kafkaFailure(error, { what: `read as a member of group ${group}`, brokers, rights });
+      if (!isPassing(failure)) throw failure;
       // After a time of reading the next trouble is another one.
       pauseMs = this.#problem === null ? firstPauseMs : Math.min(pauseMs * 2, longestPauseMs);
       this.#assigned = [];
@@ -119,10 +121,15 @@ export class GroupConsumer {
 
   /** Lets the consumer read, and resolves with what broke it. */
   #broken(consumer: Consumer, user: ConsumerUser, signal: AbortSignal): Promise<unknown> {
-    const { GROUP_JOIN, CRASH } = consumer.events;
+    const { GROUP_JOIN, CRASH, REQUEST_TIMEOUT } = consumer.events;
     consumer.on(GROUP_JOIN, event => this.#assign(user, event));
     return new Promise(resolve => {
       consumer.on(CRASH, ({ payload: { error } }) => resolve(error));
+      // kafkajs asks a broker that hangs again and again, for minutes, and learns of no other meanwhile. Before the group
+      // is joined it tries the next one by itself.
+      consumer.on(REQUEST_TIMEOUT, ({ payload: { apiName, broker } }) => {
+        if (this.#problem === null) resolve(unanswered(apiName, broker));
+      });
       this.#start(consumer, user, signal).catch(resolve);
     });
   }
@@ -173,6 +180,13 @@ export class GroupConsumer {
     this.#membership.joined(memberId);
     this.#log.info({ member: memberId, partitions: this.#assigned.map(nameOf) }, 'partitions were assigned');
   }
+}
+
+function unanswered(request: string, broker: string): TidemarkError {
+  return new TidemarkError(
+    'SOURCE_UNREACHABLE',
+    `broker ${broker} does not answer a ${request} request; another is asked`,
+  );
 }
 
 export function nameOf({ topic, partition }: PartitionId): string {

@@ -34,7 +34,10 @@ export function ourFetch(
 ): RequestVersions<FetchOptions & { readonly rackId: unknown }, FetchResponse> {
   const byName = (options: FetchOptions, version: number): Asked<FetchResponse> => {
     const { response, ...asked } = original.protocol({ version })(options);
-    return { ...asked, response: { decode: bytes => decodeFetchResponse(bytes, version), parse: response.parse } };
+    return {
+      ...asked,
+      response: { decode: bytes => decodeFetchResponse(bytes, version), parse: namingTopics(response.parse) },
+    };
   };
   return {
     versions: numbers(fetchVersions.first, fetchById.apiVersion),
@@ -58,7 +61,25 @@ function byId(
   const decode = (bytes: Buffer) =>
     decodeFetchResponse(bytes, fetchById.apiVersion, topicId => names.get(topicId) ?? topicId);
   const request = { ...fetchById, encode: async () => encoded(encodeFetchRequest(options, topicIds)) };
-  return { ...more, request, response: { decode, parse: response.parse } };
+  return { ...more, request, response: { decode, parse: namingTopics(response.parse) } };
+}
+
+type Parse = (response: FetchResponse) => unknown;
+
+/** Adds to what a fetch is refused for of which topic it was; kafkajs tells it only of offsets that are out of range. */
+function namingTopics(parse: Parse): Parse {
+  const named = (error: unknown, { responses }: FetchResponse): unknown => {
+    if (!(error instanceof Error) || 'topic' in error) return error;
+    const refused = responses.find(({ partitions }) => partitions.some(({ errorCode }) => errorCode !== 0));
+    return refused === undefined ? error : Object.assign(error, { topic: refused.topicName });
+  };
+  return async response => {
+    try {
+      return await parse(response);
+    } catch (error) {
+      throw named(error, response);
+    }
+  };
 }
 
 /** Asks for the ids of topics as well, where the broker knows them. */

@@ -9,6 +9,7 @@ const fetchModule = 'kafkajs/src/protocol/requests/fetch/index.js';
 const metadataModule = 'kafkajs/src/protocol/requests/metadata/index.js';
 const batchModule = 'kafkajs/src/consumer/batch.js';
 const consumerGroupModule = 'kafkajs/src/consumer/consumerGroup.js';
+const brokerPoolModule = 'kafkajs/src/cluster/brokerPool.js';
 const requestQueueModule = 'kafkajs/src/network/requestQueue/index.js';
 
 let loaded: typeof KafkaJs | null = null;
@@ -16,7 +17,7 @@ let loaded: typeof KafkaJs | null = null;
 /**
  * Loads kafkajs once, with what its last release leaves open mended: topics are known by their ids, record batches of
  * every codec are read, their CRC is checked and records of aborted transactions left out (see `FetchedBatch`), a
- * consumer may go on as the member it was, and an idle client sleeps instead of polling each millisecond. The version is
+ * consumer may go on as the member it was, why no broker does what is asked is told, and an idle client sleeps instead of polling each millisecond. The version is
  * pinned exactly, and a part that is not where it is expected is an error at start. Whoever loaded kafkajs before keeps a
  * copy of its own.
  */
@@ -27,6 +28,7 @@ export function loadKafkaJs(): typeof KafkaJs {
   replaceExports(fetchModule, ourFetch);
   replaceExports(metadataModule, ourMetadata);
   replaceExports(batchModule, batchClass);
+  replaceExports(brokerPoolModule, poolOfOurs);
   replaceExports(consumerGroupModule, groupOfOurs);
   const kafkaJs: typeof KafkaJs = require('kafkajs');
   sleepWhenIdle();
@@ -93,6 +95,32 @@ function groupOfOurs(original: ConsumerGroup): ConsumerGroup {
       const wasMember = this.memberId !== null;
       await super.leave();
       if (wasMember) this.#onLeft?.();
+    }
+  };
+}
+
+type BrokerPool = new (
+  ...options: unknown[]
+) => {
+  withBroker<T>(ask: (of: unknown) => Promise<T>): Promise<T | null>;
+};
+
+/**
+ * Says why no broker did what was asked. kafkajs keeps it to itself: a right that is missing would look like a group
+ * without a coordinator, which is waited for.
+ */
+function poolOfOurs(original: BrokerPool): BrokerPool {
+  return class extends original {
+    override async withBroker<T>(ask: (of: unknown) => Promise<T>): Promise<T | null> {
+      let failure: unknown;
+      const remembering = (of: unknown): Promise<T> =>
+        ask(of).catch(error => {
+          failure = error;
+          throw error;
+        });
+      const answer = await super.withBroker(remembering);
+      if (answer === null && failure !== undefined) throw failure;
+      return answer;
     }
   };
 }

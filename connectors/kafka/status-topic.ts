@@ -47,7 +47,9 @@ export class StatusTopic implements StatusSink {
     } catch (error) {
       await this.close();
       if (isTooLarge(error)) throw tooLarge(this.#topic, error);
-      throw kafkaFailure(error, `publish statuses on topic ${this.#topic}`, this.#brokers);
+      const right = `WRITE on topic ${this.#topic}`;
+      const rights = { topic: right, cluster: right };
+      throw kafkaFailure(error, { what: `publish statuses on topic ${this.#topic}`, brokers: this.#brokers, rights });
     }
   }
 

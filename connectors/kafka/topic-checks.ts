@@ -16,21 +16,46 @@ export interface TopicChecks {
   readonly now: number;
 }
 
+export interface CheckedTopics {
+  /** What will hurt later. */
+  readonly warnings: readonly TopicWarning[];
+  /** How long records are kept, in milliseconds, of topics that delete by the times which producers set. */
+  readonly retentions: ReadonlyMap<string, number>;
+}
+
+/** Within this time Kafka deletes a segment that may go; by default it looks every 5 minutes. */
+const sweepMs = 3_600_000;
+
 /**
  * Reads how long each topic keeps its records. Throws `TOPIC_UNFIT` for one that is compacted, for it keeps one event a
- * service; gives a warning for what will hurt later.
+ * service.
+ *
+ * Kafka deletes whole segments, each when its youngest record is older than the retention, and goes by the times which
+ * producers set (`CreateTime`). In a topic whose records come with the time of the day a segment spans `segment.ms` at
+ * most, so none is older than retention, segment and one sweep together, however long the topic lives. Records which are
+ * older, and still there, were old when they came: Kafka is about to delete them, and all that follow of their sort. What
+ * comes later is watched by `OldTimes`.
  */
-export async function checkTopics(checks: TopicChecks): Promise<readonly TopicWarning[]> {
+export async function checkTopics(checks: TopicChecks): Promise<CheckedTopics> {
   const ends = await checks.cluster.ends();
   const found = await Promise.all(checks.topics.map(topic => checkTopic(topic, ends, checks)));
-  return found.flat();
+  const retentions = new Map<string, number>();
+  for (const { topic, retentionMs } of found) if (retentionMs !== null) retentions.set(topic, retentionMs);
+  return { warnings: found.flatMap(({ warnings }) => warnings), retentions };
+}
+
+interface CheckedTopic {
+  readonly topic: string;
+  readonly warnings: readonly TopicWarning[];
+  /** Null where nothing is deleted by times of producers. */
+  readonly retentionMs: number | null;
 }
 
 async function checkTopic(
   topic: string,
   ends: readonly LogEnd[],
   { cluster, horizonMs, now }: TopicChecks,
-): Promise<readonly TopicWarning[]> {
+): Promise<CheckedTopic> {
   const settings = await cluster.topicSettings(topic);
   const policies = (settings.get('cleanup.policy') ?? 'delete').split(',');
   if (policies.includes('compact')) {
@@ -40,26 +65,34 @@ async function checkTopic(
     );
   }
   const retentionMs = Number(settings.get('retention.ms') ?? -1);
-  if (retentionMs < 0) return [];
+  if (retentionMs < 0) return { topic, warnings: [], retentionMs: null };
   const warnings: TopicWarning[] = [];
-  const kept = `topic ${topic} keeps its records for ${hours(retentionMs)} (retention.ms=${retentionMs})`;
   if (retentionMs < horizonMs) {
-    const sentence = `${kept}, less than the ${hours(horizonMs)} of kafka_replay_horizon_hours: older windows cannot be replayed`;
+    const sentence = `${keeping(topic, retentionMs)}, less than the ${hours(horizonMs)} of kafka_replay_horizon_hours: older windows cannot be replayed`;
     warnings.push({ topic, kind: 'retention_below_horizon', sentence });
   }
-  // Kafka goes by the records' own times where the producer sets them: old events are then deleted as soon as they come.
-  if (settings.get('message.timestamp.type') !== 'LogAppendTime') {
-    const young = await cluster.offsetsAt(topic, now - retentionMs);
-    const eaten = ends.filter(
-      ({ partition, low }) => partition.topic === topic && (young.get(partition.partition) ?? low) > low,
-    );
-    if (eaten.length > 0) {
-      const partitions = eaten.map(({ partition }) => partition.partition).join(', ');
-      const sentence = `${kept}, and holds records with older times in partition ${partitions}: Kafka deletes them within minutes; raise retention.ms or set it to -1`;
-      warnings.push({ topic, kind: 'retention_eats_old_times', sentence });
-    }
+  if (settings.get('message.timestamp.type') === 'LogAppendTime') return { topic, warnings, retentionMs: null };
+  const healthyMs = retentionMs + Number(settings.get('segment.ms') ?? 0) + sweepMs;
+  const young = await cluster.offsetsAt(topic, now - healthyMs);
+  const old = ends.filter(
+    ({ partition, low }) => partition.topic === topic && (young.get(partition.partition) ?? low) > low,
+  );
+  if (old.length > 0) {
+    const partitions = old.map(({ partition }) => partition.partition).join(', ');
+    const what = `records of partition ${partitions} were older than that when they came`;
+    warnings.push(eatsOldTimes(topic, retentionMs, what));
   }
-  return warnings;
+  return { topic, warnings, retentionMs };
+}
+
+/** The warning that old records are deleted; `what` says which those are. */
+export function eatsOldTimes(topic: string, retentionMs: number, what: string): TopicWarning {
+  const sentence = `${keeping(topic, retentionMs)}, and ${what}: Kafka goes by the records' own times and deletes such ones within minutes; raise retention.ms or set it to -1`;
+  return { topic, kind: 'retention_eats_old_times', sentence };
+}
+
+function keeping(topic: string, retentionMs: number): string {
+  return `topic ${topic} keeps its records for ${hours(retentionMs)} (retention.ms=${retentionMs})`;
 }
 
 function hours(milliseconds: number): string {

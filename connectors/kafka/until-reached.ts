@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Log } from '../../pipeline/ports.ts';
-import { kafkaFailure } from './failure.ts';
+import { isPassing, kafkaFailure } from './failure.ts';
 
 const firstPauseMs = 250;
 const longestPauseMs = 5_000;
@@ -16,7 +16,7 @@ export interface Reaching {
   readonly onProblem?: ((problem: string) => void) | undefined;
 }
 
-/** Tries until it succeeds; gives up only when the answer is no, or the signal aborts (`INTERRUPTED`). */
+/** Tries until it succeeds; gives up when the answer is no, at what no waiting mends, or when the signal aborts (`INTERRUPTED`). */
 export async function untilReached<T>(reaching: Reaching, attempt: () => Promise<T>): Promise<T> {
   const { what, brokers, log, signal, onProblem } = reaching;
   // The signal lives as long as the service: nothing of ours may stay on it.
@@ -27,8 +27,9 @@ export async function untilReached<T>(reaching: Reaching, attempt: () => Promise
       try {
         return await Promise.race([attempt(), interrupted]);
       } catch (error) {
-        const failure = kafkaFailure(error, what, brokers);
-        if (!failure.retry || signal.aborted) throw failure;
+        if (signal.aborted) await interrupted;
+        const failure = kafkaFailure(error, { what, brokers });
+        if (!isPassing(failure)) throw failure;
         log.warn({ code: failure.code, retry_in_ms: pauseMs }, failure.message);
         onProblem?.(failure.message);
       }

@@ -14,12 +14,16 @@ export type SecurityProtocol = 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SS
 export interface BrokerOptions {
   /** Its own folder: data, settings and log. A second start on the same folder finds the records of the first. */
   readonly dir: string;
+  /** The version of Kafka, such as `3.9.1`; by default the newest that is supported. */
+  readonly version?: string;
   /** Of the plain listener; by default a free one. */
   readonly port?: number;
   /** Further listeners by name; each gets a free port. */
   readonly listeners?: Readonly<Record<string, SecurityProtocol>>;
   /** Settings of the server that are added or replaced. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** The first node of a cluster, which it joins as a further broker of this number; by default it is the first of its own. */
+  readonly joins?: { readonly first: Broker; readonly node: number };
   /** Words for the formatting of the data folder, such as users of SCRAM. */
   readonly formatArgs?: readonly string[];
   /** True: it outlives us. */
@@ -76,7 +80,7 @@ export class Broker {
   /** Starts it again, after a stop or a kill, on the same folder and ports. */
   async start(): Promise<void> {
     if (this.#process !== null && !this.#process.hasEnded) return;
-    const [java, jars] = await Promise.all([javaOf(17), kafkaJars()]);
+    const [java, jars] = await Promise.all([javaOf(17), kafkaJars(this.#options.version)]);
     const base = [...jvmFlags, markOf(this.dir), '-cp', path.join(jars, '*')];
     const settings = path.join(this.dir, 'server.properties');
     await mkdir(this.dir, { recursive: true });
@@ -99,23 +103,24 @@ export class Broker {
   }
 
   async #format(java: string, base: readonly string[], settings: string): Promise<void> {
-    const id = createHash('sha256').update(this.dir).digest('hex').slice(0, 22);
-    const { formatArgs = [] } = this.#options;
+    const { formatArgs = [], joins } = this.#options;
+    const firstDir = joins?.first.dir ?? this.dir;
+    const id = createHash('sha256').update(firstDir).digest('hex').slice(0, 22);
     const args = [...base, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', settings, ...formatArgs];
     await runTool(java, args, `the folder ${this.dir} must be made ready for Kafka`);
   }
 
   async #settings(): Promise<string> {
-    const { listeners = {}, properties = {} } = this.#options;
+    const { listeners = {}, properties = {}, joins } = this.#options;
     const protocols = Object.entries({ [plain]: plain, ...listeners });
     const addresses = protocols.map(([name]) => `${name}://${this.address(name)}`).join(',');
     return brokerSettings({
       listeners: addresses,
       advertised: addresses,
       protocols: protocols.map(([name, protocol]) => `${name}:${protocol}`).join(','),
-      controllerPort: this.#controllerPort,
+      controllerPort: (joins?.first ?? this).#controllerPort,
       data: path.join(this.dir, 'data'),
-      properties,
+      properties: { ...(joins === undefined ? {} : furtherBroker(joins.node, addresses)), ...properties },
     });
   }
 
@@ -127,6 +132,11 @@ export class Broker {
     };
     await waitFor(`Kafka in ${this.dir} to answer`, answers, startPatienceMs);
   }
+}
+
+/** What is otherwise of a node that is no controller. */
+function furtherBroker(node: number, listeners: string): Readonly<Record<string, string>> {
+  return { 'node.id': String(node), 'process.roles': 'broker', listeners };
 }
 
 /** True if a cluster answers and has a member, else null. */

@@ -12,10 +12,11 @@ export function localKafkaFile(name: string): string {
   return path.join(packageRoot(), 'ops/local-kafka', name);
 }
 
-/** Folder of Kafka's jars; 55 MB, fetched once. */
-export function kafkaJars(): Promise<string> {
-  return fetchedOnce(`kafka-${kafkaVersion}`, async folder => {
-    const args = ['-q', '-B', '-f', localKafkaFile('pom.xml'), `${dependencyPlugin}:copy-dependencies`];
+/** Folder of the jars of a Kafka; 55 MB, fetched once. */
+export function kafkaJars(version = kafkaVersion): Promise<string> {
+  return fetchedOnce(`kafka-${version}`, async folder => {
+    const pom = ['-f', localKafkaFile('pom.xml'), `-Dkafka.version=${version}`];
+    const args = ['-q', '-B', ...pom, `${dependencyPlugin}:copy-dependencies`];
     await runTool(
       'mvn',
       [...args, '-DincludeScope=runtime', `-DoutputDirectory=${folder}`],

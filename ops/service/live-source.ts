@@ -1,12 +1,13 @@
 import { basename } from 'node:path';
 import { KafkaCluster } from '../../connectors/kafka/cluster.ts';
 import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
-import { checkTopics } from '../../connectors/kafka/topic-checks.ts';
+import { OldTimes } from '../../connectors/kafka/old-times.ts';
+import { checkTopics, type TopicWarning } from '../../connectors/kafka/topic-checks.ts';
 import { type Reaching, untilReached } from '../../connectors/kafka/until-reached.ts';
 import { followedLog } from '../../connectors/log-files/followed-log.ts';
 import { listLogs } from '../../connectors/log-files/list-logs.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { EventSource, LogEnd, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
+import type { EventSource, LogEnd, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 import { kafkaOptionsOf } from '../kafka-options.ts';
 import type { Config } from '../settings.ts';
 import { keptMembership } from './member-file.ts';
@@ -22,12 +23,13 @@ export interface LiveSource extends EventSource {
   problem(): string | null;
   /** Called now and then with what is stored, for tools that look at the log only. */
   tell(positions: readonly StoredPosition[]): Promise<void>;
-  /** What will hurt later, by topic and kind. */
-  readonly warnings: readonly { readonly topic: string; readonly kind: string; readonly sentence: string }[];
   close(): Promise<void>;
 }
 
-type Opening = Pick<Reaching, 'log' | 'signal' | 'onProblem'>;
+interface Opening extends Pick<Reaching, 'log' | 'signal' | 'onProblem'> {
+  /** Told what of a topic will hurt later, at the start and while it is read. */
+  readonly onWarning: (warning: TopicWarning) => void;
+}
 
 /** Opens what the settings name. Throws `CONFIG_INVALID` when they name none or two; waits for a Kafka that is not there yet. */
 export async function openLiveSource(config: Config, opening: Opening): Promise<LiveSource> {
@@ -44,21 +46,30 @@ export async function openLiveSource(config: Config, opening: Opening): Promise<
 
 async function openKafka(config: Config, opening: Opening): Promise<LiveSource> {
   const { log } = opening;
+  const warn = (warning: TopicWarning): void => {
+    log.warn({ topic: warning.topic, kind: warning.kind }, warning.sentence);
+    opening.onWarning(warning);
+  };
   const options = kafkaOptionsOf(config);
   const cluster = await KafkaCluster.open(options, log, opening.signal, opening.onProblem);
   try {
     const horizonMs = config.kafka_replay_horizon_hours * 3_600_000;
     const checks = { cluster, topics: options.topics, horizonMs, now: Date.now() };
     const reaching = { ...opening, what: 'look at the topics', brokers: options.brokers };
-    const warnings = await untilReached(reaching, () => checkTopics(checks));
-    for (const { topic, kind, sentence } of warnings) log.warn({ topic, kind }, sentence);
+    const { warnings, retentions } = await untilReached(reaching, () => checkTopics(checks));
+    for (const warning of warnings) warn(warning);
+    const oldTimes = new OldTimes(retentions);
     const source = new KafkaSource(cluster, options, log, keptMembership(config.db, options.group));
     return {
       what: `Kafka at ${options.brokers.join(', ')}`,
-      warnings,
-      read: (stored, until) => source.read(stored, until),
+      read: (stored, until) => lookedThrough(source.read(stored, until), oldTimes, warn),
       assigned: () => source.assigned,
-      ends: () => source.ends(),
+      async ends() {
+        const asked = Date.now();
+        const ends = await source.ends();
+        oldTimes.looked(ends, asked);
+        return ends;
+      },
       problem: () => source.problem,
       tell: positions => source.tellGroup(positions),
       close: () => cluster.close(),
@@ -69,11 +80,23 @@ async function openKafka(config: Config, opening: Opening): Promise<LiveSource> 
   }
 }
 
+/** The batches as they are, each looked at for times that its topic's retention eats. */
+async function* lookedThrough(
+  batches: AsyncIterable<RecordBatch>,
+  oldTimes: OldTimes,
+  warn: (warning: TopicWarning) => void,
+): AsyncGenerator<RecordBatch> {
+  for await (const batch of batches) {
+    const warning = oldTimes.warningOf(batch);
+    if (warning !== null) warn(warning);
+    yield batch;
+  }
+}
+
 async function openFolder(config: Config, path: string): Promise<LiveSource> {
   const source = followedLog({ path, batchRecords: config.batch_records, batchBytes: config.batch_bytes });
   return {
     what: `the log ${basename(path)}`,
-    warnings: [],
     read: (stored, until) => source.read(stored, until),
     assigned: () => null,
     async ends() {

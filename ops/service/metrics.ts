@@ -25,6 +25,12 @@ export class ServiceMetrics {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers: [this.registry],
   });
+  readonly #warnings = new Gauge({
+    name: 'tidemark_topic_warning',
+    help: 'Something about a topic that will hurt later; see the log',
+    labelNames: ['topic', 'kind'],
+    registers: [this.registry],
+  });
 
   constructor(partitions: () => readonly PartitionStatus[]) {
     collectDefaultMetrics({ register: this.registry });
@@ -68,14 +74,8 @@ export class ServiceMetrics {
   }
 
   /** One gauge a warning, so that an alert can name the topic. */
-  warn(warnings: readonly { readonly topic: string; readonly kind: string }[]): void {
-    const gauge = new Gauge({
-      name: 'tidemark_topic_warning',
-      help: 'Something about a topic that will hurt later; see the log',
-      labelNames: ['topic', 'kind'],
-      registers: [this.registry],
-    });
-    for (const { topic, kind } of warnings) gauge.set({ topic, kind }, 1);
+  warn({ topic, kind }: { readonly topic: string; readonly kind: string }): void {
+    this.#warnings.set({ topic, kind }, 1);
   }
 
   #counter(name: string, help: string): Counter<(typeof partitionLabels)[number]> {

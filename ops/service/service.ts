@@ -5,6 +5,7 @@ import { readOverview } from '../../connectors/duckdb/overview.ts';
 import { readTableSizes } from '../../connectors/duckdb/table-sizes.ts';
 import type { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
 import type { Answered } from '../../connectors/http/audit.ts';
+import type { TopicWarning } from '../../connectors/kafka/topic-checks.ts';
 import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent-registry.ts';
 import { ingest, type StoredBatch } from '../../pipeline/ingest.ts';
 import type { Jobs } from '../../pipeline/jobs.ts';
@@ -118,10 +119,10 @@ class Service {
     const onProblem = (problem: string): void => {
       this.#sourceProblem = problem;
     };
-    const source = await openLiveSource(config, { log, signal: this.#until, onProblem });
+    const onWarning = (warning: TopicWarning): void => this.#metrics.warn(warning);
+    const source = await openLiveSource(config, { log, signal: this.#until, onProblem, onWarning });
     try {
       this.#source = source;
-      this.#metrics.warn(source.warnings);
       log.info({ source: source.what, log_folder: config.log_folder }, 'reading begins');
       await this.#consume(source);
     } finally {

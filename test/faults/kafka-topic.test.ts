@@ -65,6 +65,24 @@ describe.skipIf(!kafka.available)('a running service', () => {
     expect(await store.rows('SELECT count(*) FROM services')).toEqual([['5']]);
   });
 
+  test('warns, while it runs, of old events that are written to a topic which keeps a day', async () => {
+    const config = { 'retention.ms': '86400000', 'segment.ms': '3600000' };
+    const topic = await kafka.createTopic('replayed', { config });
+    // Yesterday's: older than a day, and in the log until Kafka looks again, but nothing to warn of.
+    const yesterday = String(Date.now() - 88_000_000);
+    await kafka.produce(topic, [{ ...event('service.started', 's0'), timestamp: yesterday }, ...started(1, 5)]);
+    const service = new Service(await serving(topic));
+    await service.reaches('its end to be seen', ({ partitions }) => partitions[0]?.log_end === 5);
+    expect(await service.metrics()).not.toContain('tidemark_topic_warning{');
+    const lastMonth = String(Date.now() - 30 * 86_400_000);
+    await kafka.produce(topic, [{ ...event('service.started', 's5'), timestamp: lastMonth }]);
+    await service.reachesOffsets([{ partition: 0, high: 6 }]);
+    expect(await service.metrics()).toContain(
+      `tidemark_topic_warning{topic="${topic}",kind="retention_eats_old_times"} 1`,
+    );
+    await service.line(/keeps its records for 24 h.*offset 5 of partition 0 was older when it came/);
+  });
+
   test('whose topic is deleted ends, and says which', async () => {
     const topic = await kafka.createTopic('deleted');
     await kafka.produce(topic, started(0, 5));

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
 import { asAvro, ourSchemas } from '../support/avro.ts';
-import { canonicalServices, type GoldenCase, goldenLines, goldenPath, readGolden } from '../support/golden.ts';
+import { type GoldenCase, goldenLines, goldenPath, readGolden } from '../support/golden.ts';
+import { expectGolden } from '../support/golden-exports.ts';
 import { TestStore } from '../support/store.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -19,21 +18,7 @@ describe.each([
   const opened = openFilledStore({ log, limit, batch, written });
 
   const cases = readGolden<GoldenCase[]>(expected).map(golden => [JSON.stringify(golden.request), golden] as const);
-  test.each(cases)('%s', async (_request, golden) => {
-    for (const [kind, wanted] of Object.entries(golden.expected)) {
-      const { bytes, rows } = await exportGolden(opened.store(), kind as FileKind, golden);
-      const { format = 'csv' } = golden.request;
-      const content =
-        format === 'csv' ? bytes : canonicalServices(bytes.toString(), format === 'json' ? 'json' : 'ndjson');
-      const sha256 = createHash('sha256').update(content).digest('hex');
-      expect({ kind, rows, sha256 }).toEqual({
-        kind,
-        rows: wanted.rows,
-        sha256: wanted.sha256 ?? wanted.canonical_sha256,
-      });
-      if (wanted.bytes !== undefined) expect(bytes.length).toBe(wanted.bytes);
-    }
-  });
+  test.each(cases)('%s', (_request, golden) => expectGolden(opened.store(), golden));
 });
 
 describe.each([
@@ -88,15 +73,4 @@ function openFilledStore({ log, limit, batch, written }: Filling): { store(): Te
     await folder.remove();
   });
   return { store: () => store };
-}
-
-function exportGolden(store: TestStore, kind: FileKind, { request }: GoldenCase) {
-  const { time_from, time_to, filter_events = 'any', filter_state = 'any', ...rest } = request;
-  const window = {
-    timeFrom: Date.parse(String(time_from)),
-    timeTo: Date.parse(String(time_to)),
-    filterEvents: filter_events as Selection['filterEvents'],
-    filterState: filter_state as Selection['filterState'],
-  };
-  return store.exported(kind, window, rest as Partial<Layout>);
 }

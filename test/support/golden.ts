@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { JsonNumber, type JsonValue, parseJson } from '../../schemas/json.ts';
+import { JsonNumber, type JsonObject, type JsonValue, parseJson } from '../../schemas/json.ts';
 
 /** What an export of a golden log must give; a request lists only what differs from the defaults. */
 export interface GoldenCase {
@@ -34,6 +34,12 @@ export function goldenLines(file: string): Buffer[] {
     start = stop + 1;
   }
   return lines;
+}
+
+/** The key that goes with an event: its service_id as text. */
+export function keyOf(line: Buffer): string {
+  const id = (parseJson(line.toString()) as JsonObject).get('service_id');
+  return id instanceof JsonNumber ? id.text : String(id);
 }
 
 /**

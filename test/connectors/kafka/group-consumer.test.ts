@@ -17,7 +17,7 @@ const never = () => new Promise<never>(() => undefined);
 
 /** A consumer of kafkajs as a test wants it; what it is told of the group is in `carried`. */
 class FakeConsumer {
-  readonly events = { GROUP_JOIN: 'join', CRASH: 'crash' };
+  readonly events = { GROUP_JOIN: 'join', CRASH: 'crash', REQUEST_TIMEOUT: 'timeout' };
   readonly carried: Carried;
   readonly listeners = new Map<string, (event: object) => void>();
   connect: () => Promise<void> = async () => undefined;
@@ -95,12 +95,35 @@ describe('a member of a group', () => {
     const { made, controller, running } = member(consumer => {
       consumer.disconnect = never;
     });
-    made[0]!.listeners.get('crash')!({ payload: { error: new Error('Closed connection') } });
+    made[0]!.listeners.get('crash')!({
+      payload: { error: Object.assign(new Error('Closed connection'), { name: 'KafkaJSConnectionClosedError' }) },
+    });
     await vi.advanceTimersByTimeAsync(5_000);
     vi.useRealTimers();
     await waitFor('a new consumer', async () => (made.length === 2 ? true : null));
     controller.abort();
     await running;
+  });
+
+  test('whose broker does not answer begins anew, but not before it has joined', async () => {
+    const { made, log, controller, running } = member(() => undefined);
+    const unanswered = { payload: { apiName: 'Heartbeat', broker: 'one:9092' } };
+    made[0]!.listeners.get('timeout')!(unanswered);
+    made[0]!.join();
+    expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([]);
+    made[0]!.listeners.get('timeout')!(unanswered);
+    await waitFor('a new consumer', async () => (made.length === 2 ? true : null));
+    expect(log.lines.at(-1)?.sentence).toMatch(/one:9092 does not answer a Heartbeat request/);
+    controller.abort();
+    await running;
+  });
+
+  test('whose consumer breaks on a bug ends with it', async () => {
+    const { made, running } = member(() => undefined);
+    const bug = new TypeError('x is not a function');
+    made[0]!.listeners.get('crash')!({ payload: { error: bug } });
+    await expect(running).rejects.toBe(bug);
+    expect(made).toHaveLength(1);
   });
 });
 

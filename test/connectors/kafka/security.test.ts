@@ -83,10 +83,25 @@ describe.skipIf(!(await canStartBroker()))('a listener that demands it', () => {
   describe('SASL OAUTHBEARER', () => {
     const oauth = { kafka_sasl_mechanism: 'oauthbearer' };
 
-    test('lets us in by a token', async () => {
-      await expect(
-        connect(secure, 'SASL', { ...oauth, kafka_oauth_token: unsignedToken('alice') }),
-      ).resolves.toBeTypeOf('string');
+    describe.each(['SASL', 'SASL_TLS'] as const)('over %s', listener => {
+      const by = (token: string) => {
+        const over = listener === 'SASL' ? {} : tls();
+        return connect(secure, listener, { ...oauth, ...over, kafka_oauth_token: token });
+      };
+
+      test('lets us in by a token', async () => {
+        await expect(by(unsignedToken('alice'))).resolves.toBeTypeOf('string');
+      });
+
+      test('refuses a token that has expired, and the error says so without the token', async () => {
+        const expired = unsignedToken('alice', -60);
+        const refused = by(expired);
+        await expect(refused).rejects.toMatchObject({
+          code: 'SOURCE_REFUSED',
+          message: expect.stringMatching(/refuses the bearer token.*invalid_token/),
+        });
+        await expect(refused).rejects.not.toMatchObject({ message: expect.stringContaining(expired) });
+      });
     });
 
     test('reads the file of the token again for each connection', async () => {
@@ -122,6 +137,11 @@ describe.skipIf(!(await canStartBroker()))('a listener that demands it', () => {
     ['a password', 'SASL', () => ({ kafka_sasl_mechanism: 'plain', ...account })],
     ['a password over TLS', 'SASL_TLS', () => ({ kafka_sasl_mechanism: 'scram-sha-512', ...account, ...tls() })],
     ['a token', 'SASL', () => ({ kafka_sasl_mechanism: 'oauthbearer', kafka_oauth_token: unsignedToken('alice') })],
+    [
+      'a token over TLS',
+      'SASL_TLS',
+      () => ({ kafka_sasl_mechanism: 'oauthbearer', kafka_oauth_token: unsignedToken('alice'), ...tls() }),
+    ],
     ['our certificate', 'MUTUAL_TLS', () => ({ ...tls(), ...ours() })],
   ] as const)('records are read by %s: the group is joined the same way', async (_, listener, settings) => {
     const cluster = new TestCluster(secure.broker.brokers);

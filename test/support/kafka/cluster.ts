@@ -12,6 +12,8 @@ import { waitFor } from '../../../ops/local-kafka/waiting.ts';
 
 export interface TopicOptions {
   readonly partitions?: number;
+  /** The nodes that hold each partition, its leader first, in place of a number of partitions. */
+  readonly replicas?: readonly (readonly number[])[];
   /** Settings of the topic, such as `{ 'cleanup.policy': 'compact' }`. */
   readonly config?: Readonly<Record<string, string>>;
 }
@@ -20,6 +22,10 @@ export interface PartitionOffsets {
   readonly partition: number;
   readonly low: number;
   readonly high: number;
+}
+
+function placed(replicas: readonly (readonly number[])[]) {
+  return { replicaAssignment: replicas.map((nodes, partition) => ({ partition, replicas: [...nodes] })) };
 }
 
 /** What tests do with a Kafka cluster, whoever runs it. */
@@ -45,13 +51,15 @@ export class TestCluster {
   }
 
   /** Makes a topic of a unique name and gives that name. */
-  async createTopic(name: string, { partitions = 1, config = {} }: TopicOptions = {}): Promise<string> {
+  async createTopic(name: string, { partitions = 1, replicas, config = {} }: TopicOptions = {}): Promise<string> {
     const topic = this.uniqueTopic(name);
     const configEntries = Object.entries(config).map(([key, value]) => ({ name: key, value }));
     await this.withAdmin(async admin => {
       await admin.createTopics({
         waitForLeaders: false,
-        topics: [{ topic, numPartitions: partitions, configEntries }],
+        topics: [
+          { topic, configEntries, ...(replicas === undefined ? { numPartitions: partitions } : placed(replicas)) },
+        ],
       });
       // A broker may take a moment to know it and another to host it; a producer that meets an error by then writes twice.
       await waitFor(`topic ${topic}`, () => admin.fetchTopicOffsets(topic).catch(() => null));

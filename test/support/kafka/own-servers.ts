@@ -7,8 +7,8 @@ import { temporaryFolder } from '../temporary-folder.ts';
 import { refuse } from './shared.ts';
 
 /** True where tests can start, kill and stop a Kafka of their own; fetches what it takes. */
-export function canStartBroker(): Promise<boolean> {
-  return canStart(() => Promise.all([javaOf(17), kafkaJars()]));
+export function canStartBroker(version?: string): Promise<boolean> {
+  return canStart(() => Promise.all([javaOf(17), kafkaJars(version)]));
 }
 
 /** True where tests can start, kill and stop a schema registry of their own; fetches what it takes. */
