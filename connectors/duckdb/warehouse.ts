@@ -27,6 +27,7 @@ const settleAfter = 100_000;
 export class DuckDbWarehouse implements Warehouse {
   readonly #connection: DuckDBConnection;
   readonly #membership: Membership;
+  readonly #memoryLimit: string;
   readonly #partitions = new Map<string, KnownPartition>();
   /** The short names of partitions, given out as batches come, so that one can be laid out before the other is stored. */
   readonly #sources = new Map<string, number>();
@@ -35,14 +36,15 @@ export class DuckDbWarehouse implements Warehouse {
   /** Never below the number of late fragments and deletions. */
   #lateAtMost = 0;
 
-  private constructor(connection: DuckDBConnection, membership: Membership) {
+  private constructor(connection: DuckDBConnection, membership: Membership, memoryLimit: string) {
     this.#connection = connection;
     this.#membership = membership;
+    this.#memoryLimit = memoryLimit;
   }
 
   static async open(database: Database): Promise<DuckDbWarehouse> {
     const connection = await database.connect();
-    const warehouse = new DuckDbWarehouse(connection, await readMembership(connection));
+    const warehouse = new DuckDbWarehouse(connection, await readMembership(connection), database.memoryLimit);
     for (const known of await readPartitions(connection)) {
       warehouse.#partitions.set(nameOf(known.partition), known);
       warehouse.#sources.set(nameOf(known.partition), known.source);
@@ -61,7 +63,11 @@ export class DuckDbWarehouse implements Warehouse {
     this.#lastStaged += 1;
     const mark = { number: this.#lastStaged, source: this.#sourceOf(batch) };
     const staged = stageBatch(batch, mark, this.#membership);
-    const stored = this.#turn.then(() => this.#storeStaged(batch, staged));
+    const stored = this.#turn
+      .then(() => this.#storeStaged(batch, staged))
+      .catch(error => {
+        throw databaseFailure(error, `store a batch of ${batch.origin}`, this.#memoryLimit) ?? error;
+      });
     this.#turn = stored.catch(() => undefined);
     return stored;
   }
@@ -87,7 +93,7 @@ export class DuckDbWarehouse implements Warehouse {
       await this.#mergeSeenAndCommit(staged);
     } catch (error) {
       await this.#connection.run('ROLLBACK').catch(() => undefined);
-      throw databaseFailure(error, `store a batch of ${batch.origin}`) ?? error;
+      throw error;
     }
     this.#partitions.set(name, next);
     await this.#settleWhenDue(staged);

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import type { ExportReport } from '../../connectors/http/export-report.ts';
+import { serve } from '../support/serving.ts';
+
+const text = 'x'.repeat(200_000);
+/** Services of 200 KB each in one month, and one small service in another. */
+const lines = [
+  ...Array.from({ length: 100 }, (_, index) => ({ service_id: `s-${index}`, month: '06', extensions: { text } })),
+  { service_id: 'small', month: '07' },
+].map(({ month, ...event }) =>
+  JSON.stringify({ event: 'service.started', timestamp: `2020-${month}-01T00:00:00Z`, ...event }),
+);
+const windowOf = (month: string) => `time_from=2020-${month}-01T00:00:00Z&time_to=2020-${month}-02T00:00:00Z`;
+const services = '/genesys/1/cs/maintenance/services';
+
+test('rows too wide for memory_limit: each door says what ran out and what helps, and the service goes on', async () => {
+  const served = await serve({ lines, settings: { memory_limit: '100MB' } });
+  const advice =
+    'memory ran out; raise memory_limit, which is 100MB, let fewer exports run at once, or narrow the window';
+  const message = `could not write the services: ${advice}`;
+  const post = (query: string, id: string) =>
+    fetch(`${served.url}${services}/files?${query}`, { method: 'POST', headers: { 'idempotency-key': id } });
+
+  const refused = await post(`${windowOf('06')}&file_prefix=wide_&format=json`, 'wide');
+  expect([refused.status, await refused.json()]).toEqual([503, { message, exception: 'OUT_OF_MEMORY', code: 503 }]);
+  const report = (await (await fetch(`${served.url}/exports/wide`)).json()) as ExportReport;
+  expect([report.state, report.files, report.error]).toEqual(['failed', [], { code: 'OUT_OF_MEMORY', message }]);
+
+  const streamed = fetch(`${served.url}${services}/stream?${windowOf('06')}&export_content=true`);
+  await expect(streamed.then(answer => answer.text())).rejects.toThrow();
+  await served.logged(`"reason":"TidemarkError: ${message}"`);
+
+  expect((await post(`${windowOf('07')}&file_prefix=small_&format=json`, 'small')).status).toBe(200);
+  expect((await fetch(`${served.url}/readyz`)).status).toBe(200);
+});
