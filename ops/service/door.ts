@@ -3,6 +3,7 @@ import type { Database } from '../../connectors/duckdb/database.ts';
 import { ServiceLookup } from '../../connectors/duckdb/one-service.ts';
 import type { Answered } from '../../connectors/http/audit.ts';
 import type { Operations } from '../../connectors/http/operations-door.ts';
+import { patienceOf } from '../../connectors/http/patience.ts';
 import { openHttpServer } from '../../connectors/http/server.ts';
 import type { Services } from '../../connectors/http/services-door.ts';
 import type { Jobs } from '../../pipeline/jobs.ts';
@@ -43,7 +44,7 @@ export async function openDoor(parts: DoorParts): Promise<{ readonly url: string
     tls,
     access: accessOf(config, token),
     ratePerMinute: config.http_rate_limit,
-    stallMs: config.http_stall_ms,
+    patience: patienceOf(config.http_stall_ms),
     version: readPackage().version,
     operations,
     jobs,
