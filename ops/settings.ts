@@ -187,7 +187,11 @@ export const settings = {
     default: [],
     help: 'who may come in by HTTP, one line a token; none: anyone on this machine may',
   },
-  http_tokens_file: { kind: optionalText, default: null, help: 'a file with more such lines' },
+  http_tokens_file: {
+    kind: optionalText,
+    default: null,
+    help: 'a file with more such lines, read again when it has changed',
+  },
   http_allow_anonymous: {
     kind: flag,
     default: false,

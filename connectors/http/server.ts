@@ -29,7 +29,8 @@ export interface HttpOptions {
   readonly port: number;
   /** PEM texts; null speaks plain HTTP. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
-  readonly access: Access;
+  /** Asked once a request: who may come in can change. */
+  readonly access: () => Access;
   /** Requests a client may make in a minute; 0 for any number. */
   readonly ratePerMinute: number;
   /** A client that is slower is cut off. */

@@ -13,6 +13,7 @@ import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings.ts';
 import { readPackage } from '../software.ts';
 import { accessOf, newToken, tlsOf } from './access.ts';
+import { LiveAccess } from './live-access.ts';
 import { announceServer } from './server-file.ts';
 import { traceRequest } from './traces.ts';
 
@@ -38,11 +39,12 @@ export async function openDoor(parts: DoorParts): Promise<{ readonly url: string
   const token = newToken();
   const tls = tlsOf(config);
   const { directory, clock } = exporting;
+  const access = new LiveAccess({ config, localToken: token, clock, log });
   const server = await openHttpServer({
     host: config.http_host,
     port: config.http_port,
     tls,
-    access: accessOf(config, token),
+    access: () => access.now(),
     ratePerMinute: config.http_rate_limit,
     patience: patienceOf(config.http_stall_ms),
     version: readPackage().version,
