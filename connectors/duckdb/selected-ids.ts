@@ -2,7 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Selection } from '../../pipeline/selection.ts';
 import { selected } from '../../schemas/exports.ts';
 import { fillSql, readSql } from '../../schemas/sql.ts';
-import { databaseFailure } from './failure.ts';
+import { databaseFailure, savedMemory } from './failure.ts';
 
 export interface IdsParts {
   readonly selection: Selection;
@@ -25,7 +25,7 @@ export class SelectedIds {
     try {
       await this.#write(sink);
     } catch (error) {
-      throw databaseFailure(error, 'write the ids', this.#parts.memoryLimit) ?? error;
+      throw databaseFailure(error, 'write the ids', savedMemory(this.#parts.memoryLimit)) ?? error;
     }
   }
 

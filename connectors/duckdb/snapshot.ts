@@ -6,7 +6,7 @@ import { Turns } from '../../pipeline/turns.ts';
 import { quoteText } from '../../schemas/sql.ts';
 import { planCsv } from './csv-query.ts';
 import type { Database } from './database.ts';
-import { databaseFailure } from './failure.ts';
+import { databaseFailure, savedMemory } from './failure.ts';
 import type { FilePlan } from './file-plan.ts';
 import { planJson } from './json-query.ts';
 import { LoneQueries } from './lone-queries.ts';
@@ -53,7 +53,7 @@ export class DuckDbSnapshots implements SnapshotReader {
       return await this.#open(selection, layout, endTurn);
     } catch (error) {
       endTurn();
-      throw databaseFailure(error, 'find the services of the window', this.#database.memoryLimit) ?? error;
+      throw databaseFailure(error, 'find the services of the window', savedMemory(this.#database.memoryLimit)) ?? error;
     }
   }
 
@@ -150,7 +150,7 @@ class DuckDbSnapshot implements Snapshot {
     try {
       return await this.#write(kind, sink);
     } catch (error) {
-      throw databaseFailure(error, `write the ${kind}`, this.#parts.memoryLimit) ?? error;
+      throw databaseFailure(error, `write the ${kind}`, savedMemory(this.#parts.memoryLimit)) ?? error;
     }
   }
 

@@ -4,7 +4,7 @@ import { entityTables } from '../../schemas/columns.ts';
 import { type Entity, entities } from '../../schemas/events.ts';
 import { entityPlaces, fillSql, readSql } from '../../schemas/sql.ts';
 import type { Database } from './database.ts';
-import { databaseFailure } from './failure.ts';
+import { databaseFailure, raisedMemory } from './failure.ts';
 import { Membership } from './membership.ts';
 import {
   advance,
@@ -66,7 +66,7 @@ export class DuckDbWarehouse implements Warehouse {
     const stored = this.#turn
       .then(() => this.#storeStaged(batch, staged))
       .catch(error => {
-        throw databaseFailure(error, `store a batch of ${batch.origin}`, this.#memoryLimit) ?? error;
+        throw databaseFailure(error, `store a batch of ${batch.origin}`, raisedMemory(this.#memoryLimit)) ?? error;
       });
     this.#turn = stored.catch(() => undefined);
     return stored;
