@@ -68,8 +68,17 @@ export class DuckDbWarehouse implements Warehouse {
       .catch(error => {
         throw databaseFailure(error, `store a batch of ${batch.origin}`, raisedMemory(this.#memoryLimit)) ?? error;
       });
-    this.#turn = stored.catch(() => undefined);
+    this.#turn = stored;
+    stored.catch(() => this.#beginAnew(stored));
     return stored;
+  }
+
+  /**
+   * What stands in line behind a batch that failed fails with it: of a partition that is not known yet, nothing else would
+   * tell that the batch before was never stored. What comes once the line is empty is stored again.
+   */
+  #beginAnew(last: Promise<void>): void {
+    if (this.#turn === last) this.#turn = Promise.resolve();
   }
 
   #sourceOf({ partition }: FoldedBatch): number {

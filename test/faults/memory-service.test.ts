@@ -1,6 +1,10 @@
-import { expect, test } from 'vitest';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 import type { ExportReport } from '../../connectors/http/export-report.ts';
 import { serve } from '../support/serving.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { tidemark, tidemarkDone } from '../support/tidemark.ts';
 
 const text = 'x'.repeat(200_000);
 /** Services of 200 KB each in one month, and one small service in another. */
@@ -32,4 +36,19 @@ test('rows too wide for memory_limit: each door says what ran out and what helps
 
   expect((await post(`${windowOf('07')}&file_prefix=small_&format=json`, 'small')).status).toBe(200);
   expect((await fetch(`${served.url}/readyz`)).status).toBe(200);
+});
+
+test('a database without memory for a batch: ingest says so, and goes on where it was when it has more', async () => {
+  const folder = await temporaryFolder();
+  onTestFinished(folder.remove);
+  await writeFile(path.join(folder.path, 'wide.ndjson'), lines.map(line => `${line}\n`).join(''));
+  const ingest = (memory: string) =>
+    tidemark(['ingest', 'wide.ndjson', '--db', 'wide.duckdb', '--memory-limit', memory], { cwd: folder.path });
+  const { code, stderr } = await ingest('12MB');
+  const words =
+    'could not store a batch of wide.ndjson: memory ran out; raise memory_limit, which is 12MB [OUT_OF_MEMORY]';
+  expect([code, stderr]).toEqual([74, expect.stringContaining(words)]);
+  expect((await ingest('1GB')).code).toBe(0);
+  const status = JSON.parse(await tidemarkDone(['status', '--db', path.join(folder.path, 'wide.duckdb'), '--json']));
+  expect(status.tables[0]).toMatchObject({ table: 'services', rows: lines.length });
 });
