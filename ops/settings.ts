@@ -187,7 +187,11 @@ export const settings = {
     default: [],
     help: 'who may come in by HTTP, one line a token; none: anyone on this machine may',
   },
-  http_tokens_file: { kind: optionalText, default: null, help: 'a file with more such lines' },
+  http_tokens_file: {
+    kind: optionalText,
+    default: null,
+    help: 'a file with more such lines, read again when it has changed',
+  },
   http_allow_anonymous: {
     kind: flag,
     default: false,
@@ -209,7 +213,7 @@ export const settings = {
     kind: wholeNumber(100, 3_600_000),
     unit: 'ms',
     default: 30_000,
-    help: 'a client that takes nothing of what it asked for in this time is cut off',
+    help: 'a client that takes nothing of what it asked for in this time, or less than 4 kB/s in ten times that, is cut off',
   },
   log_level: { kind: oneOf('info', 'debug', 'warn', 'error'), default: 'info', help: 'how much the service logs' },
   stop_deadline_ms: {

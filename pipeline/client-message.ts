@@ -18,6 +18,7 @@ const told: ReadonlySet<string> = new Set<FailureCode>([
   'QUEUE_FULL',
   'CANCELLED',
   'TOO_MANY_COLUMNS',
+  'OUT_OF_MEMORY',
   'INTERRUPTED',
 ]);
 

@@ -17,6 +17,7 @@ const failures = {
   NAME_TAKEN: { retry: true, exitCode: 73, httpStatus: 409 },
   TOO_MANY_COLUMNS: { retry: false, exitCode: 65, httpStatus: 400 },
   EXPORT_FAILED: { retry: true, exitCode: 74, httpStatus: 500 },
+  OUT_OF_MEMORY: { retry: true, exitCode: 74, httpStatus: 503 },
   DISK_FULL: { retry: true, exitCode: 74, httpStatus: 507 },
   NOT_WRITABLE: { retry: false, exitCode: 73, httpStatus: 503 },
   SOURCE_MISSING: { retry: false, exitCode: 66, httpStatus: 404 },

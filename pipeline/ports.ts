@@ -205,9 +205,9 @@ export interface Warehouse {
   positions(): readonly StoredPosition[];
   /**
    * Stores rows, quarantine and position in one transaction: all or nothing, on disk when it resolves. It may be called
-   * again before that: batches are stored one at a time, in the order of the calls. A batch of a known partition that
-   * does not begin exactly at the stored position is refused with `STALE_BATCH` and changes nothing: whoever was late,
-   * paused or replaced cannot apply records twice.
+   * again before that: batches are stored one at a time, in the order of the calls, and what was handed over behind one
+   * that fails fails with it. A batch of a known partition that does not begin exactly at the stored position is refused
+   * with `STALE_BATCH` and changes nothing: whoever was late, paused or replaced cannot apply records twice.
    */
   store(batch: FoldedBatch): Promise<void>;
 }

@@ -7,7 +7,7 @@ import { isRecord, isTimestampMillis, isUnion, ownPartOf } from './avro-type.ts'
 import { branchOf, type Read, scalarOf } from './avro-value.ts';
 import { JsonNumber } from './json.ts';
 import { type Member, Misfit } from './members.ts';
-import { formatTimestamp, isEventTime } from './timestamps.ts';
+import { formatTimestamp, isInstant } from './timestamps.ts';
 
 /** The members of a request, as a JSON object would have them. */
 export type RequestMembers = ReadonlyMap<string, Member>;
@@ -54,5 +54,5 @@ function parameterOf(type: Type, skips: Skips): Read {
 
 /** An instant that no text could say goes on as its number, and is refused as a time where one is wanted. */
 function instantText(instant: number): Member {
-  return isEventTime(instant) ? formatTimestamp(instant) : new JsonNumber(String(instant));
+  return isInstant(instant) ? formatTimestamp(instant) : new JsonNumber(String(instant));
 }

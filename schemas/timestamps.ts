@@ -34,7 +34,12 @@ export function parseInstant(text: string): number | undefined {
   const zone =
     sign === undefined ? 0 : (Number(zoneHour) * 60 + Number(zoneMinute)) * (sign === '-' ? -60_000 : 60_000);
   const instant = later - msOf400Years + millisecond - zone;
-  return instant >= firstInstant && instant <= lastInstant ? instant : undefined;
+  return isInstant(instant) ? instant : undefined;
+}
+
+/** True when a text can say the instant: UTC has a year of four digits then. Windows may begin and end at any of these. */
+export function isInstant(instant: number): boolean {
+  return instant >= firstInstant && instant <= lastInstant;
 }
 
 /** True when the instant may be an event's time. */

@@ -27,11 +27,13 @@ export class Database {
   /** For files that this process hands to DuckDB; emptied at open, so that a killed process leaves nothing behind. */
   readonly stagingFolder: string;
   readonly threads: number;
+  readonly memoryLimit: string;
   readonly #instance: DuckDBInstance;
 
-  private constructor(path: string, threads: number, instance: DuckDBInstance) {
+  private constructor({ path, threads, memoryLimit }: DatabaseOptions, instance: DuckDBInstance) {
     this.path = path;
     this.threads = threads;
+    this.memoryLimit = memoryLimit;
     this.stagingFolder = stagingFolderOf(path);
     this.#instance = instance;
   }
@@ -52,7 +54,7 @@ export class Database {
         // A checkpoint rewrites the changed row groups: fewer of them, at 64 MB of log, cost less per batch.
         checkpoint_threshold: '64MB',
       });
-      const database = new Database(absolute, threads, instance);
+      const database = new Database({ path: absolute, memoryLimit, threads }, instance);
       await database.#prepare().catch(error => {
         instance.closeSync();
         throw error;

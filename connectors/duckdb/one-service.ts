@@ -3,6 +3,7 @@ import { Turns } from '../../pipeline/turns.ts';
 import { jsonLines, selected } from '../../schemas/exports.ts';
 import { fillSql, readSql } from '../../schemas/sql.ts';
 import type { Database } from './database.ts';
+import { databaseFailure, savedMemory } from './failure.ts';
 import { rowKey } from './row-key.ts';
 
 /** The arrays of a service that are shown; of a state those of the same names. */
@@ -42,6 +43,8 @@ export class ServiceLookup {
       try {
         await connection.run('BEGIN TRANSACTION');
         return await readService(connection, serviceId, shown);
+      } catch (error) {
+        throw databaseFailure(error, 'read the service', savedMemory(this.#database.memoryLimit)) ?? error;
       } finally {
         connection.closeSync();
       }

@@ -2,26 +2,38 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Selection } from '../../pipeline/selection.ts';
 import { selected } from '../../schemas/exports.ts';
 import { fillSql, readSql } from '../../schemas/sql.ts';
+import { databaseFailure, savedMemory } from './failure.ts';
 import { setWindow } from './placed-rows.ts';
+
+export interface IdsParts {
+  readonly selection: Selection;
+  readonly memoryLimit: string;
+  endTurn(): void;
+}
 
 /** The ids of a selection, read from one transaction's view. */
 export class SelectedIds {
   readonly #connection: DuckDBConnection;
-  readonly #selection: Selection;
-  readonly #endTurn: () => void;
+  readonly #parts: IdsParts;
 
-  constructor(connection: DuckDBConnection, selection: Selection, endTurn: () => void) {
+  constructor(connection: DuckDBConnection, parts: IdsParts) {
     this.#connection = connection;
-    this.#selection = selection;
-    this.#endTurn = endTurn;
+    this.#parts = parts;
   }
 
   /** Writes them as one JSON array in file order, an id a line, honouring the sink's back-pressure. */
   async write(sink: (bytes: Uint8Array) => Promise<void>): Promise<void> {
-    await this.#connection.run(setWindow(this.#selection));
-    const ids = await this.#connection.stream(
-      fillSql(readSql('exports/ids.sql'), { selected: selected(this.#selection) }),
-    );
+    try {
+      await this.#write(sink);
+    } catch (error) {
+      throw databaseFailure(error, 'write the ids', savedMemory(this.#parts.memoryLimit)) ?? error;
+    }
+  }
+
+  async #write(sink: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+    const { selection } = this.#parts;
+    await this.#connection.run(setWindow(selection));
+    const ids = await this.#connection.stream(fillSql(readSql('exports/ids.sql'), { selected: selected(selection) }));
     let before = '[\n';
     for (let chunk = await ids.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await ids.fetchChunk()) {
       const texts = chunk.getColumnValues(0).map(id => JSON.stringify(id));
@@ -38,6 +50,6 @@ export class SelectedIds {
 
   async close(): Promise<void> {
     this.#connection.closeSync();
-    this.#endTurn();
+    this.#parts.endTurn();
   }
 }

@@ -6,6 +6,7 @@ import { Turns } from '../../pipeline/turns.ts';
 import { quoteText } from '../../schemas/sql.ts';
 import { planCsv } from './csv-query.ts';
 import type { Database } from './database.ts';
+import { databaseFailure, savedMemory } from './failure.ts';
 import type { FilePlan } from './file-plan.ts';
 import { planJson } from './json-query.ts';
 import { LoneQueries } from './lone-queries.ts';
@@ -52,7 +53,7 @@ export class DuckDbSnapshots implements SnapshotReader {
       return await this.#open(selection, layout, endTurn);
     } catch (error) {
       endTurn();
-      throw error;
+      throw databaseFailure(error, 'find the services of the window', savedMemory(this.#database.memoryLimit)) ?? error;
     }
   }
 
@@ -60,7 +61,11 @@ export class DuckDbSnapshots implements SnapshotReader {
   async ids(selection: Selection): Promise<SelectedIds> {
     const endTurn = await this.#turns.take();
     try {
-      return new SelectedIds(await this.#database.connect(), selection, endTurn);
+      return new SelectedIds(await this.#database.connect(), {
+        selection,
+        memoryLimit: this.#database.memoryLimit,
+        endTurn,
+      });
     } catch (error) {
       endTurn();
       throw error;
@@ -83,6 +88,7 @@ export class DuckDbSnapshots implements SnapshotReader {
       return new DuckDbSnapshot({
         placed,
         loneQueries: this.#loneQueries,
+        memoryLimit: this.#database.memoryLimit,
         slicing: defaultSlicing,
         layout,
         positions,
@@ -103,6 +109,7 @@ export class DuckDbSnapshots implements SnapshotReader {
 interface SnapshotParts extends SnapshotOptions {
   readonly placed: PlacedRows;
   readonly loneQueries: LoneQueries;
+  readonly memoryLimit: string;
   readonly slicing: Slicing;
   readonly layout: Layout;
   readonly positions: readonly StoredPosition[];
@@ -140,6 +147,14 @@ class DuckDbSnapshot implements Snapshot {
   }
 
   async write(kind: FileKind, sink: Sink): Promise<WrittenRows> {
+    try {
+      return await this.#write(kind, sink);
+    } catch (error) {
+      throw databaseFailure(error, `write the ${kind}`, savedMemory(this.#parts.memoryLimit)) ?? error;
+    }
+  }
+
+  async #write(kind: FileKind, sink: Sink): Promise<WrittenRows> {
     const { placed, slicing, layout, maxExtensionColumns, pipePath } = this.#parts;
     const plan =
       layout.format === 'csv'

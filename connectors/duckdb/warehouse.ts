@@ -4,7 +4,7 @@ import { entityTables } from '../../schemas/columns.ts';
 import { type Entity, entities } from '../../schemas/events.ts';
 import { entityPlaces, fillSql, readSql } from '../../schemas/sql.ts';
 import type { Database } from './database.ts';
-import { databaseFailure } from './failure.ts';
+import { databaseFailure, raisedMemory } from './failure.ts';
 import { Membership } from './membership.ts';
 import {
   advance,
@@ -27,6 +27,7 @@ const settleAfter = 100_000;
 export class DuckDbWarehouse implements Warehouse {
   readonly #connection: DuckDBConnection;
   readonly #membership: Membership;
+  readonly #memoryLimit: string;
   readonly #partitions = new Map<string, KnownPartition>();
   /** The short names of partitions, given out as batches come, so that one can be laid out before the other is stored. */
   readonly #sources = new Map<string, number>();
@@ -35,14 +36,15 @@ export class DuckDbWarehouse implements Warehouse {
   /** Never below the number of late fragments and deletions. */
   #lateAtMost = 0;
 
-  private constructor(connection: DuckDBConnection, membership: Membership) {
+  private constructor(connection: DuckDBConnection, membership: Membership, memoryLimit: string) {
     this.#connection = connection;
     this.#membership = membership;
+    this.#memoryLimit = memoryLimit;
   }
 
   static async open(database: Database): Promise<DuckDbWarehouse> {
     const connection = await database.connect();
-    const warehouse = new DuckDbWarehouse(connection, await readMembership(connection));
+    const warehouse = new DuckDbWarehouse(connection, await readMembership(connection), database.memoryLimit);
     for (const known of await readPartitions(connection)) {
       warehouse.#partitions.set(nameOf(known.partition), known);
       warehouse.#sources.set(nameOf(known.partition), known.source);
@@ -61,9 +63,22 @@ export class DuckDbWarehouse implements Warehouse {
     this.#lastStaged += 1;
     const mark = { number: this.#lastStaged, source: this.#sourceOf(batch) };
     const staged = stageBatch(batch, mark, this.#membership);
-    const stored = this.#turn.then(() => this.#storeStaged(batch, staged));
-    this.#turn = stored.catch(() => undefined);
+    const stored = this.#turn
+      .then(() => this.#storeStaged(batch, staged))
+      .catch(error => {
+        throw databaseFailure(error, `store a batch of ${batch.origin}`, raisedMemory(this.#memoryLimit)) ?? error;
+      });
+    this.#turn = stored;
+    stored.catch(() => this.#beginAnew(stored));
     return stored;
+  }
+
+  /**
+   * What stands in line behind a batch that failed fails with it: of a partition that is not known yet, nothing else would
+   * tell that the batch before was never stored. What comes once the line is empty is stored again.
+   */
+  #beginAnew(last: Promise<void>): void {
+    if (this.#turn === last) this.#turn = Promise.resolve();
   }
 
   #sourceOf({ partition }: FoldedBatch): number {
@@ -87,7 +102,7 @@ export class DuckDbWarehouse implements Warehouse {
       await this.#mergeSeenAndCommit(staged);
     } catch (error) {
       await this.#connection.run('ROLLBACK').catch(() => undefined);
-      throw databaseFailure(error, `store a batch of ${batch.origin}`) ?? error;
+      throw error;
     }
     this.#partitions.set(name, next);
     await this.#settleWhenDue(staged);

@@ -41,13 +41,13 @@ const anonymous: HttpClient = { door: 'http', client: 'anonymous', role: 'operat
 export type CountRefused = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
 /** Lets nobody through to a route that is not theirs. Routes that say nothing are for whoever has shown a token. */
-export function addAccess(server: FastifyInstance, access: Access, countRefused: CountRefused): void {
+export function addAccess(server: FastifyInstance, access: () => Access, countRefused: CountRefused): void {
   server.decorateRequest('client', null);
   server.addHook('onRequest', async (request, reply) => {
     const audience = request.routeOptions.config.audience ?? 'authenticated';
     if (audience === 'everyone') return;
     try {
-      request.client = clientOf(request, access);
+      request.client = clientOf(request, access());
     } catch (error) {
       await countRefused(request, reply);
       reply.header('www-authenticate', 'Bearer realm="tidemark"');

@@ -6,6 +6,7 @@ import type { Jobs } from '../../pipeline/jobs.ts';
 import type { Destination } from '../../pipeline/ports.ts';
 import type { ExportRecord } from '../../pipeline/requests.ts';
 import { byteRange, namesTag } from './byte-range.ts';
+import type { Patience } from './patience.ts';
 import { fileParams, noQuery, refusals } from './schemas.ts';
 
 export interface DownloadDoor {
@@ -14,8 +15,8 @@ export interface DownloadDoor {
     /** Opens a published file; null when it was moved away or replaced. */
     openFile(destination: Destination, name: string): Promise<FileHandle | null>;
   };
-  /** A client that takes nothing in this time is cut off. */
-  readonly stallMs: number;
+  /** A client that is slower is cut off. */
+  readonly patience: Patience;
 }
 
 type FileRequest = FastifyRequest<{ Params: { id: string; name: string } }>;
@@ -53,7 +54,7 @@ export function addDownloadDoor(server: FastifyInstance, door: DownloadDoor): vo
   });
 }
 
-async function download(request: FileRequest, reply: FastifyReply, { jobs, files, stallMs }: DownloadDoor) {
+async function download(request: FileRequest, reply: FastifyReply, { jobs, files, patience }: DownloadDoor) {
   const { id, name } = request.params;
   request.exportId = id;
   const { record } = await jobs.find(id);
@@ -61,7 +62,7 @@ async function download(request: FileRequest, reply: FastifyReply, { jobs, files
   const handle = await files.openFile(record.plan.destination, name);
   if (handle === null) throw fileGone(name);
   try {
-    return await answer(request, reply, { ...(await factsOf(record, name, handle)), name, handle, stallMs });
+    return await answer(request, reply, { ...(await factsOf(record, name, handle)), name, handle, patience });
   } catch (error) {
     await handle.close().catch(() => undefined);
     throw error;
@@ -73,10 +74,10 @@ interface Download {
   readonly bytes: number;
   readonly sha256: string;
   readonly handle: FileHandle;
-  readonly stallMs: number;
+  readonly patience: Patience;
 }
 
-async function answer(request: FileRequest, reply: FastifyReply, { name, bytes, sha256, handle, stallMs }: Download) {
+async function answer(request: FileRequest, reply: FastifyReply, { name, bytes, sha256, handle, patience }: Download) {
   const { headers } = request;
   const tag = `"${sha256}"`;
   reply.header('etag', tag).header('accept-ranges', 'bytes').header('x-content-type-options', 'nosniff');
@@ -99,16 +100,24 @@ async function answer(request: FileRequest, reply: FastifyReply, { name, bytes, 
     await handle.close();
     return reply.send('');
   }
-  cutOffStalled(request, reply, stallMs);
+  cutOffSlow(request, reply, patience);
   return reply.send(handle.createReadStream({ start: from, end: to }));
 }
 
-/** Reading never waits for long, so a silent connection is one whose client takes nothing. */
-function cutOffStalled({ raw }: FastifyRequest, reply: FastifyReply, stallMs: number): void {
+/** Reading never waits for long, so a connection that is silent or slow is one whose client takes little or nothing. */
+function cutOffSlow({ raw }: FastifyRequest, reply: FastifyReply, { stallMs, spanMs, leastBytes }: Patience): void {
   const { socket } = raw;
   const cut = (): void => void socket.destroy();
+  let before = socket.bytesWritten;
+  const looking = setInterval(() => {
+    if (socket.bytesWritten - before < leastBytes) cut();
+    before = socket.bytesWritten;
+  }, spanMs);
   socket.setTimeout(stallMs, cut);
-  reply.raw.once('close', () => socket.off('timeout', cut).setTimeout(0));
+  reply.raw.once('close', () => {
+    clearInterval(looking);
+    socket.off('timeout', cut).setTimeout(0);
+  });
 }
 
 /** Of data files the manifest knows size and hash, so that one that was replaced is seen; a manifest is read for them. */

@@ -3,7 +3,7 @@ import { noQuery, refusals } from './schemas.ts';
 
 /** What an operator may ask at any time. */
 export interface Operations {
-  /** Why the service is not ready for requests; empty when it is. */
+  /** Why the service is not ready for requests, in words for everyone; empty when it is. */
   readiness(): readonly string[];
   status(): Promise<object>;
   /** All metrics in Prometheus's text format, and its content type. */
@@ -65,7 +65,7 @@ function addHealth(server: FastifyInstance, operations: Operations): void {
   server.get('/readyz', {
     config: { audience: 'everyone' },
     schema: {
-      summary: 'Whether the service is ready, and why not',
+      summary: 'Whether the service is ready, and in general words why not; /status has the details',
       tags,
       security: [],
       response: {

@@ -150,7 +150,7 @@ const reasons: Readonly<Record<number, string>> = {
   416: 'the file has no such bytes',
   429: 'too many requests; ask again after the seconds in Retry-After',
   500: 'the service failed; its log says why',
-  503: 'too many exports wait, or the service is not ready; ask again after the seconds in Retry-After',
+  503: 'too many exports wait, memory ran out, or the service is not ready; ask again after the seconds in Retry-After',
   507: 'the disk is full',
 };
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import type { Log } from '../../pipeline/ports.ts';
+import { Pace, type Patience } from './patience.ts';
 
 /** What is written while it is read from the database; it holds one of the few turns until it is closed. */
 export interface Reading {
@@ -12,14 +13,14 @@ export interface Reading {
 }
 
 export interface SendOptions {
-  /** A client that takes nothing in this time is cut off, so that it does not hold its turn for ever. */
-  readonly stallMs: number;
+  /** Who is slower is cut off, so that it does not hold its turn for ever. */
+  readonly patience: Patience;
   readonly log: Log;
 }
 
 /**
- * Sends what is read as fast as the client takes it. A client that goes away or stalls ends the query; a query that
- * fails cuts the connection, so that no client takes half an answer for a whole one.
+ * Sends what is read as fast as the client takes it. A client that goes away, stalls or trickles ends the query; a query
+ * that fails cuts the connection, so that no client takes half an answer for a whole one.
  */
 export class Sendings {
   readonly #options: SendOptions;
@@ -30,7 +31,8 @@ export class Sendings {
   }
 
   send(reply: FastifyReply, reading: Reading): FastifyReply {
-    const { stallMs, log } = this.#options;
+    const { patience, log } = this.#options;
+    const pace = new Pace(patience);
     const body = new PassThrough();
     const gone = new AbortController();
     body.once('close', () => {
@@ -40,7 +42,8 @@ export class Sendings {
     });
     const write = async (bytes: Uint8Array): Promise<void> => {
       gone.signal.throwIfAborted();
-      if (!body.write(bytes)) await drained(body, gone.signal, stallMs);
+      const waitedMs = body.write(bytes) ? 0 : await drained(body, gone.signal, patience);
+      pace.took(bytes.length, waitedMs);
     };
     const sent = carry(reading, write)
       .then(() => void body.end())
@@ -71,10 +74,13 @@ async function carry(reading: Reading, write: Parameters<Reading['write']>[0]): 
   }
 }
 
-async function drained(body: PassThrough, gone: AbortSignal, stallMs: number): Promise<void> {
+/** How long the client took to take what there was. */
+async function drained(body: PassThrough, gone: AbortSignal, { stallMs }: Patience): Promise<number> {
+  const began = performance.now();
   const stalled = AbortSignal.timeout(stallMs);
   try {
     await once(body, 'drain', { signal: AbortSignal.any([gone, stalled]) });
+    return performance.now() - began;
   } catch (cause) {
     throw stalled.aborted ? new Error(`the client took nothing in ${stallMs} ms`, { cause }) : cause;
   }

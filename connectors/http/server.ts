@@ -18,6 +18,7 @@ import { addExportDoor } from './export-door.ts';
 import { addJobsDoor } from './jobs-door.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { addOperations, type Operations } from './operations-door.ts';
+import type { Patience } from './patience.ts';
 import { checkQueryText, faultsOf, parseQuery, requestInvalid } from './queries.ts';
 import { refuseBrokenRequests } from './raw-refusals.ts';
 import { addServicesDoor, type Services } from './services-door.ts';
@@ -28,11 +29,12 @@ export interface HttpOptions {
   readonly port: number;
   /** PEM texts; null speaks plain HTTP. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
-  readonly access: Access;
+  /** Asked once a request: who may come in can change. */
+  readonly access: () => Access;
   /** Requests a client may make in a minute; 0 for any number. */
   readonly ratePerMinute: number;
-  /** A client that takes nothing in this time is cut off. */
-  readonly stallMs: number;
+  /** A client that is slower is cut off. */
+  readonly patience: Patience;
   readonly version: string;
   readonly operations: Operations;
   readonly jobs: Jobs;

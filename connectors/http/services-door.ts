@@ -3,6 +3,7 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import { readParameters } from '../../pipeline/parameters.ts';
 import type { Clock, Log } from '../../pipeline/ports.ts';
 import type { Selection } from '../../pipeline/selection.ts';
+import type { Patience } from './patience.ts';
 import { faultsOf, givenOf, requestInvalid } from './queries.ts';
 import { refusals, serviceIdParams, serviceQuery, streamQuery } from './schemas.ts';
 import { type Reading, Sendings } from './sending.ts';
@@ -26,7 +27,7 @@ export interface ServicesDoor {
   readonly services: Services;
   readonly clock: Clock;
   readonly log: Log;
-  readonly stallMs: number;
+  readonly patience: Patience;
 }
 
 const tags = ['services'];

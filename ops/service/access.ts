@@ -19,24 +19,37 @@ export function lineOf(name: string, role: Role, token: string): string {
 }
 
 /**
- * Who may come in by HTTP. Throws `CONFIG_INVALID` for a line that is none, for a name given twice, and for a door that
- * everyone could walk through from elsewhere without having been asked to be so.
+ * Who may come in by HTTP. Throws `CONFIG_INVALID` as `tokensOf` does, and for a door that everyone could walk through from
+ * elsewhere without having been asked to be so.
  */
 export function accessOf(config: Config, localToken: string): Access {
-  const lines = [...config.http_tokens, ...linesOfFile(config.http_tokens_file)];
-  const names = lines.map(line => line.split(':')[0]!);
-  const twice = names.find((name, at) => names.indexOf(name) !== at);
-  if (twice !== undefined)
-    throw new TidemarkError('CONFIG_INVALID', `http_tokens: ${twice} has two lines; allowed is one a name`);
+  const tokens = tokensOf(config, localToken);
   const loopback = isLoopback(config.http_host);
-  const anonymous = lines.length === 0;
+  const anonymous = hasLocalOnly(tokens);
   if (anonymous && !loopback && !config.http_allow_anonymous)
     throw new TidemarkError(
       'CONFIG_INVALID',
       `http_host is ${JSON.stringify(config.http_host)}, which others reach, and there are no tokens; allowed are ` +
         'http_tokens (make one with: tidemark token), 127.0.0.1, or http_allow_anonymous: true',
     );
-  return { tokens: [...lines.map(tokenOf), { ...localClient, sha256: hashOf(localToken) }], anonymous, loopback };
+  return { tokens, anonymous, loopback };
+}
+
+/**
+ * The tokens of the settings and of their file, and that of this run. Throws `CONFIG_INVALID` for a line that is none, and
+ * for a name given twice.
+ */
+export function tokensOf(config: Config, localToken: string): readonly KnownToken[] {
+  const lines = [...config.http_tokens, ...linesOfFile(config.http_tokens_file)];
+  const names = lines.map(line => line.split(':')[0]!);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice === undefined) return [...lines.map(tokenOf), { ...localClient, sha256: hashOf(localToken) }];
+  throw new TidemarkError('CONFIG_INVALID', `http_tokens: ${twice} has two lines; allowed is one a name`);
+}
+
+/** True when nobody was given a token. */
+export function hasLocalOnly(tokens: readonly KnownToken[]): boolean {
+  return tokens.every(({ door }) => door === localClient.door);
 }
 
 function linesOfFile(file: string | null): readonly string[] {

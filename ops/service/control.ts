@@ -16,6 +16,7 @@ import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings.ts';
 import type { ControlMetrics } from './control-metrics.ts';
 import { keptMembership } from './member-file.ts';
+import { type Unready, unready } from './readiness.ts';
 import { statusEncoding } from './status-encoding.ts';
 import { Watch } from './watch.ts';
 
@@ -73,8 +74,11 @@ export class Control {
   }
 
   /** What keeps requests or statuses from going through. */
-  get problems(): readonly string[] {
-    return [this.#reading(), this.#publishing].filter(problem => problem !== null);
+  get problems(): readonly Unready[] {
+    return [
+      ...unready('requests of the control topic are not read', this.#reading()),
+      ...unready('statuses cannot be sent', this.#publishing),
+    ];
   }
 
   /** How far the control topic reached when it was last looked at. */

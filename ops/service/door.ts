@@ -3,6 +3,7 @@ import type { Database } from '../../connectors/duckdb/database.ts';
 import { ServiceLookup } from '../../connectors/duckdb/one-service.ts';
 import type { Answered } from '../../connectors/http/audit.ts';
 import type { Operations } from '../../connectors/http/operations-door.ts';
+import { patienceOf } from '../../connectors/http/patience.ts';
 import { openHttpServer } from '../../connectors/http/server.ts';
 import type { Services } from '../../connectors/http/services-door.ts';
 import type { Jobs } from '../../pipeline/jobs.ts';
@@ -12,6 +13,7 @@ import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings.ts';
 import { readPackage } from '../software.ts';
 import { accessOf, newToken, tlsOf } from './access.ts';
+import { LiveAccess } from './live-access.ts';
 import { announceServer } from './server-file.ts';
 import { traceRequest } from './traces.ts';
 
@@ -37,13 +39,14 @@ export async function openDoor(parts: DoorParts): Promise<{ readonly url: string
   const token = newToken();
   const tls = tlsOf(config);
   const { directory, clock } = exporting;
+  const access = new LiveAccess({ config, localToken: token, clock, log });
   const server = await openHttpServer({
     host: config.http_host,
     port: config.http_port,
     tls,
-    access: accessOf(config, token),
+    access: () => access.now(),
     ratePerMinute: config.http_rate_limit,
-    stallMs: config.http_stall_ms,
+    patience: patienceOf(config.http_stall_ms),
     version: readPackage().version,
     operations,
     jobs,

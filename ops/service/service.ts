@@ -25,6 +25,7 @@ import { tellBatch } from './log.ts';
 import { ServiceMetrics } from './metrics.ts';
 import { ownEnds } from './own-ends.ts';
 import { type PartitionStatus, partitionName, partitionStatuses } from './partition-status.ts';
+import { type Unready, unreadiness } from './readiness.ts';
 import { Watch } from './watch.ts';
 
 export interface Running {
@@ -131,15 +132,17 @@ class Service {
   }
 
   readiness(): readonly string[] {
-    if (this.#source === null) return [this.#sourceProblem];
-    const reasons = [
-      this.#source.problem(),
-      this.#watch?.problem ?? null,
-      this.#parts.registry?.problem ?? null,
-      ...(this.#control?.problems ?? []),
-    ];
-    if (this.#source.assigned()?.length === 0) reasons.push('no partition is assigned to this process');
-    return reasons.filter(reason => reason !== null);
+    return this.#unready().map(({ general }) => general);
+  }
+
+  #unready(): readonly Unready[] {
+    return unreadiness({
+      source: this.#source,
+      sourceProblem: this.#sourceProblem,
+      watchProblem: this.#watch?.problem ?? null,
+      registryProblem: this.#parts.registry?.problem ?? null,
+      control: this.#control?.problems ?? [],
+    });
   }
 
   async status(): Promise<object> {
@@ -148,7 +151,7 @@ class Service {
       version: readPackage().version,
       started_at: new Date(this.#startedAt).toISOString(),
       source: this.#source?.what ?? null,
-      not_ready: this.readiness(),
+      not_ready: this.#unready().map(({ detail }) => detail),
       ...overview,
       // By HTTP no path of this machine is told, only how a log or file is called.
       partitions: this.#partitions().map(of => ({ ...of, origin: basename(of.origin) })),

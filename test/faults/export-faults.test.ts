@@ -122,7 +122,7 @@ describe('a query that fails', () => {
   test('for want of memory', async () => {
     const { database, parts } = await openExporting(place);
     await run(database, "SET memory_limit = '4MB'");
-    await expectFailure('EXPORT_FAILED', parts, database);
+    await expectFailure('OUT_OF_MEMORY', parts, database);
     await run(database, "SET memory_limit = '256MB'");
     await expectStillExports(parts);
   });

@@ -48,7 +48,8 @@ function startService(args: readonly string[]) {
 }
 
 async function readiness(url: string): Promise<{ readonly ready: boolean; readonly reasons: readonly string[] }> {
-  return (await fetch(`${url}/readyz`)).json() as Promise<{ ready: boolean; reasons: string[] }>;
+  const { not_ready: reasons } = (await (await fetch(`${url}/status`)).json()) as { not_ready: readonly string[] };
+  return { ready: (await fetch(`${url}/readyz`)).ok, reasons };
 }
 
 describe.skipIf(!(await canStartRegistry()))('a registry that goes away', () => {

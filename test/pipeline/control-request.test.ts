@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readControlRequest } from '../../pipeline/control-request.ts';
-import { parameterNames } from '../../pipeline/parameters.ts';
+import { parameterNames, readParameters } from '../../pipeline/parameters.ts';
 import { readControlSchema } from '../../schemas/avro-files.ts';
 import { avroWriter, compiled, schemaText, wireBytes } from '../support/avro.ts';
 
@@ -112,10 +112,26 @@ describe('a request as Avro', () => {
     });
   });
 
-  test('an instant that no text can say is refused as a time, not lost', () => {
-    const value = { ...nothing, action: 'export', time_to: { long: -1 } };
-    expect(readAvro('id', 1, value)).toMatchObject({ given: { time_to: '-1' } });
+  test.each([
+    ['before 1970', -1, '1969-12-31T23:59:59.999Z'],
+    ['after 2200', Date.UTC(2201, 0, 1), '2201-01-01T00:00:00.000Z'],
+    ['the first of all', -62_167_219_200_000, '0000-01-01T00:00:00.000Z'],
+    ['the last of all', Date.UTC(10_000, 0, 1) - 1, '9999-12-31T23:59:59.999Z'],
+  ])('an instant %s is the time that the same text is', (_, instant, text) => {
+    const value = { ...nothing, action: 'export', file_prefix: { string: 'a_' }, time_from: { long: instant } };
+    const asked = readAvro('id', 1, value);
+    expect(asked).toMatchObject({ given: { time_from: text } });
+    const { given } = asked as { readonly given: Readonly<Record<string, string>> };
+    expect(readParameters(given, instant + 1)).toMatchObject({ parameters: { timeFrom: instant } });
   });
+
+  test.each([Date.UTC(10_000, 0, 1), -62_167_219_200_001])(
+    '%i, which no text can say, is refused as a time',
+    instant => {
+      const value = { ...nothing, action: 'export', time_to: { long: instant } };
+      expect(readAvro('id', 1, value)).toMatchObject({ given: { time_to: String(instant) } });
+    },
+  );
 
   const good = wireBytes(1, request.toBuffer({ ...nothing, action: 'cancel' }));
   test.each([

@@ -63,8 +63,13 @@ export class Service {
     return (await this.#ask('/status')).json() as Promise<Status>;
   }
 
-  async readiness(): Promise<{ readonly ready: boolean; readonly reasons: readonly string[] }> {
-    return (await this.#ask('/readyz')).json() as Promise<{ ready: boolean; reasons: readonly string[] }>;
+  /** Whether it is ready, what it says to everyone of why not, and what to operators. */
+  async readiness() {
+    const { ready, reasons } = (await (await this.#ask('/readyz')).json()) as {
+      readonly ready: boolean;
+      readonly reasons: readonly string[];
+    };
+    return { ready, general: reasons, reasons: (await this.status()).not_ready ?? [] };
   }
 
   async metrics(): Promise<string> {

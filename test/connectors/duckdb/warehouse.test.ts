@@ -49,6 +49,17 @@ describe('a batch is stored only where the one before it ended', () => {
   });
 });
 
+test('a partition whose first batch fails while its second waits: neither is stored, and reading begins where it did', async () => {
+  const store = await openTestStore();
+  const { warehouse } = store;
+  const backward = { ...batchOf(0, 5), next: { nextOffset: -1, bookmark: null } };
+  const both = await Promise.allSettled([warehouse.store(backward), warehouse.store(batchOf(5, 8))]);
+  expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect(warehouse.positions()).toEqual([]);
+  await warehouse.store(batchOf(0, 8));
+  expect(await store.rows('SELECT next_offset, records_read FROM partitions')).toEqual([['8', '8']]);
+});
+
 async function storeUpTo15() {
   const store = await openTestStore();
   await store.warehouse.store(batchOf(10, 15));

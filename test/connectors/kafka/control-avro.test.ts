@@ -136,7 +136,8 @@ describe.skipIf(!available)('Avro on the control topic and the status topic', ()
       return job?.state === 'completed' ? job : null;
     });
     const reasons = await waitFor('both problems', async () => {
-      const { reasons } = (await (await fetch(`${url}/readyz`)).json()) as { reasons: readonly string[] };
+      const status = (await (await fetch(`${url}/status`)).json()) as { not_ready: readonly string[] };
+      const reasons = status.not_ready;
       return reasons.filter(reason => reason.includes('schema registry')).length === 2 ? reasons : null;
     });
     expect(reasons).toContainEqual(expect.stringContaining('answers with status 503'));

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { KafkaCluster } from '../../../connectors/kafka/cluster.ts';
 import { KafkaSource } from '../../../connectors/kafka/kafka-source.ts';
 import type { KafkaOptions } from '../../../connectors/kafka/options.ts';
 import { PartitionReading } from '../../../connectors/kafka/partition-reading.ts';
@@ -49,6 +50,55 @@ describe.skipIf(!kafka.available)(
     });
   },
 );
+
+/** A source in a group of which nothing is read; the test says what the group assigns and where the log begins. */
+function idleSource() {
+  const log = { low: 3 };
+  const listeners = new Map<string, (event: object) => void>();
+  const starts: number[] = [];
+  let run = (): void => undefined;
+  const running = new Promise<void>(resolve => {
+    run = resolve;
+  });
+  const consumer = {
+    events: { GROUP_JOIN: 'join', CRASH: 'crash' },
+    on: (event: string, listener: (event: object) => void) => void listeners.set(event, listener),
+    connect: async () => undefined,
+    subscribe: async () => undefined,
+    run: async () => run(),
+    seek: ({ offset }: { readonly offset: string }) => void starts.push(Number(offset)),
+    disconnect: async () => undefined,
+  };
+  const cluster = {
+    clusterId: 'c',
+    kafka: { consumer: () => consumer },
+    topicIds: async () => new Map([['t', 'id']]),
+    ends: async () => [{ partition: { topic: 't', partition: 0 }, low: log.low, high: 10 }],
+  } as unknown as KafkaCluster;
+  const options = kafkaOptions({ brokers: [], topics: ['t'], group: 'g' });
+  const source = new KafkaSource(cluster, options, new LogLines());
+  const stop = new AbortController();
+  onTestFinished(() => stop.abort());
+  void source.read([], stop.signal).next();
+  const assign = (...partitions: readonly number[]): void =>
+    listeners.get('join')!({ payload: { memberAssignment: { t: partitions }, memberId: 'm' } });
+  return { log, source, starts, assign, running };
+}
+
+test('what is deleted while a partition is ours and unread is missed also when it is assigned anew; what others had, is not', async () => {
+  const { log, source, starts, assign, running } = idleSource();
+  await running;
+  assign(0);
+  expect(starts, 'what was deleted before is not ours').toEqual([3]);
+  log.low = 8;
+  await source.ends();
+  assign(0);
+  expect(starts, 'three to seven were ours').toEqual([3, 3]);
+  assign();
+  await source.ends();
+  assign(0);
+  expect(starts, 'another member had them').toEqual([3, 3, 8]);
+});
 
 test('a partition that comes back, of which nothing was ever read, begins where the log does by then', () => {
   const reading = new PartitionReading({ topic: 't', partition: 0 }, { cluster: 'c', topicId: null }, undefined);

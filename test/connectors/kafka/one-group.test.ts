@@ -97,7 +97,7 @@ describe.skipIf(!kafka.available)('two services of one group', () => {
   });
 
   async function reasonsOf(service: RunningService): Promise<readonly string[]> {
-    const answer = await fetch(`${await service.url()}/readyz`);
-    return ((await answer.json()) as { readonly reasons: readonly string[] }).reasons;
+    const answer = await fetch(`${await service.url()}/status`);
+    return ((await answer.json()) as { readonly not_ready: readonly string[] }).not_ready;
   }
 });

@@ -37,6 +37,13 @@ function zstd(bytes: Buffer, window: number | null = 7 << 3): Buffer {
   return Buffer.concat(parts);
 }
 
+/** Two frames, each of them small enough; one of a single byte. */
+function halves(bytes: Buffer): readonly Buffer[] {
+  const half = (bytes.length + 1) >> 1;
+  const parts = [bytes.subarray(0, half), bytes.subarray(half)];
+  return parts.filter(({ length }) => length > 0).map(part => zstd(part, null));
+}
+
 const packers = [
   ['gzip', 1, gzipSync],
   ['snappy in one block', 2, compressSync],
@@ -45,6 +52,7 @@ const packers = [
   ['lz4 in two frames', 3, (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc(0)].map(of => compressFrameSync(of)))],
   ['zstd', 4, (bytes: Buffer) => zstd(bytes)],
   ['zstd that declares its size', 4, (bytes: Buffer) => zstd(bytes, null)],
+  ['zstd in two frames that declare their sizes', 4, (bytes: Buffer) => Buffer.concat(halves(bytes))],
 ] as const;
 
 describe.each(packers)('%s', (_, codec, pack) => {
@@ -68,6 +76,14 @@ describe.each(packers)('%s', (_, codec, pack) => {
 
 test('zstd with a window that is larger is refused before as much is taken', () => {
   expect(() => codecs[4]!(zstd(Buffer.alloc(10), 20 << 3))).toThrow();
+});
+
+test('by default a batch may unpack to 256 MiB, and to no byte more', () => {
+  const [, , unpackSnappy] = openCodecs();
+  /** The head of a block says how many bytes it unpacks to, seven bits a byte; there are none behind it here. */
+  const declaring = (last: number) => Buffer.from([last, 0x80, 0x80, 0x80, 0x01]);
+  expect(() => unpackSnappy!(declaring(0x81))).toThrow('it unpacks to more than 268435456 bytes');
+  expect(() => unpackSnappy!(declaring(0x80))).not.toThrow('it unpacks to more');
 });
 
 test('lz4 of random bytes, which does not shrink, is unpacked', () => {

@@ -35,7 +35,7 @@ test('a connection that closes while the control topic is looked at is a reason 
   ];
   const cluster = {
     async ends() {
-      seen.push(control.problems);
+      seen.push(control.problems.map(({ detail }) => detail));
       throw answers.shift()!();
     },
     close: async () => undefined,

@@ -1,0 +1,68 @@
+import path from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { freePort, waitFor } from '../../../ops/local-kafka/waiting.ts';
+import { lineOf, newToken } from '../../../ops/service/access.ts';
+import { type Readiness, unreadiness } from '../../../ops/service/readiness.ts';
+import type { Status } from '../../../ops/service/status.ts';
+import { Service } from '../../support/service.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+test('a broker that is not there is named to operators, and to nobody else', async () => {
+  const folder = await temporaryFolder();
+  onTestFinished(folder.remove);
+  const token = newToken();
+  const broker = `127.0.0.1:${await freePort()}`;
+  const service = new Service({
+    folder: path.join(folder.path, 'service'),
+    brokers: [broker],
+    topic: 'calls',
+    group: 'group',
+    env: { TIDEMARK_HTTP_TOKENS: lineOf('admin', 'operator', token) },
+  });
+  const { url } = await service.line('the service is up');
+  const details = await waitFor('the broker to be named', async () => {
+    const answer = await fetch(`${url}/status`, { headers: { authorization: `Bearer ${token}` } });
+    const { not_ready: reasons = [] } = (await answer.json()) as Status;
+    return reasons.some(reason => reason.includes(broker)) ? reasons : null;
+  });
+  expect(details).toHaveLength(1);
+  for (const headers of [{}, { authorization: 'Bearer guessed' }]) {
+    const answer = await fetch(`${url}/readyz`, { headers });
+    expect([answer.status, await answer.json()]).toEqual([
+      503,
+      { ready: false, reasons: ['the source of events is not reached yet'] },
+    ]);
+  }
+});
+
+describe('a problem', () => {
+  const fine: Readiness = {
+    source: { problem: () => null, assigned: () => null },
+    sourceProblem: '',
+    watchProblem: null,
+    registryProblem: null,
+    control: [],
+  };
+  const secret = 'kafka-1.internal:9092 answers: no';
+
+  test('that is none is not told', () => {
+    expect(unreadiness(fine)).toEqual([]);
+  });
+
+  test.each<[string, Partial<Readiness>, string]>([
+    ['of a source that was never reached', { source: null, sourceProblem: secret }, secret],
+    ['of the source', { source: { problem: () => secret, assigned: () => null } }, secret],
+    ['of the look at the log', { watchProblem: secret }, secret],
+    ['of the registry', { registryProblem: secret }, secret],
+    ['of the control topic', { control: [{ general: 'requests are not read', detail: secret }] }, secret],
+    [
+      'of the assignment',
+      { source: { problem: () => null, assigned: () => [] } },
+      'no partition is assigned to this process',
+    ],
+  ])('%s is told to all in general words', (_, problem, told) => {
+    const [found, ...more] = unreadiness({ ...fine, ...problem });
+    expect([found?.detail, more]).toEqual([told, []]);
+    expect(found?.general).toMatch(/^[a-z ]{10,}$/);
+  });
+});
