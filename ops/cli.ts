@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { TidemarkError } from '../pipeline/errors.ts';
+import { hasSystemCode, TidemarkError } from '../pipeline/errors.ts';
 import { withExamples } from './command.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { configCommand } from './commands/config.ts';
@@ -23,17 +23,26 @@ const examples = [
 const exitCodes = `
 Exit codes: 0 done; 64 wrong usage or request; 65 the input cannot be used as it is; 66 the input is missing;
 69 a server does not answer, try again; 70 the database is unreadable, or a bug; 73 cannot create the output;
-74 writing failed or the disk is full; 75 another process owns the file, or stopping took too long, try again;
+74 writing failed, or the disk or the memory is full; 75 another process owns the file, or stopping took too long, try again;
 77 a server refused us; 78 wrong configuration; 130 interrupted.`;
 
 /** Runs one command line and sets the process's exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
+  outliveReaders();
   const program = buildProgram();
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
     process.exitCode = report(error, argv.includes('--json'));
   }
+}
+
+/** Who reads our output may leave, as `head` does: the rest is then said to nobody, and the work goes on to its end. */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', error => {
+      if (!hasSystemCode(error, 'EPIPE')) throw error;
+    });
 }
 
 function buildProgram(): Command {

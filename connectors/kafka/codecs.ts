@@ -94,13 +94,31 @@ function openLz4(most: number): Unpack {
   };
 }
 
-type ZstdDecompress = (packed: Buffer, options: { readonly maxOutputLength: number }) => Buffer;
+interface UnpackedFrame {
+  readonly buffer: Buffer;
+  /** Of `bytesWritten`: how much of what was given is unpacked now. */
+  readonly engine: { readonly bytesWritten: number };
+}
+type ZstdDecompress = (
+  packed: Buffer,
+  options: { readonly info: true; readonly maxOutputLength: number },
+) => UnpackedFrame;
 
-/** Node has zstd of its own from 22.15 on. */
+/** Node has zstd of its own from 22.15 on, which ends with the first frame of what may be several. */
 function openZstd(most: number): Unpack {
   const { zstdDecompressSync } = zlib as { zstdDecompressSync?: ZstdDecompress };
   if (zstdDecompressSync !== undefined)
-    return bounded(most, packed => zstdDecompressSync(packed, { maxOutputLength: most }));
+    return bounded(most, packed => {
+      const frames: Buffer[] = [];
+      for (let at = 0, left = most; at < packed.length; left -= frames.at(-1)!.length) {
+        const options = { info: true, maxOutputLength: Math.max(left, 1) } as const;
+        const { buffer, engine } = zstdDecompressSync(packed.subarray(at), options);
+        frames.push(buffer);
+        if (engine.bytesWritten === 0) throw new Error(`nothing of ${packed.length - at} bytes can be unpacked`);
+        at += engine.bytesWritten;
+      }
+      return Buffer.concat(frames);
+    });
   const { decompress, Decompress }: typeof import('fzstd') = require('fzstd');
   return packed => {
     const { window, declared } = zstdSizes(packed);

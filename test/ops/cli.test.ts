@@ -45,6 +45,17 @@ test('the help of the program tells its exit codes', async () => {
   expect(await tidemarkDone(['--help'])).toMatch(/Exit codes: 0 done; 64 .*65 .*66 .*70 .*73 .*74 .*75 .*78 .*130 /s);
 });
 
+test.each([
+  ['help', () => ['--help']],
+  ['a table', () => ['status', '--db', db]],
+  ['JSON', () => ['status', '--db', db, '--json']],
+])('who reads %s may leave before it is written', async (_, args) => {
+  const { child, ended } = startTidemark(args());
+  child.stdout.destroy();
+  child.stdin.end();
+  expect(await ended).toMatchObject({ code: 0, stderr: '' });
+});
+
 describe('exit codes', () => {
   test.each([
     ['an unknown command', 64, ['bogus'], /unknown command 'bogus'/],
