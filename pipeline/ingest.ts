@@ -75,7 +75,7 @@ export async function ingest(source: EventSource, warehouse: Warehouse, options:
       await before;
     }
   } finally {
-    // The first failure is the cause: what comes behind it is refused, because it no longer follows.
+    // The first failure is the cause: what stands in line behind it fails with it.
     await Promise.allSettled(storing);
     await Promise.all(storing);
   }

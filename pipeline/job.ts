@@ -1,4 +1,4 @@
-import type { ExportProgress } from './export.ts';
+import type { ExportProgress } from './export-files.ts';
 import type { Clock } from './ports.ts';
 import { type ExportRecord, isEnded } from './requests.ts';
 

@@ -37,7 +37,7 @@ export async function placeRows(database: Database, selection: Selection): Promi
 
 /** Tells the queries of a connection their window; the numbers are ours, and a statement with parameters takes twice as long. */
 export function setWindow({ timeFrom, timeTo }: Selection): string {
-  return `SET VARIABLE time_from = ${BigInt(timeFrom)}; SET VARIABLE time_to = ${BigInt(timeTo)};`;
+  return `SET VARIABLE time_from = ${BigInt(timeFrom)}::BIGINT; SET VARIABLE time_to = ${BigInt(timeTo)}::BIGINT;`;
 }
 
 /** How many picked services have events from more than one partition. */

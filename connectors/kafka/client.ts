@@ -15,7 +15,7 @@ export function createClient({ brokers, security }: Pick<KafkaOptions, 'brokers'
   const { Kafka, logLevel } = loadKafkaJs();
   const config: KafkaConfig = {
     clientId: 'tidemark',
-    brokers: [...brokers],
+    brokers: () => fromAnyOf(brokers),
     retry,
     connectionTimeout: 5_000,
     authenticationTimeout: 10_000,
@@ -26,6 +26,12 @@ export function createClient({ brokers, security }: Pick<KafkaOptions, 'brokers'
     ...(security.sasl === null ? {} : { sasl: saslOf(security.sasl) }),
   };
   return new Kafka(config);
+}
+
+/** kafkajs begins with the first and stays with one that takes the connection and answers nothing: a new try begins elsewhere. */
+function fromAnyOf(brokers: readonly string[]): string[] {
+  const first = Math.floor(Math.random() * brokers.length);
+  return [...brokers.slice(first), ...brokers.slice(0, first)];
 }
 
 /** What kafkajs mends by itself is nobody's trouble, and what it does not is told by us. */

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Log, LogEnd } from '../../pipeline/ports.ts';
+import { Turns } from '../../pipeline/turns.ts';
 import { createClient } from './client.ts';
 import { kafkaFailure } from './failure.ts';
 import { loadKafkaJs } from './load-kafkajs.ts';
@@ -21,6 +22,8 @@ export class KafkaCluster {
   readonly clusterId: string;
   readonly #admin: Admin;
   readonly #options: KafkaOptions;
+  /** Two looks at once take each other's metadata away. */
+  readonly #turns = new Turns(1);
 
   private constructor(kafka: Kafka, admin: Admin, clusterId: string, options: KafkaOptions) {
     this.kafka = kafka;
@@ -116,7 +119,7 @@ export class KafkaCluster {
     const { brokers } = this.#options;
     for (const deadline = performance.now() + unknownPatienceMs; ; ) {
       try {
-        return await ask();
+        return await this.#turns.run(ask);
       } catch (cause) {
         if (!isUnknownTopic(cause)) throw kafkaFailure(cause, { what, brokers, rights: { topic: right } });
         if (performance.now() > deadline) {

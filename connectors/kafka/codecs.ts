@@ -104,6 +104,9 @@ type ZstdDecompress = (
   options: { readonly info: true; readonly maxOutputLength: number },
 ) => UnpackedFrame;
 
+/** Producers write one. Opening each takes its time, and nothing else is done meanwhile. */
+const mostFrames = 1_000;
+
 /** Node has zstd of its own from 22.15 on, which ends with the first frame of what may be several. */
 function openZstd(most: number): Unpack {
   const { zstdDecompressSync } = zlib as { zstdDecompressSync?: ZstdDecompress };
@@ -111,7 +114,8 @@ function openZstd(most: number): Unpack {
     return bounded(most, packed => {
       const frames: Buffer[] = [];
       for (let at = 0, left = most; at < packed.length; left -= frames.at(-1)!.length) {
-        const options = { info: true, maxOutputLength: Math.max(left, 1) } as const;
+        if (left <= 0 || frames.length === mostFrames) throw tooLarge(most);
+        const options = { info: true, maxOutputLength: left } as const;
         const { buffer, engine } = zstdDecompressSync(packed.subarray(at), options);
         frames.push(buffer);
         if (engine.bytesWritten === 0) throw new Error(`nothing of ${packed.length - at} bytes can be unpacked`);

@@ -49,8 +49,8 @@ const passingAnswers = new Set([
 /**
  * An error of kafkajs in our words, its cause kept: `SOURCE_UNREACHABLE` for what passes, so that it is tried again;
  * `SOURCE_REFUSED` where a broker says no, be it to who we are, to what we may, or to what we ask; `CONFIG_INVALID` where a
- * setting is at fault; `SOURCE_CORRUPT` for damaged records. What is none of these is a fault of a program and comes back
- * as it was, for no waiting mends it.
+ * setting is at fault; `SOURCE_CORRUPT` for damaged records. What is none of these is a fault of our program and comes
+ * back as it was, for no waiting mends it.
  */
 export function kafkaFailure(error: unknown, { what, brokers, rights = {} }: Attempt): unknown {
   const chain = causes(error);
@@ -70,6 +70,8 @@ export function kafkaFailure(error: unknown, { what, brokers, rights = {} }: Att
     const hint = hints.find(([pattern]) => pattern.test(reason))?.[1] ?? '';
     return new TidemarkError('SOURCE_UNREACHABLE', `${at}: ${reason}${hint}`, { cause: error });
   }
+  if (told[0] !== undefined && isOfClient(told[0]))
+    return new TidemarkError('SOURCE_UNREACHABLE', `${at}: the client broke (${reason})`, { cause: error });
   if (told.some(isAnswer)) {
     const no = 'the broker does not do what it is asked';
     return new TidemarkError('SOURCE_REFUSED', `${at}: ${no} (${reason})`, { cause: error });
@@ -94,6 +96,15 @@ function mayPass({ name, type, retriable }: KafkaJsError): boolean {
   // A connection that ends while it is said who we are; that the answer was no is seen before.
   if (name === 'KafkaJSSASLAuthenticationError') return true;
   return type !== undefined && (retriable === true || passingAnswers.has(type));
+}
+
+/**
+ * kafkajs's own code came to nothing, in an error without a name of its: a socket that answered nothing counts as connected
+ * (`Broker not connected`), two looks at metadata cross each other (`TypeError`). A new try goes well.
+ */
+function isOfClient({ name, stack = '' }: Error): boolean {
+  const origin = stack.split('\n').find(line => /^\s+at /.test(line) && !line.includes('node:'));
+  return !name.startsWith('KafkaJS') && origin !== undefined && /[\\/]kafkajs[\\/]src[\\/]/.test(origin);
 }
 
 function isAnswer({ name, type }: KafkaJsError): boolean {

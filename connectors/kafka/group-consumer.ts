@@ -47,6 +47,8 @@ export class GroupConsumer {
   readonly #membership: Membership;
   readonly #log: Log;
   #consumer: Consumer | null = null;
+  /** The one that joined last: one before it, left behind by a broker that hangs, may still come to an end of its own. */
+  #joined: Consumer | null = null;
   /** Who we were in the group at last: a group that lost its broker still waits for that member. */
   #member: string | null;
   /** Whether the group may still wait for us. */
@@ -122,11 +124,15 @@ export class GroupConsumer {
   /** Lets the consumer read, and resolves with what broke it. */
   #broken(consumer: Consumer, user: ConsumerUser, signal: AbortSignal): Promise<unknown> {
     const { GROUP_JOIN, CRASH, REQUEST_TIMEOUT } = consumer.events;
-    consumer.on(GROUP_JOIN, event => this.#assign(user, event));
+    consumer.on(GROUP_JOIN, event => {
+      if (this.#consumer !== null && this.#consumer !== consumer) return;
+      this.#joined = consumer;
+      this.#assign(user, event);
+    });
     return new Promise(resolve => {
       consumer.on(CRASH, ({ payload: { error } }) => resolve(error));
       // kafkajs asks a broker that hangs again and again, for minutes, and learns of no other meanwhile. Before the group
-      // is joined it tries the next one by itself.
+      // is joined it gives up by itself.
       consumer.on(REQUEST_TIMEOUT, ({ payload: { apiName, broker } }) => {
         if (this.#problem === null) resolve(unanswered(apiName, broker));
       });
@@ -147,11 +153,11 @@ export class GroupConsumer {
     const { group, sessionTimeoutMs, partitions, fetchMinBytes } = this.#options;
     const assigner = partitions === null ? subscribedAssigner : fixedAssigner(partitions);
     const onLeft = (): void => {
-      this.#isMember = false;
+      if (this.#joined === null || this.#joined === consumer) this.#isMember = false;
     };
     const carried: Carried = { formerMember: this.#member, topicIds, onLeft };
     const remembering: PartitionAssigner = config => ({ ...assigner(config), ...carried });
-    return this.#cluster.kafka.consumer({
+    const consumer = this.#cluster.kafka.consumer({
       groupId: group,
       partitionAssigners: [remembering],
       sessionTimeout: sessionTimeoutMs,
@@ -166,6 +172,7 @@ export class GroupConsumer {
       // Beginning again is ours: kafkajs does it for some errors only, and lives on deaf after the others.
       retry: { ...retry, restartOnFailure: async () => false },
     });
+    return consumer;
   }
 
   /** Synchronous to its end: after one pause here the client would already have fetched from elsewhere. */

@@ -19,3 +19,11 @@ export function tellBatch(batch: FoldedBatch, { milliseconds }: StoredBatch, log
   const counts = { records: recordsRead, applied, quarantined: quarantined.length };
   log.info({ ...partition, from, next: next.nextOffset, ...counts, ms: milliseconds }, 'batch stored');
 }
+
+/** Says why reading waits for the schema registry, and when it does no longer. */
+export function tellRegistryProblem(log: Log): (problem: string | null) => void {
+  return problem => {
+    if (problem === null) log.info({}, 'the schema registry answers again');
+    else log.error({}, `reading waits: ${problem}`);
+  };
+}

@@ -21,7 +21,7 @@ import { checkDoor, openDoor } from './door.ts';
 import { DoorMetrics } from './door-metrics.ts';
 import { openJobs } from './exports.ts';
 import { type LiveSource, openLiveSource } from './live-source.ts';
-import { tellBatch } from './log.ts';
+import { tellBatch, tellRegistryProblem } from './log.ts';
 import { ServiceMetrics } from './metrics.ts';
 import { ownEnds } from './own-ends.ts';
 import { type PartitionStatus, partitionName, partitionStatuses } from './partition-status.ts';
@@ -41,7 +41,7 @@ export interface Running {
  */
 export async function runService(running: Running): Promise<void> {
   const { config, log, signal } = running;
-  const registry = openSchemaRegistry(config, tellProblem(log));
+  const registry = openSchemaRegistry(config, tellRegistryProblem(log));
   checkDoor(config);
   await withDatabase(config, database =>
     withWarehouse(database, warehouse =>
@@ -66,13 +66,6 @@ async function serve(service: Service, jobs: Jobs, { config, log }: Running): Pr
     await service.stopControl();
     await door.close();
   }
-}
-
-function tellProblem(log: Log): (problem: string | null) => void {
-  return problem => {
-    if (problem === null) log.info({}, 'the schema registry answers again');
-    else log.error({}, `reading waits: ${problem}`);
-  };
 }
 
 interface Parts {

@@ -50,6 +50,29 @@ async function expectStillExports(parts: ExportParts): Promise<void> {
   expect(await readdir(place.root)).toEqual(files.map(({ name }) => name).toSorted());
 }
 
+test('a file that cannot be kept ends the export before the others are written', async () => {
+  const { database, parts } = await openExporting(place);
+  const { directory } = parts;
+  const made: string[] = [];
+  const failing: ExportDirectory = {
+    resolve: prefix => directory.resolve(prefix),
+    areFree: (...of) => directory.areFree(...of),
+    publish: (...of) => directory.publish(...of),
+    sweep: (...of) => directory.sweep(...of),
+    async create(...of) {
+      const pending = await directory.create(...of);
+      made.push(pending.name);
+      const seal = async () => {
+        if (made.length === 1) throw new TidemarkError('DISK_FULL', 'no room to keep it');
+        return pending.seal();
+      };
+      return { name: pending.name, write: bytes => pending.write(bytes), discard: () => pending.discard(), seal };
+    },
+  };
+  await expectFailure('DISK_FULL', { ...parts, directory: failing }, database);
+  expect(made.map(name => name.replace(/^.*_/, ''))).toEqual(['tasks.csv', 'states.csv']);
+});
+
 test('eight exports at once of one database, larger than every buffer on their way', async () => {
   const { database, parts } = await openExporting(place);
   const ids = Array.from({ length: 8 }, (_, index) => `export-${index}`);

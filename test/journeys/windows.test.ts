@@ -54,6 +54,17 @@ describe('the edges of a window', () => {
     expect((await store.exported('services', window)).rows).toBe(rows);
   });
 
+  test.each([
+    ['1970-01-01T01:00:00Z', '2026-03-02T00:00:00Z', 1],
+    ['1969-12-20T00:00:00Z', '1970-01-20T00:00:00Z', 0],
+    ['0001-01-01T00:00:00Z', '9999-12-31T23:59:59Z', 1],
+  ])('it may begin at %s and end at %s', async (from, to, rows) => {
+    const store = await openTestStore();
+    await store.storeLines([started('S', at(10))]);
+    const exported = await store.exported('services', { timeFrom: Date.parse(from), timeTo: Date.parse(to) });
+    expect(exported.rows).toBe(rows);
+  });
+
   test.each(['any', 'started', 'completed'] as const satisfies readonly Selection['filterEvents'][])(
     'an empty result of %s is an empty file',
     async filterEvents => {

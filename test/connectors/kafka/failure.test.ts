@@ -84,6 +84,25 @@ test('an error of ours stays what it is, however it is wrapped', () => {
   expect(failureOf(triedOften(ours))).toBe(ours);
 });
 
+/** As its own code throws it when a connection was taken, but ApiVersions never answered. */
+function brokenClient(): Error {
+  const Broker = require('kafkajs/src/broker/index.js');
+  const connectionPool = { host: 'one', port: 9092, connectionTimeout: 1 };
+  try {
+    new Broker({ connectionPool, logger: { namespace: () => null } }).lookupRequest(3, {});
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('kafkajs does not mind a broker without versions any more');
+}
+
+test('what breaks in the client itself is tried again', () => {
+  const error = brokenClient();
+  expect([error.name, error.message]).toEqual(['Error', 'Broker not connected']);
+  const message = 'could not look at one:9092: the client broke (Broker not connected)';
+  expect(failureOf(triedOften(error))).toMatchObject({ code: 'SOURCE_UNREACHABLE', retry: true, message });
+});
+
 describe('what is no trouble of Kafka comes back as it was', () => {
   const bug = new TypeError('x is not a function');
   test.each([

@@ -118,6 +118,22 @@ describe('a member of a group', () => {
     await running;
   });
 
+  test('does not hear a consumer any more that was left behind', async () => {
+    const { group, made, left, log, controller, running } = member(() => undefined);
+    made[0]!.join();
+    made[0]!.listeners.get('timeout')!({ payload: { apiName: 'Fetch', broker: 'one:9092' } });
+    await waitFor('a new consumer', async () => (made.length === 2 ? true : null));
+    made[1]!.join();
+    const assigned = () => log.lines.filter(({ sentence }) => sentence === 'partitions were assigned').length;
+    made[0]!.join();
+    expect(assigned()).toBe(2);
+    made[0]!.carried.onLeft!();
+    controller.abort();
+    await running;
+    await group.leave();
+    expect(left, 'the second one is still a member').not.toHaveBeenCalled();
+  });
+
   test('whose consumer breaks on a bug ends with it', async () => {
     const { made, running } = member(() => undefined);
     const bug = new TypeError('x is not a function');
