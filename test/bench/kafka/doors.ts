@@ -13,7 +13,7 @@ import { projectRoot, ServiceUnderTest } from './children.ts';
  */
 const parts = { empty: emptyWindows, row: thousandInARow, both: ingestBesideExport };
 const asked = process.argv.slice(2);
-const services = Number(process.env.BENCH_SERVICES ?? 833_334);
+const services = Number(process.env.BENCH_SERVICES ?? 833_340);
 const folder = path.join(tmpdir(), 'tidemark-bench-doors');
 const emptyWindow = { time_from: '1990-01-01T00:00:00Z', time_to: '1990-01-02T00:00:00Z' };
 
