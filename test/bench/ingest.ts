@@ -22,7 +22,7 @@ const folder = path.join(tmpdir(), 'tidemark-bench');
 const log = path.join(folder, 'calls-log');
 const month = path.resolve('test/golden/calls/calls-august.ndjson.gz');
 const limits = { batchRecords: 20_000, batchBytes: 16 << 20 };
-const youngGeneration = ['--min-semi-space-size=64', '--max-semi-space-size=64'];
+const youngGeneration = ['--min-semi-space-size=32', '--max-semi-space-size=32'];
 
 const programs: Readonly<Record<string, (argument: string) => Promise<object>>> = {
   parse: parseOnly,
