@@ -69,6 +69,11 @@ export class TidemarkError extends Error {
   }
 }
 
+/** True for a failure of ours that passes: trying again later may do. */
+export function isPassing(failure: unknown): failure is TidemarkError {
+  return failure instanceof TidemarkError && failure.retry;
+}
+
 /** True when `error` carries one of the operating system's error codes, such as `ENOSPC`. */
 export function hasSystemCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));

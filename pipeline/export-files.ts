@@ -105,8 +105,13 @@ interface UnsealedFile extends WrittenRows {
 }
 
 async function sealFile({ pending, ...written }: UnsealedFile): Promise<WrittenFile> {
+  return { ...written, ...(await keepOrDiscard(pending, () => pending.seal())) };
+}
+
+/** A step on the way of a file, which goes when the step fails. */
+async function keepOrDiscard<T>(pending: PendingFile, step: () => Promise<T>): Promise<T> {
   try {
-    return { ...written, ...(await pending.seal()) };
+    return await step();
   } catch (error) {
     await pending.discard();
     throw error;
@@ -123,18 +128,15 @@ async function writeFile(
   const { destination, stamp, parameters } = plan;
   const name = exportFileName(destination.stem, stamp, kind, parameters);
   const pending = await exporting.directory.create(destination, requestId, name, parameters.compression);
-  try {
-    const written = await snapshot.write(kind, async bytes => {
+  const written = await keepOrDiscard(pending, () =>
+    snapshot.write(kind, async bytes => {
       exporting.signal.throwIfAborted();
       await pending.write(bytes);
       exporting.onProgress?.({ kind, bytes: bytes.length, rows: 0 });
-    });
-    exporting.onProgress?.({ kind, bytes: 0, rows: written.rows });
-    return { kind, pending, ...written };
-  } catch (error) {
-    await pending.discard();
-    throw error;
-  }
+    }),
+  );
+  exporting.onProgress?.({ kind, bytes: 0, rows: written.rows });
+  return { kind, pending, ...written };
 }
 
 async function writeManifest(
@@ -144,11 +146,8 @@ async function writeManifest(
 ): Promise<void> {
   const name = plan.names.find(candidate => candidate.endsWith('_manifest.json'))!;
   const pending = await directory.create(plan.destination, requestId, name, 'uncompressed');
-  try {
+  await keepOrDiscard(pending, async () => {
     await pending.write(Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
     await pending.seal();
-  } catch (error) {
-    await pending.discard();
-    throw error;
-  }
+  });
 }

@@ -1,5 +1,6 @@
 import { isConsumed, judgeCompleteness, type SeenEnds } from './completeness.ts';
-import { TidemarkError } from './errors.ts';
+import { isPassing } from './errors.ts';
+import { orAborted } from './or-aborted.ts';
 import type { Clock, LogEnd, StoredPosition } from './ports.ts';
 import type { ExportRecord } from './requests.ts';
 
@@ -76,18 +77,16 @@ export async function lookAt(log: LogView, clock: Clock): Promise<SeenEnds> {
   try {
     return { ends: await log.ends(), at: clock.now() };
   } catch (error) {
-    if (!(error instanceof TidemarkError) || !error.retry) throw error;
+    if (!isPassing(error)) throw error;
     return { ends: null, at: clock.now(), isUnseen: true };
   }
 }
 
 /** A server that is frozen answers late, and who stops does not wait for it. */
-function unlessStopped<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
+async function unlessStopped(look: Promise<SeenEnds>, signal: AbortSignal): Promise<SeenEnds> {
+  const seen = await orAborted(signal, look);
+  if (seen === undefined) throw signal.reason;
+  return seen;
 }
 
 async function until(holds: () => Promise<boolean>, { deadline, wait, signal }: Waiting): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { TidemarkError } from './errors.ts';
+import { isPassing, TidemarkError } from './errors.ts';
 import type { Outbox, OutboxEntry, Status } from './statuses.ts';
 
 /** Where statuses go. */
@@ -44,7 +44,7 @@ export async function publishStatuses(publishing: Publishing): Promise<void> {
         pauseMs = firstPauseMs;
       } else await changed;
     } catch (error) {
-      if (!(error instanceof TidemarkError) || !error.retry) throw error;
+      if (!isPassing(error)) throw error;
       if (signal.aborted && error.code === 'INTERRUPTED') return;
       onProblem?.(error);
       await pause(pauseMs, signal);

@@ -114,7 +114,8 @@ function openZstd(most: number): Unpack {
     return bounded(most, packed => {
       const frames: Buffer[] = [];
       for (let at = 0, left = most; at < packed.length; left -= frames.at(-1)!.length) {
-        if (left <= 0 || frames.length === mostFrames) throw tooLarge(most);
+        if (left <= 0) throw tooLarge(most);
+        if (frames.length === mostFrames) throw new Error(`it has more than ${mostFrames} frames`);
         const options = { info: true, maxOutputLength: left } as const;
         const { buffer, engine } = zstdDecompressSync(packed.subarray(at), options);
         frames.push(buffer);

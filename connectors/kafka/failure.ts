@@ -79,11 +79,6 @@ export function kafkaFailure(error: unknown, { what, brokers, rights = {} }: Att
   return told[0] ?? error;
 }
 
-/** Whether trying again may do. */
-export function isPassing(failure: unknown): failure is TidemarkError {
-  return failure instanceof TidemarkError && failure.retry;
-}
-
 /** What may be wrong where a connection just ends, which a broker that is going down does too. */
 const hints: readonly (readonly [RegExp, string])[] = [
   [/before secure TLS connection/i, '; does this port speak TLS at all (kafka_tls)?'],

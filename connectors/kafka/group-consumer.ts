@@ -1,14 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload, PartitionAssigner } from 'kafkajs';
-import { TidemarkError } from '../../pipeline/errors.ts';
+import { isPassing, TidemarkError } from '../../pipeline/errors.ts';
+import { orAborted } from '../../pipeline/or-aborted.ts';
 import type { Log, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
 import type { KafkaCluster } from './cluster.ts';
-import { isPassing, kafkaFailure } from './failure.ts';
+import { kafkaFailure } from './failure.ts';
 import { fixedAssigner } from './fixed-assigner.ts';
 import type { TopicIds } from './kafkajs-requests.ts';
 import type { Carried } from './load-kafkajs.ts';
 import type { KafkaOptions } from './options.ts';
-import { isDoneWithin, orAborted } from './patience.ts';
+import { isDoneWithin } from './patience.ts';
 import { subscribedAssigner } from './subscribed-assigner.ts';
 
 const maxWaitMs = 250;

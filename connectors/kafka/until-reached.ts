@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { TidemarkError } from '../../pipeline/errors.ts';
+import { isPassing, TidemarkError } from '../../pipeline/errors.ts';
 import type { Log } from '../../pipeline/ports.ts';
-import { isPassing, kafkaFailure } from './failure.ts';
+import { kafkaFailure } from './failure.ts';
 
 const firstPauseMs = 250;
 const longestPauseMs = 5_000;

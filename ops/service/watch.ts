@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { orAborted } from '../../connectors/kafka/patience.ts';
-import { TidemarkError } from '../../pipeline/errors.ts';
+import { isPassing } from '../../pipeline/errors.ts';
+import { orAborted } from '../../pipeline/or-aborted.ts';
 import type { Log, LogEnd, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
 import type { LiveSource } from './live-source.ts';
 
@@ -51,7 +51,7 @@ export class Watch {
       this.#problem = null;
     } catch (error) {
       if (signal.aborted) return;
-      if (!(error instanceof TidemarkError) || !error.retry) throw error;
+      if (!isPassing(error)) throw error;
       if (this.#problem === null) log.warn({ code: error.code }, error.message);
       this.#problem = error.message;
       return;

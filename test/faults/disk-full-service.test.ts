@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { ExportReport } from '../../connectors/http/export-report.ts';
 import { mountNamespace } from '../support/child-program.ts';
 import { serve } from '../support/serving.ts';
+import { smallWindow, wideServices, wideWindow } from '../support/wide-services.ts';
 
 const within = mountNamespace();
 if (within === null) {
@@ -22,24 +23,15 @@ const onFullDisk = (root: string): readonly string[] => [
   root,
 ];
 
-const text = 'x'.repeat(200_000);
-/** Twenty megabytes of services in one month, and one small service in another. */
-const lines = [
-  ...Array.from({ length: 100 }, (_, index) => ({ service_id: `s-${index}`, month: '06', extensions: { text } })),
-  { service_id: 'small', month: '07' },
-].map(({ month, ...event }) =>
-  JSON.stringify({ event: 'service.started', timestamp: `2020-${month}-01T00:00:00Z`, ...event }),
-);
-
-const windowOf = (month: string) => `time_from=2020-${month}-01T00:00:00Z&time_to=2020-${month}-02T00:00:00Z`;
-const large = windowOf('06');
-const small = windowOf('07');
-
 test.skipIf(within === null)(
   'a disk that fills up during three exports at once: each fails without files, others go on, and all goes well once there is room',
   async () => {
     // Memory enough for three exports of wide rows: it is the disk that is to be full.
-    const served = await serve({ lines, settings: { exports_at_once: 3, memory_limit: '1GB' }, within: onFullDisk });
+    const served = await serve({
+      lines: wideServices,
+      settings: { exports_at_once: 3, memory_limit: '1GB' },
+      within: onFullDisk,
+    });
     // The disk as the service sees it: it is mounted for nobody else.
     const root = path.join('/proc', String(served.note.pid), 'root', served.root);
     const filesThere = async () => (await readdir(root, { recursive: true })).filter(name => name.includes('.'));
@@ -50,7 +42,7 @@ test.skipIf(within === null)(
     };
     const layouts = ['csv', 'json', 'ndjson'].map(format => `format=${format}&manifest=true`);
     const failed = await Promise.all(
-      layouts.map((layout, at) => post(`${large}&file_prefix=${at}/x_&${layout}`, `large-${at}`)),
+      layouts.map((layout, at) => post(`${wideWindow}&file_prefix=${at}/x_&${layout}`, `large-${at}`)),
     );
     expect(failed.map(({ status, body }) => [status, body])).toEqual(
       layouts.map(() => [
@@ -64,11 +56,15 @@ test.skipIf(within === null)(
       layouts.map(() => ['failed', [], 'DISK_FULL']),
     );
     expect((await fetch(`${served.url}/readyz`)).status).toBe(200);
-    expect((await post(`${small}&file_prefix=small_&format=json`, 'small')).status, 'what fits is served').toBe(200);
+    expect((await post(`${smallWindow}&file_prefix=small_&format=json`, 'small')).status, 'what fits is served').toBe(
+      200,
+    );
 
     await rm(path.join(root, 'ballast'));
-    expect((await post(`${large}&file_prefix=0/x_&${layouts[0]}`, 'large-0')).status, 'the recorded outcome').toBe(507);
-    const done = await post(`${large}&file_prefix=0/x_&${layouts[0]}`, 'large-again');
+    expect((await post(`${wideWindow}&file_prefix=0/x_&${layouts[0]}`, 'large-0')).status, 'the recorded outcome').toBe(
+      507,
+    );
+    const done = await post(`${wideWindow}&file_prefix=0/x_&${layouts[0]}`, 'large-again');
     expect([done.status, done.body]).toEqual([200, expect.any(Array)]);
     expect(await filesThere()).toHaveLength(1 + 4);
   },

@@ -1,9 +1,7 @@
-import path from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { exportDay } from '../support/export-day.ts';
 import { sharedKafka } from '../support/kafka/shared.ts';
-import { Service } from '../support/service.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
+import { Service, servingOf } from '../support/service.ts';
 
 const kafka = await sharedKafka();
 
@@ -17,15 +15,8 @@ describe.skipIf(!kafka.available)('an export that is asked for before anything i
       topic,
       ids.map((id, index) => ({ key: id, value: started(id, 10 + (index % 10)) })),
     );
-    const folder = await temporaryFolder();
-    onTestFinished(() => folder.remove());
-    const service = new Service({
-      folder: path.join(folder.path, 'service'),
-      brokers: kafka.brokers,
-      topic,
-      group: kafka.uniqueTopic('group'),
-      flags: ['--export-wait-ms', '60000'],
-    });
+    const flags = ['--export-wait-ms', '60000'];
+    const service = new Service(await servingOf(kafka, topic, ...flags));
     const url = String((await service.line('the service is up')).url);
     const { files, manifest } = await exportDay(url, 'early');
     expect(files.find(({ kind }) => kind === 'services')?.rows).toBe(ids.length);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Broker } from '../../ops/local-kafka/broker.ts';
 import { waitFor } from '../../ops/local-kafka/waiting.ts';
 import { TestCluster } from '../support/kafka/cluster.ts';
@@ -6,19 +6,12 @@ import { EventLoad, produceUntilStopped } from '../support/kafka/load.ts';
 import { canStartBroker, startBroker } from '../support/kafka/own-servers.ts';
 import { accountsOf, readLog, storedAccounts } from '../support/kafka/read-log.ts';
 import { chosenSeed } from '../support/random.ts';
-import { Service } from '../support/service.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
+import { Service, servingOf } from '../support/service.ts';
 
 const crashes = process.env.SOAK ? 60 : 2;
 
 /** By default; only the worst of stops takes so long. */
 const stopDeadlineMs = 20_000;
-
-async function makeFolder(): Promise<string> {
-  const folder = await temporaryFolder();
-  onTestFinished(folder.remove);
-  return folder.path;
-}
 
 const notReady = (service: Service, says: RegExp) =>
   waitFor(`not to be ready because of ${says}`, async () => {
@@ -44,12 +37,7 @@ describe.skipIf(!(await canStartBroker()))('a broker', () => {
     const topic = await cluster.createTopic('crashes', { partitions: 3 });
     const load = new EventLoad({ topic, partitions: 3, services: 900, seed });
     const producing = await produceUntilStopped(cluster, topic, { load, records: 40, everyMs: 40 });
-    const service = new Service({
-      folder: await makeFolder(),
-      brokers: broker.brokers,
-      topic,
-      group: cluster.uniqueTopic('group'),
-    });
+    const service = new Service(await servingOf(cluster, topic));
 
     const readSoFar = async () => {
       const { partitions } = await service.status();
@@ -81,12 +69,7 @@ describe.skipIf(!(await canStartBroker()))('a broker', () => {
       const topic = await cluster.createTopic(fault, { partitions: 3 });
       const load = new EventLoad({ topic, partitions: 3, services: 300, seed });
       const producing = await produceUntilStopped(cluster, topic, { load, records: 40, everyMs: 40 });
-      const serving = {
-        folder: await makeFolder(),
-        brokers: broker.brokers,
-        topic,
-        group: cluster.uniqueTopic('group'),
-      };
+      const serving = await servingOf(cluster, topic);
       const service = new Service(serving);
       await service.line('batch stored');
 

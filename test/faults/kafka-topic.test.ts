@@ -1,10 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../../ops/local-kafka/waiting.ts';
 import { sharedKafka } from '../support/kafka/shared.ts';
-import { Service, type Serving } from '../support/service.ts';
+import { Service, servingOf } from '../support/service.ts';
 import { TestStore } from '../support/store.ts';
 import { queryDatabase } from '../support/tables.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const kafka = await sharedKafka();
 
@@ -16,17 +15,11 @@ const event = (kind: string, service_id: string, partition = 0) => ({
 const started = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => event('service.started', `s${from + index}`));
 
-async function serving(topic: string, ...flags: readonly string[]): Promise<Serving> {
-  const folder = await temporaryFolder();
-  onTestFinished(folder.remove);
-  return { folder: folder.path, brokers: kafka.brokers, topic, group: kafka.uniqueTopic('group'), flags };
-}
-
 describe.skipIf(!kafka.available)('a running service', () => {
   test('warns of retention, tells its group, finds a partition that is added, and ends when its topic is made anew', async () => {
     const topic = await kafka.createTopic('eventful', { config: { 'retention.ms': '3600000' } });
     await kafka.produce(topic, started(0, 5));
-    const place = await serving(topic, '--kafka-replay-horizon-hours', '48');
+    const place = await servingOf(kafka, topic, '--kafka-replay-horizon-hours', '48');
     const service = new Service(place);
     await service.reachesOffsets([{ partition: 0, high: 5 }]);
     expect(await service.metrics()).toContain(
@@ -71,7 +64,7 @@ describe.skipIf(!kafka.available)('a running service', () => {
     // Yesterday's: older than a day, and in the log until Kafka looks again, but nothing to warn of.
     const yesterday = String(Date.now() - 88_000_000);
     await kafka.produce(topic, [{ ...event('service.started', 's0'), timestamp: yesterday }, ...started(1, 5)]);
-    const service = new Service(await serving(topic));
+    const service = new Service(await servingOf(kafka, topic));
     await service.reaches('its end to be seen', ({ partitions }) => partitions[0]?.log_end === 5);
     expect(await service.metrics()).not.toContain('tidemark_topic_warning{');
     const lastMonth = String(Date.now() - 30 * 86_400_000);
@@ -86,7 +79,7 @@ describe.skipIf(!kafka.available)('a running service', () => {
   test('whose topic is deleted ends, and says which', async () => {
     const topic = await kafka.createTopic('deleted');
     await kafka.produce(topic, started(0, 5));
-    const service = new Service(await serving(topic));
+    const service = new Service(await servingOf(kafka, topic));
     await service.reachesOffsets([{ partition: 0, high: 5 }]);
     await kafka.withAdmin(admin => admin.deleteTopics({ topics: [topic] }));
     expect(await service.ended).toMatchObject({
@@ -98,7 +91,7 @@ describe.skipIf(!kafka.available)('a running service', () => {
   test('stops where records were lost, or by policy counts them and goes on', async () => {
     const topic = await kafka.createTopic('lost');
     await kafka.produce(topic, started(0, 10));
-    const place = await serving(topic);
+    const place = await servingOf(kafka, topic);
     const first = new Service(place);
     await first.reachesOffsets([{ partition: 0, high: 10 }]);
     expect(await first.stop()).toMatchObject({ code: 0 });

@@ -1,9 +1,8 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { canProduceFromJava, produceFromJava } from '../support/kafka/foreign-producers.ts';
 import { sharedKafka } from '../support/kafka/shared.ts';
-import { Service } from '../support/service.ts';
+import { Service, servingOf } from '../support/service.ts';
 import { queryDatabase } from '../support/tables.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const kafka = await sharedKafka();
 const records = process.env.SOAK ? 5_000_000 : 60_000;
@@ -16,8 +15,6 @@ describe.skipIf(!kafka.available || !(await canProduceFromJava()))('a service', 
   test(`reads ${records} of the smallest records, many thousands a batch, between records of 10 MB`, {
     timeout: 60_000 + records / 4,
   }, async () => {
-    const folder = await temporaryFolder();
-    onTestFinished(folder.remove);
     const topic = await kafka.createTopic('volume', { partitions: 2, config: { 'max.message.bytes': '20000000' } });
     const large = `{"event":"service.started","service_id":"large","extensions":{"filler":"${'x'.repeat(10_000_000)}"}}`;
     const tiny = Array.from({ length: services }, (_, id) => ({
@@ -30,12 +27,7 @@ describe.skipIf(!kafka.available || !(await canProduceFromJava()))('a service', 
       await kafka.produce(topic, [{ partition: 1, value: large }]);
     }
 
-    const service = new Service({
-      folder: folder.path,
-      brokers: kafka.brokers,
-      topic,
-      group: kafka.uniqueTopic('group'),
-    });
+    const service = new Service(await servingOf(kafka, topic));
     await service.reachesOffsets(await kafka.offsets(topic), 60_000 + records / 4);
     expect(await service.stop()).toMatchObject({ code: 0, stderr: '' });
     const [counts, [rows]] = await queryDatabase(service.db, async query => [

@@ -5,43 +5,35 @@ import type { ExportReport } from '../../connectors/http/export-report.ts';
 import { serve } from '../support/serving.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tidemark, tidemarkDone } from '../support/tidemark.ts';
+import { smallWindow, wideServices, wideWindow } from '../support/wide-services.ts';
 
-const text = 'x'.repeat(200_000);
-/** Services of 200 KB each in one month, and one small service in another. */
-const lines = [
-  ...Array.from({ length: 100 }, (_, index) => ({ service_id: `s-${index}`, month: '06', extensions: { text } })),
-  { service_id: 'small', month: '07' },
-].map(({ month, ...event }) =>
-  JSON.stringify({ event: 'service.started', timestamp: `2020-${month}-01T00:00:00Z`, ...event }),
-);
-const windowOf = (month: string) => `time_from=2020-${month}-01T00:00:00Z&time_to=2020-${month}-02T00:00:00Z`;
 const services = '/genesys/1/cs/maintenance/services';
 
 test('rows too wide for memory_limit: each door says what ran out and what helps, and the service goes on', async () => {
-  const served = await serve({ lines, settings: { memory_limit: '100MB' } });
+  const served = await serve({ lines: wideServices, settings: { memory_limit: '100MB' } });
   const advice =
     'memory ran out; raise memory_limit, which is 100MB, let fewer exports run at once, or narrow the window';
   const message = `could not write the services: ${advice}`;
   const post = (query: string, id: string) =>
     fetch(`${served.url}${services}/files?${query}`, { method: 'POST', headers: { 'idempotency-key': id } });
 
-  const refused = await post(`${windowOf('06')}&file_prefix=wide_&format=json`, 'wide');
+  const refused = await post(`${wideWindow}&file_prefix=wide_&format=json`, 'wide');
   expect([refused.status, await refused.json()]).toEqual([503, { message, exception: 'OUT_OF_MEMORY', code: 503 }]);
   const report = (await (await fetch(`${served.url}/exports/wide`)).json()) as ExportReport;
   expect([report.state, report.files, report.error]).toEqual(['failed', [], { code: 'OUT_OF_MEMORY', message }]);
 
-  const streamed = fetch(`${served.url}${services}/stream?${windowOf('06')}&export_content=true`);
+  const streamed = fetch(`${served.url}${services}/stream?${wideWindow}&export_content=true`);
   await expect(streamed.then(answer => answer.text())).rejects.toThrow();
   await served.logged(`"reason":"TidemarkError: ${message}"`);
 
-  expect((await post(`${windowOf('07')}&file_prefix=small_&format=json`, 'small')).status).toBe(200);
+  expect((await post(`${smallWindow}&file_prefix=small_&format=json`, 'small')).status).toBe(200);
   expect((await fetch(`${served.url}/readyz`)).status).toBe(200);
 });
 
 test('a database without memory for a batch: ingest says so, and goes on where it was when it has more', async () => {
   const folder = await temporaryFolder();
   onTestFinished(folder.remove);
-  await writeFile(path.join(folder.path, 'wide.ndjson'), lines.map(line => `${line}\n`).join(''));
+  await writeFile(path.join(folder.path, 'wide.ndjson'), wideServices.map(line => `${line}\n`).join(''));
   const ingest = (memory: string) =>
     tidemark(['ingest', 'wide.ndjson', '--db', 'wide.duckdb', '--memory-limit', memory], { cwd: folder.path });
   const { code, stderr } = await ingest('12MB');
@@ -50,5 +42,5 @@ test('a database without memory for a batch: ingest says so, and goes on where i
   expect([code, stderr]).toEqual([74, expect.stringContaining(words)]);
   expect((await ingest('1GB')).code).toBe(0);
   const status = JSON.parse(await tidemarkDone(['status', '--db', path.join(folder.path, 'wide.duckdb'), '--json']));
-  expect(status.tables[0]).toMatchObject({ table: 'services', rows: lines.length });
+  expect(status.tables[0]).toMatchObject({ table: 'services', rows: wideServices.length });
 });

@@ -1,12 +1,10 @@
-import path from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { asAvro, schemaText, wireBytes } from '../support/avro.ts';
 import { exportDay } from '../support/export-day.ts';
 import { sharedKafka, sharedRegistry } from '../support/kafka/shared.ts';
 import { registryProxy } from '../support/registry-proxy.ts';
 import { register } from '../support/schema-registry.ts';
-import { Service } from '../support/service.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
+import { Service, servingOf } from '../support/service.ts';
 
 const kafka = await sharedKafka();
 const shared = await sharedRegistry();
@@ -35,15 +33,8 @@ describe.skipIf(!kafka.available || !shared.available)('a consumer that is held 
         return isDown;
       },
     });
-    const folder = await temporaryFolder();
-    onTestFinished(() => folder.remove());
-    const service = new Service({
-      folder: path.join(folder.path, 'service'),
-      brokers: kafka.brokers,
-      topic,
-      group: kafka.uniqueTopic('group'),
-      flags: ['--registry-url', registry, '--export-wait-ms', '300', '--batch-records', '1'],
-    });
+    const flags = ['--registry-url', registry, '--export-wait-ms', '300', '--batch-records', '1'];
+    const service = new Service(await servingOf(kafka, topic, ...flags));
     const url = String((await service.line('the service is up')).url);
     await service.reaches('the first event', ({ partitions }) => partitions[0]?.stored_offset === 1);
 

@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest';
 import { waitFor } from '../../ops/local-kafka/waiting.ts';
 import type { Status } from '../../ops/service/status.ts';
 import type { ChildEnd } from './child-program.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import { startTidemark } from './tidemark.ts';
 
 export interface Serving {
@@ -15,6 +16,17 @@ export interface Serving {
   /** Further flags. */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A folder and a group of its own for a service, until the test has ended. */
+export async function servingOf(
+  cluster: { readonly brokers: readonly string[]; uniqueTopic(name: string): string },
+  topic: string,
+  ...flags: readonly string[]
+): Promise<Serving> {
+  const folder = await temporaryFolder();
+  onTestFinished(folder.remove);
+  return { folder: folder.path, brokers: cluster.brokers, topic, group: cluster.uniqueTopic('group'), flags };
 }
 
 export interface LogLine extends Readonly<Record<string, unknown>> {

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import { describe, expect, test } from 'vitest';
-import { isPassing, kafkaFailure } from '../../../connectors/kafka/failure.ts';
+import { kafkaFailure } from '../../../connectors/kafka/failure.ts';
 import { DamagedBatch } from '../../../connectors/kafka/record-batches.ts';
-import { TidemarkError } from '../../../pipeline/errors.ts';
+import { isPassing, TidemarkError } from '../../../pipeline/errors.ts';
 
 const require = createRequire(import.meta.url);
 const errors = require('kafkajs/src/errors.js');

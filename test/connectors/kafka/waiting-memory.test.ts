@@ -1,8 +1,8 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, expect, test, vi } from 'vitest';
 import { Handoff } from '../../../connectors/kafka/handoff.ts';
-import { orAborted } from '../../../connectors/kafka/patience.ts';
 import { Watch } from '../../../ops/service/watch.ts';
+import { orAborted } from '../../../pipeline/or-aborted.ts';
 import { LogLines } from '../../support/kafka/reading.ts';
 import { promisesAlive } from '../../support/promises-alive.ts';
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { SchemaRegistry as KafkaJsRegistry } from '@kafkajs/confluent-schema-registry';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ConfluentRegistry } from '../../../connectors/schema-registry/confluent-registry.ts';
@@ -17,6 +18,11 @@ const shared = await sharedRegistry();
 /** By the client of others, which also encodes. */
 function otherClient(url: string): KafkaJsRegistry {
   return new KafkaJsRegistry({ host: url, retry: { retries: 0 } });
+}
+
+/** As the registry answers when it has no schema of an id. */
+function sayNotFound(response: ServerResponse): void {
+  response.writeHead(404).end('{"error_code":40403,"message":"Schema not found"}');
 }
 
 describe.skipIf(!shared.available)('a real registry', () => {
@@ -57,7 +63,7 @@ describe.skipIf(!shared.available)('a real registry', () => {
     const { url } = await registryProxy({
       url: shared.url,
       misbehave(_, response) {
-        if (isLagging) response.writeHead(404).end('{"error_code":40403,"message":"Schema not found"}');
+        if (isLagging) sayNotFound(response);
         const lagged = isLagging;
         isLagging = false;
         return lagged;
@@ -72,7 +78,7 @@ describe.skipIf(!shared.available)('a real registry', () => {
     const { url } = await registryProxy({
       url: shared.url,
       misbehave(_, response) {
-        if (!isThere) response.writeHead(404).end('{"error_code":40403,"message":"Schema not found"}');
+        if (!isThere) sayNotFound(response);
         return !isThere;
       },
     });
