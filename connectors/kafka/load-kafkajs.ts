@@ -11,14 +11,15 @@ const batchModule = 'kafkajs/src/consumer/batch.js';
 const consumerGroupModule = 'kafkajs/src/consumer/consumerGroup.js';
 const brokerPoolModule = 'kafkajs/src/cluster/brokerPool.js';
 const requestQueueModule = 'kafkajs/src/network/requestQueue/index.js';
+const connectionModule = 'kafkajs/src/network/connection.js';
 
 let loaded: typeof KafkaJs | null = null;
 
 /**
  * Loads kafkajs once, with what its last release leaves open mended: topics are known by their ids, record batches of
  * every codec are read, their CRC is checked and records of aborted transactions left out (see `FetchedBatch`), a
- * consumer may go on as the member it was, why no broker does what is asked is told, and an idle client sleeps instead of
- * polling each millisecond. The version is pinned exactly, and a part that is not where it is expected is an error at
+ * consumer may go on as the member it was, why no broker does what is asked is told, an idle client sleeps instead of
+ * polling each millisecond, and a broker that stays dead costs no memory. The version is pinned exactly, and a part that is not where it is expected is an error at
  * start. Whoever loaded kafkajs before keeps a copy of its own.
  */
 export function loadKafkaJs(): typeof KafkaJs {
@@ -32,6 +33,7 @@ export function loadKafkaJs(): typeof KafkaJs {
   replaceExports(consumerGroupModule, groupOfOurs);
   const kafkaJs: typeof KafkaJs = require('kafkajs');
   sleepWhenIdle();
+  forgetClosedSockets();
   loaded = kafkaJs;
   return kafkaJs;
 }
@@ -138,5 +140,24 @@ function sleepWhenIdle(): void {
   if (typeof schedule !== 'function') throw new Error(`kafkajs has no scheduleCheckPendingRequests to mend`);
   prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
     if (this.pending.length > 0 || !this.canSendSocketRequestImmediately()) schedule.call(this);
+  };
+}
+
+interface Connection {
+  socket: { readonly destroyed: boolean } | undefined;
+  disconnect(): Promise<unknown>;
+}
+
+/**
+ * Both connections to a broker are ended whenever one of them fails, and each time the socket of one that was closed long
+ * ago would keep a further listener for a connection that never comes.
+ */
+function forgetClosedSockets(): void {
+  const { prototype }: { prototype: Connection } = require(connectionModule);
+  const disconnect = prototype.disconnect;
+  if (typeof disconnect !== 'function') throw new Error(`kafkajs has no disconnect to mend`);
+  prototype.disconnect = function (this: Connection): Promise<unknown> {
+    if (this.socket?.destroyed) this.socket = undefined;
+    return disconnect.call(this);
   };
 }
