@@ -67,7 +67,7 @@ function* recordsOf({ partition, origin, records, from, next, lost }: RecordBatc
   const last = records.at(-1);
   let at: Pick<ControlPosition, 'from' | 'lost'> = { from, lost: lost ?? null };
   for (const record of records) {
-    const after = record === last ? next : { nextOffset: record.offset + 1, bookmark: null };
+    const after = record.offset === last?.offset ? next : { nextOffset: record.offset + 1, bookmark: null };
     yield { record, control: { partition, origin, ...at, next: after } };
     at = { from: after.nextOffset, lost: null };
   }

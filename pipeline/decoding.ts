@@ -1,7 +1,7 @@
 import { compileSchema, type WriterSchema } from '../schemas/avro-decoder.ts';
 import type { KeyFormat, RecordFormat, WriterSchemas } from '../schemas/decode.ts';
 import { schemaIdOf } from '../schemas/wire-format.ts';
-import type { LogRecord, SchemaRegistry } from './ports.ts';
+import type { LogRecord, LogRecords, SchemaRegistry } from './ports.ts';
 
 /** So many schemas are asked for at once: a first batch may name some tens, a broken one thousands. */
 const askedAtOnce = 8;
@@ -24,7 +24,7 @@ export class SchemaLookup {
    * The schemas that these records name and that exist; null where there is no registry. Waits as long as the registry
    * cannot be asked, and rejects when the signal aborts.
    */
-  async named(records: readonly LogRecord[], signal: AbortSignal): Promise<WriterSchemas | null> {
+  async named(records: LogRecords, signal: AbortSignal): Promise<WriterSchemas | null> {
     if (this.#registry === null) return null;
     const ids = namedIds(records, this.#keyFormat);
     await this.#ask(
@@ -59,7 +59,7 @@ export function unlessAborted(signal: AbortSignal): (error: unknown) => undefine
   };
 }
 
-function namedIds(records: readonly LogRecord[], keyFormat: KeyFormat): ReadonlySet<number> {
+function namedIds(records: LogRecords, keyFormat: KeyFormat): ReadonlySet<number> {
   const ids = new Set<number>();
   for (const { key, value } of records) {
     const ofValue = schemaIdOf(value);

@@ -124,7 +124,9 @@ class BatchFolding {
   }
 
   take(from: number, to: number): void {
-    for (const record of this.#batch.records.slice(from, to)) {
+    const { records } = this.#batch;
+    for (let index = from; index < Math.min(to, records.length); index += 1) {
+      const record = records.at(index)!;
       const decoded = decodeRecord(record, this.#format);
       if (isReject(decoded))
         this.#quarantined.push({ record, reject: decoded, schemaId: listedSchemaId(record, this.#format) });

@@ -28,6 +28,9 @@ export interface LogRecord {
   readonly headers: readonly LogHeader[];
 }
 
+/** Records in their order. An array is one; a source may also make each record only when it is asked for. */
+export type LogRecords = Iterable<LogRecord> & Pick<readonly LogRecord[], 'length' | 'at'>;
+
 /** Where reading of a partition goes on. `bookmark` is opaque to all but the source which wrote it. */
 export interface Position {
   readonly nextOffset: number;
@@ -40,7 +43,7 @@ export interface RecordBatch {
   /** Where the records come from in the user's words (a path), for messages and status. */
   readonly origin: string;
   /** May be empty: the log goes on without a record, as where a transaction was aborted. */
-  readonly records: readonly LogRecord[];
+  readonly records: LogRecords;
   /** The offset that reading went on from. What is stored must end exactly there, or the batch is refused as stale. */
   readonly from: number;
   readonly next: Position;

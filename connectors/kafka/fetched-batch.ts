@@ -1,5 +1,6 @@
 import type { LogRecord } from '../../pipeline/ports.ts';
 import type { Unpack } from './codecs.ts';
+import { type PackedRecords, RecordTable } from './packed-records.ts';
 import { DamagedBatch, type RecordBatchBytes, recordBatches } from './record-batches.ts';
 
 /** What a fetch gave of one partition, still packed; records where they were of an old format. */
@@ -32,7 +33,7 @@ export class FetchedBatch {
   /** The offset that was asked for. */
   readonly fetchedOffset: string;
   readonly logStart: number;
-  readonly messages: readonly LogRecord[];
+  readonly messages: PackedRecords;
   readonly #nextOffset: number;
 
   /** Throws DamagedBatch. */
@@ -64,8 +65,7 @@ export class FetchedBatch {
   }
 
   firstOffset(): string | null {
-    const first = this.messages[0];
-    return first === undefined ? null : String(first.offset);
+    return this.messages.length === 0 ? null : String(this.messages.offset(0));
   }
 
   lastOffset(): string {
@@ -77,14 +77,14 @@ export class FetchedBatch {
   }
 
   offsetLagLow(): string {
-    return String(Number(this.highWatermark) - 1 - (this.messages[0]?.offset ?? this.#nextOffset));
+    return String(Number(this.highWatermark) - 1 - (this.messages.at(0)?.offset ?? this.#nextOffset));
   }
 
   #read(from: number, { messages, abortedTransactions }: PartitionData, codecs: readonly Unpack[]) {
     try {
       return Buffer.isBuffer(messages)
         ? readVisible(messages, { from, aborted: abortedTransactions, codecs })
-        : { records: messages.filter(({ offset }) => offset >= from), nextOffset: (messages.at(-1)?.offset ?? -1) + 1 };
+        : readOld(messages, from);
     } catch (error) {
       if (!(error instanceof DamagedBatch)) throw error;
       throw new DamagedBatch(`${this.topic}/${this.partition}: ${error.message}`, { cause: error.cause });
@@ -104,7 +104,7 @@ interface Reading {
  */
 function readVisible(bytes: Buffer, { from, aborted, codecs }: Reading) {
   const transactions = new AbortedTransactions(aborted);
-  const records: LogRecord[] = [];
+  const records = new RecordTable();
   let whole = { count: 0, nextOffset: 0 };
   try {
     for (const batch of recordBatches(bytes)) {
@@ -113,9 +113,15 @@ function readVisible(bytes: Buffer, { from, aborted, codecs }: Reading) {
     }
   } catch (error) {
     if (!(error instanceof DamagedBatch) || whole.nextOffset <= from) throw error;
-    records.length = whole.count;
+    records.truncate(whole.count);
   }
-  return { records, nextOffset: whole.nextOffset };
+  return { records: records.records(), nextOffset: whole.nextOffset };
+}
+
+function readOld(messages: readonly LogRecord[], from: number) {
+  const records = new RecordTable();
+  for (const message of messages) if (message.offset >= from) records.addRecord(message);
+  return { records: records.records(), nextOffset: (messages.at(-1)?.offset ?? -1) + 1 };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { LogRecord, LostRecords, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import type { LostRecords, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 import {
   type Bookmark,
   bookmarkOf,
@@ -7,6 +7,7 @@ import {
   isSameRecord,
   type LogIdentity,
 } from './bookmark.ts';
+import type { PackedRecords } from './packed-records.ts';
 
 export interface CutLimits {
   readonly batchRecords: number;
@@ -15,7 +16,7 @@ export interface CutLimits {
 
 /** What one fetch gave of a partition: all that is for us in `[from, nextOffset)`, which may be nothing. */
 export interface Fetched {
-  readonly records: readonly LogRecord[];
+  readonly records: PackedRecords;
   readonly from: number;
   readonly nextOffset: number;
   /** What the partition held then: offsets `[logStart, high)`. */
@@ -87,7 +88,7 @@ export class PartitionReading {
     if (bookmark === null) return 'follows';
     if (nextOffset <= bookmark.offset) return 'old';
     if (from > bookmark.offset) return this.#verified ? 'follows' : 'unproven';
-    const same = records.find(({ offset }) => offset >= bookmark.offset);
+    const same = records.at(records.indexOf(bookmark.offset));
     if (same === undefined || !isSameRecord(bookmark, same)) return 'changed';
     this.#verified = true;
     return 'follows';
@@ -102,13 +103,12 @@ export class PartitionReading {
   *cut(fetched: Fetched, limits: CutLimits, lost: LostRecords | null = null): Generator<RecordBatch> {
     const { records, nextOffset } = fetched;
     let position = lost?.to ?? this.#position ?? fetched.from;
-    let first = records.findIndex(({ offset }) => offset >= position);
-    if (first < 0) first = records.length;
+    let first = records.indexOf(position);
     do {
       const end = this.#endOfBatch(records, first, limits);
-      const to = end === records.length ? nextOffset : records[end]!.offset;
+      const to = end === records.length ? nextOffset : records.offset(end);
       if (to <= position) return;
-      yield this.#batch(records.slice(first, end), { from: position, to }, lost);
+      yield this.#batch(records.run(first, end), { from: position, to }, lost);
       lost = null;
       position = to;
       first = end;
@@ -122,20 +122,22 @@ export class PartitionReading {
     this.#bookmark = decodeBookmark(next.bookmark);
   }
 
-  #endOfBatch(records: readonly LogRecord[], first: number, { batchRecords, batchBytes }: CutLimits): number {
+  #endOfBatch(records: PackedRecords, first: number, { batchRecords, batchBytes }: CutLimits): number {
     let bytes = 0;
     for (let end = first; end < records.length; end += 1) {
-      bytes += bytesOf(records[end]!);
+      bytes += records.bytes(end);
       if (end - first === batchRecords || (end > first && bytes > batchBytes)) return end;
     }
     return records.length;
   }
 
   #batch(
-    records: readonly LogRecord[],
+    records: PackedRecords,
     { from, to }: { readonly from: number; readonly to: number },
     lost: LostRecords | null,
   ): RecordBatch {
+    let bytesRead = 0;
+    for (let index = 0; index < records.length; index += 1) bytesRead += records.bytes(index);
     const last = records.at(-1);
     const bookmark = last === undefined ? this.#bookmark : bookmarkOf(this.#log, last);
     return {
@@ -144,7 +146,7 @@ export class PartitionReading {
       records,
       from,
       next: { nextOffset: to, bookmark: bookmark === null ? null : encodeBookmark(bookmark) },
-      bytesRead: records.reduce((sum, record) => sum + bytesOf(record), 0),
+      bytesRead,
       ...(lost === null ? {} : { lost }),
     };
   }
@@ -153,8 +155,4 @@ export class PartitionReading {
 /** What the database says of where a partition was read: offsets of another cluster mean nothing here. */
 export function originOf(cluster: string): string {
   return `kafka ${cluster}`;
-}
-
-function bytesOf({ key, value }: LogRecord): number {
-  return (key?.length ?? 0) + (value?.length ?? 0);
 }

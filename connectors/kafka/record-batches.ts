@@ -1,6 +1,7 @@
 import { crc32c } from '@node-rs/crc32';
-import type { LogHeader, LogRecord } from '../../pipeline/ports.ts';
+import type { LogHeader } from '../../pipeline/ports.ts';
 import type { Unpack } from './codecs.ts';
+import { noHeaders, type RecordPlace, type RecordTable } from './packed-records.ts';
 
 /**
  * Record batches of format 2 (https://kafka.apache.org/documentation/#recordbatch), read in place of kafkajs's own
@@ -64,15 +65,17 @@ export class RecordBatchBytes {
   }
 
   /** Adds the records from an offset on. Throws DamagedBatch for what cannot be unpacked or read. */
-  addRecords(from: number, codecs: readonly Unpack[], records: LogRecord[]): void {
-    const reader = new RecordReader(this.#unpack(codecs), {
+  addRecords(from: number, codecs: readonly Unpack[], records: RecordTable): void {
+    const bytes = this.#unpack(codecs);
+    records.beginBlock(bytes);
+    const reader = new RecordReader(bytes, {
       baseOffset: this.baseOffset,
       firstTime: readInt64(this.#bytes, at.firstTime),
       appendTime: (this.#attributes & appendTimeFlag) === 0 ? null : readInt64(this.#bytes, at.maxTime),
     });
     for (let count = this.#bytes.readInt32BE(at.count); count > 0; count -= 1) {
-      const record = reader.next();
-      if (record.offset >= from) records.push(record);
+      reader.next();
+      if (reader.offset >= from) records.add(reader);
     }
   }
 
@@ -116,9 +119,15 @@ interface BatchFacts {
   readonly appendTime: number | null;
 }
 
-const noHeaders: readonly LogHeader[] = [];
-
-class RecordReader {
+/** Goes from record to record; it is the place of the one that it read last. */
+class RecordReader implements RecordPlace {
+  offset = 0;
+  timestamp: number | null = null;
+  keyAt = -1;
+  keyEnd = -1;
+  valueAt = -1;
+  valueEnd = -1;
+  headers = noHeaders;
   readonly #bytes: Buffer;
   readonly #batch: BatchFacts;
   #at = 0;
@@ -128,7 +137,7 @@ class RecordReader {
     this.#batch = batch;
   }
 
-  next(): LogRecord {
+  next(): void {
     const { baseOffset, firstTime, appendTime } = this.#batch;
     const length = this.#varint();
     const end = length + this.#at;
@@ -136,14 +145,16 @@ class RecordReader {
     this.#at += 1; // attributes of a record are unused
     const timeDelta = this.#varint();
     const time = appendTime ?? firstTime + timeDelta;
-    const offset = baseOffset + this.#varint();
-    const key = this.#slice();
-    const value = this.#slice();
-    const headers = this.#headers();
+    this.offset = baseOffset + this.#varint();
+    this.keyAt = this.#span();
+    this.keyEnd = this.#at;
+    this.valueAt = this.#span();
+    this.valueEnd = this.#at;
+    this.headers = this.#headers();
     if (this.#at > end) throw this.#cutOff();
     this.#at = end;
     // A time below 0 is how Kafka says that a record has none.
-    return { offset, timestamp: time < 0 ? null : time, key, value, headers };
+    this.timestamp = time < 0 ? null : time;
   }
 
   #headers(): readonly LogHeader[] {
@@ -153,13 +164,19 @@ class RecordReader {
     return Array.from({ length: count }, () => ({ name: this.#slice()?.toString('utf8') ?? '', value: this.#slice() }));
   }
 
-  #slice(): Buffer | null {
+  /** Steps over bytes behind their length, and tells where they begin; -1 where there are none. */
+  #span(): number {
     const length = this.#varint();
-    if (length < 0) return null;
+    if (length < 0) return -1;
     const start = this.#at;
     this.#at += length;
     if (this.#at > this.#bytes.length) throw this.#cutOff();
-    return this.#bytes.subarray(start, this.#at);
+    return start;
+  }
+
+  #slice(): Buffer | null {
+    const start = this.#span();
+    return start < 0 ? null : this.#bytes.subarray(start, this.#at);
   }
 
   /** A zigzag number of up to 64 bits. */

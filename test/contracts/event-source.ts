@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { EventSource, NewRecord, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
-import { positionsAfter, readAll, readToEnd } from '../support/reading.ts';
+import { positionsAfter, type ReadBatch, readAll, readToEnd } from '../support/reading.ts';
 
 export interface SourceLimits {
   readonly batchRecords: number;
@@ -166,8 +166,8 @@ function richRecord(value: Uint8Array, index: number, emptyHeader: Uint8Array | 
   };
 }
 
-function byPartition(batches: readonly RecordBatch[]): readonly (readonly RecordBatch[])[] {
-  const partitions = new Map<string, RecordBatch[]>();
+function byPartition(batches: readonly ReadBatch[]): readonly (readonly ReadBatch[])[] {
+  const partitions = new Map<string, ReadBatch[]>();
   for (const batch of batches) {
     const name = `${batch.partition.topic}/${batch.partition.partition}`;
     partitions.set(name, [...(partitions.get(name) ?? []), batch]);
@@ -182,12 +182,12 @@ function inOneOrder(partitions: readonly (readonly unknown[])[]): readonly (read
   return partitions.toSorted((one, other) => (JSON.stringify(one) < JSON.stringify(other) ? -1 : 1));
 }
 
-function contents(batches: readonly RecordBatch[]): readonly (readonly unknown[])[] {
+function contents(batches: readonly ReadBatch[]): readonly (readonly unknown[])[] {
   return byPartition(batches).map(of => of.flatMap(({ records }) => records.map(withoutOffset)));
 }
 
 /** Records by partition: among partitions there is no order. */
-function recordsOf(batches: readonly RecordBatch[]): readonly unknown[] {
+function recordsOf(batches: readonly ReadBatch[]): readonly unknown[] {
   return byPartition(batches)
     .flat()
     .flatMap(({ partition, records }) =>

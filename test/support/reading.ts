@@ -1,18 +1,35 @@
-import type { EventSource, LogRecord, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import type { EventSource, LogRecord, LogRecords, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+
+/** A batch whose records were all made, so that they can be compared. */
+export interface ReadBatch extends RecordBatch {
+  readonly records: readonly LogRecord[];
+}
 
 export interface WholeReading {
-  readonly batches: readonly RecordBatch[];
+  readonly batches: readonly ReadBatch[];
   readonly records: readonly LogRecord[];
   /** What ended the reading early; null when it came to its end. */
   readonly failure: unknown;
 }
 
+/** Records as objects of nothing but what they hold. */
+export function plainRecords(records: LogRecords): readonly LogRecord[] {
+  return Array.from(records, ({ offset, timestamp, key, value, headers }) => ({
+    offset,
+    timestamp,
+    key,
+    value,
+    headers,
+  }));
+}
+
 /** Reads a source to its end, or to what ends it early. */
 export async function readToEnd(source: EventSource, stored: readonly StoredPosition[] = []): Promise<WholeReading> {
-  const batches: RecordBatch[] = [];
+  const batches: ReadBatch[] = [];
   let failure: unknown = null;
   try {
-    for await (const batch of source.read(stored, new AbortController().signal)) batches.push(batch);
+    for await (const batch of source.read(stored, new AbortController().signal))
+      batches.push({ ...batch, records: plainRecords(batch.records) });
   } catch (error) {
     failure = error;
   }
@@ -23,7 +40,7 @@ export async function readToEnd(source: EventSource, stored: readonly StoredPosi
 export async function readAll(
   source: EventSource,
   stored: readonly StoredPosition[] = [],
-): Promise<readonly RecordBatch[]> {
+): Promise<readonly ReadBatch[]> {
   const { batches, failure } = await readToEnd(source, stored);
   if (failure !== null) throw failure;
   return batches;

@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { KafkaCluster } from '../../../connectors/kafka/cluster.ts';
 import { KafkaSource } from '../../../connectors/kafka/kafka-source.ts';
 import type { KafkaOptions } from '../../../connectors/kafka/options.ts';
+import { RecordTable } from '../../../connectors/kafka/packed-records.ts';
 import { PartitionReading } from '../../../connectors/kafka/partition-reading.ts';
 import type { RecordBatch } from '../../../pipeline/ports.ts';
 import { kafkaOptions, LogLines, openTestCluster } from '../../support/kafka/reading.ts';
@@ -107,7 +108,7 @@ test('a partition that comes back, of which nothing was ever read, begins where 
     [3, 3],
     [8, 8],
   ]);
-  const fetched = { records: [], from: 8, nextOffset: 9, logStart: 8, high: 9 };
+  const fetched = { records: new RecordTable().records(), from: 8, nextOffset: 9, logStart: 8, high: 9 };
   for (const batch of reading.cut(fetched, { batchRecords: 1, batchBytes: 1 })) reading.advance(batch);
   expect(starts(20)).toEqual([9, 9]);
 });

@@ -4,13 +4,14 @@ import { FetchedBatch } from '../../../connectors/kafka/fetched-batch.ts';
 import { DamagedBatch } from '../../../connectors/kafka/record-batches.ts';
 import type { LogRecord } from '../../../pipeline/ports.ts';
 import { batchOf } from '../../support/kafka/record-batch.ts';
+import { plainRecords } from '../../support/reading.ts';
 
 const codecs = openCodecs();
 
 /** What a fetch of a partition makes of these bytes. */
 function decodeFetch(bytes: Buffer): readonly LogRecord[] {
   const data = { partition: 0, highWatermark: '0', logStart: 0, abortedTransactions: [], messages: bytes };
-  return new FetchedBatch('t', '0', data, codecs).messages;
+  return plainRecords(new FetchedBatch('t', '0', data, codecs).messages);
 }
 
 const values = (records: readonly LogRecord[]) => records.map(({ value }) => String(value));

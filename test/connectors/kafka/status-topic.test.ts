@@ -25,7 +25,7 @@ async function contentOf(topic: string): Promise<readonly string[]> {
   );
   const found: string[] = [];
   for await (const { partition, records } of source.read([], new AbortController().signal))
-    found.push(...records.map(({ key, value }) => `${partition.partition} ${key} ${value}`));
+    found.push(...Array.from(records, ({ key, value }) => `${partition.partition} ${key} ${value}`));
   return found;
 }
 

@@ -206,7 +206,7 @@ test('read while it grows, cut at any byte and stopped at any batch, a file give
         }
         batches = [...batches, ...outcome.batches.slice(0, stored)];
       }
-      const lines = batches.flatMap(batch => batch.records.map(({ offset, value }) => `${offset} ${value}`));
+      const lines = batches.flatMap(batch => Array.from(batch.records, ({ offset, value }) => `${offset} ${value}`));
       expect(lines).toEqual(whole.lines);
       expect(new Set(batches.map(({ partition }) => partition.topic)).size).toBeLessThanOrEqual(1);
     }),

@@ -164,7 +164,7 @@ test('what is appended while it is read waits for the next reading', async () =>
   const abort = new AbortController();
   const seen: number[] = [];
   for await (const batch of source(root, 1).read([], abort.signal)) {
-    seen.push(...batch.records.map(({ offset }) => offset));
+    seen.push(...Array.from(batch.records, ({ offset }) => offset));
     await write(['more']);
   }
   expect(seen).toEqual([0, 1]);

@@ -79,7 +79,7 @@ describe('lines', () => {
   test.each([1, 60, 64])('a line of %i MiB', async mebibytes => {
     const long = Buffer.alloc(mebibytes * 1024 * 1024, 'x');
     const { batches, failure } = await readContent(Buffer.concat([Buffer.from('{}\n'), long, Buffer.from('\n{}\n')]));
-    const records = batches.flatMap(batch => batch.records);
+    const records = batches.flatMap(batch => [...batch.records]);
     expect([failure, records.map(({ value }) => value?.length)]).toEqual([null, [2, long.length, 2]]);
   });
 
@@ -184,7 +184,7 @@ describe('what cannot be read', () => {
       new AbortController().signal,
     )) {
       await rm(file, { force: true });
-      offsets.push(...records.map(({ offset }) => offset));
+      offsets.push(...Array.from(records, ({ offset }) => offset));
     }
     expect(offsets).toEqual([0, 1, 2, 3]);
   });
