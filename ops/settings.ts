@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import type { Secret } from './secret.ts';
 import {
   flag,
@@ -37,7 +36,11 @@ export const settings = {
     default: '256MB',
     help: "DuckDB's memory; larger sorts spill to disk beside the database",
   },
-  threads: { kind: wholeNumber(1, 256), default: availableParallelism(), help: "DuckDB's threads" },
+  threads: {
+    kind: wholeNumber(1, 256),
+    default: 1,
+    help: "DuckDB's threads; with more, a core looks for work all the time that a query lasts",
+  },
   batch_records: {
     kind: wholeNumber(1, 1_000_000),
     unit: 'records',

@@ -18,10 +18,10 @@ function tableRows(markdown: string): readonly string[] {
   return lines.filter((line, at) => /^\| [^-]/.test(line) && !/^\| ?-/.test(lines[at + 1] ?? ''));
 }
 
-/** What a reader is told of a setting. The number of threads is the machine's, so no page can name it. */
+/** What a reader is told of a setting. */
 const told = settingNames.map(name => {
   const { kind, unit, default: value, help }: Setting<unknown> = settings[name];
-  return { name, allowed: kind.allowed, unit: unit ?? '', value, ofMachine: name === 'threads', help };
+  return { name, allowed: kind.allowed, unit: unit ?? '', value, help };
 });
 
 describe('the runbook', () => {
@@ -48,10 +48,9 @@ describe('the runbook', () => {
 describe('settings', () => {
   test('are all in the table of the README, with default, unit and help', async () => {
     const section = (await read('README.md')).split('## Configuration')[1]!.split('\n## ')[0]!;
-    const rows = told.map(({ name, unit, value, ofMachine, help }) => {
+    const rows = told.map(({ name, unit, value, help }) => {
       const written = value === null ? 'none' : `\`${typeof value === 'object' ? JSON.stringify(value) : value}\``;
-      const shown = ofMachine ? 'one a core' : written;
-      return `| \`${name}\` | ${shown} |${unit === '' ? '' : ` ${unit}`} | ${help} |`;
+      return `| \`${name}\` | ${written} |${unit === '' ? '' : ` ${unit}`} | ${help} |`;
     });
     expect(tableRows(section)).toEqual(rows);
   });
@@ -59,13 +58,12 @@ describe('settings', () => {
   test('are all in tidemark.example.yaml, with help and what is allowed', async () => {
     const [, ...parts] = (await read('tidemark.example.yaml')).trimEnd().split('\n\n');
     expect(parts).toHaveLength(told.length);
-    for (const [index, { name, allowed, unit, value, ofMachine, help }] of told.entries()) {
+    for (const [index, { name, allowed, unit, value, help }] of told.entries()) {
       const [first, second, third, ...rest] = parts[index]!.split('\n');
       expect(rest).toEqual([]);
-      expect(first).toBe(ofMachine ? `# ${help}; the default is one a core` : `# ${help}`);
+      expect(first).toBe(`# ${help}`);
       expect(second).toBe(`# Allowed: ${allowed}${unit === '' ? '' : `; unit: ${unit}`}.`);
-      if (ofMachine) expect(third).toMatch(new RegExp(`^# ${name}: `));
-      else expect(parse(third!)).toEqual({ [name]: value });
+      expect(parse(third!)).toEqual({ [name]: value });
     }
   });
 

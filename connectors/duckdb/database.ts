@@ -26,13 +26,11 @@ export class Database {
   readonly path: string;
   /** For files that this process hands to DuckDB; emptied at open, so that a killed process leaves nothing behind. */
   readonly stagingFolder: string;
-  readonly threads: number;
   readonly memoryLimit: string;
   readonly #instance: DuckDBInstance;
 
-  private constructor({ path, threads, memoryLimit }: DatabaseOptions, instance: DuckDBInstance) {
+  private constructor({ path, memoryLimit }: Omit<DatabaseOptions, 'threads'>, instance: DuckDBInstance) {
     this.path = path;
-    this.threads = threads;
     this.memoryLimit = memoryLimit;
     this.stagingFolder = stagingFolderOf(path);
     this.#instance = instance;
@@ -54,7 +52,7 @@ export class Database {
         // A checkpoint rewrites the changed row groups: fewer of them, at 64 MB of log, cost less per batch.
         checkpoint_threshold: '64MB',
       });
-      const database = new Database({ path: absolute, memoryLimit, threads }, instance);
+      const database = new Database({ path: absolute, memoryLimit }, instance);
       await database.#prepare().catch(error => {
         instance.closeSync();
         throw error;

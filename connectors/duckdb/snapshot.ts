@@ -9,7 +9,6 @@ import type { Database } from './database.ts';
 import { databaseFailure, savedMemory } from './failure.ts';
 import type { FilePlan } from './file-plan.ts';
 import { planJson } from './json-query.ts';
-import { LoneQueries } from './lone-queries.ts';
 import { readPartitions } from './partitions.ts';
 import { Pipe } from './pipe.ts';
 import { countSplit, type PlacedRows, placeRows, readNumber } from './placed-rows.ts';
@@ -39,12 +38,10 @@ export class DuckDbSnapshots implements SnapshotReader {
   readonly #database: Database;
   readonly #options: SnapshotOptions;
   readonly #turns = new Turns(snapshotsAtOnce);
-  readonly #loneQueries: LoneQueries;
 
   constructor(database: Database, options: SnapshotOptions) {
     this.#database = database;
     this.#options = options;
-    this.#loneQueries = new LoneQueries(database);
   }
 
   async snapshot(selection: Selection, layout: Layout): Promise<Snapshot> {
@@ -87,7 +84,6 @@ export class DuckDbSnapshots implements SnapshotReader {
       const pipePath = join(this.#database.stagingFolder, `${randomUUID()}.fifo`);
       return new DuckDbSnapshot({
         placed,
-        loneQueries: this.#loneQueries,
         memoryLimit: this.#database.memoryLimit,
         slicing: defaultSlicing,
         layout,
@@ -108,7 +104,6 @@ export class DuckDbSnapshots implements SnapshotReader {
 
 interface SnapshotParts extends SnapshotOptions {
   readonly placed: PlacedRows;
-  readonly loneQueries: LoneQueries;
   readonly memoryLimit: string;
   readonly slicing: Slicing;
   readonly layout: Layout;
@@ -162,7 +157,7 @@ class DuckDbSnapshot implements Snapshot {
         : planJson({ placed, slicing, format: layout.format, scratchPath: pipePath });
     try {
       if (plan.isEmpty) return await writeEmpty(plan, sink);
-      return await this.#parts.loneQueries.run(() => this.#carry(plan, sink));
+      return await this.#carry(plan, sink);
     } finally {
       plan.release();
     }

@@ -17,7 +17,7 @@ import {
   saveLostRecords,
 } from './partitions.ts';
 import { appendChunks } from './row-chunks.ts';
-import { saveSchemaIds } from './schema-ids.ts';
+import { SavedSchemaIds } from './schema-ids.ts';
 import { type StagedBatch, stageBatch } from './staging.ts';
 
 /** Late fragments beyond this many are settled into their rows, so that reading stays cheap. */
@@ -31,6 +31,7 @@ export class DuckDbWarehouse implements Warehouse {
   readonly #partitions = new Map<string, KnownPartition>();
   /** The short names of partitions, given out as batches come, so that one can be laid out before the other is stored. */
   readonly #sources = new Map<string, number>();
+  readonly #schemaIds = new SavedSchemaIds();
   #lastStaged = 0;
   #turn: Promise<void> = Promise.resolve();
   /** Never below the number of late fragments and deletions. */
@@ -97,7 +98,7 @@ export class DuckDbWarehouse implements Warehouse {
       await this.#begin(staged);
       await this.#append(staged);
       await appendPartition(this.#connection, next);
-      await saveSchemaIds(this.#connection, batch);
+      await this.#schemaIds.save(this.#connection, batch);
       if (batch.lost !== null) await saveLostRecords(this.#connection, batch.partition, batch.lost);
       await this.#mergeSeenAndCommit(staged);
     } catch (error) {
@@ -105,6 +106,7 @@ export class DuckDbWarehouse implements Warehouse {
       throw error;
     }
     this.#partitions.set(name, next);
+    this.#schemaIds.note(batch);
     await this.#settleWhenDue(staged);
   }
 
