@@ -100,6 +100,8 @@ export interface Acceptance {
 
 export interface AcceptedRequest {
   readonly requestId: string;
+  /** The id was made for this request alone: nobody can have used it before. */
+  readonly hasOwnId?: boolean;
   /** As given, before defaults. */
   readonly given: GivenParameters;
   readonly asker: Asker;
@@ -129,9 +131,9 @@ function acceptingOf(store: RequestStore): Turns {
 }
 
 async function acceptNext(request: AcceptedRequest, acceptance: Acceptance): Promise<ExportRecord> {
-  const { requestId, given, asker, control, admit, faults = [] } = request;
+  const { requestId, hasOwnId = false, given, asker, control, admit, faults = [] } = request;
   const { store, directory, clock, lookAtLog } = acceptance;
-  const known = await store.find(requestId);
+  const known = hasOwnId ? null : await store.find(requestId);
   if (known !== null && faults.length === 0) {
     checkSame(known, given);
     if (control !== undefined) await store.repeat(requestId, control);

@@ -21,9 +21,7 @@ export async function placeRows(database: Database, selection: Selection): Promi
   const connection = await database.connect();
   try {
     await connection.run(`BEGIN TRANSACTION; ${setWindow(selection)}`);
-    const rows = await readableRows(connection, 'service', 'FROM services_late');
-    const place = fillSql(readSql('exports/place_services.sql'), { rows, selected: selected(selection) });
-    const service = await readNumber(connection, place);
+    const service = await placeServices(connection, selection);
     if (service === 0) return { connection, counts: { service, state: 0, task: 0 } };
     await connection.run('CREATE OR REPLACE TEMP VIEW services_placed AS SELECT rank, address, is_split FROM picked');
     const state = await placeBelonging(connection, 'state');
@@ -51,18 +49,38 @@ export async function readNumber(connection: DuckDBConnection, sql: string): Pro
   return Number(reader.value(0, 0));
 }
 
+/** Finds the services, and tells how many there are. Planning is most of what it costs: what is empty is not joined. */
+async function placeServices(connection: DuckDBConnection, selection: Selection): Promise<number> {
+  const reader = await connection.runAndReadAll(
+    `SELECT count(*) FILTER (late), count(*) FILTER (NOT late)
+     FROM ((SELECT true AS late FROM services_late LIMIT 1) UNION ALL (SELECT false AS late FROM deletions LIMIT 1))`,
+  );
+  const [late, deletions] = reader.getRows()[0]!.map(count => Number(count) > 0);
+  const rows = await readableRows(connection, 'service', late!);
+  const places = { rows, selected: selected(selection), ...(deletions! ? someDeleted : noneDeleted) };
+  return readNumber(connection, fillSql(readSql('exports/place_services.sql'), places));
+}
+
+const noneDeleted = { deleted_in: 'NULL::BIGINT', deletions: '', is_alive: 'true' };
+const someDeleted = {
+  deleted_in: 'd.batch',
+  deletions: `LEFT JOIN (SELECT service_key, hash(service_id) AS service_hash, max(batch) AS batch FROM deletions GROUP BY ALL) d
+    ON d.service_key = x.service_key AND d.service_hash = hash(x.service_id)`,
+  is_alive: 'coalesce(x.batch >= d.batch, true)',
+};
+
 /** Finds the states or tasks of the picked services, and tells how many there are. */
 async function placeBelonging(connection: DuckDBConnection, entity: 'state' | 'task'): Promise<number> {
   const { table } = entityTables[entity];
   const late = `FROM ${table}_late l SEMI JOIN picked p ON p.service_key = l.service_key`;
-  const rows = await readableRows(connection, entity, late);
+  const hasLate = (await readNumber(connection, `SELECT count(*) FROM (${late} LIMIT 1)`)) > 0;
+  const rows = await readableRows(connection, entity, hasLate);
   await connection.run(fillSql(readSql('exports/place_rows.sql'), { table, rows, is_picked: isPicked }));
   return readNumber(connection, `SELECT count(*) FROM ${table}_placed`);
 }
 
 /** The query that gives an entity's rows. Where late fragments matter to the export, they are merged first, and once. */
-async function readableRows(connection: DuckDBConnection, entity: Entity, late: string): Promise<string> {
-  const hasLate = (await readNumber(connection, `SELECT count(*) FROM (${late} LIMIT 1)`)) > 0;
+async function readableRows(connection: DuckDBConnection, entity: Entity, hasLate: boolean): Promise<string> {
   if (hasLate) await connection.run(fillSql(readSql('exports/changed.sql'), { table: entityTables[entity].table }));
   return addressedRows(entity, hasLate);
 }

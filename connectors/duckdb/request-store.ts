@@ -60,7 +60,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
   }
 
   insert(record: ExportRecord, control?: ControlPosition): Promise<void> {
-    return this.#transactions.run(async connection => {
+    return this.#change(control !== undefined, async connection => {
       const open = await this.#open.rows(connection);
       if (control !== undefined) await moveControlPosition(connection, control);
       const row = this.#saidOnceMore({ record, sequence: 0 });
@@ -73,7 +73,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
   update(requestId: string, change: RequestChange): Promise<ExportRecord | null> {
     const { state } = change;
     const goesOn = state === 'running' || state === 'publishing';
-    return this.#transactions.run(async connection => {
+    return this.#change(false, async connection => {
       const open = await this.#open.rows(connection);
       const known = open.get(requestId);
       if (known === undefined || (goesOn && known.record.cancelledBy !== null)) return null;
@@ -146,6 +146,11 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
   /** Waits for what was asked before; whoever asks later gets `INTERRUPTED`. */
   close(): Promise<void> {
     return this.#transactions.close();
+  }
+
+  /** In a transaction of several statements only where more is written than the request. */
+  #change<T>(isMore: boolean, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    return isMore || this.#statuses ? this.#transactions.run(work) : this.#transactions.change(work);
   }
 
   /** Writes a request as it now is. One that has ended is kept by the database alone. */

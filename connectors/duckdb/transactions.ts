@@ -32,6 +32,21 @@ export class Transactions {
     });
   }
 
+  /**
+   * Changes one thing by one statement, the last that `work` gives: DuckDB makes it a transaction by itself, for which no
+   * further statements are needed. Throws as `run` does.
+   */
+  change<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    return this.#inTurn(async () => {
+      try {
+        return await work(this.#connection);
+      } catch (error) {
+        this.#onUndone();
+        throw error;
+      }
+    });
+  }
+
   /** Asks with one statement, which needs no more of a transaction than its own. Throws as `run` does. */
   ask<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
     return this.#inTurn(() => work(this.#connection));

@@ -50,7 +50,8 @@ async function answer(request: FastifyRequest, reply: FastifyReply, jobs: Pick<J
   const requestId = idOf(request, faults);
   const { door, client } = request.client!;
   const given = givenOf(request.query);
-  const { record } = await jobs.submit({ requestId, given, asker: { door, client }, faults });
+  const hasOwnId = requestId === request.id;
+  const { record } = await jobs.submit({ requestId, hasOwnId, given, asker: { door, client }, faults });
   request.exportId = requestId;
   reply.header('x-request-id', requestId).header('location', `/exports/${encodeURIComponent(requestId)}`);
   // Of a request that has ended already there is nothing to wait for.

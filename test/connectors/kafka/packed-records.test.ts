@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { PackedRecords, RecordTable } from '../../../connectors/kafka/packed-records.ts';
+import { type PackedRecords, RecordTable } from '../../../connectors/kafka/packed-records.ts';
 import type { LogRecord } from '../../../pipeline/ports.ts';
 import { plainRecords } from '../../support/reading.ts';
 
@@ -25,7 +25,13 @@ describe('packed records', () => {
       record(3),
       record(4, { timestamp: null, key: null, value: null }),
       record(9, { key: bytes(''), value: bytes('') }),
-      record(2 ** 40, { timestamp: 0, headers: [{ name: 'h', value: null }, { name: 'h', value: bytes('x') }] }),
+      record(2 ** 40, {
+        timestamp: 0,
+        headers: [
+          { name: 'h', value: null },
+          { name: 'h', value: bytes('x') },
+        ],
+      }),
     ];
     expect(plainRecords(packed(records))).toEqual(records);
     expect(records.map((_, index) => packed(records).bytes(index))).toEqual([9, 0, 0, 33]);
