@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { pipInstall } from '../../../ops/local-kafka/java.ts';
+import { fetchedOnce } from '../../../ops/local-kafka/tools.ts';
 
 /** What a program says of its run. */
 export interface Measured {
@@ -13,6 +15,12 @@ export interface Measured {
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 export const projectRoot = path.resolve(here, here.includes(`${path.sep}dist${path.sep}`) ? '../../../..' : '../../..');
+
+/** The folder of the Python packages that producers and the script beside us need; fetched once. */
+export function installedPeers(): Promise<string> {
+  const packages = ['confluent-kafka==2.16.1', 'fastavro==1.12.1', 'pyarrow==22.0.0', 'duckdb==1.4.2'];
+  return fetchedOnce('bench-peers', target => pipInstall(packages, target));
+}
 
 /** Runs a program to its end and reads the JSON that it prints last. */
 export async function measure(

@@ -1,11 +1,14 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import { Broker } from '../../../ops/local-kafka/broker.ts';
 import { makeLargeStore } from '../large-store.ts';
 import { describeMachine, median } from '../machine.ts';
-import { projectRoot, ServiceUnderTest } from './children.ts';
+import { installedPeers, projectRoot, ServiceUnderTest } from './children.ts';
 
 /**
  * `npm run bench:doors [-- part…]`: requests over HTTP against a running service with a real broker: how long an empty
@@ -89,12 +92,12 @@ async function ingestBesideExport(broker: Broker): Promise<void> {
   const window = { time_from: '2010-01-01T00:00:00Z', time_to: '2029-01-01T00:00:00Z' };
   const alone = await post(url, { file_prefix: 'alone_', ...window });
   const from = service.lines.length;
-  const load = produceAtRate(producer, 'both', 50_000);
+  const load = await produceBeside(broker, 'both', 50_000);
   const together = await post(url, { file_prefix: 'together_', ...window });
   const produced = load.sent();
   const stored = service.stored;
-  await load.stop();
-  await service.until(() => service.stored >= load.sent());
+  const all = await load.stop();
+  await service.until(() => service.stored >= all);
   const worst = Math.max(
     ...service.lines
       .slice(from)
@@ -156,6 +159,30 @@ async function send(producer: Producer, topic: string, count: number, first: num
   await producer.send({ topic, messages, acks: 1 });
 }
 
+/** The same from a process of its own that takes little of the machine. */
+async function produceBeside({ brokers }: Broker, topic: string, rate: number) {
+  const PYTHONPATH = await installedPeers();
+  const args = ['test/bench/peers/produce_rate.py', brokers.join(','), topic, String(rate)];
+  const child = spawn('python3', args, {
+    env: { ...process.env, PYTHONPATH },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let sent = 0;
+  const lines = createInterface({ input: child.stdout }).on('line', line => {
+    sent = Number(line);
+  });
+  await once(lines, 'line');
+  return {
+    sent: () => sent,
+    /** Gives how many were produced in all. */
+    async stop(): Promise<number> {
+      child.kill('SIGTERM');
+      await once(lines, 'close');
+      return sent;
+    },
+  };
+}
+
 /** Produces so many events a second until it is stopped. */
 function produceAtRate(producer: Producer, topic: string, rate: number) {
   const tickMs = 20;
@@ -171,7 +198,6 @@ function produceAtRate(producer: Producer, topic: string, rate: number) {
     }
   }, tickMs);
   return {
-    sent: () => sent,
     async stop(): Promise<void> {
       clearInterval(timer);
       await pending;

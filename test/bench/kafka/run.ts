@@ -7,7 +7,7 @@ import { pipInstall } from '../../../ops/local-kafka/java.ts';
 import { Registry } from '../../../ops/local-kafka/registry.ts';
 import { fetchedOnce } from '../../../ops/local-kafka/tools.ts';
 import { describeMachine, median } from '../machine.ts';
-import { type Measured, measure, projectRoot, ServiceUnderTest } from './children.ts';
+import { installedPeers, type Measured, measure, projectRoot, ServiceUnderTest } from './children.ts';
 import { writeAvro, writeMonth } from './events-file.ts';
 import { measureLatency } from './latency.ts';
 
@@ -34,8 +34,7 @@ async function main(): Promise<void> {
   process.chdir(projectRoot);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const packages = ['confluent-kafka==2.16.1', 'fastavro==1.12.1', 'pyarrow==22.0.0', 'duckdb==1.4.2'];
-  const installed = await fetchedOnce('bench-peers', target => pipInstall(packages, target));
+  const installed = await installedPeers();
   const broker = await Broker.start({ dir: path.join(folder, 'kafka') });
   const registry = await Registry.start({ dir: path.join(folder, 'registry') });
   try {
