@@ -33,7 +33,7 @@ async function writeAndPublish(record: ExportRecord, exporting: Exporting): Prom
   const { requestId, plan } = record;
   let mayStop = true;
   try {
-    await moveOn(record, { state: 'running' }, store);
+    if (record.state !== 'running') await moveOn(record, { state: 'running' }, store);
     const manifest = await writeFiles(record, exporting);
     await moveOn(record, { state: 'publishing', manifest }, store);
     mayStop = false;

@@ -126,7 +126,11 @@ export class Jobs {
   }
 
   get #hasRoom(): boolean {
-    return this.#running < this.#parts.atOnce || this.waiting < this.#parts.queue;
+    return this.#hasPlace || this.waiting < this.#parts.queue;
+  }
+
+  get #hasPlace(): boolean {
+    return this.#running < this.#parts.atOnce;
   }
 
   #tellRoom(): void {
@@ -136,10 +140,12 @@ export class Jobs {
     for (const resolve of waiting) resolve();
   }
 
-  #admit(): void {
+  #admit(): 'accepted' | 'running' {
     const { queue, signal } = this.#parts;
     if (signal.aborted) throw new TidemarkError('QUEUE_FULL', 'the service is stopping; ask again when it is up');
-    if (this.#hasRoom) return;
+    // Requests are accepted one after the other, so the place is still free when this one is recorded.
+    if (this.#hasPlace && this.waiting === 0) return 'running';
+    if (this.#hasRoom) return 'accepted';
     throw new TidemarkError('QUEUE_FULL', `${this.waiting} exports wait already, and ${queue} may; ask again later`);
   }
 
@@ -149,12 +155,12 @@ export class Jobs {
     const job = new Job(record, this.#parts.accepting.clock);
     this.#jobs.set(record.requestId, job);
     this.#line.add(`${record.asker.door} ${record.asker.client}`, job);
-    this.#parts.onChange?.(this.#viewOf(record), 0);
+    this.#parts.onChange?.(this.#viewOf({ ...record, state: 'accepted' }), 0);
     this.#serve();
   }
 
   #serve(): void {
-    while (this.#running < this.#parts.atOnce && !this.#parts.signal.aborted) {
+    while (this.#hasPlace && !this.#parts.signal.aborted) {
       const job = this.#line.next();
       if (job === undefined) return;
       this.#running += 1;

@@ -71,6 +71,7 @@ export type RequestChange = Partial<Pick<ExportRecord, 'state' | 'manifest' | 'e
  * the control topic too.
  */
 export interface RequestStore {
+  /** Records a new request. Of one that runs already both is said, that it was accepted and that it runs. */
   insert(record: ExportRecord, control?: ControlPosition): Promise<void>;
   /**
    * Moves a request on, and gives it as it then is. Null, and nothing is changed, when it has ended, or is to be cancelled
@@ -108,8 +109,11 @@ export interface AcceptedRequest {
   /** What its door found wrong, to be named together with the other faults. */
   readonly faults?: readonly Fault[];
   readonly control?: ControlPosition;
-  /** Called before a new request is recorded; throws when there is no room for it. */
-  readonly admit?: () => void;
+  /**
+   * Called before a new request is recorded; throws when there is no room for it. `running`: it begins at once, and is
+   * recorded so, which saves a transaction.
+   */
+  readonly admit?: () => 'accepted' | 'running';
 }
 
 /**
@@ -153,9 +157,9 @@ async function acceptNext(request: AcceptedRequest, acceptance: Acceptance): Pro
     lookAtLog(),
   ]);
   const plan: ExportPlan = { parameters, timeTo, stamp, destination, names, ends };
-  const open = { state: 'accepted', endedAt: null, manifest: null, error: null, cancelledBy: null } as const;
-  const record: ExportRecord = { requestId, asker, acceptedAt, given, plan, ...open };
-  admit?.();
+  const state = admit?.() ?? 'accepted';
+  const open = { endedAt: null, manifest: null, error: null, cancelledBy: null };
+  const record: ExportRecord = { requestId, state, asker, acceptedAt, given, plan, ...open };
   await store.insert(record, control);
   return record;
 }

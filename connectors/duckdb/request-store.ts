@@ -63,10 +63,12 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     return this.#change(control !== undefined, async connection => {
       const open = await this.#open.rows(connection);
       if (control !== undefined) await moveControlPosition(connection, control);
-      const row = this.#saidOnceMore({ record, sequence: 0 });
+      const accepted = this.#saidOnceMore({ record: { ...record, state: 'accepted' }, sequence: 0 });
+      const row = record.state === 'accepted' ? accepted : this.#saidOnceMore({ ...accepted, record });
       await insertRequest(connection, row);
       open.set(record.requestId, row);
-      await this.#say(connection, row);
+      await this.#say(connection, accepted);
+      if (row !== accepted) await this.#say(connection, row);
     });
   }
 

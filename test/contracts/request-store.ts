@@ -65,6 +65,15 @@ export function describeRequestStore(filling: string, open: () => Promise<Opened
       expect(await store.unfinished()).toEqual([recordOf('one')]);
     });
 
+    test('one that begins at once is kept as running, and both are said', async () => {
+      const record = { ...recordOf('one'), state: 'running' } as const;
+      await store.insert(record);
+      expect(await store.unfinished()).toEqual([record]);
+      expect(await said('one')).toEqual(['1 accepted', '2 running']);
+      await store.update('one', { state: 'completed' });
+      expect(await said('one')).toEqual(['1 accepted', '2 running', '3 completed']);
+    });
+
     test('it moves on to its end, and never from there', async () => {
       await store.insert(recordOf('one'));
       expect(await store.update('one', { state: 'running' })).toEqual({ ...recordOf('one'), state: 'running' });

@@ -21,7 +21,7 @@ describe('a request', () => {
     const seen: string[] = [];
     const { jobs, snapshots, submit, directory } = await opened({ onChange: ({ record }) => seen.push(record.state) });
     const { record, progress } = await submit('one');
-    expect(record.state).toBe('accepted');
+    expect(record.state).toBe('running');
     expect(progress.phase).not.toBe('ended');
     await settled();
     expect(await jobs.find('one')).toMatchObject({ record: { state: 'running' }, progress: { phase: 'writing' } });
@@ -121,8 +121,8 @@ describe('a cancellation', () => {
     ['running', 'one'],
   ])('of a %s request ends it without a file', async (_, id) => {
     const { jobs, submit, directory, snapshots } = await opened();
-    await submit('one');
-    await submit('two');
+    expect((await submit('one')).record.state).toBe('running');
+    expect((await submit('two')).record.state).toBe('accepted');
     await settled();
     expect(await jobs.cancel(id, 'ben')).toMatchObject({ state: 'cancelled', error: { code: 'CANCELLED' } });
     snapshots.open();
@@ -192,7 +192,7 @@ describe('stopping', () => {
       await insert(...args);
       void first.service.stop();
     };
-    expect((await first.submit('one')).record.state).toBe('accepted');
+    expect((await first.submit('one')).record.state).toBe('running');
     await first.service.stop();
     const second = await opened({}, world);
     second.snapshots.open();

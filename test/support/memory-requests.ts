@@ -36,6 +36,7 @@ export class MemoryRequestStore implements RequestStore {
     if (this.records.has(record.requestId)) throw new Error(`request ${record.requestId} is there already`);
     if (control !== undefined) this.#move(control);
     this.records.set(record.requestId, record);
+    if (record.state !== 'accepted') this.#say({ ...record, state: 'accepted' });
     this.#say(record);
   }
 

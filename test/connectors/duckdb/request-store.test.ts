@@ -2,6 +2,7 @@ import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Database } from '../../../connectors/duckdb/database.ts';
 import { DuckDbRequestStore } from '../../../connectors/duckdb/request-store.ts';
+import type { Manifest } from '../../../pipeline/manifest.ts';
 import type { Status } from '../../../pipeline/statuses.ts';
 import { acceptedAt, describeRequestStore, positionAt, recordOf } from '../../contracts/request-store.ts';
 import { MemoryRequestStore } from '../../support/memory-requests.ts';
@@ -113,6 +114,22 @@ describe('the outbox', () => {
     const { store } = await open();
     await store.repeat('one', positionAt(0));
     expect(await told(store)).toEqual(['one 1 completed']);
+  });
+
+  test('stays empty where statuses are not sent, and a change that fails leaves all as it was', async () => {
+    const open = await openDatabase();
+    const silent = await open(false);
+    await silent.store.insert(recordOf('one'));
+    const manifest: Record<string, unknown> = {};
+    manifest.itself = manifest;
+    const unwritable = { state: 'publishing', manifest: manifest as unknown as Manifest } as const;
+    await expect(silent.store.update('one', unwritable)).rejects.toThrow('circular');
+    expect(await silent.store.unfinished()).toEqual([recordOf('one')]);
+    expect(await silent.store.update('one', { state: 'completed' })).toMatchObject({ state: 'completed' });
+    await silent.close();
+    const { store } = await open();
+    expect(await store.find('one')).toMatchObject({ state: 'completed', manifest: null });
+    expect(await store.outbox.count()).toBe(0);
   });
 
   test('wakes whoever waits for it', async () => {
