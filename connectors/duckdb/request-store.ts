@@ -60,7 +60,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
   }
 
   insert(record: ExportRecord, control?: ControlPosition): Promise<void> {
-    return this.#change(control !== undefined, async connection => {
+    return this.#transactions.run(async connection => {
       const open = await this.#open.rows(connection);
       if (control !== undefined) await moveControlPosition(connection, control);
       const accepted = this.#saidOnceMore({ record: { ...record, state: 'accepted' }, sequence: 0 });
@@ -75,7 +75,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
   update(requestId: string, change: RequestChange): Promise<ExportRecord | null> {
     const { state } = change;
     const goesOn = state === 'running' || state === 'publishing';
-    return this.#change(false, async connection => {
+    const write = async (connection: DuckDBConnection): Promise<ExportRecord | null> => {
       const open = await this.#open.rows(connection);
       const known = open.get(requestId);
       if (known === undefined || (goesOn && known.record.cancelledBy !== null)) return null;
@@ -85,7 +85,8 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
       await this.#write(connection, row, open);
       await this.#say(connection, row);
       return record;
-    });
+    };
+    return this.#statuses ? this.#transactions.run(write) : this.#transactions.change(write);
   }
 
   cancel(requestId: string, by: string, control?: ControlPosition): Promise<boolean> {
@@ -148,11 +149,6 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
   /** Waits for what was asked before; whoever asks later gets `INTERRUPTED`. */
   close(): Promise<void> {
     return this.#transactions.close();
-  }
-
-  /** In a transaction of several statements only where more is written than the request. */
-  #change<T>(isMore: boolean, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-    return isMore || this.#statuses ? this.#transactions.run(work) : this.#transactions.change(work);
   }
 
   /** Writes a request as it now is. One that has ended is kept by the database alone. */

@@ -34,7 +34,7 @@ export class Transactions {
 
   /**
    * Changes one thing by one statement, the last that `work` gives: DuckDB makes it a transaction by itself, for which no
-   * further statements are needed. Throws as `run` does.
+   * further statements are needed. Not by appending, which would then wait for the disk on this thread. Throws as `run` does.
    */
   change<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
     return this.#inTurn(async () => {

@@ -19,8 +19,8 @@ let loaded: typeof KafkaJs | null = null;
  * Loads kafkajs once, with what its last release leaves open mended: topics are known by their ids, record batches of
  * every codec are read, their CRC is checked and records of aborted transactions left out (see `FetchedBatch`), a
  * consumer may go on as the member it was, why no broker does what is asked is told, an idle client sleeps instead of
- * polling each millisecond, and a broker that stays dead costs no memory. The version is pinned exactly, and a part that is not where it is expected is an error at
- * start. Whoever loaded kafkajs before keeps a copy of its own.
+ * polling each millisecond, and a broker that stays dead costs no memory. The version is pinned exactly, and a part that
+ * is not where it is expected is an error at start. Whoever loaded kafkajs before keeps a copy of its own.
  */
 export function loadKafkaJs(): typeof KafkaJs {
   if (loaded !== null) return loaded;
