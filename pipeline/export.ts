@@ -1,7 +1,7 @@
 import { TidemarkError } from './errors.ts';
 import { type Writing, writeFiles } from './export-files.ts';
 import type { Manifest } from './manifest.ts';
-import type { ExportRecord, RequestChange, RequestStore } from './requests.ts';
+import { type ExportRecord, isEnded, type RequestChange, type RequestStore } from './requests.ts';
 
 /** What a request needs to be run to its end. */
 export interface Exporting extends Writing {
@@ -33,7 +33,7 @@ async function writeAndPublish(record: ExportRecord, exporting: Exporting): Prom
   const { requestId, plan } = record;
   let mayStop = true;
   try {
-    if (record.state !== 'running') await moveOn(record, { state: 'running' }, store);
+    await begin(record, store);
     const manifest = await writeFiles(record, exporting);
     await moveOn(record, { state: 'publishing', manifest }, store);
     mayStop = false;
@@ -48,12 +48,23 @@ async function writeAndPublish(record: ExportRecord, exporting: Exporting): Prom
   }
 }
 
+/** A request that was recorded as running may have been cancelled before anyone here could be told. */
+async function begin(record: ExportRecord, store: RequestStore): Promise<void> {
+  if (record.state !== 'running') return moveOn(record, { state: 'running' }, store);
+  const known = await store.find(record.requestId);
+  if (known === null || isEnded(known.state) || known.cancelledBy !== null) throw notRun(record, known);
+}
+
 /** Throws `CANCELLED` when the request is to get no files: the database may know it before our signal aborts. */
-async function moveOn({ requestId }: ExportRecord, change: RequestChange, store: RequestStore): Promise<void> {
-  if ((await store.update(requestId, change)) !== null) return;
-  const cancelledBy = (await store.find(requestId))?.cancelledBy ?? null;
-  if (cancelledBy !== null) throw cancelled(requestId, cancelledBy);
-  throw new TidemarkError('REQUEST_ENDED', `export ${requestId} is not run: it has ended already`);
+async function moveOn(record: ExportRecord, change: RequestChange, store: RequestStore): Promise<void> {
+  if ((await store.update(record.requestId, change)) !== null) return;
+  throw notRun(record, await store.find(record.requestId));
+}
+
+function notRun({ requestId }: ExportRecord, known: ExportRecord | null): TidemarkError {
+  const cancelledBy = known?.cancelledBy ?? null;
+  if (cancelledBy !== null) return cancelled(requestId, cancelledBy);
+  return new TidemarkError('REQUEST_ENDED', `export ${requestId} is not run: it has ended already`);
 }
 
 /** What ends a request without its files. */
