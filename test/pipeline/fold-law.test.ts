@@ -82,6 +82,6 @@ test('any events, any split into batches, any reopening give the rows of the ref
         await folder.remove();
       }
     }),
-    { numRuns: process.env.CI === 'true' ? 50 : 30 },
+    { numRuns: process.env.CI === 'true' ? 80 : 30 },
   );
 });

@@ -159,7 +159,7 @@ async function send(producer: Producer, topic: string, count: number, first: num
   await producer.send({ topic, messages, acks: 1 });
 }
 
-/** The same from a process of its own that takes little of the machine. */
+/** Produces so many events a second from a process of its own, beside which this one only waits. */
 async function produceBeside({ brokers }: Broker, topic: string, rate: number) {
   const PYTHONPATH = await installedPeers();
   const args = ['test/bench/peers/produce_rate.py', brokers.join(','), topic, String(rate)];

@@ -7,6 +7,7 @@ import struct
 import sys
 
 from confluent_kafka import Producer
+from producing import produce
 
 brokers, topic, codec, file = sys.argv[1:5]
 producer = Producer(
@@ -29,12 +30,7 @@ while at < len(data):
     (value_length,) = struct.unpack_from(">I", data, at)
     value = data[at + 4 : at + 4 + value_length]
     at += 4 + value_length
-    while True:
-        try:
-            producer.produce(topic, key=key, value=value)
-            break
-        except BufferError:
-            producer.poll(0.1)
+    produce(producer, topic, key, value)
     count += 1
     if count % 10_000 == 0:
         producer.poll(0)

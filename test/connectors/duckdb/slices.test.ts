@@ -123,7 +123,7 @@ test('any rows anywhere in the tables: the slices are the file that one sorted q
         await folder.remove();
       }
     }),
-    { numRuns: process.env.CI === 'true' ? 25 : 15 },
+    { numRuns: process.env.CI === 'true' ? 60 : 15 },
   );
 });
 
