@@ -29,11 +29,11 @@ const types: Readonly<Record<string, string>> = {
   zip: 'application/zip',
 };
 
+/** What a whole file is, where its type says nothing of it: services and their like, or a manifest. A part of one is any bytes. */
+const whole: Readonly<Record<string, object>> = { [types.json!]: { type: ['array', 'object'] } };
+
 /** The files of completed exports, by name; nothing else of the disk can be named. */
 export function addDownloadDoor(server: FastifyInstance, door: DownloadDoor): void {
-  const content = Object.fromEntries(
-    Object.values(types).map(type => [type, { schema: { type: 'string', format: 'binary' } }]),
-  );
   server.route<{ Params: { id: string; name: string } }>({
     method: ['GET', 'HEAD'],
     url: '/exports/:id/files/:name',
@@ -44,14 +44,18 @@ export function addDownloadDoor(server: FastifyInstance, door: DownloadDoor): vo
       params: fileParams,
       querystring: noQuery,
       response: {
-        200: { description: 'the file', content },
-        206: { description: 'the bytes asked for', content },
+        200: { description: 'the file', content: contentOf(type => whole[type] ?? {}) },
+        206: { description: 'the bytes asked for', content: contentOf(() => ({})) },
         304: { type: 'null', description: 'the client has it already' },
         ...refusals(404, 410, 416),
       },
     },
     handler: (request, reply) => download(request, reply, door),
   });
+}
+
+function contentOf(schemaOf: (type: string) => object): Readonly<Record<string, { readonly schema: object }>> {
+  return Object.fromEntries(Object.values(types).map(type => [type, { schema: schemaOf(type) }]));
 }
 
 async function download(request: FileRequest, reply: FastifyReply, { jobs, files, patience }: DownloadDoor) {

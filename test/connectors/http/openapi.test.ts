@@ -28,18 +28,20 @@ afterAll(async () => {
   for (const end of endings) await end();
 });
 
-const get = (route: string) => fetch(`${served.url}${route}`, { headers: { authorization: `Bearer ${token}` } });
+const headers = { authorization: `Bearer ${token}` };
+const get = (route: string) => fetch(`${served.url}${route}`, { headers });
 
 interface Operation {
   readonly summary?: string;
-  readonly responses: Readonly<Record<string, object>>;
+  readonly responses: Readonly<Record<string, { content?: Record<string, { schema: { type?: string | string[] } }> }>>;
 }
+
+const openApi = async () =>
+  (await (await get('/openapi.json')).json()) as { paths: Record<string, Record<string, Operation>> };
 
 describe('/openapi.json', () => {
   test('is a valid OpenAPI 3.1 document that describes every route', async () => {
-    const document = (await (await get('/openapi.json')).json()) as {
-      paths: Record<string, Record<string, Operation>>;
-    };
+    const document = await openApi();
     const validator = new Validator();
     expect(await validator.validate(structuredClone(document))).toEqual({ valid: true });
     expect(validator.version).toBe('3.1');
@@ -59,6 +61,26 @@ describe('/openapi.json', () => {
     for (const operations of Object.values(document.paths))
       for (const { summary, responses } of Object.values(operations))
         expect([summary, Object.keys(responses)[0]]).toEqual([expect.any(String), '200']);
+  });
+
+  test.each(['csv', 'json', 'ndjson'])('says what a downloaded %s file and its manifest are', async format => {
+    const query = `time_from=2014-01-01T00:00:00Z&time_to=2015-01-01T00:00:00Z&format=${format}&manifest=true`;
+    const route = '/genesys/1/cs/maintenance/services/files';
+    const asked = await fetch(`${served.url}${route}?${query}&file_prefix=shapes_${format}_`, {
+      method: 'POST',
+      headers,
+    });
+    const id = asked.headers.get('location')!;
+    const job = (await (await get(id)).json()) as { files: { href: string }[]; manifest_href: string };
+    const operation = (await openApi()).paths['/exports/{id}/files/{name}']!.get!;
+    const hrefs = [...job.files.map(({ href }) => href), job.manifest_href];
+    expect(hrefs).toHaveLength(format === 'csv' ? 4 : 2);
+    for (const href of hrefs) {
+      const answer = await get(href);
+      const { schema } = operation.responses['200']!.content![answer.headers.get('content-type')!]!;
+      const content = href.endsWith('.json') ? ((await answer.json()) as unknown) : await answer.text();
+      expect(schema.type ?? typeof content).toContain(Array.isArray(content) ? 'array' : typeof content);
+    }
   });
 
   test('holds against a fuzzer: no failure of ours, no status or shape that it does not describe', async () => {
@@ -114,7 +136,6 @@ test('/docs is a page that needs no other host', async () => {
 
 test('/metrics tells of requests and exports', async () => {
   const query = 'time_from=2014-01-01T00:00:00Z&time_to=2015-01-01T00:00:00Z&file_prefix=m_';
-  const headers = { authorization: `Bearer ${token}` };
   const before = (await (await get('/metrics')).text()).match(
     /^tidemark_exports_total\{outcome="completed",door="http"\} (\d+)$/m,
   );
