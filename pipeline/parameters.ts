@@ -101,7 +101,7 @@ class ParameterReader {
 
   time(name: ParameterName): number | null {
     const text = this.#given[name];
-    if (text === undefined || text === '') return null;
+    if (text === undefined) return null;
     // A `+` in a query string arrives as a space when the client did not encode it.
     const time = parseInstant(text.replace(/ (?=\d\d:\d\d$)/, '+'));
     if (time !== undefined) return time;

@@ -85,6 +85,7 @@ describe('times', () => {
     ['milliseconds since 1970', '1772359200000'],
     ['a year of five digits', '10000-01-01T00:00:00Z'],
     ['a word', 'yesterday'],
+    ['nothing', ''],
   ])('%s is refused', (_, given) => {
     expect(read({ time_from: given })).toEqual(['time_from']);
     expect(read({ time_to: given })).toEqual(['time_to']);
@@ -99,10 +100,10 @@ describe('the window', () => {
     ['of all events that can be', '1969-12-31T23:59:59Z', '2201-01-01T00:00:00Z', []],
     ['of all times', '0000-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', []],
     ['that ends after the acceptance', '2026-03-01T00:00:00.000Z', '2027-01-01T00:00:00.000Z', []],
-    ['that begins at the acceptance and has no end', '2026-03-02T00:00:00.000Z', '', ['time_to']],
-    ['that begins just before it and has no end', '2026-03-01T23:59:59.999Z', '', []],
+    ['that begins at the acceptance and has no end', '2026-03-02T00:00:00.000Z', null, ['time_to']],
+    ['that begins just before it and has no end', '2026-03-01T23:59:59.999Z', null, []],
   ])('%s', (_, time_from, time_to, faults) => {
-    const result = readParameters({ ...least, time_from, time_to }, acceptedAt);
+    const result = readParameters({ ...least, time_from, ...(time_to === null ? {} : { time_to }) }, acceptedAt);
     expect('faults' in result ? result.faults.map(({ parameter }) => parameter) : []).toEqual(faults);
   });
 });
