@@ -6,6 +6,7 @@ import { entityTables } from '../../schemas/columns.ts';
 import { entityPlaces, fillSql, readSql } from '../../schemas/sql.ts';
 import { databaseFailure } from './failure.ts';
 import { makeNewFile } from './new-file.ts';
+import { mergeSmallRowGroups } from './row-groups.ts';
 import { readTextsWhole } from './whole-texts.ts';
 
 readTextsWhole();
@@ -51,6 +52,8 @@ export class Database {
         temp_directory: `${absolute}.tmp`,
         // A checkpoint rewrites the changed row groups: fewer of them, at 64 MB of log, cost less per batch.
         checkpoint_threshold: '64MB',
+        // Nor does it merge small row groups into large ones meanwhile, which would keep a batch waiting for seconds.
+        max_vacuum_tasks: '0',
       });
       const database = new Database({ path: absolute, memoryLimit }, instance);
       await database.#prepare().catch(error => {
@@ -68,6 +71,9 @@ export class Database {
   }
 
   async close(): Promise<void> {
+    const connection = await this.connect();
+    await mergeSmallRowGroups(connection);
+    connection.closeSync();
     // While the file is still ours: the next owner makes a folder of the same name.
     await rm(this.stagingFolder, { recursive: true, force: true });
     this.#instance.closeSync();

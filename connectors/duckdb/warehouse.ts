@@ -1,10 +1,10 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { FoldedBatch, Warehouse } from '../../pipeline/ports.ts';
 import { entityTables } from '../../schemas/columns.ts';
-import { type Entity, entities } from '../../schemas/events.ts';
-import { entityPlaces, fillSql, readSql } from '../../schemas/sql.ts';
+import { entities } from '../../schemas/events.ts';
 import type { Database } from './database.ts';
 import { databaseFailure, raisedMemory } from './failure.ts';
+import { filledSql } from './filled-sql.ts';
 import { Membership } from './membership.ts';
 import {
   advance,
@@ -19,14 +19,13 @@ import {
 import { appendChunks } from './row-chunks.ts';
 import { SavedSchemaIds } from './schema-ids.ts';
 import { type StagedBatch, stageBatch } from './staging.ts';
-
-/** Late fragments beyond this many are settled into their rows, so that reading stays cheap. */
-const settleAfter = 100_000;
+import { Upkeep } from './upkeep.ts';
 
 /** Writes folded batches into DuckDB, exactly once: rows, quarantine and offsets in one transaction. */
 export class DuckDbWarehouse implements Warehouse {
   readonly #connection: DuckDBConnection;
   readonly #membership: Membership;
+  readonly upkeep: Upkeep;
   readonly #memoryLimit: string;
   readonly #partitions = new Map<string, KnownPartition>();
   /** The short names of partitions, given out as batches come, so that one can be laid out before the other is stored. */
@@ -34,24 +33,23 @@ export class DuckDbWarehouse implements Warehouse {
   readonly #schemaIds = new SavedSchemaIds();
   #lastStaged = 0;
   #turn: Promise<void> = Promise.resolve();
-  /** Never below the number of late fragments and deletions. */
-  #lateAtMost = 0;
 
-  private constructor(connection: DuckDBConnection, membership: Membership, memoryLimit: string) {
+  private constructor(connection: DuckDBConnection, membership: Membership, upkeep: Upkeep, memoryLimit: string) {
     this.#connection = connection;
     this.#membership = membership;
+    this.upkeep = upkeep;
     this.#memoryLimit = memoryLimit;
   }
 
   static async open(database: Database): Promise<DuckDbWarehouse> {
     const connection = await database.connect();
-    const warehouse = new DuckDbWarehouse(connection, await readMembership(connection), database.memoryLimit);
+    const membership = await readMembership(connection);
+    const warehouse = new DuckDbWarehouse(connection, membership, await Upkeep.open(connection), database.memoryLimit);
     for (const known of await readPartitions(connection)) {
       warehouse.#partitions.set(nameOf(known.partition), known);
       warehouse.#sources.set(nameOf(known.partition), known.source);
       warehouse.#lastStaged = Math.max(warehouse.#lastStaged, known.batch);
     }
-    warehouse.#lateAtMost = await countLate(connection);
     return warehouse;
   }
 
@@ -107,7 +105,7 @@ export class DuckDbWarehouse implements Warehouse {
     }
     this.#partitions.set(name, next);
     this.#schemaIds.note(batch);
-    await this.#settleWhenDue(staged);
+    await this.upkeep.after(staged);
   }
 
   /** Deletions come first, because what a batch holds of a deleted service came after. */
@@ -117,12 +115,12 @@ export class DuckDbWarehouse implements Warehouse {
       [
         'BEGIN TRANSACTION;',
         `DELETE FROM partitions WHERE source = ${source};`,
-        ...seen.map(entity => sqlOf('stage_seen', entity)),
+        ...seen.map(entity => filledSql('stage_seen', entity)),
       ].join('\n'),
     );
     if (deletions.length === 0) return;
     await appendChunks(this.#connection, 'deletions', deletions);
-    const statements = entities.map(entity => sqlOf('delete_services', entity));
+    const statements = entities.map(entity => filledSql('delete_services', entity));
     await this.#connection.run([`SET VARIABLE batch = ${number};`, ...statements].join('\n'));
   }
 
@@ -140,34 +138,12 @@ export class DuckDbWarehouse implements Warehouse {
   /** One call for all of it: between two, DuckDB would wait until this thread has folded what comes next. */
   async #mergeSeenAndCommit({ rows }: StagedBatch): Promise<void> {
     const seen = entities.filter(entity => rows[entity].seenCount > 0);
-    await this.#connection.run([...seen.map(entity => sqlOf('store_seen', entity)), 'COMMIT;'].join('\n'));
-  }
-
-  /** Folds late fragments into their rows and drops deleted ones. What readers see stays the same. */
-  async settle(): Promise<void> {
-    const statements = entities.map(entity => sqlOf('settle', entity));
-    await this.#connection.run(['BEGIN;', ...statements, 'DELETE FROM deletions;', 'COMMIT;'].join('\n'));
-    this.#lateAtMost = 0;
+    await this.#connection.run([...seen.map(entity => filledSql('store_seen', entity)), 'COMMIT;'].join('\n'));
   }
 
   close(): void {
     this.#connection.closeSync();
   }
-
-  /** Rows said of perhaps-seen services may have landed in `late`: too many of them make reading dear. */
-  async #settleWhenDue({ rows, deletedCount }: StagedBatch): Promise<void> {
-    const seen = entities.map(entity => rows[entity].seenCount);
-    this.#lateAtMost += seen.reduce((sum, count) => sum + count, deletedCount);
-    if (this.#lateAtMost <= settleAfter) return;
-    this.#lateAtMost = await countLate(this.#connection);
-    if (this.#lateAtMost > settleAfter) await this.settle();
-  }
-}
-
-async function countLate(connection: DuckDBConnection): Promise<number> {
-  const counts = entities.map(entity => `(SELECT count(*) FROM ${entityTables[entity].table}_late)`).join(' + ');
-  const reader = await connection.runAndReadAll(`SELECT ${counts} + (SELECT count(*) FROM deletions)`);
-  return Number(reader.value(0, 0));
 }
 
 async function readMembership(connection: DuckDBConnection): Promise<Membership> {
@@ -183,15 +159,4 @@ async function readMembership(connection: DuckDBConnection): Promise<Membership>
     for (const key of chunk.getColumnValues(0)) membership.add(Number(key));
   }
   return membership;
-}
-
-const filled = new Map<string, string>();
-
-/** A template of `schemas/tables` filled for an entity; each is read and filled once. */
-function sqlOf(name: string, entity: Entity): string {
-  const known = filled.get(`${name} ${entity}`);
-  if (known !== undefined) return known;
-  const sql = fillSql(readSql(`tables/${name}.sql`), entityPlaces(entityTables[entity]));
-  filled.set(`${name} ${entity}`, sql);
-  return sql;
 }

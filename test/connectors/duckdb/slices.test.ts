@@ -110,7 +110,7 @@ test('any rows anywhere in the tables: the slices are the file that one sorted q
             batch.map(event => JSON.stringify(event)),
             partition,
           );
-          if (settles) await store.warehouse.settle();
+          if (settles) await store.warehouse.upkeep.settle();
         }
         const none = { extensions: 'none' } as const;
         expect(await exported(store, small, wanted, none)).toEqual(await plainly(store, folder.path, wanted));
@@ -149,7 +149,7 @@ test('what is stored, settled and tidied up beside an export changes no byte of 
       changed.flatMap(number => [line('service.deleted', number, 0), ...whole(number, number + 9)]),
     );
     await store.storeLines(changed.flatMap(number => [...states(number, 500), ...states(number + 1, 600)]));
-    await store.warehouse.settle();
+    await store.warehouse.upkeep.settle();
     await store.rows('CHECKPOINT');
   };
   expect(await exported(store, small, all, {}, beside)).toEqual(before);
