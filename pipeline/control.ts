@@ -2,15 +2,9 @@ import { type ControlRequest, readControlRequest } from './control-request.ts';
 import { listedSchemaId, SchemaLookup, unlessAborted } from './decoding.ts';
 import { TidemarkError } from './errors.ts';
 import type { Jobs } from './jobs.ts';
-import type {
-  EventSource,
-  LogRecord,
-  QuarantinedRecord,
-  RecordBatch,
-  SchemaRegistry,
-  StoredPosition,
-} from './ports.ts';
+import type { EventSource, LogRecord, RecordBatch, SchemaRegistry, StoredPosition } from './ports.ts';
 import type { ControlPosition } from './requests.ts';
+import type { QuarantinedRecord } from './warehouse.ts';
 
 /**
  * What is written of the control topic besides requests. Each call is one transaction that moves the topic's position, and

@@ -3,16 +3,8 @@ import { isReject } from '../schemas/decode-object.ts';
 import type { Event } from '../schemas/events.ts';
 import { listedSchemaId, SchemaLookup, unlessAborted } from './decoding.ts';
 import { Fold } from './fold.ts';
-import type {
-  Clock,
-  EventSource,
-  FoldedBatch,
-  LogRecord,
-  QuarantinedRecord,
-  RecordBatch,
-  SchemaRegistry,
-  Warehouse,
-} from './ports.ts';
+import type { Clock, EventSource, LogRecord, RecordBatch, SchemaRegistry } from './ports.ts';
+import type { BatchFacts, FoldedBatch, QuarantinedRecord, Warehouse } from './warehouse.ts';
 
 export interface IngestOptions {
   readonly keyFormat: KeyFormat;
@@ -23,7 +15,7 @@ export interface IngestOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Called after each committed batch. */
-  readonly onStored?: (batch: FoldedBatch, stored: StoredBatch) => void;
+  readonly onStored?: (batch: BatchFacts, stored: StoredBatch) => void;
 }
 
 export interface StoredBatch {
@@ -39,27 +31,35 @@ export interface Ingested {
 }
 
 /**
+ * Batches that the warehouse has at most and has not stored. Enough for what is read and folded while one of them waits
+ * for a checkpoint of the database; what each holds meanwhile is its rows.
+ */
+const handedOver = 4;
+
+/**
  * Carries records from a source into the warehouse, exactly once: positions are stored in the transaction that stores
- * their rows, so a crash makes us read a batch again and never lose or double one. While one batch is being stored the
- * next is read, folded and laid out. Ends with the source, or between two transactions when the signal aborts. A
+ * their rows, so a crash makes us read a batch again and never lose or double one. While batches are being stored
+ * the next are read, folded and laid out. Ends with the source, or between two transactions when the signal aborts. A
  * transaction that fails ends the reading at once, also of a source that has nothing to give for the moment.
  */
 export async function ingest(source: EventSource, warehouse: Warehouse, options: IngestOptions): Promise<Ingested> {
   const total = { recordsRead: 0, applied: 0, quarantined: 0 };
   const lookup = new SchemaLookup(options.registry ?? null, options.keyFormat);
   const failed = new AbortController();
-  // The batch being stored and the one behind it: no third is begun.
   let storing: readonly Promise<void>[] = [];
   let lastStored = 0;
-  const store = async (folded: FoldedBatch, bytesRead: number): Promise<void> => {
+  /** Keeps nothing of the batch but its facts, for as long as it waits and is stored. */
+  const store = (batch: FoldedBatch, bytesRead: number): Promise<void> => {
+    const { facts } = batch;
     const asked = options.clock.now();
-    await warehouse.store(folded);
-    const began = Math.max(asked, lastStored);
-    lastStored = options.clock.now();
-    total.recordsRead += folded.recordsRead;
-    total.applied += folded.applied;
-    total.quarantined += folded.quarantined.length;
-    options.onStored?.(folded, { bytesRead, milliseconds: lastStored - began });
+    return warehouse.store(batch).then(() => {
+      const began = Math.max(asked, lastStored);
+      lastStored = options.clock.now();
+      total.recordsRead += facts.recordsRead;
+      total.applied += facts.applied;
+      total.quarantined += facts.quarantined;
+      options.onStored?.(facts, { bytesRead, milliseconds: lastStored - began });
+    });
   };
   const signal = AbortSignal.any([options.signal, failed.signal]);
   try {
@@ -70,9 +70,10 @@ export async function ingest(source: EventSource, warehouse: Warehouse, options:
       const next = store(folded, batch.bytesRead);
       // Awaited in a later turn, which an idle source may never give: its failure ends the reading.
       next.catch(() => failed.abort());
-      const before = storing.at(-1);
-      storing = before === undefined ? [next] : [before, next];
-      await before;
+      storing = [...storing, next];
+      if (storing.length < handedOver) continue;
+      await storing[0];
+      storing = storing.slice(1);
     }
   } finally {
     // The first failure is the cause: what stands in line behind it fails with it.
@@ -113,7 +114,7 @@ class BatchFolding {
   readonly #skewMs: number;
   readonly #now: number;
   readonly #fold = new Fold();
-  readonly #quarantined: QuarantinedRecord[] = [];
+  readonly #rejects: QuarantinedRecord[] = [];
   #watermark: number | null = null;
 
   constructor(batch: RecordBatch, { keyFormat, schemas, skewMs, clock }: FoldOptions) {
@@ -129,7 +130,7 @@ class BatchFolding {
       const record = records.at(index)!;
       const decoded = decodeRecord(record, this.#format);
       if (isReject(decoded))
-        this.#quarantined.push({ record, reject: decoded, schemaId: listedSchemaId(record, this.#format) });
+        this.#rejects.push({ record, reject: decoded, schemaId: listedSchemaId(record, this.#format) });
       else {
         this.#fold.apply(decoded);
         this.#watch(eventTime(decoded), record);
@@ -144,20 +145,20 @@ class BatchFolding {
 
   finish(): FoldedBatch {
     const { partition, origin, from, next, lost = null, records } = this.#batch;
-    return {
+    const facts: BatchFacts = {
       partition,
       origin,
       from,
       next,
       lost,
       recordsRead: records.length,
-      applied: records.length - this.#quarantined.length,
-      families: this.#fold.families,
-      quarantined: this.#quarantined,
+      applied: records.length - this.#rejects.length,
+      quarantined: this.#rejects.length,
       schemaIds: [...(this.#format.schemas?.keys() ?? [])],
       watermark: this.#watermark,
       lastRecordTime: records.at(-1)?.timestamp ?? null,
     };
+    return { facts, families: this.#fold.families, rejects: this.#rejects };
   }
 }
 

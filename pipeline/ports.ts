@@ -1,6 +1,4 @@
 import type { RegisteredSchema } from '../schemas/avro-type.ts';
-import type { Reject } from '../schemas/events.ts';
-import type { Family } from './fold.ts';
 import type { Compression, FileKind, Layout, Selection } from './selection.ts';
 
 /**
@@ -172,47 +170,6 @@ export interface Log {
 export interface Clock {
   /** Now, in milliseconds since 1970 UTC. */
   now(): number;
-}
-
-/** A record set aside because it cannot be understood. */
-export interface QuarantinedRecord {
-  readonly record: LogRecord;
-  readonly reject: Reject;
-  /** The schema that its value names, or its key; null where it names none. */
-  readonly schemaId: number | null;
-}
-
-/** A batch of one partition, folded: everything the warehouse stores in one transaction. */
-export interface FoldedBatch {
-  readonly partition: PartitionId;
-  readonly origin: string;
-  readonly from: number;
-  readonly next: Position;
-  readonly lost: LostRecords | null;
-  /** Always `applied` + `quarantined.length`. */
-  readonly recordsRead: number;
-  readonly applied: number;
-  readonly families: ReadonlyMap<string, Family>;
-  readonly quarantined: readonly QuarantinedRecord[];
-  /** The schemas its records were written with. */
-  readonly schemaIds: readonly number[];
-  /** Highest event time that may move the watermark; null when the batch has none. */
-  readonly watermark: number | null;
-  /** The log's own time of the last record; null where it keeps none. */
-  readonly lastRecordTime: number | null;
-}
-
-/** Where rows are kept. One process owns it. */
-export interface Warehouse {
-  /** Every partition's position, as of the last committed batch. */
-  positions(): readonly StoredPosition[];
-  /**
-   * Stores rows, quarantine and position in one transaction: all or nothing, on disk when it resolves. It may be called
-   * again before that: batches are stored one at a time, in the order of the calls, and what was handed over behind one
-   * that fails fails with it. A batch of a known partition that does not begin exactly at the stored position is refused
-   * with `STALE_BATCH` and changes nothing: whoever was late, paused or replaced cannot apply records twice.
-   */
-  store(batch: FoldedBatch): Promise<void>;
 }
 
 /** What was written of one file, besides its bytes. */

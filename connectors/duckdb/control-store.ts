@@ -1,8 +1,9 @@
 import type { ControlStore } from '../../pipeline/control.ts';
 import type { TidemarkError } from '../../pipeline/errors.ts';
-import type { QuarantinedRecord, StoredPosition } from '../../pipeline/ports.ts';
+import type { StoredPosition } from '../../pipeline/ports.ts';
 import type { ControlPosition } from '../../pipeline/requests.ts';
 import { refusalOf, type SaidOf } from '../../pipeline/statuses.ts';
+import type { QuarantinedRecord } from '../../pipeline/warehouse.ts';
 import { moveControlPosition, readControlPositions } from './control-positions.ts';
 import type { DuckDbOutbox } from './outbox.ts';
 import { appendChunks, chunksOf } from './row-chunks.ts';

@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { FoldedBatch, LostRecords, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
+import type { LostRecords, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
+import type { BatchFacts } from '../../pipeline/warehouse.ts';
 import { appendChunks, type Column, chunksOf, integer, text, timestamp, whole } from './row-chunks.ts';
 
 /** A partition as the database knows it; `source` is its short name inside rows, `watermark` in milliseconds. */
@@ -54,7 +55,7 @@ const partitionColumns: readonly Column<KnownPartition>[] = [
 ];
 
 /** A partition that nothing was stored of yet: it begins where its first batch does. */
-export function newPartition({ partition, origin, from }: FoldedBatch, source: number): KnownPartition {
+export function newPartition({ partition, origin, from }: BatchFacts, source: number): KnownPartition {
   const counts = { recordsRead: 0, applied: 0, quarantined: 0 };
   return { source, partition, origin, nextOffset: from, bookmark: null, ...counts, watermark: null, batch: 0 };
 }
@@ -63,7 +64,7 @@ export function newPartition({ partition, origin, from }: FoldedBatch, source: n
  * The fence of exactly-once: a batch is stored only where the stored position is the one it was read from (or where the
  * records lost before it begin). Throws `STALE_BATCH` otherwise.
  */
-export function checkFollows({ partition, from, next, lost }: FoldedBatch, known: KnownPartition): void {
+export function checkFollows({ partition, from, next, lost }: BatchFacts, known: KnownPartition): void {
   const follows = lost === null ? from === known.nextOffset : lost.from === known.nextOffset && lost.to === from;
   if (follows && next.nextOffset >= from) return;
   throw new TidemarkError(
@@ -88,14 +89,14 @@ export async function saveLostRecords(
 }
 
 /** The partition after a batch. */
-export function advance(known: KnownPartition, batch: FoldedBatch, number: number): KnownPartition {
+export function advance(known: KnownPartition, batch: BatchFacts, number: number): KnownPartition {
   return {
     ...known,
     ...batch.next,
     origin: batch.origin,
     recordsRead: known.recordsRead + batch.recordsRead,
     applied: known.applied + batch.applied,
-    quarantined: known.quarantined + batch.quarantined.length,
+    quarantined: known.quarantined + batch.quarantined,
     watermark: later(known.watermark, batch.watermark),
     batch: number,
   };

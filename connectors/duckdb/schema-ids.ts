@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { FoldedBatch } from '../../pipeline/ports.ts';
+import type { BatchFacts } from '../../pipeline/warehouse.ts';
 
 /** The schemas that topics are known to have, so that a batch which names no other costs no statement. */
 export class SavedSchemaIds {
@@ -26,7 +26,7 @@ export class SavedSchemaIds {
   }
 }
 
-type NamedSchemas = Pick<FoldedBatch, 'partition' | 'schemaIds'>;
+type NamedSchemas = Pick<BatchFacts, 'partition' | 'schemaIds'>;
 
 /** The schemas of all records stored, whatever their topic. */
 export async function readSchemaIds(connection: DuckDBConnection): Promise<readonly number[]> {

@@ -1,5 +1,6 @@
 import type { Fragment } from '../../pipeline/fold.ts';
-import type { LogRecord, PartitionId, QuarantinedRecord } from '../../pipeline/ports.ts';
+import type { LogRecord, PartitionId } from '../../pipeline/ports.ts';
+import type { QuarantinedRecord } from '../../pipeline/warehouse.ts';
 import { columnType, entityTables } from '../../schemas/columns.ts';
 import type { Entity } from '../../schemas/events.ts';
 import { blob, type Column, extensions, integer, never, text, timestamp, whole } from './row-chunks.ts';

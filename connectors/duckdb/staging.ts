@@ -1,6 +1,6 @@
 import type { DuckDBDataChunk } from '@duckdb/node-api';
 import type { Family, Fragment } from '../../pipeline/fold.ts';
-import type { FoldedBatch } from '../../pipeline/ports.ts';
+import type { FoldedBatch } from '../../pipeline/warehouse.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import { type Entity, entities } from '../../schemas/events.ts';
 import type { Membership } from './membership.ts';
@@ -28,10 +28,14 @@ export interface StagedBatch {
 }
 
 /** Lays out a batch's fragments, deletions and rejects as DuckDB holds them. Touches no table. */
-export function stageBatch(batch: FoldedBatch, mark: BatchMark, membership: Membership): StagedBatch {
+export function stageBatch(
+  { facts, families, rejects }: FoldedBatch,
+  mark: BatchMark,
+  membership: Membership,
+): StagedBatch {
   const sorted = { service: new SortedRows(), state: new SortedRows(), task: new SortedRows() };
   const deletions: { service_id: string; service_key: number; batch: number }[] = [];
-  for (const [serviceId, family] of batch.families) {
+  for (const [serviceId, family] of families) {
     const serviceKey = rowKey(serviceId, 0);
     if (family.deleted) deletions.push({ service_id: serviceId, service_key: serviceKey, batch: mark.number });
     for (const entity of entities)
@@ -48,7 +52,7 @@ export function stageBatch(batch: FoldedBatch, mark: BatchMark, membership: Memb
     deletedCount: deletions.length,
     quarantined: chunksOf(
       quarantineColumns,
-      batch.quarantined.map(entry => ({ ...entry, partition: batch.partition })),
+      rejects.map(entry => ({ ...entry, partition: facts.partition })),
     ),
   };
 }

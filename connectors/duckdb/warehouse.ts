@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { FoldedBatch, Warehouse } from '../../pipeline/ports.ts';
+import type { BatchFacts, FoldedBatch, Warehouse } from '../../pipeline/warehouse.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import { entities } from '../../schemas/events.ts';
 import type { Database } from './database.ts';
@@ -60,12 +60,14 @@ export class DuckDbWarehouse implements Warehouse {
   /** Lays the batch out at once, beside the one before it, and writes it when that one is stored. */
   store(batch: FoldedBatch): Promise<void> {
     this.#lastStaged += 1;
-    const mark = { number: this.#lastStaged, source: this.#sourceOf(batch) };
+    // What waits for its turn keeps these and no more of the batch.
+    const { facts } = batch;
+    const mark = { number: this.#lastStaged, source: this.#sourceOf(facts) };
     const staged = stageBatch(batch, mark, this.#membership);
     const stored = this.#turn
-      .then(() => this.#storeStaged(batch, staged))
+      .then(() => this.#storeStaged(facts, staged))
       .catch(error => {
-        throw databaseFailure(error, `store a batch of ${batch.origin}`, raisedMemory(this.#memoryLimit)) ?? error;
+        throw databaseFailure(error, `store a batch of ${facts.origin}`, raisedMemory(this.#memoryLimit)) ?? error;
       });
     this.#turn = stored;
     stored.catch(() => this.#beginAnew(stored));
@@ -80,14 +82,14 @@ export class DuckDbWarehouse implements Warehouse {
     if (this.#turn === last) this.#turn = Promise.resolve();
   }
 
-  #sourceOf({ partition }: FoldedBatch): number {
+  #sourceOf({ partition }: BatchFacts): number {
     const name = nameOf(partition);
     const source = this.#sources.get(name) ?? Math.max(-1, ...this.#sources.values()) + 1;
     this.#sources.set(name, source);
     return source;
   }
 
-  async #storeStaged(batch: FoldedBatch, staged: StagedBatch): Promise<void> {
+  async #storeStaged(batch: BatchFacts, staged: StagedBatch): Promise<void> {
     const name = nameOf(batch.partition);
     const known = this.#partitions.get(name) ?? newPartition(batch, staged.source);
     checkFollows(batch, known);

@@ -5,7 +5,8 @@ import { ndjsonFileSource, type UnterminatedLine } from '../../connectors/log-fi
 import { standardInputSource } from '../../connectors/log-files/standard-input-source.ts';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import { type Ingested, ingest } from '../../pipeline/ingest.ts';
-import type { EventSource, SchemaRegistry, Warehouse } from '../../pipeline/ports.ts';
+import type { EventSource, SchemaRegistry } from '../../pipeline/ports.ts';
+import type { Warehouse } from '../../pipeline/warehouse.ts';
 import { commandWithSettings, prepareRun, type Run } from '../command.ts';
 import { withDatabase, withWarehouse } from '../main.ts';
 import { formatCount, formatSeconds } from '../output.ts';

@@ -1,6 +1,7 @@
 import pino from 'pino';
 import type { StoredBatch } from '../../pipeline/ingest.ts';
-import type { FoldedBatch, Log } from '../../pipeline/ports.ts';
+import type { Log } from '../../pipeline/ports.ts';
+import type { BatchFacts } from '../../pipeline/warehouse.ts';
 import type { Config } from '../settings.ts';
 
 /** The service's log: JSON lines on standard output, one a batch or change of state, times in UTC. */
@@ -14,9 +15,9 @@ export function openLog(level: Config['log_level']): Log {
 }
 
 /** One line a batch. */
-export function tellBatch(batch: FoldedBatch, { milliseconds }: StoredBatch, log: Log): void {
+export function tellBatch(batch: BatchFacts, { milliseconds }: StoredBatch, log: Log): void {
   const { partition, from, next, recordsRead, applied, quarantined } = batch;
-  const counts = { records: recordsRead, applied, quarantined: quarantined.length };
+  const counts = { records: recordsRead, applied, quarantined };
   log.info({ ...partition, from, next: next.nextOffset, ...counts, ms: milliseconds }, 'batch stored');
 }
 

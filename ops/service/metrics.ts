@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { StoredBatch } from '../../pipeline/ingest.ts';
-import type { FoldedBatch } from '../../pipeline/ports.ts';
+import type { BatchFacts } from '../../pipeline/warehouse.ts';
 import type { PartitionStatus } from './partition-status.ts';
 
 const partitionLabels = ['topic', 'partition'] as const;
@@ -62,11 +62,11 @@ export class ServiceMetrics {
   }
 
   /** To be called after each committed batch. */
-  stored(batch: FoldedBatch, { bytesRead, milliseconds }: StoredBatch): void {
+  stored(batch: BatchFacts, { bytesRead, milliseconds }: StoredBatch): void {
     const labels = { topic: batch.partition.topic, partition: String(batch.partition.partition) };
     this.#consumed.inc(labels, batch.recordsRead);
     this.#applied.inc(labels, batch.applied);
-    this.#quarantined.inc(labels, batch.quarantined.length);
+    this.#quarantined.inc(labels, batch.quarantined);
     this.#bytes.inc(labels, bytesRead);
     if (batch.lost !== null) this.#lost.inc(labels, batch.lost.to - batch.lost.from);
     this.#batchRecords.observe(batch.recordsRead);

@@ -9,7 +9,8 @@ import type { TopicWarning } from '../../connectors/kafka/topic-checks.ts';
 import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent-registry.ts';
 import { ingest, type StoredBatch } from '../../pipeline/ingest.ts';
 import type { Jobs } from '../../pipeline/jobs.ts';
-import type { FoldedBatch, Log, LogEnd } from '../../pipeline/ports.ts';
+import type { Log, LogEnd } from '../../pipeline/ports.ts';
+import type { BatchFacts } from '../../pipeline/warehouse.ts';
 import { type ExportParts, withDatabase, withExports, withWarehouse } from '../main.ts';
 import { openSchemaRegistry } from '../schema-registry.ts';
 import type { Config } from '../settings.ts';
@@ -215,7 +216,7 @@ class Service {
       skewMs: config.skew_ms,
       clock: { now: Date.now },
       signal,
-      onStored: (batch: FoldedBatch, stored: StoredBatch) => this.#stored(batch, stored),
+      onStored: (batch: BatchFacts, stored: StoredBatch) => this.#stored(batch, stored),
     };
     const isReady = (): boolean => source.assigned()?.length !== 0;
     const control = this.#control?.read(isReady) ?? Promise.resolve();
@@ -225,7 +226,7 @@ class Service {
     if (this.#failed.signal.aborted) throw this.#failed.signal.reason;
   }
 
-  #stored(batch: FoldedBatch, stored: StoredBatch): void {
+  #stored(batch: BatchFacts, stored: StoredBatch): void {
     const { partition, lastRecordTime } = batch;
     if (lastRecordTime !== null) this.#recordTimes.set(partitionName(partition), lastRecordTime);
     this.#metrics.stored(batch, stored);

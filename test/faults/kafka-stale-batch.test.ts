@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
 import { ingest } from '../../pipeline/ingest.ts';
-import type { FoldedBatch, Warehouse } from '../../pipeline/ports.ts';
+import type { FoldedBatch, Warehouse } from '../../pipeline/warehouse.ts';
 import { EventLoad } from '../support/kafka/load.ts';
 import { accountsOf, readLog } from '../support/kafka/read-log.ts';
 import { boundedKafkaSource, kafkaOptions, LogLines, openTestCluster } from '../support/kafka/reading.ts';
@@ -57,7 +57,7 @@ describe.skipIf(!kafka.available)('a reader that was frozen with a batch in hand
     const frozen = delayed(store.warehouse);
     const reading = ingest(new KafkaSource(cluster, options, new LogLines()), frozen.warehouse, running);
     reading.catch(() => undefined);
-    expect((await frozen.inHand).from).toBe(0);
+    expect((await frozen.inHand).facts.from).toBe(0);
 
     await ingest(boundedKafkaSource({ ...options, batchRecords: 130 }), store.warehouse, running);
     frozen.thaw();

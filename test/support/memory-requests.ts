@@ -1,6 +1,6 @@
 import type { ControlStore } from '../../pipeline/control.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { QuarantinedRecord, StoredPosition } from '../../pipeline/ports.ts';
+import type { StoredPosition } from '../../pipeline/ports.ts';
 import {
   type ControlPosition,
   type ExportRecord,
@@ -9,6 +9,7 @@ import {
   type RequestStore,
 } from '../../pipeline/requests.ts';
 import { refusalOf, type Status, statusOf } from '../../pipeline/statuses.ts';
+import type { QuarantinedRecord } from '../../pipeline/warehouse.ts';
 
 /** Keeps requests as the database does, without one, and all that it was ever told of them. */
 export class MemoryRequestStore implements RequestStore {

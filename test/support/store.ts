@@ -6,6 +6,7 @@ import { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
 import { foldBatch } from '../../pipeline/ingest.ts';
 import type { LogRecord } from '../../pipeline/ports.ts';
 import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
+import type { BatchFacts, FoldedBatch } from '../../pipeline/warehouse.ts';
 import type { WriterSchemas } from '../../schemas/decode.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -94,6 +95,11 @@ export async function openTestStore(): Promise<TestStore> {
     await folder.remove();
   });
   return store;
+}
+
+/** The batch with other facts than its records have. */
+export function withFacts({ facts, ...content }: FoldedBatch, others: Partial<BatchFacts>): FoldedBatch {
+  return { ...content, facts: { ...facts, ...others } };
 }
 
 function recordOf(line: string | Uint8Array, offset: number): LogRecord {

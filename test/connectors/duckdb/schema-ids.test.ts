@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { DuckDbSnapshots } from '../../../connectors/duckdb/snapshot.ts';
 import { foldBatch } from '../../../pipeline/ingest.ts';
 import { asAvro, ourSchemas } from '../../support/avro.ts';
-import { openTestStore, plainCsv, type TestStore } from '../../support/store.ts';
+import { openTestStore, plainCsv, type TestStore, withFacts } from '../../support/store.ts';
 
 const started = asAvro('{"event":"service.started","service_id":"s","timestamp":"2026-03-01T00:00:00Z"}')!;
 
@@ -12,7 +12,7 @@ function batchOf(topic: string, from: number, ids: readonly number[]) {
   const next = { nextOffset: from + 1, bookmark: null };
   const batch = { partition: { topic, partition: 0 }, origin: 'test', records: [record], from, next, bytesRead: 0 };
   const options = { keyFormat: 'string', skewMs: 0, clock: { now: Date.now }, schemas: ourSchemas } as const;
-  return { ...foldBatch(batch, options), schemaIds: ids };
+  return withFacts(foldBatch(batch, options), { schemaIds: ids });
 }
 
 async function idsOfSnapshot(store: TestStore): Promise<readonly number[]> {
@@ -45,7 +45,7 @@ test('a batch that is not stored leaves no schema behind', async () => {
   const store = await openTestStore();
   await store.warehouse.store(batchOf('calls', 0, [7]));
   await expect(store.warehouse.store(batchOf('calls', 0, [8]))).rejects.toMatchObject({ code: 'STALE_BATCH' });
-  const unreadable = { ...batchOf('calls', 1, [9]), next: { nextOffset: Number.NaN, bookmark: null } };
+  const unreadable = withFacts(batchOf('calls', 1, [9]), { next: { nextOffset: Number.NaN, bookmark: null } });
   await expect(store.warehouse.store(unreadable)).rejects.toThrow();
   expect(await idsOfSnapshot(store)).toEqual([7]);
 });

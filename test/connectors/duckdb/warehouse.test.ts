@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { foldBatch } from '../../../pipeline/ingest.ts';
 import type { LostRecords } from '../../../pipeline/ports.ts';
-import { openTestStore } from '../../support/store.ts';
+import type { FoldedBatch } from '../../../pipeline/warehouse.ts';
+import { openTestStore, withFacts } from '../../support/store.ts';
 
 const partition = { topic: 'calls', partition: 3 };
 
@@ -19,6 +20,10 @@ function batchOf(from: number, to: number, lost?: LostRecords) {
   return foldBatch(batch, { keyFormat: 'string', skewMs: 0, clock: { now: () => 1_700_000_000_000 } });
 }
 
+function upTo(nextOffset: number, batch: FoldedBatch): FoldedBatch {
+  return withFacts(batch, { next: { nextOffset, bookmark: null } });
+}
+
 describe('a batch is stored only where the one before it ended', () => {
   test.each([
     ['the same batch again', 10, 15],
@@ -34,7 +39,7 @@ describe('a batch is stored only where the one before it ended', () => {
 
   test('an empty batch moves the offset over what holds no record', async () => {
     const { warehouse, rows } = await storeUpTo15();
-    await warehouse.store({ ...batchOf(15, 15), next: { nextOffset: 17, bookmark: null } });
+    await warehouse.store(upTo(17, batchOf(15, 15)));
     await warehouse.store(batchOf(17, 18));
     expect(await rows('SELECT next_offset, records_read, applied FROM partitions')).toEqual([['18', '6', '6']]);
   });
@@ -52,7 +57,7 @@ describe('a batch is stored only where the one before it ended', () => {
 test('a partition whose first batch fails while its second waits: neither is stored, and reading begins where it did', async () => {
   const store = await openTestStore();
   const { warehouse } = store;
-  const backward = { ...batchOf(0, 5), next: { nextOffset: -1, bookmark: null } };
+  const backward = upTo(-1, batchOf(0, 5));
   const both = await Promise.allSettled([warehouse.store(backward), warehouse.store(batchOf(5, 8))]);
   expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   expect(warehouse.positions()).toEqual([]);
