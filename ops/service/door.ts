@@ -33,8 +33,13 @@ export function checkDoor(config: Config): void {
   tlsOf(config);
 }
 
-/** Opens the HTTP door and tells commands on this machine where it is and how they come in. Gives what closes it. */
-export async function openDoor(parts: DoorParts): Promise<{ readonly url: string; close(): Promise<void> }> {
+export interface Door {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Opens the HTTP door and tells commands on this machine where it is and how they come in. */
+export async function openDoor(parts: DoorParts): Promise<Door> {
   const { config, log, database, exporting, operations, jobs } = parts;
   const token = newToken();
   const tls = tlsOf(config);

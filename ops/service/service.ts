@@ -18,7 +18,7 @@ import { readPackage } from '../software.ts';
 import { Control } from './control.ts';
 import { ControlMetrics } from './control-metrics.ts';
 import { controlStatus } from './control-status.ts';
-import { checkDoor, openDoor } from './door.ts';
+import { checkDoor, type Door, openDoor } from './door.ts';
 import { DoorMetrics } from './door-metrics.ts';
 import { openJobs } from './exports.ts';
 import { type LiveSource, openLiveSource } from './live-source.ts';
@@ -57,15 +57,25 @@ export async function runService(running: Running): Promise<void> {
   if (signal.aborted) log.info({}, 'the service has stopped; all that was read is stored or will be read again');
 }
 
+/** Reading begins while the door is being opened: both wait now and then, and neither needs the other. */
 async function serve(service: Service, jobs: Jobs, { config, log }: Running): Promise<void> {
-  const door = await service.openDoor(jobs);
-  log.info({ url: door.url, db: resolve(config.db), version: readPackage().version }, 'the service is up');
+  const reading = service.run();
+  // Awaited once the door is open.
+  reading.catch(() => undefined);
+  let door: Door | null = null;
   try {
-    await service.run();
+    door = await service.openDoor(jobs);
+    log.info({ url: door.url, db: resolve(config.db), version: readPackage().version }, 'the service is up');
+    await reading;
+  } catch (error) {
+    // Without a door there is no service.
+    service.fail(error);
+    await reading.catch(() => undefined);
+    throw error;
   } finally {
     await jobs.stopped();
     await service.stopControl();
-    await door.close();
+    await door?.close();
   }
 }
 
@@ -125,6 +135,11 @@ class Service {
     }
   }
 
+  /** Ends the reading; what is read and not stored yet is stored first. */
+  fail(error: unknown): void {
+    this.#failed.abort(error);
+  }
+
   readiness(): readonly string[] {
     return this.#unready().map(({ general }) => general);
   }
@@ -175,7 +190,7 @@ class Service {
       signal: this.#until,
       view: { ends: () => this.#ends(), positions, nextBatch: signal => this.#nextBatch(signal) },
       onChange: (view, milliseconds) => this.#doorMetrics.changed(view, milliseconds),
-      onCrash: error => this.#failed.abort(error),
+      onCrash: error => this.fail(error),
     });
     return this.#jobs;
   }
@@ -185,7 +200,7 @@ class Service {
     const { config, log } = this.#running;
     const { registry, exporting } = this.#parts;
     const { store } = exporting;
-    const onCrash = (error: unknown): void => this.#failed.abort(error);
+    const onCrash = (error: unknown): void => this.fail(error);
     this.#control = Control.of({ config, log, store, jobs, registry, signal: this.#until, onCrash });
     if (this.#control === null) return;
     this.#control.publish(new ControlMetrics(this.#metrics.registry, () => store.outbox.count()));
@@ -221,7 +236,7 @@ class Service {
     const isReady = (): boolean => source.assigned()?.length !== 0;
     const control = this.#control?.read(isReady) ?? Promise.resolve();
     const parts = [ingest(source, warehouse, options), this.#watch.run(), control];
-    for (const part of parts) part.catch(error => this.#failed.abort(error));
+    for (const part of parts) part.catch(error => this.fail(error));
     await Promise.allSettled(parts);
     if (this.#failed.signal.aborted) throw this.#failed.signal.reason;
   }
