@@ -33,13 +33,8 @@ export function checkDoor(config: Config): void {
   tlsOf(config);
 }
 
-export interface Door {
-  readonly url: string;
-  close(): Promise<void>;
-}
-
-/** Opens the HTTP door and tells commands on this machine where it is and how they come in. */
-export async function openDoor(parts: DoorParts): Promise<Door> {
+/** Opens the HTTP door and tells commands on this machine where it is and how they come in. Gives what closes it. */
+export async function openDoor(parts: DoorParts): Promise<{ readonly url: string; close(): Promise<void> }> {
   const { config, log, database, exporting, operations, jobs } = parts;
   const token = newToken();
   const tls = tlsOf(config);

@@ -18,7 +18,7 @@ import { readPackage } from '../software.ts';
 import { Control } from './control.ts';
 import { ControlMetrics } from './control-metrics.ts';
 import { controlStatus } from './control-status.ts';
-import { checkDoor, type Door, openDoor } from './door.ts';
+import { checkDoor, openDoor } from './door.ts';
 import { DoorMetrics } from './door-metrics.ts';
 import { openJobs } from './exports.ts';
 import { type LiveSource, openLiveSource } from './live-source.ts';
@@ -57,25 +57,15 @@ export async function runService(running: Running): Promise<void> {
   if (signal.aborted) log.info({}, 'the service has stopped; all that was read is stored or will be read again');
 }
 
-/** Reading begins while the door is being opened: both wait now and then, and neither needs the other. */
 async function serve(service: Service, jobs: Jobs, { config, log }: Running): Promise<void> {
-  const reading = service.run();
-  // Awaited once the door is open.
-  reading.catch(() => undefined);
-  let door: Door | null = null;
+  const door = await service.openDoor(jobs);
+  log.info({ url: door.url, db: resolve(config.db), version: readPackage().version }, 'the service is up');
   try {
-    door = await service.openDoor(jobs);
-    log.info({ url: door.url, db: resolve(config.db), version: readPackage().version }, 'the service is up');
-    await reading;
-  } catch (error) {
-    // Without a door there is no service.
-    service.fail(error);
-    await reading.catch(() => undefined);
-    throw error;
+    await service.run();
   } finally {
     await jobs.stopped();
     await service.stopControl();
-    await door?.close();
+    await door.close();
   }
 }
 
@@ -135,11 +125,6 @@ class Service {
     }
   }
 
-  /** Ends the reading; what is read and not stored yet is stored first. */
-  fail(error: unknown): void {
-    this.#failed.abort(error);
-  }
-
   readiness(): readonly string[] {
     return this.#unready().map(({ general }) => general);
   }
@@ -190,7 +175,7 @@ class Service {
       signal: this.#until,
       view: { ends: () => this.#ends(), positions, nextBatch: signal => this.#nextBatch(signal) },
       onChange: (view, milliseconds) => this.#doorMetrics.changed(view, milliseconds),
-      onCrash: error => this.fail(error),
+      onCrash: error => this.#failed.abort(error),
     });
     return this.#jobs;
   }
@@ -200,7 +185,7 @@ class Service {
     const { config, log } = this.#running;
     const { registry, exporting } = this.#parts;
     const { store } = exporting;
-    const onCrash = (error: unknown): void => this.fail(error);
+    const onCrash = (error: unknown): void => this.#failed.abort(error);
     this.#control = Control.of({ config, log, store, jobs, registry, signal: this.#until, onCrash });
     if (this.#control === null) return;
     this.#control.publish(new ControlMetrics(this.#metrics.registry, () => store.outbox.count()));
@@ -236,7 +221,7 @@ class Service {
     const isReady = (): boolean => source.assigned()?.length !== 0;
     const control = this.#control?.read(isReady) ?? Promise.resolve();
     const parts = [ingest(source, warehouse, options), this.#watch.run(), control];
-    for (const part of parts) part.catch(error => this.fail(error));
+    for (const part of parts) part.catch(error => this.#failed.abort(error));
     await Promise.allSettled(parts);
     if (this.#failed.signal.aborted) throw this.#failed.signal.reason;
   }
