@@ -32,7 +32,7 @@ export class TestStore {
   }
 
   static async open(databasePath: string): Promise<TestStore> {
-    const database = await Database.open({ path: databasePath, memoryLimit: '256MB', threads: 2 });
+    const database = await Database.open({ path: databasePath, memoryLimit: '256MB', threads: 1 });
     return new TestStore(database, await DuckDbWarehouse.open(database));
   }
 
