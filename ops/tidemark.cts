@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --min-semi-space-size=32 --max-semi-space-size=32 --heap-growing-percent=100
+#!/usr/bin/env -S node --min-semi-space-size=32 --max-semi-space-size=32 --heap-growing-percent=60
 // A batch's objects live until it is stored: a young generation that holds one batch saves copying them twice.
 // Queries and file writes share libuv's thread pool, whose default of 4 is one blocked query short of a deadlock.
 // The size counts only before the pool is first used, and an ES module would already have used it.

@@ -14,8 +14,8 @@ import { subscribedAssigner } from './subscribed-assigner.ts';
 
 const maxWaitMs = 250;
 /** Packed bytes: unpacked, and as records, they are many times as much, all of it held until it is stored. */
-const bytesPerPartition = 1 << 20;
-const bytesPerFetch = 3 << 20;
+const bytesPerPartition = 704 << 10;
+const bytesPerFetch = 2112 << 10;
 /** So that a partition added to a topic is found soon. */
 const metadataMaxAgeMs = 5_000;
 /** Attempts of one step before kafkajs gives up and its consumer is made anew. */
