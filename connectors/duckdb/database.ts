@@ -71,12 +71,20 @@ export class Database {
   }
 
   async close(): Promise<void> {
-    const connection = await this.connect();
-    await mergeSmallRowGroups(connection);
-    connection.closeSync();
+    // A database that broke has said so; without this it is only larger.
+    await this.#mergeSmallRowGroups().catch(() => undefined);
     // While the file is still ours: the next owner makes a folder of the same name.
     await rm(this.stagingFolder, { recursive: true, force: true });
     this.#instance.closeSync();
+  }
+
+  async #mergeSmallRowGroups(): Promise<void> {
+    const connection = await this.connect();
+    try {
+      await mergeSmallRowGroups(connection);
+    } finally {
+      connection.closeSync();
+    }
   }
 
   async #prepare(): Promise<void> {

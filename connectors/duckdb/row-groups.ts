@@ -9,6 +9,9 @@ const small = 10_000;
  * blocks of its own. Those of a long run are of the size that fills the log between two checkpoints, and stay.
  */
 export async function mergeSmallRowGroups(connection: DuckDBConnection): Promise<void> {
+  const log = await connection.runAndReadAll('SELECT wal_size FROM pragma_database_size()');
+  // Nothing was written since the last checkpoint: no other comes.
+  if (log.value(0, 0) === '0 bytes') return;
   const tables = await connection.runAndReadAll(
     `SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND estimated_size > ${many}`,
   );
