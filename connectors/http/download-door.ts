@@ -29,7 +29,7 @@ const types: Readonly<Record<string, string>> = {
   zip: 'application/zip',
 };
 
-/** What a whole file is, where its type says nothing of it: services and their like, or a manifest. A part of one is any bytes. */
+/** What a whole file of JSON is: its services, or a manifest. Of other files the type says all, and a part of one is any bytes. */
 const whole: Readonly<Record<string, object>> = { [types.json!]: { type: ['array', 'object'] } };
 
 /** The files of completed exports, by name; nothing else of the disk can be named. */

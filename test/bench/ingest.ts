@@ -22,7 +22,7 @@ const folder = path.join(tmpdir(), 'tidemark-bench');
 const log = path.join(folder, 'calls-log');
 const month = path.resolve('test/golden/calls/calls-august.ndjson.gz');
 const limits = { batchRecords: 20_000, batchBytes: 16 << 20 };
-const youngGeneration = ['--min-semi-space-size=32', '--max-semi-space-size=32'];
+const heapFlags = ['--min-semi-space-size=32', '--max-semi-space-size=32', '--heap-growing-percent=60'];
 
 const programs: Readonly<Record<string, (argument: string) => Promise<object>>> = {
   parse: parseOnly,
@@ -139,7 +139,7 @@ async function writeLog(): Promise<number> {
 }
 
 function measure(name: string, argument = ''): Record<string, number> {
-  const child = spawnSync(process.execPath, [...youngGeneration, fileURLToPath(import.meta.url), name, argument], {
+  const child = spawnSync(process.execPath, [...heapFlags, fileURLToPath(import.meta.url), name, argument], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
