@@ -4,7 +4,7 @@ import { type CarriedExtensions, carriedColumns, orderKeys } from './exports.ts'
 
 /**
  * Where the rows of an export lie. A row's address is `rowid * 4 + home`, which stands for it as long as the export's
- * transaction lasts: whatever is written beside it, rowids of a transaction's view do not move.
+ * transaction lasts: whatever is written beside it, rowids of its view do not move (`connectors/duckdb/steady-rowids.ts`).
  */
 const homes = ['open', 'closed', 'changed'] as const;
 

@@ -8,7 +8,7 @@ import type { PlacedRows } from './placed-rows.ts';
 export interface Slicing {
   /** As many as sort in memory and give the packer enough to do while the next are sorted. */
   readonly rowsPerSlice: number;
-  /** Rows of a table that are read or left as one; DuckDB keeps 122,880 in a row group and skips inside of it by 2,048. */
+  /** Rows of a table that are read or left as one; DuckDB keeps 122,880 in a row group at most and skips inside of it by 2,048. */
   readonly blockRows: number;
   /** So many blocks a slice reads however few of their rows are its own: less trouble than strays. */
   readonly fewBlocks: number;

@@ -3,6 +3,7 @@ import { entityTables } from '../../schemas/columns.ts';
 import { entities } from '../../schemas/events.ts';
 import { filledSql } from './filled-sql.ts';
 import type { StagedBatch } from './staging.ts';
+import { waitForCheckpoint } from './steady-rowids.ts';
 
 /** Late fragments beyond this many are settled into their rows, so that reading stays cheap. */
 const settleAfter = 100_000;
@@ -33,7 +34,7 @@ export class Upkeep {
       this.#lateAtMost = await countLate(this.#connection);
       if (this.#lateAtMost > settleAfter) await this.settle();
     }
-    this.#changedSinceLook += seen;
+    this.#changedSinceLook += seen + deletedCount;
     // While there is something to move, each batch moves a part of it.
     if (this.#changedSinceLook > lookAfter && !(await this.moveForemost())) this.#changedSinceLook = 0;
   }
@@ -64,7 +65,7 @@ export class Upkeep {
 
   async #inTransaction(statements: readonly string[]): Promise<void> {
     try {
-      await this.#connection.run(['BEGIN;', ...statements, 'COMMIT;'].join('\n'));
+      await this.#connection.run(['BEGIN;', waitForCheckpoint, ...statements, 'COMMIT;'].join('\n'));
     } catch (error) {
       await this.#connection.run('ROLLBACK').catch(() => undefined);
       throw error;

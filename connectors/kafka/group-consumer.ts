@@ -13,7 +13,7 @@ import { isDoneWithin } from './patience.ts';
 import { subscribedAssigner } from './subscribed-assigner.ts';
 
 const maxWaitMs = 250;
-/** Packed bytes: unpacked, and as records, they are many times as much, all of it held until it is stored. */
+/** Packed bytes: unpacked, and as records, they are many times as much, held until they are folded. */
 const bytesPerPartition = 704 << 10;
 const bytesPerFetch = 2112 << 10;
 /** So that a partition added to a topic is found soon. */

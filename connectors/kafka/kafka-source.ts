@@ -20,7 +20,7 @@ import type { KafkaOptions } from './options.ts';
 import { type Fetched, PartitionReading } from './partition-reading.ts';
 import { untilReached } from './until-reached.ts';
 
-/** Batches that wait for the reader; with one being folded and one being stored that is work enough ahead. */
+/** Batches that wait for the reader; with one being folded and up to four being stored that is work enough ahead. */
 const waitingBatches = 1;
 const heartbeatEveryMs = 1_000;
 

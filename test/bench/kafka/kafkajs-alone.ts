@@ -12,8 +12,8 @@ const kafka = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.ERROR 
 const consumer = kafka.consumer({
   groupId: `alone-${process.pid}`,
   maxWaitTimeInMs: 250,
-  maxBytesPerPartition: 512 << 10,
-  maxBytes: 1536 << 10,
+  maxBytesPerPartition: 704 << 10,
+  maxBytes: 2112 << 10,
 });
 let records = 0;
 let began = 0;

@@ -26,12 +26,14 @@ describe('open rows that stay while all around them go', () => {
     expect(before).toHaveLength(5_000);
     expect(await openRows({ rows })).toEqual([50, 4_901]);
 
+    await rows('CHECKPOINT');
     expect(await store.warehouse.upkeep.moveForemost(1_000)).toBe(true);
     expect(await openRows({ rows })).toEqual([50, 50]);
     expect(await rows('FROM services ORDER BY service_id')).toEqual(before);
     expect(await store.warehouse.upkeep.moveForemost(1_000)).toBe(false);
 
     await rows('CHECKPOINT');
+    expect(await rows('SELECT min(rowid) FROM services_open')).toEqual([['0']]);
     await store.storeLines(['{"event":"service.completed","service_id":"s-0","timestamp":"2026-03-01T11:00:00Z"}']);
     expect(await openRows({ rows })).toEqual([49, 49]);
     expect(await rows("SELECT end_timestamp IS NOT NULL FROM services WHERE service_id = 's-0'")).toEqual([[true]]);
@@ -68,8 +70,9 @@ describe('open rows that stay while all around them go', () => {
     expect(await room()).toBeLessThan(once);
     await changed(1);
     const enough = await room();
-    await changed(1);
+    await changed(100_000);
     expect(await room()).toBe(enough);
+    expect(await upkeep.moveForemost()).toBe(false);
     connection.closeSync();
   });
 });
