@@ -5,7 +5,7 @@ import { fillSql, readSql } from '../../schemas/sql.ts';
 import type { Database } from './database.ts';
 import { databaseFailure, savedMemory } from './failure.ts';
 import { rowKey } from './row-key.ts';
-import { beginReading } from './steady-rowids.ts';
+import { beginWithSteadyRowids } from './steady-rowids.ts';
 
 /** The arrays of a service that are shown; of a state those of the same names. */
 export interface ShownArrays {
@@ -42,7 +42,7 @@ export class ServiceLookup {
     return this.#turns.run(async () => {
       const connection = await this.#database.connect();
       try {
-        await beginReading(this.#database, connection);
+        await connection.run(beginWithSteadyRowids);
         return await readService(connection, serviceId, shown);
       } catch (error) {
         throw databaseFailure(error, 'read the service', savedMemory(this.#database.memoryLimit)) ?? error;

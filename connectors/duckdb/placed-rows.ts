@@ -6,7 +6,7 @@ import { isPicked, selected } from '../../schemas/exports.ts';
 import { addressedRows } from '../../schemas/row-places.ts';
 import { fillSql, readSql } from '../../schemas/sql.ts';
 import type { Database } from './database.ts';
-import { beginReading } from './steady-rowids.ts';
+import { beginWithSteadyRowids } from './steady-rowids.ts';
 
 /**
  * A transaction in which is known where the rows of an export lie: one view of all tables, until the connection is
@@ -21,8 +21,7 @@ export interface PlacedRows {
 export async function placeRows(database: Database, selection: Selection): Promise<PlacedRows> {
   const connection = await database.connect();
   try {
-    await beginReading(database, connection);
-    await connection.run(setWindow(selection));
+    await connection.run(`${beginWithSteadyRowids} ${setWindow(selection)}`);
     const service = await placeServices(connection, selection);
     if (service === 0) return { connection, counts: { service, state: 0, task: 0 } };
     await connection.run('CREATE OR REPLACE TEMP VIEW services_placed AS SELECT rank, address, is_split FROM picked');

@@ -4,6 +4,7 @@ import { selected } from '../../schemas/exports.ts';
 import { fillSql, readSql } from '../../schemas/sql.ts';
 import { databaseFailure, savedMemory } from './failure.ts';
 import { setWindow } from './placed-rows.ts';
+import { beginWithSteadyRowids } from './steady-rowids.ts';
 
 export interface IdsParts {
   readonly selection: Selection;
@@ -32,7 +33,7 @@ export class SelectedIds {
 
   async #write(sink: (bytes: Uint8Array) => Promise<void>): Promise<void> {
     const { selection } = this.#parts;
-    await this.#connection.run(setWindow(selection));
+    await this.#connection.run(`${beginWithSteadyRowids} ${setWindow(selection)}`);
     const ids = await this.#connection.stream(fillSql(readSql('exports/ids.sql'), { selected: selected(selection) }));
     let before = '[\n';
     for (let chunk = await ids.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await ids.fetchChunk()) {

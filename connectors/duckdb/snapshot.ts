@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Snapshot, SnapshotReader, StoredPosition, WrittenRows } from '../../pipeline/ports.ts';
 import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
 import { Turns } from '../../pipeline/turns.ts';
@@ -16,7 +15,6 @@ import { countSplit, type PlacedRows, placeRows, readNumber } from './placed-row
 import { readSchemaIds } from './schema-ids.ts';
 import { SelectedIds } from './selected-ids.ts';
 import { defaultSlicing, type Slicing } from './slices.ts';
-import { beginReading } from './steady-rowids.ts';
 
 export interface SnapshotOptions {
   readonly maxExtensionColumns: number;
@@ -61,20 +59,9 @@ export class DuckDbSnapshots implements SnapshotReader {
     const endTurn = await this.#turns.take();
     try {
       const { memoryLimit } = this.#database;
-      return new SelectedIds(await this.#readingConnection(), { selection, memoryLimit, endTurn });
+      return new SelectedIds(await this.#database.connect(), { selection, memoryLimit, endTurn });
     } catch (error) {
       endTurn();
-      throw error;
-    }
-  }
-
-  async #readingConnection(): Promise<DuckDBConnection> {
-    const connection = await this.#database.connect();
-    try {
-      await beginReading(this.#database, connection);
-      return connection;
-    } catch (error) {
-      connection.closeSync();
       throw error;
     }
   }

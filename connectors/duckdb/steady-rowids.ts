@@ -1,24 +1,6 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
-import type { Database } from './database.ts';
-
 /**
- * First statement of a transaction that writes and finds rows by what it read before as their rowid. A checkpoint that is
- * running when a transaction begins numbers rows anew behind it, where row groups in front of them were dropped (DuckDB
- * 1.5.5). Whoever may change a table waits for such a checkpoint, and no other one begins until the transaction ends.
+ * Begins a transaction in which rowids stay what they are. A checkpoint that merges or drops row groups numbers the rows
+ * behind them anew, and others may begin to read while it is running (DuckDB 1.5.5). Whoever deletes or inserts waits for
+ * it, were it nothing that they delete, and no checkpoint that is begun until the transaction ends merges or drops anything.
  */
-export const waitForCheckpoint = 'DELETE FROM layout WHERE false;';
-
-/**
- * Begins a transaction that reads, in which rowids stay what they are. A checkpoint beside it, begun later, drops and
- * numbers nothing; that none is running as it begins is seen to by another connection, for that moment.
- */
-export async function beginReading(database: Database, connection: DuckDBConnection): Promise<void> {
-  const keeper = await database.connect();
-  try {
-    await keeper.run(`BEGIN TRANSACTION; ${waitForCheckpoint}`);
-    // A transaction begins with its first look at a table.
-    await connection.run('BEGIN TRANSACTION; FROM layout;');
-  } finally {
-    keeper.closeSync();
-  }
-}
+export const beginWithSteadyRowids = 'BEGIN TRANSACTION; DELETE FROM layout WHERE false;';

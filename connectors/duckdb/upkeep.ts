@@ -3,7 +3,7 @@ import { entityTables } from '../../schemas/columns.ts';
 import { entities } from '../../schemas/events.ts';
 import { filledSql } from './filled-sql.ts';
 import type { StagedBatch } from './staging.ts';
-import { waitForCheckpoint } from './steady-rowids.ts';
+import { beginWithSteadyRowids } from './steady-rowids.ts';
 
 /** Late fragments beyond this many are settled into their rows, so that reading stays cheap. */
 const settleAfter = 100_000;
@@ -65,7 +65,7 @@ export class Upkeep {
 
   async #inTransaction(statements: readonly string[]): Promise<void> {
     try {
-      await this.#connection.run(['BEGIN;', waitForCheckpoint, ...statements, 'COMMIT;'].join('\n'));
+      await this.#connection.run([beginWithSteadyRowids, ...statements, 'COMMIT;'].join('\n'));
     } catch (error) {
       await this.#connection.run('ROLLBACK').catch(() => undefined);
       throw error;

@@ -116,7 +116,7 @@ export class DuckDbWarehouse implements Warehouse {
     await this.#connection.run(
       [
         'BEGIN TRANSACTION;',
-        // A change of a table comes first: rows are found by their rowids later; see steady-rowids.ts.
+        // This comes first, for rows are found by their rowids later; see steady-rowids.ts.
         `DELETE FROM partitions WHERE source = ${source};`,
         ...seen.map(entity => filledSql('stage_seen', entity)),
       ].join('\n'),
