@@ -1,4 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { quoteName, quoteText } from '../../schemas/sql.ts';
 
 /** More row groups of a table than this, with fewer rows each than this, cost more to keep than to merge. */
 const many = 50;
@@ -17,7 +18,8 @@ export async function mergeSmallRowGroups(connection: DuckDBConnection): Promise
   );
   for (const [table] of tables.getRows()) {
     const reader = await connection.runAndReadAll(
-      `SELECT count(DISTINCT row_group_id), (SELECT count(*) FROM "${table}") FROM pragma_storage_info('${table}')`,
+      `SELECT count(DISTINCT row_group_id), (SELECT count(*) FROM ${quoteName(String(table))})
+       FROM pragma_storage_info(${quoteText(String(table))})`,
     );
     const groups = Number(reader.value(0, 0));
     if (groups <= many || Number(reader.value(1, 0)) / groups >= small) continue;

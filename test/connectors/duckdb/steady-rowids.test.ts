@@ -26,11 +26,14 @@ async function behindDeadRows(): Promise<TestStore> {
 const firstOpenRow = async (store: TestStore) =>
   Number((await store.rows('SELECT min(rowid) FROM services_open'))[0]![0]);
 
-/** A checkpoint that takes its time before it writes; what is begun next finds it running. */
+/** A checkpoint that takes its time before it writes. It is running for certain: of two that are begun, one is refused then. */
 async function slowCheckpoint(store: TestStore): Promise<{ readonly ended: Promise<unknown> }> {
   await store.rows('SET debug_checkpoint_sleep_ms = 700');
   expect(await firstOpenRow(store)).toBe(3_000);
-  return { ended: store.rows('CHECKPOINT') };
+  const both = [store.rows('CHECKPOINT'), store.rows('CHECKPOINT')];
+  const refused = both.map(one => one.then(() => Promise.reject(new Error('none was refused')), String));
+  expect(await Promise.any(refused)).toMatch(/Cannot CHECKPOINT/);
+  return { ended: Promise.any(both) };
 }
 
 describe('what begins while a checkpoint is running that numbers rows anew', () => {
