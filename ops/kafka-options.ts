@@ -1,4 +1,4 @@
-import type { KafkaOptions, KafkaSecurity, Sasl } from '../connectors/kafka/options.ts';
+import type { KafkaOptions, KafkaSecurity, Sasl } from '../connectors/kafka/client/options.ts';
 import { TidemarkError } from '../pipeline/errors.ts';
 import { bearerToken } from './oauth-token.ts';
 import type { Config } from './settings.ts';

@@ -1,13 +1,16 @@
 import { existsSync } from 'node:fs';
-import { Database } from '../connectors/duckdb/database.ts';
+import { Database } from '../connectors/duckdb/file/database.ts';
 import { DuckDbRequestStore } from '../connectors/duckdb/request-store.ts';
 import { DuckDbSnapshots } from '../connectors/duckdb/snapshot.ts';
 import { DuckDbWarehouse } from '../connectors/duckdb/warehouse.ts';
-import { type LocalExportDirectory, openExportDirectory } from '../connectors/export-directory/open.ts';
+import {
+  type LocalExportDirectory,
+  openExportDirectory,
+} from '../connectors/export-directory/local-export-directory.ts';
 import { TidemarkError } from '../pipeline/errors.ts';
-import type { Exporting } from '../pipeline/export.ts';
-import { withoutLog } from '../pipeline/log-wait.ts';
-import type { Acceptance } from '../pipeline/requests.ts';
+import type { Exporting } from '../pipeline/export/export.ts';
+import { withoutLog } from '../pipeline/export/log-wait.ts';
+import type { Acceptance } from '../pipeline/requests/requests.ts';
 import type { Config } from './settings.ts';
 import { readPackage } from './software.ts';
 

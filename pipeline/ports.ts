@@ -1,5 +1,5 @@
-import type { RegisteredSchema } from '../schemas/avro-type.ts';
-import type { Compression, FileKind, Layout, Selection } from './selection.ts';
+import type { RegisteredSchema } from '../schemas/avro/type.ts';
+import type { Compression, FileKind, Layout, Selection } from './export/selection.ts';
 
 /**
  * What the pipeline needs of the outside world. Connectors fill these; nothing here knows Kafka, HTTP or the disk.

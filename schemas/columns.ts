@@ -1,4 +1,4 @@
-import type { Entity } from './events.ts';
+import type { Entity } from './events/events.ts';
 
 /**
  * The columns of the three tables and of their CSV files, in the source system's order (contract, section 4).

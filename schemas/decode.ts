@@ -1,14 +1,14 @@
 import { isUtf8 } from 'node:buffer';
-import type { WriterSchema } from './avro-decoder.ts';
-import { AvroSyntaxError } from './avro-reader.ts';
-import { badField, type Decoded, decodeMembers, isReject, rejected } from './decode-object.ts';
-import type { Reject } from './events.ts';
-import { code, identity } from './fields.ts';
-import { JsonSyntaxError, type JsonValue, parseJson, parseMembers } from './json.ts';
-import { JsonBytesReader } from './json-bytes.ts';
-import { type EventMembers, isJsonValue, show } from './members.ts';
-import { memberPositions } from './places.ts';
-import { isWireFormat, schemaIdOf } from './wire-format.ts';
+import type { WriterSchema } from './avro/decoder.ts';
+import { AvroSyntaxError } from './avro/reader.ts';
+import { badField, type Decoded, decodeMembers, isReject, rejected } from './events/decode-members.ts';
+import type { Reject } from './events/events.ts';
+import { memberPositions } from './events/field-plan.ts';
+import { code, identity } from './events/fields.ts';
+import { isWireFormat, schemaIdOf } from './events/wire-format.ts';
+import { JsonSyntaxError, type JsonValue, parseJson, parseMembers } from './json/json.ts';
+import { JsonBytesReader } from './json/json-bytes.ts';
+import { type EventMembers, isJsonValue, show } from './json/members.ts';
 
 /** How a record's key is written. An absent key is allowed where there is a value. */
 export type KeyFormat = 'string' | 'json' | 'avro';

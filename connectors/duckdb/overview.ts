@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
 import type { StoredPosition } from '../../pipeline/ports.ts';
 import { entityTables } from '../../schemas/columns.ts';
-import { entities } from '../../schemas/events.ts';
-import { readControlPositions } from './control-positions.ts';
-import type { Database } from './database.ts';
-import { type KnownPartition, readPartitions } from './partitions.ts';
+import { entities } from '../../schemas/events/events.ts';
+import type { Database } from './file/database.ts';
+import { readControlPositions } from './requests/control-positions.ts';
+import { type KnownPartition, readPartitions } from './store/partitions.ts';
 
 export interface TableOverview {
   readonly table: string;

@@ -5,15 +5,21 @@ import {
   isEnded,
   type RequestChange,
   type RequestStore,
-} from '../../pipeline/requests.ts';
-import { type ProgressStore, type StatusProgress, statusOf } from '../../pipeline/statuses.ts';
-import { moveControlPosition } from './control-positions.ts';
-import { DuckDbControlStore } from './control-store.ts';
-import type { Database } from './database.ts';
-import { OpenRequests } from './open-requests.ts';
-import { DuckDbOutbox } from './outbox.ts';
-import { insertRequest, type RequestRow, selectRequest, selectRequests, updateRequest } from './request-rows.ts';
-import { Transactions } from './transactions.ts';
+} from '../../pipeline/requests/requests.ts';
+import { type ProgressStore, type StatusProgress, statusOf } from '../../pipeline/requests/statuses.ts';
+import type { Database } from './file/database.ts';
+import { Transactions } from './file/transactions.ts';
+import { moveControlPosition } from './requests/control-positions.ts';
+import { DuckDbControlStore } from './requests/control-store.ts';
+import { OpenRequests } from './requests/open-requests.ts';
+import { DuckDbOutbox } from './requests/outbox.ts';
+import {
+  insertRequest,
+  type RequestRow,
+  selectRequest,
+  selectRequests,
+  updateRequest,
+} from './requests/request-rows.ts';
 
 export interface RequestStoreOptions {
   readonly now: () => number;

@@ -1,20 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import type { FileKind, Layout, Selection } from '../../pipeline/export/selection.ts';
 import type { Snapshot, SnapshotReader, StoredPosition, WrittenRows } from '../../pipeline/ports.ts';
-import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
-import { Turns } from '../../pipeline/turns.ts';
+import { Turns } from '../../pipeline/requests/semaphore.ts';
 import { quoteText } from '../../schemas/sql.ts';
-import { planCsv } from './csv-query.ts';
-import type { Database } from './database.ts';
-import { databaseFailure, savedMemory } from './failure.ts';
-import type { FilePlan } from './file-plan.ts';
-import { planJson } from './json-query.ts';
-import { readPartitions } from './partitions.ts';
-import { Pipe } from './pipe.ts';
-import { countSplit, type PlacedRows, placeRows, readNumber } from './placed-rows.ts';
-import { readSchemaIds } from './schema-ids.ts';
-import { SelectedIds } from './selected-ids.ts';
-import { defaultSlicing, type Slicing } from './slices.ts';
+import type { Database } from './file/database.ts';
+import { databaseFailure, savedMemory } from './file/failure.ts';
+import { planCsv } from './read/csv-query.ts';
+import type { FilePlan } from './read/file-plan.ts';
+import { planJson } from './read/json-query.ts';
+import { Pipe } from './read/pipe.ts';
+import { countSplit, type PlacedRows, placeRows, readNumber } from './read/placed-rows.ts';
+import { SelectedIds } from './read/selected-ids.ts';
+import { defaultSlicing, type Slicing } from './read/slices.ts';
+import { readPartitions } from './store/partitions.ts';
+import { readSchemaIds } from './store/schema-ids.ts';
 
 export interface SnapshotOptions {
   readonly maxExtensionColumns: number;

@@ -1,11 +1,10 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { BatchFacts, FoldedBatch, Warehouse } from '../../pipeline/warehouse.ts';
+import type { BatchFacts, FoldedBatch, Warehouse } from '../../pipeline/ingest/warehouse.ts';
 import { entityTables } from '../../schemas/columns.ts';
-import { entities } from '../../schemas/events.ts';
-import type { Database } from './database.ts';
-import { databaseFailure, raisedMemory } from './failure.ts';
-import { filledSql } from './filled-sql.ts';
-import { Membership } from './membership.ts';
+import { entities } from '../../schemas/events/events.ts';
+import type { Database } from './file/database.ts';
+import { databaseFailure, raisedMemory } from './file/failure.ts';
+import { filledSql } from './store/filled-sql.ts';
 import {
   advance,
   appendPartition,
@@ -15,11 +14,12 @@ import {
   newPartition,
   readPartitions,
   saveLostRecords,
-} from './partitions.ts';
-import { appendChunks } from './row-chunks.ts';
-import { SavedSchemaIds } from './schema-ids.ts';
-import { type StagedBatch, stageBatch } from './staging.ts';
-import { Upkeep } from './upkeep.ts';
+} from './store/partitions.ts';
+import { SavedSchemaIds } from './store/schema-ids.ts';
+import { Membership } from './store/seen-keys.ts';
+import { type StagedBatch, stageBatch } from './store/staging.ts';
+import { Upkeep } from './store/upkeep.ts';
+import { appendChunks } from './vectors/row-chunks.ts';
 
 /** Writes folded batches into DuckDB, exactly once: rows, quarantine and offsets in one transaction. */
 export class DuckDbWarehouse implements Warehouse {

@@ -1,4 +1,4 @@
-import type { Compression } from '../../pipeline/selection.ts';
+import type { Compression } from '../../pipeline/export/selection.ts';
 import { GzipPacker } from './gzip-packer.ts';
 import { OrderedWrites } from './ordered-writes.ts';
 import type { Packer, Sink } from './packer.ts';

@@ -1,8 +1,8 @@
 import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
+import type { Compression } from '../../pipeline/export/selection.ts';
 import type { FileFacts, PendingFile } from '../../pipeline/ports.ts';
-import type { Compression } from '../../pipeline/selection.ts';
 import { BlockCutter } from './block-cutter.ts';
 import { ContentHash } from './content-hash.ts';
 import { createPacker, plainName } from './create-packer.ts';

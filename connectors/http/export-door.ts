@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import { answeredPaths } from '../../pipeline/file-names.ts';
-import type { Jobs } from '../../pipeline/jobs.ts';
-import type { Fault } from '../../pipeline/parameters.ts';
-import { type ExportPlan, isEnded } from '../../pipeline/requests.ts';
+import { answeredPaths } from '../../pipeline/export/file-names.ts';
+import type { Fault } from '../../pipeline/export/parameters.ts';
+import type { Jobs } from '../../pipeline/requests/jobs.ts';
+import { type ExportPlan, isEnded } from '../../pipeline/requests/requests.ts';
 import { faultsOf, givenOf, isRepeated } from './queries.ts';
 import { exportQuery, paths, refusals } from './schemas.ts';
 

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { clientMessage } from '../../pipeline/client-message.ts';
-import { answeredPaths } from '../../pipeline/file-names.ts';
-import type { JobView } from '../../pipeline/job.ts';
-import { formatTimestamp } from '../../schemas/timestamps.ts';
+import { answeredPaths } from '../../pipeline/export/file-names.ts';
+import type { JobView } from '../../pipeline/requests/job.ts';
+import { formatTimestamp } from '../../schemas/json/timestamps.ts';
 
 /** How the export root may be spelled; the last one is its real path. */
 export type Roots = readonly string[];

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { Jobs } from '../../pipeline/jobs.ts';
+import type { Jobs } from '../../pipeline/requests/jobs.ts';
 import { type Roots, reportOf } from './export-report.ts';
 import { listQuery, noQuery, refusals, report, requestIdParams } from './schemas.ts';
 

@@ -1,6 +1,6 @@
 import type { FastifySchemaValidationError } from 'fastify';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { Fault, GivenParameters } from '../../pipeline/parameters.ts';
+import type { Fault, GivenParameters } from '../../pipeline/export/parameters.ts';
 
 /** A query as it was sent: a text a name, or all of them where a name was sent more than once. */
 export type Query = Readonly<Record<string, string | readonly string[]>>;

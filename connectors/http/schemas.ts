@@ -2,7 +2,7 @@ import { roles } from './access.ts';
 
 /**
  * The schemas of the routes. They validate, and `/openapi.json` is made from them. What a parameter of an export means is
- * checked once for all doors, in `pipeline/parameters.ts`; here stand names, choices and how often one may be given.
+ * checked once for all doors, in `pipeline/export/parameters.ts`; here stand names, choices and how often one may be given.
  */
 
 const flag = { type: 'boolean' } as const;

@@ -7,8 +7,8 @@ import Fastify, {
   type FastifyServerOptions,
 } from 'fastify';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
-import type { Jobs } from '../../pipeline/jobs.ts';
 import type { Clock, Log } from '../../pipeline/ports.ts';
+import type { Jobs } from '../../pipeline/requests/jobs.ts';
 import { type Access, addAccess, type CountRefused } from './access.ts';
 import { addRefusals, refusalOf } from './answers.ts';
 import { type Answered, addAudit, answeredOf } from './audit.ts';

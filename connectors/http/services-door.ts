@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import { readParameters } from '../../pipeline/parameters.ts';
+import { readParameters } from '../../pipeline/export/parameters.ts';
+import type { Selection } from '../../pipeline/export/selection.ts';
 import type { Clock, Log } from '../../pipeline/ports.ts';
-import type { Selection } from '../../pipeline/selection.ts';
 import type { Patience } from './patience.ts';
 import { faultsOf, givenOf, requestInvalid } from './queries.ts';
 import { refusals, serviceIdParams, serviceQuery, streamQuery } from './schemas.ts';

@@ -9,16 +9,16 @@ import type {
   RecordBatch,
   StoredPosition,
 } from '../../pipeline/ports.ts';
-import type { LogIdentity } from './bookmark.ts';
-import type { KafkaCluster } from './cluster.ts';
-import type { FetchedBatch } from './fetched-batch.ts';
-import { GroupConsumer, type Membership, nameOf } from './group-consumer.ts';
-import { Handoff } from './handoff.ts';
-import { TopicIds } from './kafkajs-requests.ts';
-import { checkIdentity, checkRange, checkTopicId, judge } from './lost-records.ts';
-import type { KafkaOptions } from './options.ts';
-import { type Fetched, PartitionReading } from './partition-reading.ts';
-import { untilReached } from './until-reached.ts';
+import { TopicIds } from './client/kafkajs-requests.ts';
+import type { KafkaOptions } from './client/options.ts';
+import { untilReached } from './client/retry-until-connected.ts';
+import { GroupConsumer, type Membership, nameOf } from './group/group-consumer.ts';
+import type { LogIdentity } from './reading/bookmark.ts';
+import { Handoff } from './reading/handoff.ts';
+import { checkIdentity, checkRange, checkTopicId, judge } from './reading/lost-records.ts';
+import { type Fetched, PartitionReading } from './reading/partition-reading.ts';
+import type { FetchedBatch } from './records/fetched-batch.ts';
+import type { KafkaCluster } from './topics/cluster.ts';
 
 /** Batches that wait for the reader; with one being folded and up to four being stored that is work enough ahead. */
 const waitingBatches = 1;

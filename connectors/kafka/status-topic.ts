@@ -1,12 +1,12 @@
 import type { Kafka, Message, Producer } from 'kafkajs';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Log } from '../../pipeline/ports.ts';
-import type { StatusSink } from '../../pipeline/status-publishing.ts';
-import type { OutboxEntry } from '../../pipeline/statuses.ts';
-import { createClient } from './client.ts';
-import { kafkaFailure } from './failure.ts';
-import { loadKafkaJs } from './load-kafkajs.ts';
-import type { KafkaOptions } from './options.ts';
+import type { StatusSink } from '../../pipeline/requests/status-publishing.ts';
+import type { OutboxEntry } from '../../pipeline/requests/statuses.ts';
+import { createClient } from './client/client.ts';
+import { kafkaFailure } from './client/failure.ts';
+import { loadKafkaJs } from './client/load-kafkajs.ts';
+import type { KafkaOptions } from './client/options.ts';
 
 /** How a status, written as JSON, is sent. Throws with `retry` when it cannot be said so for now. */
 export type EncodeStatus = (status: string) => Promise<string | Buffer>;

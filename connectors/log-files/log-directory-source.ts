@@ -1,14 +1,14 @@
 import type { EventSource, LogRecord, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
-import { batchHeaderBytes } from './batch-format.ts';
+import { readFailure } from '../disk.ts';
 import type { BatchLimits } from './batch-limits.ts';
-import { damaged } from './damage.ts';
-import { readFailure } from './disk.ts';
-import { logBytes } from './list-logs.ts';
-import { type PlacedBatch, readLogBatches } from './log-batches.ts';
-import { encodeBookmark } from './log-bookmark.ts';
-import { findLogs, type LogFolder } from './log-folder.ts';
-import { findStart } from './log-start.ts';
-import { RecordRun } from './record-run.ts';
+import { batchHeaderBytes } from './log/batch-format.ts';
+import { damaged } from './log/damage.ts';
+import { logBytes } from './log/list-logs.ts';
+import { type PlacedBatch, readLogBatches } from './log/log-batches.ts';
+import { encodeBookmark } from './log/log-bookmark.ts';
+import { findLogs, type LogFolder } from './log/log-folder.ts';
+import { findStart } from './log/log-start.ts';
+import { RecordRun } from './log/record-run.ts';
 
 export interface LogDirectoryOptions extends BatchLimits {
   /** A log root, or one log's own folder. */

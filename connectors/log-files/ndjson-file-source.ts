@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { EventSource, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 import type { BatchLimits } from './batch-limits.ts';
-import { ConsumedLines } from './consumed-lines.ts';
-import { ConsumedPrefix } from './consumed-prefix.ts';
-import { type FileContent, fileBytes, openContent } from './file-content.ts';
-import { readHead } from './file-head.ts';
-import { findFileStart } from './file-start.ts';
-import { isCompleteJson } from './last-line.ts';
-import { byteOrderMarkBytes, LineBlocks, lineValue } from './lines.ts';
+import { ConsumedLines } from './lines/consumed-lines.ts';
+import { ConsumedPrefix } from './lines/consumed-prefix.ts';
+import { type FileContent, fileBytes, openContent } from './lines/file-content.ts';
+import { readHead } from './lines/file-head.ts';
+import { findFileStart } from './lines/file-start.ts';
+import { isCompleteJson } from './lines/last-line.ts';
+import { byteOrderMarkBytes, LineBlocks, lineValue } from './lines/lines.ts';
 
 export interface NdjsonFileOptions extends BatchLimits {
   /** A file of lines, plain or gzip (told by its first bytes, not its name). */

@@ -1,8 +1,8 @@
 import { EventEmitter, once } from 'node:events';
 import type { EventSource, LogWriter, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import { appendStandardInput } from './lines/standard-input.ts';
+import { openLogWriter } from './log/log-writer.ts';
 import { logDirectorySource } from './log-directory-source.ts';
-import { openLogWriter } from './log-writer.ts';
-import { appendStandardInput } from './standard-input.ts';
 
 export interface StandardInputOptions {
   readonly input: AsyncIterable<Uint8Array>;

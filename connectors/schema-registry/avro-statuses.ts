@@ -1,7 +1,7 @@
 import avro, { type Type } from 'avsc';
-import type { Status } from '../../pipeline/statuses.ts';
-import { readControlSchema } from '../../schemas/avro-files.ts';
-import { wireFormat } from '../../schemas/wire-format.ts';
+import type { Status } from '../../pipeline/requests/statuses.ts';
+import { readControlSchema } from '../../schemas/avro/files.ts';
+import { wireFormat } from '../../schemas/events/wire-format.ts';
 import type { RegistryHttp } from './http.ts';
 import { registeredId, type SubjectSchema } from './subjects.ts';
 

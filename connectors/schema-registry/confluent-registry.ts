@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Clock, SchemaRegistry } from '../../pipeline/ports.ts';
-import type { RegisteredSchema } from '../../schemas/avro-type.ts';
+import type { RegisteredSchema } from '../../schemas/avro/type.ts';
 import { type Answer, isObject, type RegistryHttp } from './http.ts';
 
 /** Ids are positive 32-bit integers; a greater one in a record is none, and no registry need be asked. */

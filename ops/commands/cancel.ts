@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import { cancelled, endAs } from '../../pipeline/export.ts';
+import { cancelled, endAs } from '../../pipeline/export/export.ts';
 import { commandWithSettings, prepareRun, type Run } from '../command.ts';
 import { withExistingDatabase, withExports } from '../main.ts';
 import { findClient } from '../service/client.ts';

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { DuckDbRequestStore } from '../../connectors/duckdb/request-store.ts';
 import { type ExportReport, reportOf } from '../../connectors/http/export-report.ts';
-import { recordedView } from '../../pipeline/job.ts';
+import { recordedView } from '../../pipeline/requests/job.ts';
 import { commandWithSettings, prepareRun, wholeNumber } from '../command.ts';
 import { withExistingDatabase } from '../main.ts';
 import { formatBytes, formatTable, type Output } from '../output.ts';

@@ -4,9 +4,9 @@ import { logDirectorySource } from '../../connectors/log-files/log-directory-sou
 import { ndjsonFileSource, type UnterminatedLine } from '../../connectors/log-files/ndjson-file-source.ts';
 import { standardInputSource } from '../../connectors/log-files/standard-input-source.ts';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
-import { type Ingested, ingest } from '../../pipeline/ingest.ts';
+import { type Ingested, ingest } from '../../pipeline/ingest/ingest.ts';
+import type { Warehouse } from '../../pipeline/ingest/warehouse.ts';
 import type { EventSource, SchemaRegistry } from '../../pipeline/ports.ts';
-import type { Warehouse } from '../../pipeline/warehouse.ts';
 import { commandWithSettings, prepareRun, type Run } from '../command.ts';
 import { withDatabase, withWarehouse } from '../main.ts';
 import { formatCount, formatSeconds } from '../output.ts';

@@ -1,6 +1,10 @@
 import { Command } from 'commander';
 import { stringify } from 'csv-stringify/sync';
-import { type QuarantineEntry, type QuarantineFilter, readQuarantine } from '../../connectors/duckdb/quarantine.ts';
+import {
+  type QuarantineEntry,
+  type QuarantineFilter,
+  readQuarantine,
+} from '../../connectors/duckdb/store/quarantine.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { commandWithSettings, prepareRun, type Run, wholeNumber, withExamples } from '../command.ts';
 import { withExistingDatabase } from '../main.ts';

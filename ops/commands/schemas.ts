@@ -8,7 +8,7 @@ import {
   type SubjectSchema,
 } from '../../connectors/schema-registry/subjects.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import { readControlSchema, readOwnSchemas } from '../../schemas/avro-files.ts';
+import { readControlSchema, readOwnSchemas } from '../../schemas/avro/files.ts';
 import { commandWithSettings, prepareRun, withExamples } from '../command.ts';
 import { formatTable, type Output } from '../output.ts';
 import { openRegistryHttp } from '../schema-registry.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { loadKafkaJs } from '../../connectors/kafka/load-kafkajs.ts';
+import { loadKafkaJs } from '../../connectors/kafka/client/load-kafkajs.ts';
 import { brokerSettings } from './broker-settings.ts';
 import { javaOf, kafkaJars } from './java.ts';
 import { JavaProcess } from './java-process.ts';

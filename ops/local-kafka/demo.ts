@@ -1,5 +1,5 @@
 import type { Admin, Kafka } from 'kafkajs';
-import { createClient } from '../../connectors/kafka/client.ts';
+import { createClient } from '../../connectors/kafka/client/client.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import { formatCount, formatSeconds, type Output } from '../output.ts';
 import { startProgress } from '../progress.ts';

@@ -1,14 +1,14 @@
 import { X509Certificate } from 'node:crypto';
-import type { Database } from '../../connectors/duckdb/database.ts';
-import { ServiceLookup } from '../../connectors/duckdb/one-service.ts';
+import type { Database } from '../../connectors/duckdb/file/database.ts';
+import { ServiceLookup } from '../../connectors/duckdb/read/service-lookup.ts';
 import type { Answered } from '../../connectors/http/audit.ts';
 import type { Operations } from '../../connectors/http/operations-door.ts';
 import { patienceOf } from '../../connectors/http/patience.ts';
 import { openHttpServer } from '../../connectors/http/server.ts';
 import type { Services } from '../../connectors/http/services-door.ts';
-import type { Jobs } from '../../pipeline/jobs.ts';
+import type { Layout } from '../../pipeline/export/selection.ts';
 import type { Log } from '../../pipeline/ports.ts';
-import type { Layout } from '../../pipeline/selection.ts';
+import type { Jobs } from '../../pipeline/requests/jobs.ts';
 import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings.ts';
 import { readPackage } from '../software.ts';

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { JobView } from '../../pipeline/job.ts';
-import { Jobs } from '../../pipeline/jobs.ts';
-import { type LogView, lookAt, waitForLog } from '../../pipeline/log-wait.ts';
+import { type LogView, lookAt, waitForLog } from '../../pipeline/export/log-wait.ts';
 import type { Log } from '../../pipeline/ports.ts';
-import { isEnded } from '../../pipeline/requests.ts';
+import type { JobView } from '../../pipeline/requests/job.ts';
+import { Jobs } from '../../pipeline/requests/jobs.ts';
+import { isEnded } from '../../pipeline/requests/requests.ts';
 import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings.ts';
 import { traceExport } from './traces.ts';

@@ -1,11 +1,11 @@
 import { basename } from 'node:path';
-import { KafkaCluster } from '../../connectors/kafka/cluster.ts';
+import { type Reaching, untilReached } from '../../connectors/kafka/client/retry-until-connected.ts';
 import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
-import { OldTimes } from '../../connectors/kafka/old-times.ts';
-import { checkTopics, type TopicWarning } from '../../connectors/kafka/topic-checks.ts';
-import { type Reaching, untilReached } from '../../connectors/kafka/until-reached.ts';
-import { followedLog } from '../../connectors/log-files/followed-log.ts';
-import { listLogs } from '../../connectors/log-files/list-logs.ts';
+import { OldTimes } from '../../connectors/kafka/reading/retention-watch.ts';
+import { KafkaCluster } from '../../connectors/kafka/topics/cluster.ts';
+import { checkTopics, type TopicWarning } from '../../connectors/kafka/topics/topic-checks.ts';
+import { followedLog } from '../../connectors/log-files/log/followed-log.ts';
+import { listLogs } from '../../connectors/log-files/log/list-logs.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { EventSource, LogEnd, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 import { kafkaOptionsOf } from '../kafka-options.ts';

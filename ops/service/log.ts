@@ -1,7 +1,7 @@
 import pino from 'pino';
-import type { StoredBatch } from '../../pipeline/ingest.ts';
+import type { StoredBatch } from '../../pipeline/ingest/ingest.ts';
+import type { BatchFacts } from '../../pipeline/ingest/warehouse.ts';
 import type { Log } from '../../pipeline/ports.ts';
-import type { BatchFacts } from '../../pipeline/warehouse.ts';
 import type { Config } from '../settings.ts';
 
 /** The service's log: JSON lines on standard output, one a batch or change of state, times in UTC. */

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import type { Membership } from '../../connectors/kafka/group-consumer.ts';
+import type { Membership } from '../../connectors/kafka/group/group-consumer.ts';
 
 interface Kept {
   readonly group: string;

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { StoredBatch } from '../../pipeline/ingest.ts';
-import type { BatchFacts } from '../../pipeline/warehouse.ts';
+import type { StoredBatch } from '../../pipeline/ingest/ingest.ts';
+import type { BatchFacts } from '../../pipeline/ingest/warehouse.ts';
 import type { PartitionStatus } from './partition-status.ts';
 
 const partitionLabels = ['topic', 'partition'] as const;

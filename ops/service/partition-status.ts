@@ -1,6 +1,6 @@
-import type { KnownPartition } from '../../connectors/duckdb/partitions.ts';
+import type { KnownPartition } from '../../connectors/duckdb/store/partitions.ts';
 import type { LogEnd } from '../../pipeline/ports.ts';
-import { formatTimestamp } from '../../schemas/timestamps.ts';
+import { formatTimestamp } from '../../schemas/json/timestamps.ts';
 
 /** One partition, as `tidemark status` and the metrics tell of it. */
 export interface PartitionStatus {

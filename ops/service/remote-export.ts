@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ExportReport } from '../../connectors/http/export-report.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { Manifest } from '../../pipeline/manifest.ts';
-import type { GivenParameters } from '../../pipeline/parameters.ts';
+import type { Manifest } from '../../pipeline/export/manifest.ts';
+import type { GivenParameters } from '../../pipeline/export/parameters.ts';
 import type { ServiceClient } from './client.ts';
 
 export interface RemoteExport {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { decodeRecord, type WriterSchemas } from '../../schemas/decode.ts';
-import { isReject } from '../../schemas/decode-object.ts';
+import { isReject } from '../../schemas/events/decode-members.ts';
 import { asAvro, avroWriter, kinds, ourSchemas, schemaText } from '../support/avro.ts';
 import { describeMachine, median } from './machine.ts';
 

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { Database } from '../../connectors/duckdb/database.ts';
+import { Database } from '../../connectors/duckdb/file/database.ts';
 import { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
+import { openLogWriter } from '../../connectors/log-files/log/log-writer.ts';
 import { logDirectorySource } from '../../connectors/log-files/log-directory-source.ts';
-import { openLogWriter } from '../../connectors/log-files/log-writer.ts';
-import { foldBatch, ingest } from '../../pipeline/ingest.ts';
+import { foldBatch, ingest } from '../../pipeline/ingest/ingest.ts';
 import { makeLargeStore } from './large-store.ts';
 import { describeMachine, median, watchMemory } from './machine.ts';
 

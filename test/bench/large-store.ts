@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { Database } from '../../connectors/duckdb/database.ts';
-import { rowKey } from '../../connectors/duckdb/row-key.ts';
+import { Database } from '../../connectors/duckdb/file/database.ts';
+import { rowKey } from '../../connectors/duckdb/vectors/row-key.ts';
 import { entityTables } from '../../schemas/columns.ts';
-import { type Entity, entities } from '../../schemas/events.ts';
+import { type Entity, entities } from '../../schemas/events/events.ts';
 
 export interface LargeStore {
   readonly path: string;

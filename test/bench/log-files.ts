@@ -4,10 +4,10 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { appendStandardInput } from '../../connectors/log-files/lines/standard-input.ts';
+import { openLogWriter } from '../../connectors/log-files/log/log-writer.ts';
 import { logDirectorySource } from '../../connectors/log-files/log-directory-source.ts';
-import { openLogWriter } from '../../connectors/log-files/log-writer.ts';
 import { ndjsonFileSource } from '../../connectors/log-files/ndjson-file-source.ts';
-import { appendStandardInput } from '../../connectors/log-files/standard-input.ts';
 import type { EventSource, NewRecord } from '../../pipeline/ports.ts';
 
 const APPEND_RECORDS = 1_000;

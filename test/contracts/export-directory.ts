@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync, unzipSync } from 'fflate';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Compression } from '../../pipeline/export/selection.ts';
 import type { Destination, ExportDirectory } from '../../pipeline/ports.ts';
-import type { Compression } from '../../pipeline/selection.ts';
 
 /** One filling, opened afresh for each test. Paths are relative to the export root. */
 export interface OpenedFilling {

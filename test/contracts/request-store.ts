@@ -1,9 +1,9 @@
 /** What every filling of the RequestStore and ControlStore ports must do; a filling's own test file registers it. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { ControlStore } from '../../pipeline/control.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { ControlPosition, ExportRecord, RequestStore } from '../../pipeline/requests.ts';
-import type { Status } from '../../pipeline/statuses.ts';
+import type { ControlStore } from '../../pipeline/requests/control.ts';
+import type { ControlPosition, ExportRecord, RequestStore } from '../../pipeline/requests/requests.ts';
+import type { Status } from '../../pipeline/requests/statuses.ts';
 
 export interface OpenedStore {
   readonly store: RequestStore;

@@ -1,10 +1,10 @@
 import { copyFile, mkdir, readdir, rename, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Database } from '../../connectors/duckdb/database.ts';
-import { openExportDirectory } from '../../connectors/export-directory/open.ts';
+import type { Database } from '../../connectors/duckdb/file/database.ts';
+import { openExportDirectory } from '../../connectors/export-directory/local-export-directory.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import { recoverExports, runExport } from '../../pipeline/export.ts';
+import { recoverExports, runExport } from '../../pipeline/export/export.ts';
 import type { ExportDirectory } from '../../pipeline/ports.ts';
 import { acceptAs } from '../support/accepting.ts';
 import { type ExportParts, openExporting, requestStates } from '../support/exporting.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
-import { ingest } from '../../pipeline/ingest.ts';
-import type { FoldedBatch, Warehouse } from '../../pipeline/warehouse.ts';
+import { ingest } from '../../pipeline/ingest/ingest.ts';
+import type { FoldedBatch, Warehouse } from '../../pipeline/ingest/warehouse.ts';
 import { EventLoad } from '../support/kafka/load.ts';
 import { accountsOf, readLog } from '../support/kafka/read-log.ts';
 import { boundedKafkaSource, kafkaOptions, LogLines, openTestCluster } from '../support/kafka/reading.ts';

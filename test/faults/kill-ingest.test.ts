@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openLogWriter } from '../../connectors/log-files/log-writer.ts';
+import { openLogWriter } from '../../connectors/log-files/log/log-writer.ts';
 import { goldenLines, goldenPath } from '../support/golden.ts';
 import { readValues } from '../support/log-files.ts';
 import { chosenSeed, seededRandom } from '../support/random.ts';

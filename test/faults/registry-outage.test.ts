@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { openLogWriter } from '../../connectors/log-files/log-writer.ts';
+import { openLogWriter } from '../../connectors/log-files/log/log-writer.ts';
 import { asAvro, schemaText, wireBytes } from '../support/avro.ts';
 import { canStartRegistry, startRegistry } from '../support/kafka/own-servers.ts';
 import { register } from '../support/schema-registry.ts';

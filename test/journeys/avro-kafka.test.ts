@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type IngestOptions, ingest } from '../../pipeline/ingest.ts';
+import { type IngestOptions, ingest } from '../../pipeline/ingest/ingest.ts';
 import type { KeyFormat } from '../../schemas/decode.ts';
 import { asAvro, type kinds, schemaText } from '../support/avro.ts';
 import { canProduceFromPython, produceAvroFromPython } from '../support/kafka/foreign-producers.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Selection } from '../../pipeline/selection.ts';
+import type { Selection } from '../../pipeline/export/selection.ts';
 import { openTestStore } from '../support/store.ts';
 
 const at = (hour: number, millisecond = 0) => new Date(Date.UTC(2026, 2, 1, hour, 0, 0, millisecond)).toISOString();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { clientMessage } from '../../pipeline/client-message.ts';
 import { failureCodes, TidemarkError } from '../../pipeline/errors.ts';
-import { refusalOf, statusOf } from '../../pipeline/statuses.ts';
+import { refusalOf, statusOf } from '../../pipeline/requests/statuses.ts';
 import { recordOf } from '../contracts/request-store.ts';
 
 const roots = ['/data', '/data/exports'];

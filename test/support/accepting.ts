@@ -1,5 +1,5 @@
-import type { GivenParameters } from '../../pipeline/parameters.ts';
-import { type Acceptance, acceptExport, type ExportRecord } from '../../pipeline/requests.ts';
+import type { GivenParameters } from '../../pipeline/export/parameters.ts';
+import { type Acceptance, acceptExport, type ExportRecord } from '../../pipeline/requests/requests.ts';
 
 /** Accepts a request as a test's own client would make it. */
 export function acceptAs(given: GivenParameters, requestId: string, acceptance: Acceptance): Promise<ExportRecord> {

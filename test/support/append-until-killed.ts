@@ -3,7 +3,7 @@
  * `root topic seed`. A record's value begins with its own offset, so that a reader can tell a wrong one.
  */
 import { writeSync } from 'node:fs';
-import { openLogWriter } from '../../connectors/log-files/log-writer.ts';
+import { openLogWriter } from '../../connectors/log-files/log/log-writer.ts';
 
 const [root = '', topic = '', seed = '1'] = process.argv.slice(2);
 const writer = await openLogWriter({ root, topic, partition: 0, segmentBytes: 300_000 });

@@ -1,5 +1,5 @@
 import { decodeRecord } from '../../schemas/decode.ts';
-import { isReject } from '../../schemas/decode-object.ts';
+import { isReject } from '../../schemas/events/decode-members.ts';
 import { type AvroText, avroWriter, compiled, wireBytes } from './avro.ts';
 
 export const timestampMillis = { type: 'long', logicalType: 'timestamp-millis' };

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import avro, { type Type } from 'avsc';
-import { compileSchema, type WriterSchema } from '../../schemas/avro-decoder.ts';
-import { type EventKind, kindSpecs } from '../../schemas/events.ts';
+import { compileSchema, type WriterSchema } from '../../schemas/avro/decoder.ts';
+import { type EventKind, kindSpecs } from '../../schemas/events/events.ts';
 import {
   compactJson,
   isJsonObject,
@@ -10,8 +10,8 @@ import {
   type JsonObject,
   type JsonValue,
   parseJson,
-} from '../../schemas/json.ts';
-import { parseTimestamp } from '../../schemas/timestamps.ts';
+} from '../../schemas/json/json.ts';
+import { parseTimestamp } from '../../schemas/json/timestamps.ts';
 
 export type AvroText = string | object;
 

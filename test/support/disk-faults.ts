@@ -5,9 +5,9 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
-import { openExportDirectory } from '../../connectors/export-directory/open.ts';
+import { openExportDirectory } from '../../connectors/export-directory/local-export-directory.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { Compression } from '../../pipeline/selection.ts';
+import type { Compression } from '../../pipeline/export/selection.ts';
 
 const [fault = '', root = '', compression = ''] = process.argv.slice(2);
 const mount = (options: string) => execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'none', root]);

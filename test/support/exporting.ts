@@ -1,12 +1,12 @@
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
-import { Database } from '../../connectors/duckdb/database.ts';
+import { Database } from '../../connectors/duckdb/file/database.ts';
 import { DuckDbRequestStore } from '../../connectors/duckdb/request-store.ts';
 import { DuckDbSnapshots } from '../../connectors/duckdb/snapshot.ts';
-import { openExportDirectory } from '../../connectors/export-directory/open.ts';
-import type { Exporting } from '../../pipeline/export.ts';
-import { withoutLog } from '../../pipeline/log-wait.ts';
-import type { Acceptance } from '../../pipeline/requests.ts';
+import { openExportDirectory } from '../../connectors/export-directory/local-export-directory.ts';
+import type { Exporting } from '../../pipeline/export/export.ts';
+import { withoutLog } from '../../pipeline/export/log-wait.ts';
+import type { Acceptance } from '../../pipeline/requests/requests.ts';
 
 export interface ExportPlace {
   readonly db: string;

@@ -1,6 +1,6 @@
 /** Runs in a mount namespace of its own and prints what a log writer does on a disk of 2 MiB that fills up: `folder`. */
 import { execFileSync } from 'node:child_process';
-import { openLogWriter } from '../../connectors/log-files/log-writer.ts';
+import { openLogWriter } from '../../connectors/log-files/log/log-writer.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { NewRecord } from '../../pipeline/ports.ts';
 import { readValues } from './log-files.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
-import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
+import type { FileKind, Layout, Selection } from '../../pipeline/export/selection.ts';
 import { canonicalServices, type GoldenCase } from './golden.ts';
 import type { TestStore } from './store.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { JsonNumber, type JsonObject, type JsonValue, parseJson } from '../../schemas/json.ts';
+import { JsonNumber, type JsonObject, type JsonValue, parseJson } from '../../schemas/json/json.ts';
 
 /** What an export of a golden log must give; a request lists only what differs from the defaults. */
 export interface GoldenCase {

@@ -1,15 +1,15 @@
-import type { ControlStore } from '../../pipeline/control.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
+import type { QuarantinedRecord } from '../../pipeline/ingest/warehouse.ts';
 import type { StoredPosition } from '../../pipeline/ports.ts';
+import type { ControlStore } from '../../pipeline/requests/control.ts';
 import {
   type ControlPosition,
   type ExportRecord,
   isEnded,
   type RequestChange,
   type RequestStore,
-} from '../../pipeline/requests.ts';
-import { refusalOf, type Status, statusOf } from '../../pipeline/statuses.ts';
-import type { QuarantinedRecord } from '../../pipeline/warehouse.ts';
+} from '../../pipeline/requests/requests.ts';
+import { refusalOf, type Status, statusOf } from '../../pipeline/requests/statuses.ts';
 
 /** Keeps requests as the database does, without one, and all that it was ever told of them. */
 export class MemoryRequestStore implements RequestStore {

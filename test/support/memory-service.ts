@@ -1,10 +1,10 @@
-import { MemoryExportDirectory } from '../../connectors/memory-export-directory.ts';
-import { serveControl } from '../../pipeline/control.ts';
-import type { Exporting } from '../../pipeline/export.ts';
-import type { JobView } from '../../pipeline/job.ts';
-import { Jobs } from '../../pipeline/jobs.ts';
-import { withoutLog } from '../../pipeline/log-wait.ts';
+import type { Exporting } from '../../pipeline/export/export.ts';
+import { withoutLog } from '../../pipeline/export/log-wait.ts';
 import type { EventSource, LogRecord, Snapshot } from '../../pipeline/ports.ts';
+import { serveControl } from '../../pipeline/requests/control.ts';
+import type { JobView } from '../../pipeline/requests/job.ts';
+import { Jobs } from '../../pipeline/requests/jobs.ts';
+import { MemoryExportDirectory } from './memory-export-directory.ts';
 import { MemoryRequestStore } from './memory-requests.ts';
 
 /** A topic in memory that can be read while it grows. */

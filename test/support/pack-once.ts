@@ -1,5 +1,5 @@
 /** Packs a fixed text by every compression under the folder given, and prints what was written as JSON. */
-import { openExportDirectory } from '../../connectors/export-directory/open.ts';
+import { openExportDirectory } from '../../connectors/export-directory/local-export-directory.ts';
 import { csvText } from './csv-text.ts';
 
 const compressions = ['uncompressed', 'gzip', 'zip'] as const;

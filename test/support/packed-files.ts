@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { gunzipSync, unzipSync } from 'fflate';
-import { openExportDirectory } from '../../connectors/export-directory/open.ts';
-import type { Compression } from '../../pipeline/selection.ts';
+import { openExportDirectory } from '../../connectors/export-directory/local-export-directory.ts';
+import type { Compression } from '../../pipeline/export/selection.ts';
 
 export const COMPRESSIONS = ['uncompressed', 'gzip', 'zip'] as const;
 

@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { FileKind, Selection } from '../../pipeline/selection.ts';
+import type { FileKind, Selection } from '../../pipeline/export/selection.ts';
 import { entityTables } from '../../schemas/columns.ts';
-import { csvColumns, isPicked, orderedRows, selected } from '../../schemas/exports.ts';
+import { csvColumns, isPicked, orderedRows, selected } from '../../schemas/exports/exports.ts';
 import { fillSql, readSql } from '../../schemas/sql.ts';
 
 /** How anyone would write the core columns of an export: one SELECT a file over the views, sorted as a whole. */

@@ -2,7 +2,7 @@
  * Publishes the sealed files of a request and kills itself on the way: `root filePrefix requestId fraction name…`.
  * How long publishing takes is learned from a first request made here; the kill comes at that fraction of it.
  */
-import { openExportDirectory } from '../../connectors/export-directory/open.ts';
+import { openExportDirectory } from '../../connectors/export-directory/local-export-directory.ts';
 
 const [root = '', filePrefix = '', requestId = '', fraction = '1', ...names] = process.argv.slice(2);
 const directory = await openExportDirectory({ root });

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
-import { openLogWriter } from '../../connectors/log-files/log-writer.ts';
+import { openLogWriter } from '../../connectors/log-files/log/log-writer.ts';
 import type { ServerFile } from '../../ops/service/server-file.ts';
 import type { ChildEnd } from './child-program.ts';
 import { temporaryFolder } from './temporary-folder.ts';

@@ -1,12 +1,12 @@
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
-import { Database } from '../../connectors/duckdb/database.ts';
+import { Database } from '../../connectors/duckdb/file/database.ts';
 import { DuckDbSnapshots } from '../../connectors/duckdb/snapshot.ts';
 import { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
-import { foldBatch } from '../../pipeline/ingest.ts';
+import type { FileKind, Layout, Selection } from '../../pipeline/export/selection.ts';
+import { foldBatch } from '../../pipeline/ingest/ingest.ts';
+import type { BatchFacts, FoldedBatch } from '../../pipeline/ingest/warehouse.ts';
 import type { LogRecord } from '../../pipeline/ports.ts';
-import type { FileKind, Layout, Selection } from '../../pipeline/selection.ts';
-import type { BatchFacts, FoldedBatch } from '../../pipeline/warehouse.ts';
 import type { WriterSchemas } from '../../schemas/decode.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 

@@ -1,4 +1,4 @@
-import { Database } from '../../connectors/duckdb/database.ts';
+import { Database } from '../../connectors/duckdb/file/database.ts';
 
 const ORDERS = { services: 'service_id', states: 'service_id, state_id', tasks: 'service_id, task_id' } as const;
 

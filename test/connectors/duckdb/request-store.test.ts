@@ -1,9 +1,9 @@
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Database } from '../../../connectors/duckdb/database.ts';
+import { Database } from '../../../connectors/duckdb/file/database.ts';
 import { DuckDbRequestStore } from '../../../connectors/duckdb/request-store.ts';
-import type { Manifest } from '../../../pipeline/manifest.ts';
-import type { Status } from '../../../pipeline/statuses.ts';
+import type { Manifest } from '../../../pipeline/export/manifest.ts';
+import type { Status } from '../../../pipeline/requests/statuses.ts';
 import { acceptedAt, describeRequestStore, positionAt, recordOf } from '../../contracts/request-store.ts';
 import { MemoryRequestStore } from '../../support/memory-requests.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';

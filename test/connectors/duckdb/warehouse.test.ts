@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { foldBatch } from '../../../pipeline/ingest.ts';
+import { foldBatch } from '../../../pipeline/ingest/ingest.ts';
+import type { FoldedBatch } from '../../../pipeline/ingest/warehouse.ts';
 import type { LostRecords } from '../../../pipeline/ports.ts';
-import type { FoldedBatch } from '../../../pipeline/warehouse.ts';
 import { openTestStore, withFacts } from '../../support/store.ts';
 
 const partition = { topic: 'calls', partition: 3 };

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openExportDirectory } from '../../../connectors/export-directory/open.ts';
+import { openExportDirectory } from '../../../connectors/export-directory/local-export-directory.ts';
 import type { ExportDirectory } from '../../../pipeline/ports.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 

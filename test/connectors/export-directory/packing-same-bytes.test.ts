@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { BLOCK_BYTES, BlockCutter } from '../../../connectors/export-directory/block-cutter.ts';
 import { createPacker } from '../../../connectors/export-directory/create-packer.ts';
-import type { Compression } from '../../../pipeline/selection.ts';
+import type { Compression } from '../../../pipeline/export/selection.ts';
 import { runChild } from '../../support/child-program.ts';
 import { csvText } from '../../support/csv-text.ts';
 import { COMPRESSIONS, packToDisk, unpack } from '../../support/packed-files.ts';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BLOCK_BYTES } from '../../../connectors/export-directory/block-cutter.ts';
-import { openExportDirectory } from '../../../connectors/export-directory/open.ts';
+import { openExportDirectory } from '../../../connectors/export-directory/local-export-directory.ts';
 import type { FileFacts } from '../../../pipeline/ports.ts';
 import { csvText } from '../../support/csv-text.ts';
 import { COMPRESSIONS, isToolMissing, packToDisk, runTool, unpack } from '../../support/packed-files.ts';

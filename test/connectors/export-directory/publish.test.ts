@@ -1,7 +1,7 @@
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openExportDirectory } from '../../../connectors/export-directory/open.ts';
+import { openExportDirectory } from '../../../connectors/export-directory/local-export-directory.ts';
 import type { Destination, ExportDirectory } from '../../../pipeline/ports.ts';
 import { runChild } from '../../support/child-program.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';

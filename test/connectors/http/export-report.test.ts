@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { reportOf } from '../../../connectors/http/export-report.ts';
-import { recordedView } from '../../../pipeline/job.ts';
+import { recordedView } from '../../../pipeline/requests/job.ts';
 import { recordOf } from '../../contracts/request-store.ts';
 
 test.each([

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { addDownloadDoor } from '../../../connectors/http/download-door.ts';
 import { Pace, type Patience, patienceOf } from '../../../connectors/http/patience.ts';
 import { Sendings } from '../../../connectors/http/sending.ts';
-import { recordedView } from '../../../pipeline/job.ts';
+import { recordedView } from '../../../pipeline/requests/job.ts';
 import { recordOf } from '../../contracts/request-store.ts';
 import { request } from '../../support/raw-http.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';

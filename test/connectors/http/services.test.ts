@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isJsonObject, type JsonObject, parseJson } from '../../../schemas/json.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../../schemas/json/json.ts';
 import { goldenLines } from '../../support/golden.ts';
 import { request, sendRaw } from '../../support/raw-http.ts';
 import { type Served, serve } from '../../support/serving.ts';

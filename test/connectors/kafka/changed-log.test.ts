@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { KafkaSource } from '../../../connectors/kafka/kafka-source.ts';
 import { waitFor } from '../../../ops/local-kafka/waiting.ts';
-import { ingest } from '../../../pipeline/ingest.ts';
+import { ingest } from '../../../pipeline/ingest/ingest.ts';
 import type { RecordBatch } from '../../../pipeline/ports.ts';
 import { boundedKafkaSource, kafkaOptions, LogLines, openTestCluster } from '../../support/kafka/reading.ts';
 import { sharedKafka } from '../../support/kafka/shared.ts';

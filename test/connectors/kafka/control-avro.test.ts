@@ -1,9 +1,9 @@
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import { describe, expect, test } from 'vitest';
 import { waitFor } from '../../../ops/local-kafka/waiting.ts';
-import { parameterNames } from '../../../pipeline/parameters.ts';
-import type { Status } from '../../../pipeline/statuses.ts';
-import { readControlSchema } from '../../../schemas/avro-files.ts';
+import { parameterNames } from '../../../pipeline/export/parameters.ts';
+import type { Status } from '../../../pipeline/requests/statuses.ts';
+import { readControlSchema } from '../../../schemas/avro/files.ts';
 import { ControlPlace, exportRequest, StatusReader } from '../../support/kafka/control-place.ts';
 import { canProduceFromPython, produceAvroFromPython } from '../../support/kafka/foreign-producers.ts';
 import { sharedKafka, sharedRegistry } from '../../support/kafka/shared.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { KafkaCluster } from '../../../connectors/kafka/cluster.ts';
+import type { KafkaOptions } from '../../../connectors/kafka/client/options.ts';
 import { KafkaSource } from '../../../connectors/kafka/kafka-source.ts';
-import type { KafkaOptions } from '../../../connectors/kafka/options.ts';
-import { RecordTable } from '../../../connectors/kafka/packed-records.ts';
-import { PartitionReading } from '../../../connectors/kafka/partition-reading.ts';
+import { PartitionReading } from '../../../connectors/kafka/reading/partition-reading.ts';
+import { RecordTable } from '../../../connectors/kafka/records/packed-records.ts';
+import type { KafkaCluster } from '../../../connectors/kafka/topics/cluster.ts';
 import type { RecordBatch } from '../../../pipeline/ports.ts';
 import { kafkaOptions, LogLines, openTestCluster } from '../../support/kafka/reading.ts';
 import { sharedKafka } from '../../support/kafka/shared.ts';

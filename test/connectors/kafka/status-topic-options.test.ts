@@ -1,10 +1,10 @@
 import type { ProducerConfig } from 'kafkajs';
 import { expect, test, vi } from 'vitest';
-import * as client from '../../../connectors/kafka/client.ts';
+import * as client from '../../../connectors/kafka/client/client.ts';
 import { StatusTopic } from '../../../connectors/kafka/status-topic.ts';
 import { LogLines, noSecurity } from '../../support/kafka/reading.ts';
 
-vi.mock('../../../connectors/kafka/client.ts');
+vi.mock('../../../connectors/kafka/client/client.ts');
 
 test('a status topic that is not there is not made by sending to it, whatever the broker allows', async () => {
   const send = vi.fn();

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { StatusTopic } from '../../../connectors/kafka/status-topic.ts';
-import type { OutboxEntry } from '../../../pipeline/statuses.ts';
+import type { OutboxEntry } from '../../../pipeline/requests/statuses.ts';
 import { boundedKafkaSource, kafkaOptions, LogLines, noSecurity } from '../../support/kafka/reading.ts';
 import { sharedKafka } from '../../support/kafka/shared.ts';
 

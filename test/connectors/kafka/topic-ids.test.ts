@@ -1,10 +1,10 @@
 import type { Admin } from 'kafkajs';
 import { expect, test, vi } from 'vitest';
-import * as client from '../../../connectors/kafka/client.ts';
-import { KafkaCluster } from '../../../connectors/kafka/cluster.ts';
+import * as client from '../../../connectors/kafka/client/client.ts';
+import { KafkaCluster } from '../../../connectors/kafka/topics/cluster.ts';
 import { kafkaOptions, LogLines } from '../../support/kafka/reading.ts';
 
-vi.mock('../../../connectors/kafka/client.ts');
+vi.mock('../../../connectors/kafka/client/client.ts');
 
 test('a topic id of zeros only is none: a cluster that was upgraded gives its topics none until it is told to', async () => {
   const ids: Readonly<Record<string, string>> = { old: '0'.repeat(32), new: '0'.repeat(31).concat('1') };

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, expect, test, vi } from 'vitest';
-import { Handoff } from '../../../connectors/kafka/handoff.ts';
+import { Handoff } from '../../../connectors/kafka/reading/handoff.ts';
 import { Watch } from '../../../ops/service/watch.ts';
 import { orAborted } from '../../../pipeline/or-aborted.ts';
 import { LogLines } from '../../support/kafka/reading.ts';

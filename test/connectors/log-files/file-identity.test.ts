@@ -5,9 +5,9 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ndjsonFileSource } from '../../../connectors/log-files/ndjson-file-source.ts';
 import type { RecordBatch, StoredPosition } from '../../../pipeline/ports.ts';
+import { readLines } from '../../support/read-lines.ts';
 import { positionsAfter } from '../../support/reading.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-import { readLines } from './read-lines.ts';
 
 const LIMITS = { batchRecords: 4, batchBytes: 1024 * 1024 };
 const ten = Array.from({ length: 10 }, (_, index) => `{"line":${index}}\n`).join('');

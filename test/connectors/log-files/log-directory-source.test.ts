@@ -1,8 +1,8 @@
 import { cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openLogWriter } from '../../../connectors/log-files/log/log-writer.ts';
 import { logDirectorySource } from '../../../connectors/log-files/log-directory-source.ts';
-import { openLogWriter } from '../../../connectors/log-files/log-writer.ts';
 import { describeEventSource } from '../../contracts/event-source.ts';
 import { readValues, records, segmentFiles } from '../../support/log-files.ts';
 import { positionsAfter, readAll, readToEnd } from '../../support/reading.ts';

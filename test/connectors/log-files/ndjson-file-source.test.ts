@@ -4,8 +4,8 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ndjsonFileSource } from '../../../connectors/log-files/ndjson-file-source.ts';
 import { describeEventSource } from '../../contracts/event-source.ts';
+import { readLines } from '../../support/read-lines.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-import { readLines } from './read-lines.ts';
 
 for (const [name, write] of [
   ['plain', (text: string) => Buffer.from(text)],

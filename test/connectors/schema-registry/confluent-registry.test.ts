@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { SchemaRegistry as KafkaJsRegistry } from '@kafkajs/confluent-schema-registry';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ConfluentRegistry } from '../../../connectors/schema-registry/confluent-registry.ts';
-import { compileSchema } from '../../../schemas/avro-decoder.ts';
+import { compileSchema } from '../../../schemas/avro/decoder.ts';
 import { decodeRecord } from '../../../schemas/decode.ts';
 import { startedWith, whole } from '../../support/avro-events.ts';
 import { makeCertificates } from '../../support/kafka/certificates.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { registerCallSchemas } from '../../../ops/local-kafka/avro-calls.ts';
 import { type Call, endlessCalls, recordedCalls } from '../../../ops/local-kafka/calls.ts';
-import { compileSchema, type WriterSchema } from '../../../schemas/avro-decoder.ts';
+import { compileSchema, type WriterSchema } from '../../../schemas/avro/decoder.ts';
 import { decodeRecord } from '../../../schemas/decode.ts';
-import { schemaIdOf } from '../../../schemas/wire-format.ts';
+import { schemaIdOf } from '../../../schemas/events/wire-format.ts';
 import { sharedKafka, sharedRegistry } from '../../support/kafka/shared.ts';
 
 const registry = await sharedRegistry();

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { KafkaCluster } from '../../../connectors/kafka/cluster.ts';
 import { StatusTopic } from '../../../connectors/kafka/status-topic.ts';
+import { KafkaCluster } from '../../../connectors/kafka/topics/cluster.ts';
 import { readConfig } from '../../../ops/config.ts';
 import { Control, type Controlling } from '../../../ops/service/control.ts';
 import type { ControlMetrics } from '../../../ops/service/control-metrics.ts';

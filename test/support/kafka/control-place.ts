@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
-import { KafkaCluster } from '../../../connectors/kafka/cluster.ts';
 import { KafkaSource } from '../../../connectors/kafka/kafka-source.ts';
+import { KafkaCluster } from '../../../connectors/kafka/topics/cluster.ts';
 import type { EventSource } from '../../../pipeline/ports.ts';
-import type { Status } from '../../../pipeline/statuses.ts';
+import type { Status } from '../../../pipeline/requests/statuses.ts';
 import { RunningService } from '../running-service.ts';
 import { queryDatabase } from '../tables.ts';
 import { temporaryFolder } from '../temporary-folder.ts';

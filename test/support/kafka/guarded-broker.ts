@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { loadKafkaJs } from '../../../connectors/kafka/load-kafkajs.ts';
+import { loadKafkaJs } from '../../../connectors/kafka/client/load-kafkajs.ts';
 import { TestCluster } from './cluster.ts';
 import { startBroker } from './own-servers.ts';
 

@@ -1,6 +1,6 @@
-import { KafkaCluster } from '../../../connectors/kafka/cluster.ts';
+import type { KafkaOptions } from '../../../connectors/kafka/client/options.ts';
 import { KafkaSource } from '../../../connectors/kafka/kafka-source.ts';
-import type { KafkaOptions } from '../../../connectors/kafka/options.ts';
+import { KafkaCluster } from '../../../connectors/kafka/topics/cluster.ts';
 import type { EventSource, Log, LogEnd, RecordBatch, StoredPosition } from '../../../pipeline/ports.ts';
 
 export const noSecurity = { tls: null, sasl: null };

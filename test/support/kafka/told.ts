@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Status } from '../../../pipeline/statuses.ts';
+import type { Status } from '../../../pipeline/requests/statuses.ts';
 
 /** What a reader believes who drops repeats and keeps the highest sequence. */
 export function lastOf(statuses: readonly Status[]): ReadonlyMap<string, Status> {

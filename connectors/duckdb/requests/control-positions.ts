@@ -1,0 +1,43 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { TidemarkError } from '../../../pipeline/errors.ts';
+import type { StoredPosition } from '../../../pipeline/ports.ts';
+import type { ControlPosition } from '../../../pipeline/requests/requests.ts';
+
+/** How far the control topic was read, by partition. */
+export async function readControlPositions(connection: DuckDBConnection): Promise<readonly StoredPosition[]> {
+  const reader = await connection.runAndReadAll(
+    'SELECT topic, partition, origin, next_offset, bookmark FROM control_positions ORDER BY topic, partition',
+  );
+  return reader.getRows().map(([topic, partition, origin, nextOffset, bookmark]) => ({
+    partition: { topic: String(topic), partition: Number(partition) },
+    origin: String(origin),
+    nextOffset: Number(nextOffset),
+    bookmark: bookmark === null ? null : String(bookmark),
+    watermark: null,
+  }));
+}
+
+/**
+ * Moves a partition of the control topic on, in the transaction that does what its record asks for. Throws `STALE_BATCH`
+ * where the stored position is not the one that was read from: whoever was late, paused or replaced has no request served twice.
+ */
+export async function moveControlPosition(connection: DuckDBConnection, control: ControlPosition): Promise<void> {
+  const { partition, origin, from, next, lost } = control;
+  const stored = (await readControlPositions(connection)).find(
+    ({ partition: of }) => of.topic === partition.topic && of.partition === partition.partition,
+  );
+  if (stored !== undefined && stored.nextOffset !== (lost?.from ?? from)) {
+    throw new TidemarkError(
+      'STALE_BATCH',
+      `the control record at ${from} of ${partition.topic}/${partition.partition} was refused: ${stored.nextOffset} is the offset to go on from`,
+    );
+  }
+  const where = [partition.topic, partition.partition];
+  await connection.run('DELETE FROM control_positions WHERE topic = $1 AND partition = $2', where);
+  await connection.run('INSERT INTO control_positions VALUES ($1, $2, $3, $4, $5)', [
+    ...where,
+    origin,
+    BigInt(next.nextOffset),
+    next.bookmark,
+  ]);
+}

@@ -1,0 +1,47 @@
+import type { TidemarkError } from '../../../pipeline/errors.ts';
+import type { QuarantinedRecord } from '../../../pipeline/ingest/warehouse.ts';
+import type { StoredPosition } from '../../../pipeline/ports.ts';
+import type { ControlStore } from '../../../pipeline/requests/control.ts';
+import type { ControlPosition } from '../../../pipeline/requests/requests.ts';
+import { refusalOf, type SaidOf } from '../../../pipeline/requests/statuses.ts';
+import type { Transactions } from '../file/transactions.ts';
+import { quarantineColumns } from '../store/staged-columns.ts';
+import { appendChunks, chunksOf } from '../vectors/row-chunks.ts';
+import { moveControlPosition, readControlPositions } from './control-positions.ts';
+import type { DuckDbOutbox } from './outbox.ts';
+
+/** What the reader of the control topic writes besides requests: each time with the topic's position. */
+export class DuckDbControlStore implements ControlStore {
+  readonly #transactions: Transactions;
+  readonly #outbox: DuckDbOutbox;
+  readonly #saying: () => Pick<SaidOf, 'now' | 'roots'>;
+
+  constructor(transactions: Transactions, outbox: DuckDbOutbox, saying: () => Pick<SaidOf, 'now' | 'roots'>) {
+    this.#transactions = transactions;
+    this.#outbox = outbox;
+    this.#saying = saying;
+  }
+
+  positions(): Promise<readonly StoredPosition[]> {
+    return this.#transactions.ask(readControlPositions);
+  }
+
+  pass(control: ControlPosition): Promise<void> {
+    return this.#transactions.run(connection => moveControlPosition(connection, control));
+  }
+
+  refuse(requestId: string, error: TidemarkError, control: ControlPosition): Promise<void> {
+    return this.#transactions.run(async connection => {
+      await moveControlPosition(connection, control);
+      await this.#outbox.add(connection, refusalOf(requestId, error, this.#saying()));
+    });
+  }
+
+  setAside(entry: QuarantinedRecord, control: ControlPosition): Promise<void> {
+    return this.#transactions.run(async connection => {
+      await moveControlPosition(connection, control);
+      const { partition } = control;
+      await appendChunks(connection, 'quarantine', chunksOf(quarantineColumns, [{ ...entry, partition }]));
+    });
+  }
+}

@@ -1,0 +1,81 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Outbox, OutboxEntry, Status } from '../../../pipeline/requests/statuses.ts';
+import type { Transactions } from '../file/transactions.ts';
+import { appendChunks, type Column, chunksOf, text, whole } from '../vectors/row-chunks.ts';
+
+const outboxColumns: readonly Column<OutboxEntry>[] = [
+  whole(({ number }) => number),
+  text(({ requestId }) => requestId),
+  text(({ status }) => status),
+];
+
+/** Statuses that wait to be sent, in the database. They are written by whoever writes the change they tell of. */
+export class DuckDbOutbox implements Outbox {
+  readonly #transactions: Transactions;
+  #last: number;
+  #waiting: (() => void)[] = [];
+
+  private constructor(transactions: Transactions, last: number) {
+    this.#transactions = transactions;
+    this.#last = last;
+  }
+
+  static open(transactions: Transactions): Promise<DuckDbOutbox> {
+    return transactions.ask(async connection => {
+      const reader = await connection.runAndReadAll('SELECT coalesce(max(number), 0) FROM outbox');
+      return new DuckDbOutbox(transactions, Number(reader.value(0, 0)));
+    });
+  }
+
+  /** Part of the caller's transaction. */
+  async add(connection: DuckDBConnection, status: Status): Promise<void> {
+    this.#last += 1;
+    const entry = { number: this.#last, requestId: status.request_id, status: JSON.stringify(status) };
+    await appendChunks(connection, 'outbox', chunksOf(outboxColumns, [entry]));
+    // Whoever wakes up asks in a transaction of its own, and so after ours.
+    this.#wake();
+  }
+
+  oldest(limit: number): Promise<readonly OutboxEntry[]> {
+    return this.#transactions.ask(async connection => {
+      const reader = await connection.runAndReadAll(
+        'SELECT number, request_id, status FROM outbox ORDER BY number LIMIT $1',
+        [BigInt(limit)],
+      );
+      return reader.getRows().map(([number, requestId, status]) => ({
+        number: Number(number),
+        requestId: String(requestId),
+        status: String(status),
+      }));
+    });
+  }
+
+  async sent(upTo: number): Promise<void> {
+    await this.#transactions.ask(connection => connection.run('DELETE FROM outbox WHERE number <= $1', [BigInt(upTo)]));
+  }
+
+  count(): Promise<number> {
+    return this.#transactions.ask(async connection => {
+      const reader = await connection.runAndReadAll('SELECT count(*) FROM outbox');
+      return Number(reader.value(0, 0));
+    });
+  }
+
+  changed(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise(resolve => {
+      const wake = (): void => {
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      signal.addEventListener('abort', wake);
+      this.#waiting.push(wake);
+    });
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+}

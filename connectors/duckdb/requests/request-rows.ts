@@ -1,0 +1,92 @@
+import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import type { Asker, ExportRecord, RequestState } from '../../../pipeline/requests/requests.ts';
+import { appendChunks, type Column, chunksOf, text, timestamp, whole } from '../vectors/row-chunks.ts';
+
+/** The states that a request never leaves. */
+export const terminal = "('completed', 'failed', 'cancelled')";
+
+/** A request as its row says it. */
+export interface RequestRow {
+  readonly record: ExportRecord;
+  /** Of the last status that was written of it. */
+  readonly sequence: number;
+}
+
+const columns = `request_id, state, door, client, epoch_ms(accepted_at), epoch_ms(ended_at), parameters, plan, manifest,
+  error, cancelled_by, sequence`;
+
+/** Requests by a clause of SQL, in its order. */
+export async function selectRequests(
+  connection: DuckDBConnection,
+  which: string,
+  parameters: DuckDBValue[],
+): Promise<readonly RequestRow[]> {
+  const reader = await connection.runAndReadAll(`SELECT ${columns} FROM exports ${which}`, parameters);
+  return reader.getRows().map(rowOf);
+}
+
+export async function selectRequest(connection: DuckDBConnection, requestId: string): Promise<RequestRow | null> {
+  return (await selectRequests(connection, 'WHERE request_id = $1', [requestId]))[0] ?? null;
+}
+
+export function insertRequest(connection: DuckDBConnection, row: RequestRow): Promise<void> {
+  return appendChunks(connection, 'exports', chunksOf(exportColumns, [row]));
+}
+
+/** In the order of `schemas/tables/0001_store.sql`. */
+const exportColumns: readonly Column<RequestRow>[] = [
+  text(({ record }) => record.requestId),
+  text(({ record }) => record.state),
+  text(({ record }) => record.asker.door),
+  text(({ record }) => record.asker.client),
+  timestamp(({ record }) => record.acceptedAt),
+  timestamp(({ record }) => record.endedAt),
+  text(({ record }) => JSON.stringify(record.given)),
+  text(({ record }) => JSON.stringify(record.plan)),
+  text(({ record }) => json(record.manifest)),
+  text(({ record }) => json(record.error)),
+  text(({ record }) => record.cancelledBy),
+  whole(({ sequence }) => sequence),
+];
+
+/** Writes what of a request can change. */
+export async function updateRequest(connection: DuckDBConnection, { record, sequence }: RequestRow): Promise<void> {
+  const { requestId, state, manifest, error, cancelledBy, endedAt } = record;
+  const { rowsChanged } = await connection.run(
+    `UPDATE exports SET state = $2::VARCHAR, manifest = $3::VARCHAR, error = $4::VARCHAR, cancelled_by = $5::VARCHAR,
+       ended_at = make_timestamp($6::BIGINT * 1000), sequence = $7::BIGINT
+     WHERE request_id = $1::VARCHAR`,
+    [requestId, state, json(manifest), json(error), cancelledBy, bigint(endedAt), BigInt(sequence)],
+  );
+  if (rowsChanged !== 1) throw new Error(`${rowsChanged} rows instead of one are those of request ${requestId}`);
+}
+
+function rowOf(row: readonly DuckDBValue[]): RequestRow {
+  const [id, state, door, client, acceptedAt, endedAt, given, plan, manifest, error, by, sequence] = row;
+  const record: ExportRecord = {
+    requestId: String(id),
+    // Only the request store writes these columns, from the same types.
+    state: String(state) as RequestState,
+    asker: { door: String(door) as Asker['door'], client: String(client) },
+    acceptedAt: Number(acceptedAt),
+    endedAt: endedAt === null ? null : Number(endedAt),
+    given: parsed(given) as ExportRecord['given'],
+    plan: parsed(plan) as ExportRecord['plan'],
+    manifest: parsed(manifest) as ExportRecord['manifest'],
+    error: parsed(error) as ExportRecord['error'],
+    cancelledBy: by === null ? null : String(by),
+  };
+  return { record, sequence: Number(sequence) };
+}
+
+function bigint(value: number | null): bigint | null {
+  return value === null ? null : BigInt(value);
+}
+
+function json(value: object | null): string | null {
+  return value === null ? null : JSON.stringify(value);
+}
+
+function parsed(text: unknown): unknown {
+  return text === null ? null : JSON.parse(String(text));
+}

@@ -1,0 +1,64 @@
+import type { Database } from '../file/database.ts';
+
+/** A quarantined record as it is listed; `value` and `key` are its raw bytes. */
+export interface QuarantineEntry {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly reason: string;
+  readonly field: string | null;
+  readonly message: string;
+  /** Milliseconds since 1970 UTC; null where the log keeps no record times. */
+  readonly recordTime: number | null;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  /** JSON array of [name, value in base64]; null when there are none. */
+  readonly headers: string | null;
+  readonly schemaId: number | null;
+}
+
+export interface QuarantineFilter {
+  readonly topic?: string;
+  readonly reason?: string;
+  readonly offset?: number;
+  readonly limit: number;
+}
+
+/** Quarantined records in log order. */
+export async function readQuarantine(
+  database: Database,
+  filter: QuarantineFilter,
+): Promise<readonly QuarantineEntry[]> {
+  const connection = await database.connect();
+  try {
+    const reader = await connection.runAndReadAll(
+      `SELECT topic, partition, "offset", reason, field, message, epoch_ms(record_time), key, value, headers, schema_id
+       FROM quarantine
+       WHERE ($1::VARCHAR IS NULL OR topic = $1) AND ($2::VARCHAR IS NULL OR reason = $2) AND ($3::BIGINT IS NULL OR "offset" = $3)
+       ORDER BY topic, partition, "offset" LIMIT $4`,
+      [
+        filter.topic ?? null,
+        filter.reason ?? null,
+        filter.offset === undefined ? null : BigInt(filter.offset),
+        BigInt(filter.limit),
+      ],
+    );
+    return reader
+      .getRowsJS()
+      .map(([topic, partition, offset, reason, field, message, time, key, value, headers, schemaId]) => ({
+        topic: String(topic),
+        partition: Number(partition),
+        offset: Number(offset),
+        reason: String(reason),
+        field: field === null ? null : String(field),
+        message: String(message),
+        recordTime: time === null ? null : Number(time),
+        key: key instanceof Uint8Array ? key : null,
+        value: value instanceof Uint8Array ? value : null,
+        headers: headers === null ? null : String(headers),
+        schemaId: schemaId === null ? null : Number(schemaId),
+      }));
+  } finally {
+    connection.closeSync();
+  }
+}

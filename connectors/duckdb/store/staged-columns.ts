@@ -1,0 +1,87 @@
+import type { Fragment } from '../../../pipeline/ingest/fold.ts';
+import type { QuarantinedRecord } from '../../../pipeline/ingest/warehouse.ts';
+import type { LogRecord, PartitionId } from '../../../pipeline/ports.ts';
+import { columnType, entityTables } from '../../../schemas/columns.ts';
+import type { Entity } from '../../../schemas/events/events.ts';
+import { blob, type Column, extensions, integer, never, text, timestamp, whole } from '../vectors/row-chunks.ts';
+
+/** How rows tell the batch and the partition they come from. */
+export interface BatchMark {
+  readonly number: number;
+  readonly source: number;
+}
+
+/** What a batch says of one row, on its way into the tables. */
+export interface StagedRow {
+  readonly serviceId: string;
+  readonly id: string;
+  readonly key: number;
+  readonly serviceKey: number;
+  readonly fragment: Fragment;
+  readonly mark: BatchMark;
+}
+
+/** The columns of an entity's tables, in the order of `schemas/tables/0002_entity.sql`. */
+export const entityColumns: Readonly<Record<Entity, readonly Column<StagedRow>[]>> = {
+  service: columnsOf('service'),
+  state: columnsOf('state'),
+  task: columnsOf('task'),
+};
+
+function columnsOf(entity: Entity): readonly Column<StagedRow>[] {
+  const { ids, values } = entityTables[entity];
+  return [
+    text(row => row.serviceId),
+    ...(ids.length > 1 ? [text<StagedRow>(row => row.id)] : []),
+    ...values.map(valueColumn),
+    extensions(row => row.fragment.extensions),
+    whole(row => row.key),
+    whole(row => row.serviceKey),
+    whole(row => row.mark.number),
+    integer(row => row.mark.source),
+    never(),
+  ];
+}
+
+function valueColumn(name: string, position: number): Column<StagedRow> {
+  const type = columnType(name);
+  // The fold has put text where the column holds text, and numbers where it holds numbers.
+  if (type === 'VARCHAR') return text(({ fragment }) => fragment.columns[position] as string | undefined);
+  const number = ({ fragment }: StagedRow) => fragment.columns[position] as number | undefined;
+  return type === 'TIMESTAMP' ? timestamp(number) : whole(number);
+}
+
+/** The columns of the table `deletions`. */
+export const deletionColumns: readonly Column<{ service_key: number; service_id: string; batch: number }>[] = [
+  whole(row => row.service_key),
+  text(row => row.service_id),
+  whole(row => row.batch),
+];
+
+/** The columns of the table `quarantine`. */
+export const quarantineColumns: readonly Column<QuarantinedRecord & { readonly partition: PartitionId }>[] = [
+  text(({ partition }) => partition.topic),
+  integer(({ partition }) => partition.partition),
+  whole(({ record }) => record.offset),
+  timestamp(({ record }) => recordTime(record)),
+  blob(({ record }) => record.key),
+  blob(({ record }) => record.value),
+  text(({ record }) => headersJson(record)),
+  whole(({ schemaId }) => schemaId),
+  text(({ reject }) => reject.reason),
+  text(({ reject }) => reject.field),
+  text(({ reject }) => reject.message),
+];
+
+/** A log may claim any 64 bits as a time; what no calendar holds is none. */
+function recordTime({ timestamp: instant }: LogRecord): number | null {
+  return instant !== null && Math.abs(instant) <= 8.64e15 ? instant : null;
+}
+
+function headersJson({ headers }: LogRecord): string | null {
+  return headers.length === 0 ? null : JSON.stringify(headers.map(({ name, value }) => [name, base64(value)]));
+}
+
+function base64(bytes: Uint8Array | null): string | null {
+  return bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}

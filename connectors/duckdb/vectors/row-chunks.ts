@@ -1,0 +1,99 @@
+import {
+  BIGINT,
+  BLOB,
+  BOOLEAN,
+  type DuckDBConnection,
+  DuckDBDataChunk,
+  type DuckDBType,
+  INTEGER,
+  TIMESTAMP,
+  VARCHAR,
+} from '@duckdb/node-api';
+import bindings from '@duckdb/node-bindings';
+import type { Extensions } from '../../../schemas/events/events.ts';
+import { ExtensionWriter, extensionsType } from './extension-vector.ts';
+import { WholeWriter } from './number-vector.ts';
+import { TextWriter } from './text-vector.ts';
+
+/** More rows than this in one chunk are not safe to append. */
+const chunkRows = 2048;
+
+/** Takes the values of one vector, row by row, and then writes them all. */
+interface Writer<V> {
+  start(count: number): void;
+  set(row: number, value: V): void;
+  flush(vector: bindings.Vector, count: number): void;
+}
+
+/** How one column of a table is made from rows of our own. */
+export interface Column<R> {
+  readonly type: DuckDBType;
+  write(vector: bindings.Vector, rows: readonly R[]): void;
+}
+
+type Maybe<T> = T | null | undefined;
+
+export const text = <R>(of: (row: R) => Maybe<string>): Column<R> => column(VARCHAR, texts, of);
+export const blob = <R>(of: (row: R) => Maybe<Uint8Array>): Column<R> => column(BLOB, texts, of);
+/** Whole numbers up to 2^53 either way. */
+export const whole = <R>(of: (row: R) => Maybe<number>): Column<R> => column(BIGINT, wholes, of);
+/** Milliseconds since 1970. */
+export const timestamp = <R>(of: (row: R) => Maybe<number>): Column<R> =>
+  column(TIMESTAMP, wholes, row => {
+    const instant = of(row);
+    return instant === null || instant === undefined ? instant : instant * 1000;
+  });
+export const extensions = <R>(of: (row: R) => Extensions | null): Column<R> => column(extensionsType, extended, of);
+export const integer = <R>(of: (row: R) => number): Column<R> => ({
+  type: INTEGER,
+  write: (vector, rows) => {
+    const values = Int32Array.from(rows, of);
+    bindings.copy_data_to_vector(vector, 0, values.buffer, 0, values.byteLength);
+  },
+});
+export const never = <R>(): Column<R> => ({
+  type: BOOLEAN,
+  write: (vector, rows) => bindings.copy_data_to_vector(vector, 0, new ArrayBuffer(rows.length), 0, rows.length),
+});
+
+// One vector is filled at a time, without a pause between: its buffers serve the next one too.
+const texts = new TextWriter();
+const wholes = new WholeWriter();
+const extended = new ExtensionWriter();
+
+function column<R, V>(type: DuckDBType, writer: Writer<V>, of: (row: R) => V): Column<R> {
+  return {
+    type,
+    write(vector, rows) {
+      writer.start(rows.length);
+      for (let row = 0; row < rows.length; row += 1) writer.set(row, of(rows[row]!));
+      writer.flush(vector, rows.length);
+    },
+  };
+}
+
+/** Lays rows out as DuckDB holds them, column by column, in memory of its own. */
+export function chunksOf<R>(columns: readonly Column<R>[], rows: readonly R[]): readonly DuckDBDataChunk[] {
+  const types = columns.map(({ type }) => type);
+  const chunks: DuckDBDataChunk[] = [];
+  for (let from = 0; from < rows.length; from += chunkRows) {
+    const part = rows.length <= chunkRows ? rows : rows.slice(from, from + chunkRows);
+    const chunk = DuckDBDataChunk.create(types, part.length);
+    for (const [position, { write }] of columns.entries())
+      write(bindings.data_chunk_get_vector(chunk.chunk, position), part);
+    chunks.push(chunk);
+  }
+  return chunks;
+}
+
+/** Appends chunks to a table whose columns are theirs, within the connection's transaction. */
+export async function appendChunks(
+  connection: DuckDBConnection,
+  table: string,
+  chunks: readonly DuckDBDataChunk[],
+): Promise<void> {
+  if (chunks.length === 0) return;
+  const appender = await connection.createAppender(table);
+  for (const chunk of chunks) appender.appendDataChunk(chunk);
+  appender.closeSync();
+}

@@ -1,0 +1,105 @@
+import type { FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { TidemarkError } from '../../pipeline/errors.ts';
+import type { Compression } from '../../pipeline/export/selection.ts';
+import type { Destination, ExportDirectory, PendingFile } from '../../pipeline/ports.ts';
+import { FolderRefused, findFolder, hasFolder, lstatOrNull, makeFolder } from './folders.ts';
+import { HIDDEN_START } from './hidden-names.ts';
+import { openPendingFile } from './pending-file.ts';
+import { parsePrefix } from './prefix.ts';
+import { checkPrefixMap, type PrefixMap } from './prefix-map.ts';
+import { prefixRefused } from './prefix-refused.ts';
+import { publishFiles } from './publish.ts';
+import { openPublished } from './published-file.ts';
+import { checkRootUnchanged, type ExportRoot, openRoot } from './root.ts';
+import { sweepFolder } from './sweep.ts';
+
+export interface ExportDirectorySettings {
+  /** The folder all exports lie in; absolute, or relative to the working directory. */
+  readonly root: string;
+  readonly prefixMap?: PrefixMap;
+  /** Makes the root where it is missing; false by default. */
+  readonly create?: boolean;
+}
+
+/** An export directory whose files can be read back. */
+export interface LocalExportDirectory extends ExportDirectory {
+  /** The spellings of its root: as configured, made absolute, and its real path. */
+  readonly roots: readonly string[];
+  /** Opens a published file for reading; null when it was moved away, or something else stands in its place. */
+  openFile(destination: Destination, name: string): Promise<FileHandle | null>;
+}
+
+/**
+ * Opens a folder of the local disk as the place where exports appear. It must be able to hold two names of one file
+ * (hard links). Throws `NOT_WRITABLE` when the root is missing or no folder, `CONFIG_INVALID` for a bad `prefixMap`.
+ */
+export async function openExportDirectory(settings: ExportDirectorySettings): Promise<LocalExportDirectory> {
+  const prefixMap = settings.prefixMap ?? {};
+  checkPrefixMap(prefixMap);
+  return new LocalDirectory(await openRoot(settings.root, settings.create ?? false), prefixMap);
+}
+
+class LocalDirectory implements LocalExportDirectory {
+  readonly #root: ExportRoot;
+  readonly #prefixMap: PrefixMap;
+
+  constructor(root: ExportRoot, prefixMap: PrefixMap) {
+    this.#root = root;
+    this.#prefixMap = prefixMap;
+  }
+
+  get roots(): readonly string[] {
+    return [this.#root.configured, this.#root.path];
+  }
+
+  async openFile(destination: Destination, name: string): Promise<FileHandle | null> {
+    checkName(name);
+    return openPublished(this.#root, destination, name);
+  }
+
+  async resolve(filePrefix: string): Promise<Destination> {
+    const { folders, stem } = parsePrefix(filePrefix, this.#root, this.#prefixMap);
+    await checkRootUnchanged(this.#root);
+    try {
+      return { folder: await findFolder(this.#root, folders), stem, spelled: filePrefix };
+    } catch (error) {
+      if (!(error instanceof FolderRefused)) throw error;
+      throw prefixRefused(filePrefix, error.message, 'a prefix whose folders all lie in the export root', error);
+    }
+  }
+
+  async areFree(destination: Destination, names: readonly string[]): Promise<boolean> {
+    names.forEach(checkName);
+    if (!(await hasFolder(this.#root, destination.folder))) return true;
+    const holders = await Promise.all(names.map(name => lstatOrNull(path.join(destination.folder, name))));
+    return holders.every(holder => holder === null);
+  }
+
+  async create(to: Destination, requestId: string, name: string, compression: Compression): Promise<PendingFile> {
+    checkName(name);
+    await makeFolder(this.#root, to.folder);
+    return openPendingFile({ folder: to.folder, requestId, name, compression });
+  }
+
+  async publish(destination: Destination, requestId: string, names: readonly string[]): Promise<void> {
+    names.forEach(checkName);
+    if (await hasFolder(this.#root, destination.folder)) {
+      await publishFiles(destination.folder, requestId, names);
+    } else if (names.length > 0) {
+      throw new TidemarkError('EXPORT_FAILED', `the folder ${destination.folder} is gone, with the files to publish`);
+    }
+  }
+
+  async sweep(destination: Destination, requestId: string): Promise<void> {
+    if (await hasFolder(this.#root, destination.folder)) await sweepFolder(destination.folder, requestId);
+  }
+}
+
+/** A name is one component and none of our hidden ones, whatever was recorded for the request. */
+function checkName(name: string): void {
+  const isOne = name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name);
+  if (isOne && !name.toLowerCase().startsWith(HIDDEN_START)) return;
+  const allowed = `allowed is one path component that does not begin with ${HIDDEN_START}`;
+  throw new TidemarkError('PREFIX_REFUSED', `the file name ${JSON.stringify(name)} is refused; ${allowed}`);
+}

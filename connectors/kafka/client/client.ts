@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
+import type { Kafka, KafkaConfig, LogEntry } from 'kafkajs';
+import { TidemarkError } from '../../../pipeline/errors.ts';
+import type { Log } from '../../../pipeline/ports.ts';
+import { loadKafkaJs } from './load-kafkajs.ts';
+import { oauthBearer } from './oauth-bearer.ts';
+import type { KafkaOptions, Sasl, TlsFiles } from './options.ts';
+
+/** Few and short: who asks tries again by himself, and can be stopped meanwhile. */
+const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 };
+
+/** A client of the cluster; nothing is connected yet. Throws `CONFIG_INVALID` for files that cannot be read. */
+export function createClient({ brokers, security }: Pick<KafkaOptions, 'brokers' | 'security'>, log: Log): Kafka {
+  const { Kafka, logLevel } = loadKafkaJs();
+  const config: KafkaConfig = {
+    clientId: 'tidemark',
+    brokers: () => fromAnyOf(brokers),
+    retry,
+    connectionTimeout: 5_000,
+    authenticationTimeout: 10_000,
+    requestTimeout: 15_000,
+    logLevel: logLevel.WARN,
+    logCreator: () => entry => passOn(entry, log),
+    ...(security.tls === null ? {} : { ssl: readTls(security.tls) }),
+    ...(security.sasl === null ? {} : { sasl: saslOf(security.sasl) }),
+  };
+  return new Kafka(config);
+}
+
+/** kafkajs begins with the first and stays with one that takes the connection and answers nothing: a new try begins elsewhere. */
+function fromAnyOf(brokers: readonly string[]): string[] {
+  const first = Math.floor(Math.random() * brokers.length);
+  return [...brokers.slice(first), ...brokers.slice(0, first)];
+}
+
+/** What kafkajs mends by itself is nobody's trouble, and what it does not is told by us. */
+function passOn(
+  { namespace, log: { message, timestamp: _, logger: __, stack: ___, ...facts } }: LogEntry,
+  log: Log,
+): void {
+  log.debug({ client: `kafkajs ${namespace}`.trim(), ...plain(facts) }, message);
+}
+
+function plain(facts: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(facts).map(([name, value]) => [name, value instanceof Error ? value.message : value]),
+  );
+}
+
+function readTls({ caFile, certFile, keyFile }: TlsFiles): ConnectionOptions {
+  const read = (setting: string, file: string | null): Record<string, string> => {
+    if (file === null) return {};
+    try {
+      return { [setting.split('_')[2]!]: readFileSync(file, 'utf8') };
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new TidemarkError('CONFIG_INVALID', `${setting} is ${file}, which cannot be read: ${reason}`, { cause });
+    }
+  };
+  return {
+    ...read('kafka_tls_ca_file', caFile),
+    ...read('kafka_tls_cert_file', certFile),
+    ...read('kafka_tls_key_file', keyFile),
+  };
+}
+
+function saslOf(sasl: Sasl): NonNullable<KafkaConfig['sasl']> {
+  if (sasl.mechanism === 'oauthbearer') return oauthBearer(sasl.token);
+  const account = { username: sasl.username, password: sasl.password() };
+  switch (sasl.mechanism) {
+    case 'plain':
+      return { mechanism: 'plain', ...account };
+    case 'scram-sha-256':
+      return { mechanism: 'scram-sha-256', ...account };
+    case 'scram-sha-512':
+      return { mechanism: 'scram-sha-512', ...account };
+  }
+}

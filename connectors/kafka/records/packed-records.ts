@@ -1,0 +1,191 @@
+import type { LogHeader, LogRecord, LogRecords } from '../../../pipeline/ports.ts';
+
+/** Where a record lies: its bytes are spans of its block, from `…At` to `…End`; a span at -1 is none. */
+export interface RecordPlace {
+  readonly offset: number;
+  readonly timestamp: number | null;
+  readonly keyAt: number;
+  readonly keyEnd: number;
+  readonly valueAt: number;
+  readonly valueEnd: number;
+  readonly headers: readonly LogHeader[];
+}
+
+/** What is kept of a record, as so many numbers in a row. */
+const at = { offset: 0, time: 1, block: 2, keyAt: 3, keyEnd: 4, valueAt: 5, valueEnd: 6 };
+const numbersOfOne = 7;
+
+/**
+ * The records of a fetch as numbers beside their bytes. As objects they would all live until the last of them is folded,
+ * and the engine's collector would carry each of them along several times: a record becomes an object when it is asked
+ * for, and dies at once.
+ */
+export class RecordTable {
+  #numbers = new Float64Array(256 * numbersOfOne);
+  readonly #blocks: Buffer[] = [];
+  readonly #headers = new Map<number, readonly LogHeader[]>();
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Begins a block: what is added next lies in it. */
+  beginBlock(bytes: Buffer): void {
+    this.#blocks.push(bytes);
+  }
+
+  add({ offset, timestamp, keyAt, keyEnd, valueAt, valueEnd, headers }: RecordPlace): void {
+    const start = this.#length * numbersOfOne;
+    if (start === this.#numbers.length) this.#grow();
+    const numbers = this.#numbers;
+    numbers[start + at.offset] = offset;
+    numbers[start + at.time] = timestamp ?? Number.NaN;
+    numbers[start + at.block] = this.#blocks.length - 1;
+    numbers[start + at.keyAt] = keyAt;
+    numbers[start + at.keyEnd] = keyEnd;
+    numbers[start + at.valueAt] = valueAt;
+    numbers[start + at.valueEnd] = valueEnd;
+    if (headers.length > 0) this.#headers.set(this.#length, headers);
+    this.#length += 1;
+  }
+
+  /** Adds a record that is an object already. */
+  addRecord({ offset, timestamp, key, value, headers }: LogRecord): void {
+    const keyLength = key?.length ?? 0;
+    this.beginBlock(Buffer.concat([key ?? noBytes, value ?? noBytes]));
+    const [keyAt, valueAt] = [key === null ? -1 : 0, value === null ? -1 : keyLength];
+    const valueEnd = keyLength + (value?.length ?? 0);
+    this.add({ offset, timestamp, keyAt, keyEnd: keyLength, valueAt, valueEnd, headers });
+  }
+
+  /** Drops all but the first records. */
+  truncate(length: number): void {
+    this.#length = length;
+    for (const row of this.#headers.keys()) if (row >= length) this.#headers.delete(row);
+  }
+
+  records(): PackedRecords {
+    return new PackedRecords(this, 0, this.#length);
+  }
+
+  offset(row: number): number {
+    return this.#numbers[row * numbersOfOne + at.offset]!;
+  }
+
+  timestamp(row: number): number | null {
+    const time = this.#numbers[row * numbersOfOne + at.time]!;
+    return Number.isNaN(time) ? null : time;
+  }
+
+  key(row: number): Buffer | null {
+    return this.#span(row, at.keyAt);
+  }
+
+  value(row: number): Buffer | null {
+    return this.#span(row, at.valueAt);
+  }
+
+  headers(row: number): readonly LogHeader[] {
+    return this.#headers.get(row) ?? noHeaders;
+  }
+
+  /** Bytes of key and value. */
+  bytes(row: number): number {
+    return this.#lengthOf(row, at.keyAt) + this.#lengthOf(row, at.valueAt);
+  }
+
+  #lengthOf(row: number, span: number): number {
+    const start = this.#numbers[row * numbersOfOne + span]!;
+    return start < 0 ? 0 : this.#numbers[row * numbersOfOne + span + 1]! - start;
+  }
+
+  #span(row: number, span: number): Buffer | null {
+    const first = row * numbersOfOne;
+    const start = this.#numbers[first + span]!;
+    if (start < 0) return null;
+    return this.#blocks[this.#numbers[first + at.block]!]!.subarray(start, this.#numbers[first + span + 1]!);
+  }
+
+  #grow(): void {
+    const larger = new Float64Array(this.#numbers.length * 2);
+    larger.set(this.#numbers);
+    this.#numbers = larger;
+  }
+}
+
+const noBytes = Buffer.alloc(0);
+export const noHeaders: readonly LogHeader[] = [];
+
+/** A run of a table's records. */
+export class PackedRecords implements LogRecords {
+  readonly length: number;
+  readonly #table: RecordTable;
+  readonly #from: number;
+
+  constructor(table: RecordTable, from: number, to: number) {
+    this.#table = table;
+    this.#from = from;
+    this.length = to - from;
+  }
+
+  at(index: number): LogRecord | undefined {
+    const place = index < 0 ? index + this.length : index;
+    return place >= 0 && place < this.length ? new PackedRecord(this.#table, this.#from + place) : undefined;
+  }
+
+  *[Symbol.iterator](): Generator<LogRecord> {
+    for (let index = 0; index < this.length; index += 1) yield new PackedRecord(this.#table, this.#from + index);
+  }
+
+  /** The records from one index to before another. */
+  run(from: number, to: number): PackedRecords {
+    return new PackedRecords(this.#table, this.#from + from, this.#from + to);
+  }
+
+  /** The index of the first record at an offset or behind it; `length` where there is none. */
+  indexOf(offset: number): number {
+    let index = 0;
+    while (index < this.length && this.offset(index) < offset) index += 1;
+    return index;
+  }
+
+  offset(index: number): number {
+    return this.#table.offset(this.#from + index);
+  }
+
+  /** Bytes of key and value. */
+  bytes(index: number): number {
+    return this.#table.bytes(this.#from + index);
+  }
+}
+
+class PackedRecord implements LogRecord {
+  readonly #table: RecordTable;
+  readonly #row: number;
+
+  constructor(table: RecordTable, row: number) {
+    this.#table = table;
+    this.#row = row;
+  }
+
+  get offset(): number {
+    return this.#table.offset(this.#row);
+  }
+
+  get timestamp(): number | null {
+    return this.#table.timestamp(this.#row);
+  }
+
+  get key(): Buffer | null {
+    return this.#table.key(this.#row);
+  }
+
+  get value(): Buffer | null {
+    return this.#table.value(this.#row);
+  }
+
+  get headers(): readonly LogHeader[] {
+    return this.#table.headers(this.#row);
+  }
+}

@@ -1,0 +1,47 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { EventSource, RecordBatch, StoredPosition } from '../../../pipeline/ports.ts';
+import type { BatchLimits } from '../batch-limits.ts';
+import { logDirectorySource } from '../log-directory-source.ts';
+import { logBytes } from './list-logs.ts';
+
+const lookEveryMs = 100;
+
+/**
+ * Reads the logs under a folder and then what is appended to them, without an end. What a log's writer has synced is seen
+ * within a tenth of a second. Throws as the log directory's own source does.
+ */
+export function followedLog(options: BatchLimits & { readonly path: string }): EventSource {
+  return { read: (stored, signal) => follow(options, stored, signal) };
+}
+
+async function* follow(
+  options: BatchLimits & { readonly path: string },
+  stored: readonly StoredPosition[],
+  signal: AbortSignal,
+): AsyncGenerator<RecordBatch> {
+  const source = logDirectorySource(options);
+  const positions = new Map(stored.map(position => [nameOf(position), position]));
+  let seenBytes = -1;
+  while (!signal.aborted) {
+    // Looked at before reading: what grows meanwhile is noticed in the next turn.
+    const bytes = await logBytes(options.path);
+    if (bytes === seenBytes) {
+      await pause(lookEveryMs, undefined, { signal }).catch(() => undefined);
+      continue;
+    }
+    seenBytes = bytes;
+    for await (const batch of source.read([...positions.values()], signal)) {
+      yield batch;
+      positions.set(nameOf(batch), {
+        ...batch.next,
+        partition: batch.partition,
+        origin: batch.origin,
+        watermark: null,
+      });
+    }
+  }
+}
+
+function nameOf({ partition: { topic, partition } }: Pick<RecordBatch, 'partition'>): string {
+  return `${topic}/${partition}`;
+}

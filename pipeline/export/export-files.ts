@@ -1,0 +1,153 @@
+import { type Completeness, judgeCompleteness } from '../completeness/verdict.ts';
+import type { ExportDirectory, PendingFile, Snapshot, SnapshotReader, WrittenRows } from '../ports.ts';
+import type { ExportRecord } from '../requests/requests.ts';
+import { exportFileName } from './file-names.ts';
+import type { Waited } from './log-wait.ts';
+import { buildManifest, type Manifest, type WrittenFile } from './manifest.ts';
+import { type FileKind, fileKinds, type Selection } from './selection.ts';
+
+/** Where the files of an export come from and go to. */
+export interface Writing {
+  readonly directory: ExportDirectory;
+  readonly snapshots: SnapshotReader;
+  readonly allowedLatenessMs: number;
+  /** Name and version of this software, for the manifest. */
+  readonly software: string;
+  /** Waits for what the export is to hold, before its snapshot is taken. */
+  readonly wait: (record: ExportRecord, signal: AbortSignal) => Promise<Waited>;
+  /**
+   * Ends the export: for good, as cancelled, when its reason is a `CANCELLED`; else it stays as it is, to be run again by
+   * the next start.
+   */
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: ExportProgress) => void;
+}
+
+/** Bytes that were written of a file, or the rows of one that is whole. */
+export interface ExportProgress {
+  readonly kind: FileKind;
+  readonly bytes: number;
+  readonly rows: number;
+}
+
+/**
+ * Writes the files of an export, all from one snapshot, whole and on disk under hidden names, and gives what its manifest
+ * says. Throws what refuses them, when nothing is being written any more; what was written is the caller's to sweep.
+ */
+export async function writeFiles(record: ExportRecord, exporting: Writing): Promise<Manifest> {
+  const { requestId, plan, given } = record;
+  const { parameters, timeTo } = plan;
+  const { timeFrom, filterEvents, filterState } = parameters;
+  const selection: Selection = { timeFrom, timeTo, filterEvents, filterState };
+  const waited = await exporting.wait(record, exporting.signal);
+  const snapshot = await exporting.snapshots.snapshot(selection, parameters);
+  const interrupt = (): void => snapshot.interrupt();
+  exporting.signal.addEventListener('abort', interrupt, { once: true });
+  try {
+    // An abort while the snapshot was being opened interrupted nothing.
+    exporting.signal.throwIfAborted();
+    const files = await writeKinds(snapshot, record, exporting);
+    const { schemaIds, positions } = snapshot;
+    const completeness = judge(snapshot, { timeTo, waited, allowedLatenessMs: exporting.allowedLatenessMs });
+    const manifest = buildManifest({
+      requestId,
+      parameters: given,
+      selection,
+      positions,
+      schemaIds,
+      completeness,
+      files,
+      software: exporting.software,
+    });
+    if (parameters.manifest) await writeManifest(manifest, record, exporting.directory);
+    return manifest;
+  } finally {
+    exporting.signal.removeEventListener('abort', interrupt);
+    await snapshot.close();
+  }
+}
+
+function judge(
+  { positions, splitServices, lostRecords }: Snapshot,
+  { waited, ...window }: { readonly timeTo: number; readonly allowedLatenessMs: number; readonly waited: Waited },
+): Completeness {
+  const judged = judgeCompleteness({ ...window, positions, splitServices, lostRecords, seen: waited.seen });
+  if (waited.gaveUp === null || judged.status === 'complete') return judged;
+  return { ...judged, reasons: [...judged.reasons, waited.gaveUp] };
+}
+
+/** One after the other; while a file goes to the disk for good, the next is written already. */
+async function writeKinds(
+  snapshot: Snapshot,
+  record: ExportRecord,
+  exporting: Writing,
+): Promise<readonly WrittenFile[]> {
+  const sealing: Promise<WrittenFile>[] = [];
+  const failed = new AbortController();
+  const signal = AbortSignal.any([exporting.signal, failed.signal]);
+  try {
+    for (const kind of fileKinds(record.plan.parameters.format)) {
+      const sealed = sealFile(await writeFile(kind, snapshot, record, { ...exporting, signal }));
+      sealing.push(sealed);
+      // The file that is being written then is given up with it.
+      sealed.catch(error => failed.abort(error));
+    }
+    return await Promise.all(sealing);
+  } finally {
+    // Whoever takes half-written files away must find none that is still on its way.
+    await Promise.allSettled(sealing);
+  }
+}
+
+interface UnsealedFile extends WrittenRows {
+  readonly kind: FileKind;
+  readonly pending: PendingFile;
+}
+
+async function sealFile({ pending, ...written }: UnsealedFile): Promise<WrittenFile> {
+  return { ...written, ...(await keepOrDiscard(pending, () => pending.seal())) };
+}
+
+/** A step on the way of a file, which goes when the step fails. */
+async function keepOrDiscard<T>(pending: PendingFile, step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    await pending.discard();
+    throw error;
+  }
+}
+
+async function writeFile(
+  kind: FileKind,
+  snapshot: Snapshot,
+  record: ExportRecord,
+  exporting: Writing,
+): Promise<UnsealedFile> {
+  const { requestId, plan } = record;
+  const { destination, stamp, parameters } = plan;
+  const name = exportFileName(destination.stem, stamp, kind, parameters);
+  const pending = await exporting.directory.create(destination, requestId, name, parameters.compression);
+  const written = await keepOrDiscard(pending, () =>
+    snapshot.write(kind, async bytes => {
+      exporting.signal.throwIfAborted();
+      await pending.write(bytes);
+      exporting.onProgress?.({ kind, bytes: bytes.length, rows: 0 });
+    }),
+  );
+  exporting.onProgress?.({ kind, bytes: 0, rows: written.rows });
+  return { kind, pending, ...written };
+}
+
+async function writeManifest(
+  manifest: Manifest,
+  { requestId, plan }: ExportRecord,
+  directory: ExportDirectory,
+): Promise<void> {
+  const name = plan.names.find(candidate => candidate.endsWith('_manifest.json'))!;
+  const pending = await directory.create(plan.destination, requestId, name, 'uncompressed');
+  await keepOrDiscard(pending, async () => {
+    await pending.write(Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+    await pending.seal();
+  });
+}

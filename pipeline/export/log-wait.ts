@@ -1,0 +1,122 @@
+import { isConsumed, judgeCompleteness, type SeenEnds } from '../completeness/verdict.ts';
+import { isPassing } from '../errors.ts';
+import { orAborted } from '../or-aborted.ts';
+import type { Clock, LogEnd, StoredPosition } from '../ports.ts';
+import type { ExportRecord } from '../requests/requests.ts';
+
+/** What the export needs to know of the log: how far it reaches, and what of it is stored. */
+export interface LogView {
+  /** The partitions that are ours and how far each reaches now. Throws `SOURCE_UNREACHABLE`. */
+  ends(): Promise<readonly LogEnd[]>;
+  positions(): readonly StoredPosition[];
+  /** Resolves at the next batch that is stored, or when the signal aborts. */
+  nextBatch(signal: AbortSignal): Promise<void>;
+}
+
+export interface LogWait {
+  readonly log: LogView;
+  readonly clock: Clock;
+  /** The longest wait. */
+  readonly waitMs: number;
+  readonly allowedLatenessMs: number;
+  /** Resolves after so many milliseconds, or when the signal aborts. */
+  pause(milliseconds: number, signal: AbortSignal): Promise<void>;
+}
+
+/** What an export may rely on when its snapshot is taken. */
+export interface Waited {
+  readonly seen: SeenEnds;
+  /** Why waiting ended before what was waited for; null when it came. */
+  readonly gaveUp: string | null;
+}
+
+const lookEveryMs = 500;
+
+/**
+ * Waits, within bounds, until all is stored that the log held when the request was accepted, or, where the request asks
+ * for it, until the window is complete. A log that could not be looked at then is looked at as soon as it can be. Throws
+ * the signal's reason when it aborts.
+ */
+export async function waitForLog(record: ExportRecord, wait: LogWait, signal: AbortSignal): Promise<Waited> {
+  const { plan, acceptedAt } = record;
+  let seen: SeenEnds = { ends: plan.ends, at: acceptedAt, isUnseen: plan.ends === null };
+  if (plan.parameters.wait === 'none') return { seen, gaveUp: null };
+  const deadline = wait.clock.now() + wait.waitMs;
+  const isStored = async (): Promise<boolean> => {
+    if (seen.ends === null) seen = await unlessStopped(lookAt(wait.log, wait.clock), signal);
+    return seen.ends?.every(end => isConsumed(end, wait.log.positions())) ?? false;
+  };
+  const reached = await until(isStored, { deadline, wait, signal });
+  if (plan.parameters.wait === 'end') return { seen, gaveUp: reached ? null : gaveUp(seen, wait) };
+  return waitForComplete(record, { first: seen, deadline, wait, signal });
+}
+
+interface Waiting {
+  readonly deadline: number;
+  readonly wait: LogWait;
+  readonly signal: AbortSignal;
+}
+
+async function waitForComplete(
+  { plan }: ExportRecord,
+  { first, ...waiting }: Waiting & { readonly first: SeenEnds },
+): Promise<Waited> {
+  const { log, clock, allowedLatenessMs } = waiting.wait;
+  let seen = first;
+  const complete = await until(async () => {
+    const input = { timeTo: plan.timeTo, allowedLatenessMs, splitServices: 0, lostRecords: 0 };
+    if (judgeCompleteness({ ...input, positions: log.positions(), seen }).status === 'complete') return true;
+    seen = await unlessStopped(lookAt(log, clock), waiting.signal);
+    return judgeCompleteness({ ...input, positions: log.positions(), seen }).status === 'complete';
+  }, waiting);
+  return { seen, gaveUp: complete ? null : gaveUp(seen, waiting.wait) };
+}
+
+/** How far the log reaches now; unknown while it cannot be reached. */
+export async function lookAt(log: LogView, clock: Clock): Promise<SeenEnds> {
+  try {
+    return { ends: await log.ends(), at: clock.now() };
+  } catch (error) {
+    if (!isPassing(error)) throw error;
+    return { ends: null, at: clock.now(), isUnseen: true };
+  }
+}
+
+/** A server that is frozen answers late, and who stops does not wait for it. */
+async function unlessStopped(look: Promise<SeenEnds>, signal: AbortSignal): Promise<SeenEnds> {
+  const seen = await orAborted(signal, look);
+  if (seen === undefined) throw signal.reason;
+  return seen;
+}
+
+async function until(holds: () => Promise<boolean>, { deadline, wait, signal }: Waiting): Promise<boolean> {
+  for (;;) {
+    signal.throwIfAborted();
+    if (await holds()) return true;
+    const left = deadline - wait.clock.now();
+    if (left <= 0) return false;
+    const looked = new AbortController();
+    const soon = AbortSignal.any([signal, looked.signal]);
+    await Promise.race([wait.log.nextBatch(soon), wait.pause(Math.min(left, lookEveryMs), soon)]);
+    looked.abort();
+  }
+}
+
+function gaveUp({ ends }: SeenEnds, { log, waitMs }: LogWait): string {
+  const behind = (ends ?? []).filter(end => !isConsumed(end, log.positions()));
+  const names = behind.map(({ partition: { topic, partition }, high }) => `${topic}/${partition} up to ${high}`);
+  const rest = ends === null ? 'a look at the log' : 'the window to be complete';
+  const what = names.length === 0 ? rest : names.join(', ');
+  return `waited ${waitMs} ms in vain for ${what}`;
+}
+
+/** For a database without its log: there is nothing to look at or to wait for. */
+export function withoutLog(clock: Clock) {
+  return {
+    lookAtLog: async (): Promise<SeenEnds> => ({ ends: null, at: clock.now() }),
+    wait: async ({ acceptedAt }: ExportRecord): Promise<Waited> => ({
+      seen: { ends: null, at: acceptedAt },
+      gaveUp: null,
+    }),
+  };
+}

@@ -1,0 +1,77 @@
+import { compileSchema, type WriterSchema } from '../../schemas/avro/decoder.ts';
+import type { KeyFormat, RecordFormat, WriterSchemas } from '../../schemas/decode.ts';
+import { schemaIdOf } from '../../schemas/events/wire-format.ts';
+import type { LogRecord, LogRecords, SchemaRegistry } from '../ports.ts';
+
+/** So many schemas are asked for at once: a first batch may name some tens, a broken one thousands. */
+const askedAtOnce = 8;
+
+/**
+ * Finds the writers' schemas that records name. They come from afar, while decoding goes on without a pause: so all
+ * that a batch names are had before its first record is decoded. Each is made ready once, whatever the number of batches.
+ */
+export class SchemaLookup {
+  readonly #registry: SchemaRegistry | null;
+  readonly #keyFormat: KeyFormat;
+  readonly #ready = new Map<number, WriterSchema>();
+
+  constructor(registry: SchemaRegistry | null, keyFormat: KeyFormat) {
+    this.#registry = registry;
+    this.#keyFormat = keyFormat;
+  }
+
+  /**
+   * The schemas that these records name and that exist; null where there is no registry. Waits as long as the registry
+   * cannot be asked, and rejects when the signal aborts.
+   */
+  async named(records: LogRecords, signal: AbortSignal): Promise<WriterSchemas | null> {
+    if (this.#registry === null) return null;
+    const ids = namedIds(records, this.#keyFormat);
+    await this.#ask(
+      this.#registry,
+      [...ids].filter(id => !this.#ready.has(id)),
+      signal,
+    );
+    const found = new Map<number, WriterSchema>();
+    for (const id of ids) {
+      const schema = this.#ready.get(id);
+      if (schema !== undefined) found.set(id, schema);
+    }
+    return found;
+  }
+
+  async #ask(registry: SchemaRegistry, ids: readonly number[], signal: AbortSignal): Promise<void> {
+    const left = ids.values();
+    const askInTurn = async (): Promise<void> => {
+      for (const id of left) {
+        const schema = await registry.schemaOf(id, signal);
+        if (schema !== null) this.#ready.set(id, compileSchema(schema));
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(askedAtOnce, ids.length) }, askInTurn));
+  }
+}
+
+/** Undefined when it failed because we were told to stop: an end between two transactions, and no failure. */
+export function unlessAborted(signal: AbortSignal): (error: unknown) => undefined {
+  return error => {
+    if (!signal.aborted) throw error;
+  };
+}
+
+function namedIds(records: LogRecords, keyFormat: KeyFormat): ReadonlySet<number> {
+  const ids = new Set<number>();
+  for (const { key, value } of records) {
+    const ofValue = schemaIdOf(value);
+    if (ofValue !== null) ids.add(ofValue);
+    const ofKey = keyFormat === 'avro' ? schemaIdOf(key) : null;
+    if (ofKey !== null) ids.add(ofKey);
+  }
+  return ids;
+}
+
+/** The id that a record set aside is listed with: its value's, else its key's. */
+export function listedSchemaId({ key, value }: LogRecord, { keyFormat, schemas }: RecordFormat): number | null {
+  if (schemas === null) return null;
+  return schemaIdOf(value) ?? (keyFormat === 'avro' ? schemaIdOf(key) : null);
+}

@@ -1,0 +1,232 @@
+import { TidemarkError } from '../errors.ts';
+import { cancelled, type Exporting, endAs, recoverExports, runExport } from '../export/export.ts';
+import { WaitingLine } from './fair-queue.ts';
+import { Job, type JobView, recordedView } from './job.ts';
+import {
+  type Acceptance,
+  type AcceptedRequest,
+  acceptExport,
+  type ControlPosition,
+  type ExportRecord,
+  isEnded,
+} from './requests.ts';
+
+export interface JobsParts {
+  readonly accepting: Acceptance;
+  readonly exporting: Omit<Exporting, 'signal' | 'onProgress'>;
+  /** How many run at once, and how many more may wait. */
+  readonly atOnce: number;
+  readonly queue: number;
+  /** Called when a job was queued, when it starts to run, and when it has ended. */
+  readonly onChange?: (view: JobView, milliseconds: number) => void;
+  /** Called now and then while files are written; has resolved before the job ends. */
+  readonly onProgress?: (view: JobView) => Promise<void>;
+  /** Called with what no request can be blamed for, such as a database that refuses: the service cannot go on. */
+  readonly onCrash: (error: unknown) => void;
+  /** Stops all that runs; it is run again at the next start. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The exports of a service, whoever asked for them: recorded before any work, served by turns, so many at once, each
+ * ended exactly once.
+ */
+export class Jobs {
+  readonly #parts: JobsParts;
+  readonly #jobs = new Map<string, Job>();
+  readonly #line = new WaitingLine<Job>();
+  #running = 0;
+  #atRoom: (() => void)[] = [];
+
+  constructor(parts: JobsParts) {
+    this.#parts = parts;
+    parts.signal.addEventListener('abort', () => this.#stop(), { once: true });
+  }
+
+  /** Finishes what a dead process left: files get their names, requests that had not got so far are run again. */
+  async recover(): Promise<void> {
+    for (const record of await recoverExports(this.#parts.exporting)) this.#enqueue(record);
+  }
+
+  /** Requests that wait for their turn. */
+  get waiting(): number {
+    return this.#line.length;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  /**
+   * Accepts a request and sees to it that it is served; a known one is given as it stands. Throws as `acceptExport` does,
+   * and `QUEUE_FULL` for a new request when there is no room.
+   */
+  async submit(request: Omit<AcceptedRequest, 'admit'>): Promise<JobView> {
+    const record = await acceptExport({ ...request, admit: () => this.#admit() }, this.#parts.accepting);
+    if (!isEnded(record.state) && !this.#jobs.has(record.requestId)) this.#enqueue(record);
+    return this.#viewOf(record);
+  }
+
+  /** Resolves when a new request may find room, or when we stop. */
+  room(): Promise<void> {
+    if (this.#hasRoom || this.#parts.signal.aborted) return Promise.resolve();
+    return new Promise(resolve => this.#atRoom.push(resolve));
+  }
+
+  /** Resolves when the request has ended, at once when it had. Throws `REQUEST_UNKNOWN`, `INTERRUPTED` when we stop before. */
+  async ended(requestId: string): Promise<ExportRecord> {
+    const known = await this.#jobs.get(requestId)?.done;
+    const record = known ?? (await this.find(requestId)).record;
+    if (isEnded(record.state)) return record;
+    throw new TidemarkError('INTERRUPTED', `the service stops before export ${requestId} has ended; it is run again`);
+  }
+
+  /** Throws `REQUEST_UNKNOWN`. */
+  async find(requestId: string): Promise<JobView> {
+    const record = await this.#parts.accepting.store.find(requestId);
+    if (record !== null) return this.#viewOf(record);
+    throw new TidemarkError('REQUEST_UNKNOWN', `there is no export with request id ${JSON.stringify(requestId)}`);
+  }
+
+  /** The newest jobs, newest first. */
+  async list(limit: number): Promise<readonly JobView[]> {
+    return (await this.#parts.accepting.store.list(limit)).map(record => this.#viewOf(record));
+  }
+
+  /**
+   * Ends a request without its files: when the database has taken the wish, only `cancelled` can follow, or `failed` where
+   * it failed at that moment. Throws `REQUEST_UNKNOWN`, `REQUEST_ENDED` when it is too late, `INTERRUPTED` when we stop
+   * before it has ended: then the next start ends it.
+   */
+  async cancel(requestId: string, by: string, control?: ControlPosition): Promise<ExportRecord> {
+    const { store } = this.#parts.accepting;
+    if (!(await store.cancel(requestId, by, control))) {
+      const { state } = (await this.find(requestId)).record;
+      throw new TidemarkError('REQUEST_ENDED', `export ${requestId} cannot be cancelled: it is ${state}`);
+    }
+    const reason = cancelled(requestId, by);
+    const job = this.#jobs.get(requestId);
+    if (job === undefined) await endAs(reason, requestId, store);
+    else {
+      job.abort(reason);
+      if (this.#line.remove(job)) await this.#end(job, () => endAs(reason, requestId, store));
+      this.#tellRoom();
+    }
+    return this.ended(requestId);
+  }
+
+  /** Resolves when all that ran has stopped, after the signal aborted. */
+  async stopped(): Promise<void> {
+    await Promise.all(Array.from(this.#jobs.values(), ({ done }) => done));
+  }
+
+  #viewOf(record: ExportRecord): JobView {
+    const job = this.#jobs.get(record.requestId);
+    return job === undefined ? recordedView(record) : { record, progress: job.progress() };
+  }
+
+  get #hasRoom(): boolean {
+    return this.#hasPlace || this.waiting < this.#parts.queue;
+  }
+
+  get #hasPlace(): boolean {
+    return this.#running < this.#parts.atOnce;
+  }
+
+  #tellRoom(): void {
+    if (!this.#hasRoom && !this.#parts.signal.aborted) return;
+    const waiting = this.#atRoom;
+    this.#atRoom = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #admit(): 'accepted' | 'running' {
+    const { queue, signal } = this.#parts;
+    if (signal.aborted) throw new TidemarkError('QUEUE_FULL', 'the service is stopping; ask again when it is up');
+    // Requests are accepted one after the other, so the place is still free when this one is recorded.
+    if (this.#hasPlace && this.waiting === 0) return 'running';
+    if (this.#hasRoom) return 'accepted';
+    throw new TidemarkError('QUEUE_FULL', `${this.waiting} exports wait already, and ${queue} may; ask again later`);
+  }
+
+  /** What comes while we stop is left to the next start. */
+  #enqueue(record: ExportRecord): void {
+    if (this.#parts.signal.aborted) return;
+    const job = new Job(record, this.#parts.accepting.clock);
+    this.#jobs.set(record.requestId, job);
+    this.#line.add(`${record.asker.door} ${record.asker.client}`, job);
+    this.#parts.onChange?.(this.#viewOf({ ...record, state: 'accepted' }), 0);
+    this.#serve();
+  }
+
+  #serve(): void {
+    while (this.#hasPlace && !this.#parts.signal.aborted) {
+      const job = this.#line.next();
+      if (job === undefined) return;
+      this.#running += 1;
+      job.start();
+      this.#parts.onChange?.({ record: { ...job.record, state: 'running' }, progress: job.progress() }, 0);
+      void this.#end(job, () => this.#run(job)).then(() => {
+        this.#running -= 1;
+        this.#serve();
+        this.#tellRoom();
+      });
+    }
+  }
+
+  async #run(job: Job): Promise<ExportRecord> {
+    const { exporting, onProgress } = this.#parts;
+    let told: Promise<unknown> = Promise.resolve();
+    const tell = (): void => {
+      const view = { record: { ...job.record, state: 'running' as const }, progress: job.progress() };
+      told = Promise.all([told, onProgress?.(view)]);
+      told.catch(() => undefined);
+    };
+    try {
+      return await runExport(job.record, {
+        ...exporting,
+        signal: job.signal,
+        async wait(record, signal) {
+          const waited = await exporting.wait(record, signal);
+          job.write();
+          tell();
+          return waited;
+        },
+        onProgress: progress => {
+          if (job.advance(progress)) tell();
+        },
+      });
+    } finally {
+      await told;
+    }
+  }
+
+  /** A job leaves when its end is in the database, or is left to the next start; what ended it is recorded there. */
+  async #end(job: Job, work: () => Promise<ExportRecord | null>): Promise<void> {
+    try {
+      const completed = await work().catch((error: unknown) => {
+        if (!(error instanceof TidemarkError)) throw error;
+        return null;
+      });
+      const record = completed ?? (await this.#parts.accepting.store.find(job.requestId));
+      const ended = record !== null && isEnded(record.state) ? record : null;
+      job.finish(ended);
+      this.#jobs.delete(job.requestId);
+      if (ended !== null) this.#parts.onChange?.({ record: ended, progress: job.progress() }, job.milliseconds);
+    } catch (error) {
+      job.finish(null);
+      this.#jobs.delete(job.requestId);
+      this.#parts.onCrash(error);
+    }
+  }
+
+  #stop(): void {
+    const reason = new TidemarkError(
+      'INTERRUPTED',
+      'the service is stopping; the export is run again at its next start',
+    );
+    for (let job = this.#line.next(); job !== undefined; job = this.#line.next()) job.finish(null);
+    for (const job of this.#jobs.values()) job.abort(reason);
+    this.#tellRoom();
+  }
+}

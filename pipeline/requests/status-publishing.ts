@@ -1,0 +1,95 @@
+import { isPassing, TidemarkError } from '../errors.ts';
+import type { Outbox, OutboxEntry, Status } from './statuses.ts';
+
+/** Where statuses go. */
+export interface StatusSink {
+  /** Resolves when they are safe there. Throws with `retry` when it may succeed later; `STATUS_TOO_LARGE` when it takes none so large. */
+  send(entries: readonly OutboxEntry[]): Promise<void>;
+}
+
+export interface Publishing {
+  readonly outbox: Outbox;
+  readonly sink: StatusSink;
+  readonly signal: AbortSignal;
+  /** Resolves after so many milliseconds, or when the signal aborts. */
+  pause(milliseconds: number, signal: AbortSignal): Promise<void>;
+  readonly onSent?: (entries: readonly OutboxEntry[]) => void;
+  /** Called with what keeps statuses from being sent, and with null when they are sent again. */
+  readonly onProblem?: (problem: TidemarkError | null) => void;
+}
+
+const entriesAtOnce = 100;
+/** Together well below what a topic takes by default. */
+const bytesAtOnce = 256 << 10;
+const firstPauseMs = 250;
+const longestPauseMs = 5_000;
+
+/**
+ * Sends what the outbox holds, in its order, until the signal aborts. A status is forgotten when it is safe: after a crash
+ * in between it is sent again, under the same sequence. Throws what no waiting mends.
+ */
+export async function publishStatuses(publishing: Publishing): Promise<void> {
+  const { outbox, signal, onProblem, pause } = publishing;
+  let pauseMs = firstPauseMs;
+  let awaited: Promise<void> | null = null;
+  while (!signal.aborted) {
+    // Asked for before looking, so that nothing slips in between; and once, however often sending is tried again.
+    awaited ??= outbox.changed(signal).finally(() => {
+      awaited = null;
+    });
+    const changed = awaited;
+    try {
+      if (await publishNext(publishing)) {
+        onProblem?.(null);
+        pauseMs = firstPauseMs;
+      } else await changed;
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      if (signal.aborted && error.code === 'INTERRUPTED') return;
+      onProblem?.(error);
+      await pause(pauseMs, signal);
+      pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+    }
+  }
+}
+
+/** Sends the oldest statuses; false when there is none. */
+export async function publishNext({
+  outbox,
+  sink,
+  onSent,
+}: Pick<Publishing, 'outbox' | 'sink' | 'onSent'>): Promise<boolean> {
+  const entries = cut(await outbox.oldest(entriesAtOnce));
+  const last = entries.at(-1);
+  if (last === undefined) return false;
+  await sendFitting(entries, sink);
+  await outbox.sent(last.number);
+  onSent?.(entries);
+  return true;
+}
+
+function cut(entries: readonly OutboxEntry[]): readonly OutboxEntry[] {
+  let bytes = 0;
+  const end = entries.findIndex(({ status }, at) => {
+    bytes += status.length;
+    return at > 0 && bytes > bytesAtOnce;
+  });
+  return end < 0 ? entries : entries.slice(0, end);
+}
+
+/** A topic may take less than we think: then one by one, and without the manifest, which the database keeps. */
+async function sendFitting(entries: readonly OutboxEntry[], sink: StatusSink): Promise<void> {
+  try {
+    await sink.send(entries);
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || error.code !== 'STATUS_TOO_LARGE') throw error;
+    if (entries.length > 1) for (const entry of entries) await sendFitting([entry], sink);
+    else await sink.send(entries.map(entry => ({ ...entry, status: withoutManifest(entry.status) })));
+  }
+}
+
+function withoutManifest(text: string): string {
+  // Written by us, from this type.
+  const status = JSON.parse(text) as Status;
+  return JSON.stringify({ ...status, manifest: null } satisfies Status);
+}

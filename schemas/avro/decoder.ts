@@ -1,0 +1,128 @@
+import type { Type } from 'avsc';
+import { isEventKind } from '../events/events.ts';
+import { memberPositions, positionOf } from '../events/field-plan.ts';
+import { fieldReaders } from '../events/fields.ts';
+import { wireHead } from '../events/wire-format.ts';
+import { type EventMembers, type Member, Misfit } from '../json/members.ts';
+import { claimMembers, type WriterField } from './fields.ts';
+import { AvroReader, AvroSyntaxError } from './reader.ts';
+import { type RequestMembers, requestOf } from './request.ts';
+import { Skips } from './skip.ts';
+import { isRecord, isUnion, ownPartOf, type RegisteredSchema, readAvroType } from './type.ts';
+import { branchOf, misfitOf, type Read, type Role, scalarOf } from './value.ts';
+
+/** What records of one writer's schema are read with. */
+export interface WriterSchema {
+  /** The members of an event. Throws AvroSyntaxError when the bytes are not what the schema says. */
+  members(value: Uint8Array): EventMembers;
+  /** The members of a request of the control topic; a Misfit where it is none. Throws AvroSyntaxError as `members` does. */
+  request(value: Uint8Array): RequestMembers | Misfit;
+  /** A record's key. Throws AvroSyntaxError as `members` does. */
+  key(key: Uint8Array): Member;
+}
+
+/**
+ * Makes, once a schema, what reads its records. Only the fields we know become values, by the writer's own types; all
+ * others are checked and stepped over. A schema that is no Avro gives records of no kind.
+ */
+export function compileSchema(schema: RegisteredSchema): WriterSchema {
+  try {
+    const type = readAvroType(schema);
+    const skips = new Skips();
+    const event = eventOf(type, skips);
+    const request = requestOf(type, skips);
+    const key = scalarOf(type, 'plain', skips);
+    return {
+      members: value => decode(value, event),
+      request: value => decode(value, request),
+      key: bytes => decode(bytes, key),
+    };
+  } catch (error) {
+    const why = `of a schema that cannot be read as Avro (${error instanceof Error ? error.message : String(error)})`;
+    return {
+      members: () => noEvent(new Misfit(why)),
+      request: () => new Misfit(why),
+      key: () => {
+        throw new AvroSyntaxError(`the key is ${why}`);
+      },
+    };
+  }
+}
+
+/** Records are decoded one after the other and without a pause, so one reader serves all. */
+const reader = new AvroReader();
+
+function decode<T>(bytes: Uint8Array, read: (from: AvroReader) => T): T {
+  reader.open(bytes, wireHead);
+  const value = read(reader);
+  reader.end();
+  return value;
+}
+
+type ReadEvent = (reader: AvroReader) => EventMembers;
+
+function eventOf(type: Type, skips: Skips): ReadEvent {
+  if (isUnion(type)) return branchOf(type.types.map(branch => eventOf(branch, skips)));
+  if (isRecord(type)) return recordOf(type.name, type.fields, skips);
+  const misfit = misfitOf(type, skips.of(type));
+  return from => noEvent(misfit(from));
+}
+
+function recordOf(name: string | undefined, fields: readonly WriterField[], skips: Skips): ReadEvent {
+  const event = name === undefined ? new Misfit('an Avro record without a name') : kindOf(name);
+  const steps = claimMembers(fields, eventMembers).flatMap(({ type, member }) => {
+    if (member === null) return skips.of(type) ?? [];
+    const at = positionOf(member);
+    const read = memberOf(type, member, skips);
+    return (from: AvroReader, members: (Member | undefined)[]) => {
+      members[at] = read(from);
+    };
+  });
+  return from => {
+    const members = noEvent(event);
+    for (const step of steps) step(from, members);
+    return members;
+  };
+}
+
+const eventAt = positionOf('event');
+
+/** Every member but `event`, which the record's name stands for. */
+const eventMembers: ReadonlySet<string> = new Set([...memberPositions.keys()].filter(name => name !== 'event'));
+const halfMembers: ReadonlySet<string> = new Set(Object.keys(fieldReaders));
+
+function noEvent(event: Member): (Member | undefined)[] {
+  const members = new Array<Member | undefined>(memberPositions.size).fill(undefined);
+  members[eventAt] = event;
+  return members;
+}
+
+function kindOf(fullName: string): string {
+  const kind = ownPartOf(fullName);
+  return isEventKind(kind) ? kind : fullName;
+}
+
+function memberOf(type: Type, member: string, skips: Skips): Read {
+  if (member === 'from' || member === 'to') return halfOf(type, skips);
+  return scalarOf(type, roles[member] ?? 'plain', skips);
+}
+
+const roles: Readonly<Record<string, Role>> = { timestamp: 'instant', extensions: 'text', value: 'text' };
+
+/** One half of a transition: a record, read as a JSON object is. */
+function halfOf(type: Type, skips: Skips): Read {
+  if (isUnion(type)) return branchOf(type.types.map(branch => halfOf(branch, skips)));
+  if (!isRecord(type)) return type.typeName === 'null' ? () => null : misfitOf(type, skips.of(type));
+  const steps = claimMembers(type.fields, halfMembers).flatMap(({ type: fieldType, member }) => {
+    if (member === null) return skips.of(fieldType) ?? [];
+    const read = scalarOf(fieldType, 'plain', skips);
+    return (from: AvroReader, half: Map<string, Member>) => {
+      half.set(member, read(from));
+    };
+  });
+  return from => {
+    const half = new Map<string, Member>();
+    for (const step of steps) step(from, half);
+    return half;
+  };
+}

@@ -1,0 +1,58 @@
+import type { Type } from 'avsc';
+import { JsonNumber } from '../json/json.ts';
+import { type Member, Misfit } from '../json/members.ts';
+import { formatTimestamp, isInstant } from '../json/timestamps.ts';
+import { claimMembers } from './fields.ts';
+import { readControlSchema } from './files.ts';
+import type { AvroReader } from './reader.ts';
+import type { Skips } from './skip.ts';
+import { isRecord, isTimestampMillis, isUnion, ownPartOf } from './type.ts';
+import { branchOf, type Read, scalarOf } from './value.ts';
+
+/** The members of a request, as a JSON object would have them. */
+export type RequestMembers = ReadonlyMap<string, Member>;
+
+const recordName = 'control.request';
+
+/**
+ * Makes what reads requests of the control topic. No field is stepped over: what a request says and nobody knows is a
+ * fault, in Avro as in JSON. A record of any other name is a Misfit, in its place.
+ */
+export function requestOf(type: Type, skips: Skips): (reader: AvroReader) => RequestMembers | Misfit {
+  if (isUnion(type)) return branchOf(type.types.map(branch => requestOf(branch, skips)));
+  if (!isRecord(type) || type.name === undefined || ownPartOf(type.name) !== recordName) {
+    const misfit = new Misfit(isRecord(type) ? `an Avro record ${type.name}` : `an Avro ${type.typeName}`);
+    const skip = skips.of(type);
+    return from => {
+      skip?.(from);
+      return misfit;
+    };
+  }
+  const steps = claimMembers(type.fields, requestNames()).map(({ type: fieldType, member }, at) => ({
+    name: member ?? type.fields[at]!.name,
+    read: parameterOf(fieldType, skips),
+  }));
+  return from => new Map(steps.map(({ name, read }) => [name, read(from)]));
+}
+
+let known: ReadonlySet<string> | null = null;
+
+function requestNames(): ReadonlySet<string> {
+  known ??= new Set(
+    (JSON.parse(readControlSchema(recordName)) as { fields: readonly { name: string }[] }).fields.map(
+      ({ name }) => name,
+    ),
+  );
+  return known;
+}
+
+function parameterOf(type: Type, skips: Skips): Read {
+  if (isUnion(type)) return branchOf(type.types.map(branch => parameterOf(branch, skips)));
+  if (isTimestampMillis(type)) return reader => instantText(Number(reader.long()));
+  return scalarOf(type, 'plain', skips);
+}
+
+/** An instant that no text could say goes on as its number, and is refused as a time where one is wanted. */
+function instantText(instant: number): Member {
+  return isInstant(instant) ? formatTimestamp(instant) : new JsonNumber(String(instant));
+}

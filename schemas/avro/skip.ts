@@ -1,0 +1,73 @@
+import type { Type } from 'avsc';
+import type { AvroReader } from './reader.ts';
+import { isArray, isEnum, isFixed, isMap, isRecord, isTimestampMillis, isUnion } from './type.ts';
+
+export type Skip = (reader: AvroReader) => void;
+
+/**
+ * Makes what steps over values that nobody reads, checking them all the same: what is missing, left over or no UTF-8
+ * shows. A step takes at least one byte, so no schema and no count can keep it busy for longer than the bytes last.
+ */
+export class Skips {
+  /** Each record once: recursive schemas end, and one that names another twice at every level does not grow. */
+  readonly #records = new Map<Type, Skip | null>();
+
+  /** Null for a type whose values have no bytes. */
+  of(type: Type): Skip | null {
+    if (isRecord(type)) return this.#record(type, type.fields);
+    if (isUnion(type)) return this.#union(type.types);
+    if (isEnum(type)) return reader => void reader.choice(type.symbols.length);
+    if (isFixed(type)) return type.size === 0 ? null : reader => void reader.skip(type.size);
+    if (isArray(type)) return blocks(this.of(type.itemsType));
+    if (isMap(type)) return this.#map(type.valuesType);
+    if (isTimestampMillis(type)) return this.of(type.underlyingType);
+    return primitives[type.typeName] ?? null;
+  }
+
+  #record(type: Type, fields: readonly { readonly type: Type }[]): Skip | null {
+    const known = this.#records.get(type);
+    if (known !== undefined) return known;
+    const steps: Skip[] = [];
+    const skip: Skip = reader => {
+      reader.enter();
+      for (const step of steps) step(reader);
+      reader.leave();
+    };
+    this.#records.set(type, skip);
+    for (const field of fields) {
+      const step = this.of(field.type);
+      if (step !== null) steps.push(step);
+    }
+    if (steps.length > 0) return skip;
+    this.#records.set(type, null);
+    return null;
+  }
+
+  #union(types: readonly Type[]): Skip {
+    const branches = types.map(type => this.of(type));
+    return reader => branches[reader.choice(branches.length)]?.(reader);
+  }
+
+  #map(valuesType: Type): Skip {
+    const value = this.of(valuesType);
+    return blocks(reader => {
+      reader.string();
+      value?.(reader);
+    });
+  }
+}
+
+function blocks(item: Skip | null): Skip {
+  return item === null ? reader => reader.blocks(null) : reader => reader.blocks(() => item(reader));
+}
+
+/** By the names of Avro's own types; `null` has no bytes. */
+const primitives: Readonly<Record<string, Skip>> = {
+  boolean: reader => void reader.boolean(),
+  int: reader => void reader.int(),
+  long: reader => void reader.long(),
+  float: reader => void reader.skip(4),
+  double: reader => void reader.skip(8),
+  bytes: reader => reader.skipBytes(),
+  string: reader => void reader.string(),
+};

@@ -1,0 +1,175 @@
+import { type EventMembers, type Half, type Member, show } from '../json/members.ts';
+import { isEventTime } from '../json/timestamps.ts';
+import {
+  carriedFields,
+  type Event,
+  type EventKind,
+  type ExtensionUpdated,
+  isEventKind,
+  kindSpecs,
+  type Occasion,
+  type Reject,
+  type RejectReason,
+} from './events.ts';
+import { occasionPlaces, type Place, plans, positionOf, updatedIds } from './field-plan.ts';
+import { code, extensions, identity, timestamp } from './fields.ts';
+
+export type Decoded = Event | Reject;
+
+export function isReject(decoded: object): decoded is Reject {
+  return 'reason' in decoded;
+}
+
+const at = {
+  event: positionOf('event'),
+  from: positionOf('from'),
+  to: positionOf('to'),
+  service_id: positionOf('service_id'),
+  entity: positionOf('entity'),
+  timestamp: positionOf('timestamp'),
+  extensions: positionOf('extensions'),
+};
+
+/** Decodes an event's members, already free of syntax: the part that JSON and Avro have in common. */
+export function decodeMembers(body: EventMembers, recordTime: number | null): Decoded {
+  const kind = body[at.event];
+  if (typeof kind !== 'string' || !isEventKind(kind)) {
+    const given = kind === undefined ? 'no event' : `event ${show(kind)}`;
+    return rejected('UNKNOWN_KIND', 'event', `${given}; allowed are ${Object.keys(kindSpecs).join(', ')}`);
+  }
+  if (kind === 'state.transitioned') {
+    for (const half of ['from', 'to'] as const) {
+      const given = body[at[half]] ?? null;
+      if (given !== null && !isHalf(given)) return badField(half, given, 'an object');
+    }
+  }
+  // A time below 0 is how Kafka says that a record has none.
+  const ownTime = recordTime !== null && recordTime >= 0 ? recordTime : null;
+  const missing = firstMissing(kind, body, ownTime);
+  if (missing !== undefined) return rejected('MISSING_FIELD', missing, `${missing} is missing`);
+  const service_id = identity.read(body[at.service_id]!);
+  if (service_id === undefined) return badField('service_id', body[at.service_id]!, identity.allowed);
+  if (kind === 'service.deleted') return { kind, service_id };
+  if (kind === 'extension.updated') return readUpdate(service_id, body);
+  return readFields({ kind, service_id, body, recordTime: kindSpecs[kind].time === 'kept' ? ownTime : null });
+}
+
+function firstMissing(kind: EventKind, body: EventMembers, recordTime: number | null): string | undefined {
+  if ((body[at.service_id] ?? null) === null) return 'service_id';
+  for (const wanted of plans[kind].required) if (isMissing(wanted, body)) return wanted.path;
+  const updated = kind === 'extension.updated' ? updatedId(body) : null;
+  if (updated !== null && isMissing(updated, body)) return updated.path;
+  const timed = kindSpecs[kind].time === 'checked' || recordTime !== null || (body[at.timestamp] ?? null) !== null;
+  return timed ? undefined : 'timestamp';
+}
+
+/** Null is the same as absent, but for the value of an extension. */
+function isMissing(wanted: Place, body: EventMembers): boolean {
+  const given = memberAt(body, wanted);
+  return given === undefined || (given === null && wanted.name !== 'value');
+}
+
+function updatedId(body: EventMembers): Place | null {
+  const entity = body[at.entity];
+  return entity === 'state' || entity === 'task' ? updatedIds[entity] : null;
+}
+
+function memberAt(body: EventMembers, place: Place): Member | undefined {
+  const member = body[place.at];
+  if (place.half === null) return member;
+  return isHalf(member) ? member.get(place.name) : undefined;
+}
+
+function isHalf(member: Member | undefined): member is Half {
+  return member instanceof Map;
+}
+
+interface Reading {
+  readonly kind: Exclude<EventKind, 'service.deleted' | 'extension.updated'>;
+  readonly service_id: string;
+  readonly body: EventMembers;
+  readonly recordTime: number | null;
+}
+
+/** What was read of the row, or of the two rows, that an event speaks of. */
+interface SaidSoFar {
+  id: string;
+  readonly fields: (string | number | undefined)[];
+}
+
+/** Reads what the kind's table lists, in its order; the first field that is not allowed ends it. */
+function readFields({ kind, service_id, body, recordTime }: Reading): Decoded {
+  const whole: SaidSoFar = { id: service_id, fields: new Array(carriedCounts[kind]) };
+  const to: SaidSoFar = { id: service_id, fields: [] };
+  for (const place of plans[kind].all) {
+    const given = memberAt(body, place) ?? null;
+    if (given === null) continue;
+    // Ids and columns are read as strings or numbers; only an extension's value is anything else.
+    const kept = place.reader.read(given) as string | number | undefined;
+    if (kept === undefined) return badField(place.path, given, place.reader.allowed);
+    const said = place.half === 'to' ? to : whole;
+    if (place.field === null) said.id = kept as string;
+    else said.fields[place.field] = kept;
+  }
+  const time = readTime(body, recordTime);
+  if (time !== null && typeof time === 'object') return time;
+  const occasion = readOccasion(body, time);
+  if (isReject(occasion)) return occasion;
+  const given = body[at.extensions] ?? null;
+  const carried = given === null ? null : extensions.read(given);
+  if (carried === undefined) return badField('extensions', given, extensions.allowed);
+  if (kind === 'state.transitioned') return { kind, service_id, from: whole, to, occasion, extensions: carried };
+  return { kind, service_id, id: whole.id, fields: whole.fields, occasion, extensions: carried };
+}
+
+const carriedCounts = Object.fromEntries(
+  Object.keys(kindSpecs).map(kind => [kind, isEventKind(kind) ? carriedFields(kind, null).length : 0]),
+) as Readonly<Record<EventKind, number>>;
+
+function readUpdate(service_id: string, body: EventMembers): Decoded {
+  const read: Record<string, unknown> = { id: service_id };
+  const ids = updatedId(body);
+  for (const place of ids === null ? plans['extension.updated'].all : [...plans['extension.updated'].all, ids]) {
+    const given = memberAt(body, place) ?? null;
+    const kept = place.reader.read(given);
+    if (kept === undefined) return badField(place.path, given, place.reader.allowed);
+    read[place.field === null ? 'id' : place.name] = kept;
+  }
+  const time = readTime(body, null);
+  if (time !== null && typeof time === 'object') return time;
+  // The readers have just checked entity, id, name and value.
+  return { ...(read as unknown as ExtensionUpdated), kind: 'extension.updated', service_id, timestamp: time };
+}
+
+function readOccasion(body: EventMembers, time: number | null): Occasion | Reject {
+  const values = new Array<string | undefined>(occasionPlaces.length);
+  for (let index = 0; index < occasionPlaces.length; index += 1) {
+    const place = occasionPlaces[index]!;
+    const given = body[place.at] ?? null;
+    if (given === null) continue;
+    const kept = code.read(given);
+    if (kept === undefined) return badField(place.name, given, code.allowed);
+    values[index] = kept;
+  }
+  return { timestamp: time, values };
+}
+
+/** The event's own time, else the record's where the kind keeps one. */
+function readTime(body: EventMembers, recordTime: number | null): number | null | Reject {
+  const given = body[at.timestamp] ?? null;
+  if (given !== null) return timestamp.read(given) ?? badField('timestamp', given, timestamp.allowed);
+  if (recordTime === null || isEventTime(recordTime)) return recordTime;
+  return rejected(
+    'BAD_FIELD',
+    'timestamp',
+    `the record's own time is ${recordTime} ms; the years 1970 to 2200 are allowed`,
+  );
+}
+
+export function badField(path: string, given: Member, allowed: string): Reject {
+  return rejected('BAD_FIELD', path, `${path} is ${show(given)}; allowed is ${allowed}`);
+}
+
+export function rejected(reason: RejectReason, field: string | null, message: string): Reject {
+  return { reason, field, message };
+}

@@ -1,0 +1,26 @@
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { expect, onTestFinished, test } from 'vitest';
+import { Database } from '../../../../connectors/duckdb/file/database.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
+
+test('a file that another version laid out is refused with both layouts, and stays as it is', async () => {
+  const folder = await temporaryFolder();
+  onTestFinished(folder.remove);
+  const options = { path: join(folder.path, 'old.duckdb'), memoryLimit: '100MB', threads: 1 };
+  await (await Database.open(options)).close();
+  const tablesOf = async (change: string): Promise<unknown> => {
+    const instance = await DuckDBInstance.create(options.path);
+    const connection = await instance.connect();
+    await connection.run(change);
+    const reader = await connection.runAndReadAll('SELECT table_name FROM duckdb_tables() ORDER BY 1');
+    instance.closeSync();
+    return reader.getRows();
+  };
+  const before = await tablesOf('UPDATE layout SET version = 1; DROP TABLE outbox');
+  await expect(Database.open(options)).rejects.toMatchObject({
+    code: 'WAREHOUSE_UNFIT',
+    message: expect.stringMatching(/old\.duckdb has the layout 1 .*reads and writes layout 2.*another db/),
+  });
+  expect(await tablesOf('SELECT 1')).toEqual(before);
+});

@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import { DuckDbSnapshots } from '../../../../connectors/duckdb/snapshot.ts';
+import { openTestStore, plainCsv, type TestStore } from '../../../support/store.ts';
+
+const window = {
+  timeFrom: 0,
+  timeTo: Date.parse('2030-01-01T00:00:00Z'),
+  filterEvents: 'any',
+  filterState: 'any',
+} as const;
+const line = (event: string, service: string) =>
+  JSON.stringify({ event, service_id: service, timestamp: '2026-03-01T10:00:00Z', session_id: `of ${service}` });
+const ids = (name: string) => Array.from({ length: 3_000 }, (_, number) => `${name}-${number}`);
+
+/** Open services, the row group in front of which has lost all of its rows: the next checkpoint numbers them anew. */
+async function behindDeadRows(): Promise<TestStore> {
+  const store = await openTestStore();
+  await store.storeLines(ids('ends').map(id => line('service.started', id)));
+  await store.rows('CHECKPOINT');
+  await store.storeLines(ids('stays').map(id => line('service.started', id)));
+  await store.rows('CHECKPOINT');
+  await store.storeLines(ids('ends').map(id => line('service.completed', id)));
+  return store;
+}
+
+const firstOpenRow = async (store: TestStore) =>
+  Number((await store.rows('SELECT min(rowid) FROM services_open'))[0]![0]);
+
+/** A checkpoint that takes its time before it writes. It is running for certain: of two that are begun, one is refused then. */
+async function slowCheckpoint(store: TestStore): Promise<{ readonly ended: Promise<unknown> }> {
+  await store.rows('SET debug_checkpoint_sleep_ms = 700');
+  expect(await firstOpenRow(store)).toBe(3_000);
+  const both = [store.rows('CHECKPOINT'), store.rows('CHECKPOINT')];
+  const refused = both.map(one => one.then(() => Promise.reject(new Error('none was refused')), String));
+  expect(await Promise.any(refused)).toMatch(/Cannot CHECKPOINT/);
+  return { ended: Promise.any(both) };
+}
+
+describe('what begins while a checkpoint is running that numbers rows anew', () => {
+  test('exports each row, though it is written after the checkpoint', async () => {
+    const store = await behindDeadRows();
+    const checkpoint = await slowCheckpoint(store);
+    const snapshots = new DuckDbSnapshots(store.database, { maxExtensionColumns: 1 });
+    const snapshot = await snapshots.snapshot(window, plainCsv);
+    await checkpoint.ended;
+    const bytes: Uint8Array[] = [];
+    const { rows } = await snapshot.write('services', async part => void bytes.push(part));
+    await snapshot.close();
+    const written = Buffer.concat(bytes).toString().trimEnd().split('\n');
+    expect(written.map(row => row.split(',')[0]).toSorted()).toEqual([...ids('ends'), ...ids('stays')].toSorted());
+    expect([rows, await firstOpenRow(store)]).toEqual([6_000, 0]);
+  });
+
+  test('moves open rows, each of them once', async () => {
+    const store = await behindDeadRows();
+    const checkpoint = await slowCheckpoint(store);
+    await store.warehouse.upkeep.moveForemost(Number.NEGATIVE_INFINITY);
+    await checkpoint.ended;
+    const rows = await store.rows('SELECT service_id FROM services_open ORDER BY service_id');
+    expect(rows.map(([id]) => id)).toEqual(ids('stays').toSorted());
+  });
+});

@@ -1,0 +1,217 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { placeRows } from '../../../../connectors/duckdb/read/placed-rows.ts';
+import { cutSlices, defaultSlicing, joinedPieces, type Slicing } from '../../../../connectors/duckdb/read/slices.ts';
+import { DuckDbSnapshots } from '../../../../connectors/duckdb/snapshot.ts';
+import { type FileKind, fileKinds, type Layout, type Selection } from '../../../../pipeline/export/selection.ts';
+import { pickPlainly, plainCopyOptions, plainSelect, plainSplit } from '../../../support/plain-export.ts';
+import { openTestStore, plainCsv, TestStore } from '../../../support/store.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
+
+const minute = (number: number) => new Date(Date.UTC(2026, 0, 1, 0, number)).toISOString();
+const all: Selection = {
+  timeFrom: Date.UTC(2026, 0, 1),
+  timeTo: Date.UTC(2027, 0, 1),
+  filterEvents: 'any',
+  filterState: 'any',
+};
+/** Borders and strays among a few hundred rows. */
+const small: Slicing = { rowsPerSlice: 30, blockRows: 20, fewBlocks: 1 };
+
+async function exported(
+  store: TestStore,
+  slicing: Slicing,
+  selection: Selection,
+  more: Partial<Layout>,
+  meanwhile = async (): Promise<unknown> => undefined,
+) {
+  const layout = { ...plainCsv, ...more };
+  const snapshots = new DuckDbSnapshots(store.database, { maxExtensionColumns: 1000, slicing });
+  const snapshot = await snapshots.snapshot(selection, layout);
+  const files: Record<string, string> = {};
+  try {
+    for (const kind of fileKinds(layout.format)) {
+      await meanwhile();
+      const chunks: Uint8Array[] = [];
+      await snapshot.write(kind, async bytes => void chunks.push(Buffer.from(bytes)));
+      files[kind] = Buffer.concat(chunks).toString();
+    }
+    files.split = String(snapshot.splitServices);
+    return files;
+  } finally {
+    await snapshot.close();
+  }
+}
+
+/** What one sorted SELECT over the views says. */
+async function plainly(store: TestStore, folder: string, selection: Selection) {
+  const connection = await store.database.connect();
+  const files: Record<string, string> = {};
+  try {
+    await pickPlainly(connection, selection);
+    for (const kind of fileKinds('csv')) files[kind] = await plainFile(kind);
+    files.split = String((await connection.runAndReadAll(plainSplit)).value(0, 0));
+    return files;
+  } finally {
+    connection.closeSync();
+  }
+
+  async function plainFile(kind: FileKind): Promise<string> {
+    const file = path.join(folder, `${kind}.csv`);
+    await connection.run(`COPY (${plainSelect(kind, selection)}) TO '${file}' (${plainCopyOptions})`);
+    return readFile(file, 'utf8');
+  }
+}
+
+const id = (letter: string, most: number) => fc.integer({ min: 1, max: most }).map(number => `${letter}${number}`);
+const kinds = ['service.started', 'service.completed', 'service.associated', 'service.deleted'] as const;
+const parts = ['state.started', 'state.completed', 'task.started', 'task.completed'] as const;
+const common = { service_id: id('s', 40), timestamp: fc.nat(600).map(minute) };
+const events = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ event: fc.constantFrom(...kinds.slice(0, 2)), ...common }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ event: fc.constantFrom(...kinds.slice(2)), ...common, customer_id: id('c', 3) }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      event: fc.constantFrom(...parts),
+      ...common,
+      state_id: id('t', 4),
+      task_id: id('k', 4),
+      extensions: fc.option(fc.dictionary(id('e', 5), fc.nat(3), { minKeys: 1, maxKeys: 2 }), { nil: undefined }),
+    }),
+  },
+);
+
+test('any rows anywhere in the tables: the slices are the file that one sorted query gives', {
+  timeout: 300_000,
+}, async () => {
+  const batches = fc.array(fc.tuple(fc.array(events, { minLength: 20, maxLength: 120 }), fc.boolean(), fc.nat(1)), {
+    minLength: 1,
+    maxLength: 5,
+  });
+  const selection = fc.record({
+    timeFrom: fc.constantFrom(0, 200).map(number => Date.parse(minute(number))),
+    timeTo: fc.constantFrom(400, 1000).map(number => Date.parse(minute(number))),
+    filterEvents: fc.constantFrom('any', 'started', 'completed'),
+    filterState: fc.constantFrom('any', 'active', 'inactive'),
+  }) as fc.Arbitrary<Selection>;
+  await fc.assert(
+    fc.asyncProperty(batches, selection, async (split, wanted) => {
+      const folder = await temporaryFolder();
+      const store = await TestStore.open(path.join(folder.path, 'slices.duckdb'));
+      try {
+        for (const [batch, settles, partition] of split) {
+          await store.storeLines(
+            batch.map(event => JSON.stringify(event)),
+            partition,
+          );
+          if (settles) await store.warehouse.upkeep.settle();
+        }
+        const none = { extensions: 'none' } as const;
+        expect(await exported(store, small, wanted, none)).toEqual(await plainly(store, folder.path, wanted));
+        for (const layout of [{ extensions: 'columns' }, { extensions: 'json' }, { format: 'json' }] as const) {
+          const whole = await exported(store, defaultSlicing, wanted, layout);
+          expect(await exported(store, small, wanted, layout)).toEqual(whole);
+        }
+      } finally {
+        await store.close();
+        await folder.remove();
+      }
+    }),
+    { numRuns: process.env.CI === 'true' ? 60 : 15 },
+  );
+});
+
+const line = (event: string, service: number, at: number, more: object = {}) =>
+  JSON.stringify({ event, service_id: `s${service}`, timestamp: minute(at), ...more });
+const whole = (service: number, at: number) => [
+  line('service.started', service, at),
+  line('service.completed', service, at + 1),
+];
+
+test('what is stored, settled and tidied up beside an export changes no byte of it', async () => {
+  const store = await openTestStore();
+  const numbers = Array.from({ length: 200 }, (_, number) => number);
+  const states = (number: number, at: number) =>
+    ['a', 'b'].map(id => line('state.completed', number, at, { state_id: id }));
+  await store.storeLines(numbers.flatMap(number => [...whole(number, number), ...states(number, number)]));
+  const before = await exported(store, small, all, {});
+  let round = 0;
+  const beside = async () => {
+    round += 1;
+    const changed = numbers.filter(number => number % 5 === round);
+    await store.storeLines(
+      changed.flatMap(number => [line('service.deleted', number, 0), ...whole(number, number + 9)]),
+    );
+    await store.storeLines(changed.flatMap(number => [...states(number, 500), ...states(number + 1, 600)]));
+    await store.warehouse.upkeep.settle();
+    await store.warehouse.upkeep.moveForemost(Number.NEGATIVE_INFINITY);
+    await store.rows('CHECKPOINT');
+  };
+  expect(await exported(store, small, all, {}, beside)).toEqual(before);
+  expect(await exported(store, small, all, {})).not.toEqual(before);
+});
+
+describe('where slices read', () => {
+  const cut = async (lines: readonly string[]) => {
+    const store = await openTestStore();
+    await store.storeLines(lines);
+    const placed = await placeRows(store.database, all);
+    onTestFinished(() => placed.connection.closeSync());
+    return cutSlices(placed, { entity: 'service', servicesPerSlice: 40, slicing: small });
+  };
+
+  test('rows in time order: each slice its own blocks, side by side', async () => {
+    const slices = await cut(Array.from({ length: 120 }, (_, number) => whole(number, number)).flat());
+    expect(slices).toEqual(
+      [0, 1, 2].map(slice => ({
+        firstRank: slice * 40 + 1,
+        lastRank: slice * 40 + 40,
+        pieces: [{ home: 1, first: slice * 40, last: slice * 40 + 39 }],
+        hasStrays: false,
+      })),
+    );
+  });
+
+  test('one row far from its slice is a stray, and widens no slice', async () => {
+    const slices = await cut([
+      ...whole(200, 100),
+      ...Array.from({ length: 119 }, (_, number) => whole(number, number)).flat(),
+    ]);
+    expect(slices.every(({ hasStrays }) => hasStrays)).toBe(true);
+    for (const { pieces } of slices) {
+      expect(pieces.reduce((rows, { first, last }) => rows + last + 1 - first, 0)).toBeLessThanOrEqual(60);
+    }
+  });
+
+  test.each([
+    [
+      'few enough stay as they are',
+      3,
+      [
+        [0, 9],
+        [20, 29],
+        [100, 109],
+      ],
+    ],
+    [
+      'the narrowest gap is closed first',
+      2,
+      [
+        [0, 29],
+        [100, 109],
+      ],
+    ],
+    ['down to one', 1, [[0, 109]]],
+  ])('pieces of strays: %s', (_, most, wanted) => {
+    const piece = (first: number, last: number, home = 1) => ({ home, first, last });
+    const given = [piece(0, 9), piece(20, 29), piece(100, 109)];
+    expect(joinedPieces(given, most)).toEqual(wanted.map(([first, last]) => piece(first!, last!)));
+    expect(joinedPieces([piece(0, 9, 0), piece(10, 19, 1)], most), 'other tables apart').toHaveLength(2);
+  });
+});

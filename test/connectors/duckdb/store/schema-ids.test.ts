@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { DuckDbSnapshots } from '../../../../connectors/duckdb/snapshot.ts';
+import { foldBatch } from '../../../../pipeline/ingest/ingest.ts';
+import { asAvro, ourSchemas } from '../../../support/avro.ts';
+import { openTestStore, plainCsv, type TestStore, withFacts } from '../../../support/store.ts';
+
+const started = asAvro('{"event":"service.started","service_id":"s","timestamp":"2026-03-01T00:00:00Z"}')!;
+
+/** One record whose batch names these schemas. */
+function batchOf(topic: string, from: number, ids: readonly number[]) {
+  const record = { offset: from, timestamp: null, key: null, value: started, headers: [] };
+  const next = { nextOffset: from + 1, bookmark: null };
+  const batch = { partition: { topic, partition: 0 }, origin: 'test', records: [record], from, next, bytesRead: 0 };
+  const options = { keyFormat: 'string', skewMs: 0, clock: { now: Date.now }, schemas: ourSchemas } as const;
+  return withFacts(foldBatch(batch, options), { schemaIds: ids });
+}
+
+async function idsOfSnapshot(store: TestStore): Promise<readonly number[]> {
+  const selection = { timeFrom: 0, timeTo: 1, filterEvents: 'any', filterState: 'any' } as const;
+  const snapshot = await new DuckDbSnapshots(store.database, { maxExtensionColumns: 1 }).snapshot(selection, plainCsv);
+  await snapshot.close();
+  return snapshot.schemaIds;
+}
+
+test('the schemas of all topics are told in order, each once', async () => {
+  const store = await openTestStore();
+  expect(await idsOfSnapshot(store)).toEqual([]);
+  await store.warehouse.store(batchOf('calls', 0, [300, 7]));
+  await store.warehouse.store(batchOf('calls', 1, [7, 4_294_967_295, 20]));
+  await store.warehouse.store(batchOf('chats', 0, [20, 7]));
+  await store.warehouse.store(batchOf('calls', 2, []));
+  expect(await idsOfSnapshot(store)).toEqual([7, 20, 300, 4_294_967_295]);
+  const kept = await store.rows('SELECT topic, schema_id FROM schema_ids ORDER BY ALL');
+  expect(kept.map(([topic, id]) => `${topic} ${id}`)).toEqual([
+    'calls 7',
+    'calls 20',
+    'calls 300',
+    'calls 4294967295',
+    'chats 7',
+    'chats 20',
+  ]);
+});
+
+test('a batch that is not stored leaves no schema behind', async () => {
+  const store = await openTestStore();
+  await store.warehouse.store(batchOf('calls', 0, [7]));
+  await expect(store.warehouse.store(batchOf('calls', 0, [8]))).rejects.toMatchObject({ code: 'STALE_BATCH' });
+  const unreadable = withFacts(batchOf('calls', 1, [9]), { next: { nextOffset: Number.NaN, bookmark: null } });
+  await expect(store.warehouse.store(unreadable)).rejects.toThrow();
+  expect(await idsOfSnapshot(store)).toEqual([7]);
+});
+
+test('an export began before a batch does not tell of its schemas', async () => {
+  const store = await openTestStore();
+  await store.warehouse.store(batchOf('calls', 0, [7]));
+  const selection = { timeFrom: 0, timeTo: 1, filterEvents: 'any', filterState: 'any' } as const;
+  const snapshot = await new DuckDbSnapshots(store.database, { maxExtensionColumns: 1 }).snapshot(selection, plainCsv);
+  await store.warehouse.store(batchOf('calls', 1, [8]));
+  await snapshot.close();
+  expect([snapshot.schemaIds, await idsOfSnapshot(store)]).toEqual([[7], [7, 8]]);
+});

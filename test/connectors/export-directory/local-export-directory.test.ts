@@ -1,0 +1,79 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openExportDirectory } from '../../../connectors/export-directory/local-export-directory.ts';
+import { describeExportDirectory } from '../../contracts/export-directory.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+describeExportDirectory('on disk', async () => {
+  const root = await temporaryFolder();
+  return {
+    directory: await openExportDirectory({ root: root.path }),
+    read: file => readFile(path.join(root.path, file)).catch(() => null),
+    putForeign: (file, content) => writeFile(path.join(root.path, file), content),
+    list: folder => readdir(path.join(root.path, folder)).catch(() => []),
+    close: root.remove,
+  };
+});
+
+describe('opening', () => {
+  let root: Awaited<ReturnType<typeof temporaryFolder>>;
+  beforeEach(async () => {
+    root = await temporaryFolder();
+  });
+  afterEach(() => root.remove());
+
+  test('a missing root is refused in words', async () => {
+    const missing = path.join(root.path, 'missing');
+    const refused = { code: 'NOT_WRITABLE', message: expect.stringContaining(missing) };
+    await expect(openExportDirectory({ root: missing })).rejects.toMatchObject(refused);
+  });
+
+  test('a missing root is made when that is asked for', async () => {
+    const missing = path.join(root.path, 'missing/deep');
+    await openExportDirectory({ root: missing, create: true });
+    expect(await readdir(missing)).toEqual([]);
+  });
+
+  test.each([false, true])('a file is no root (create: %j)', async create => {
+    const file = path.join(root.path, 'file');
+    await writeFile(file, '');
+    await expect(openExportDirectory({ root: file, create })).rejects.toMatchObject({ code: 'NOT_WRITABLE' });
+  });
+
+  test.each([
+    ['without a foreign prefix', { '': 'folder' }],
+    ['whose folder climbs', { 'C:/': '../other' }],
+    ['whose folder is absolute', { 'C:/': '/other' }],
+    ['whose folder has a backslash', { 'C:/': 'a\\b' }],
+  ])('a prefix_map entry %s is refused', async (_, prefixMap) => {
+    const refused = { code: 'CONFIG_INVALID', message: expect.stringContaining('prefix_map') };
+    await expect(openExportDirectory({ root: root.path, prefixMap })).rejects.toMatchObject(refused);
+  });
+
+  test.each(['', '.', '..', 'a/b', 'nul\0', '.tidemark-x'])('the recorded name %j is refused', async name => {
+    const directory = await openExportDirectory({ root: root.path });
+    const destination = await directory.resolve('x');
+    const refused = { code: 'PREFIX_REFUSED' };
+    await expect(directory.create(destination, 'id', name, 'zip')).rejects.toMatchObject(refused);
+    await expect(directory.publish(destination, 'id', [name])).rejects.toMatchObject(refused);
+  });
+
+  test('resolving writes nothing, creating makes the folders', async () => {
+    const directory = await openExportDirectory({ root: root.path });
+    const destination = await directory.resolve('a/b/c_');
+    expect(await readdir(root.path)).toEqual([]);
+    expect(await directory.areFree(destination, ['c_1.csv'])).toBe(true);
+    await directory.sweep(destination, 'id');
+    await (await directory.create(destination, 'id', 'c_1.csv', 'gzip')).discard();
+    expect(await readdir(path.join(root.path, 'a'))).toEqual(['b']);
+  });
+
+  test('publishing into a folder that is gone fails, as the files are gone with it', async () => {
+    const directory = await openExportDirectory({ root: root.path });
+    const destination = await directory.resolve('a/c_');
+    await expect(directory.publish(destination, 'id', ['c_1.csv'])).rejects.toMatchObject({ code: 'EXPORT_FAILED' });
+    await mkdir(path.join(root.path, 'a'));
+    await expect(directory.publish(destination, 'id', ['c_1.csv'])).rejects.toMatchObject({ code: 'EXPORT_FAILED' });
+  });
+});

@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import { OldTimes } from '../../../../connectors/kafka/reading/retention-watch.ts';
+import type { LogEnd, RecordBatch } from '../../../../pipeline/ports.ts';
+
+const hourMs = 3_600_000;
+const day = Date.parse('2026-03-10T00:00:00Z');
+const partition = { topic: 'calls', partition: 0 };
+
+const ending = (high: number): readonly LogEnd[] => [{ partition, low: 0, high }];
+
+function batch(from: number, ...ages: readonly (number | null)[]): RecordBatch {
+  const records = ages.map((age, index) => ({
+    offset: from + index,
+    timestamp: age === null ? null : day - age * hourMs,
+    key: null,
+    value: null,
+    headers: [],
+  }));
+  const next = { nextOffset: from + ages.length, bookmark: null };
+  return { partition, origin: 'kafka test', records, from, next, bytesRead: 0 };
+}
+
+const watching = (topic = 'calls') => new OldTimes(new Map([[topic, 24 * hourMs]]));
+
+test('a record that came after the last look with a time before the retention is old', () => {
+  const oldTimes = watching();
+  oldTimes.looked(ending(2), day);
+  expect(oldTimes.warningOf(batch(0, 720, 720))).toBeNull();
+  expect(oldTimes.warningOf(batch(2, 0, 25))).toEqual({
+    topic: 'calls',
+    kind: 'retention_eats_old_times',
+    sentence: expect.stringMatching(
+      /24 h.*offset 3 of partition 0 was older when it came \(2026-03-08T23:00:00\.000Z\)/,
+    ),
+  });
+});
+
+test.each([
+  ['that lay in the log at the first look waited, however old it is', ending(9), batch(0, 720)],
+  ['whose time lies within the retention is not', ending(0), batch(0, 24)],
+  ['without a time is not', ending(0), batch(0, null)],
+])('a record %s', (_, ends, read) => {
+  const oldTimes = watching();
+  oldTimes.looked(ends, day);
+  expect(oldTimes.warningOf(read)).toBeNull();
+});
+
+test('a reader that is a month behind takes nothing for old that was not', () => {
+  const oldTimes = watching();
+  for (let hour = 0; hour < 720; hour += 1) oldTimes.looked(ending(hour + 1), day + hour * hourMs);
+  // Each record has the time of the look before it.
+  for (let hour = 1; hour < 720; hour += 1) expect(oldTimes.warningOf(batch(hour, -(hour - 1)))).toBeNull();
+});
+
+test('looks at an end that does not move count as late as they were made', () => {
+  const oldTimes = watching();
+  oldTimes.looked(ending(0), day - 720 * hourMs);
+  oldTimes.looked(ending(0), day);
+  expect(oldTimes.warningOf(batch(0, 25))).not.toBeNull();
+});
+
+test('a topic is warned of once, and one that is not watched never', () => {
+  const oldTimes = watching();
+  oldTimes.looked(ending(0), day);
+  expect(oldTimes.warningOf(batch(0, 25))).not.toBeNull();
+  expect(oldTimes.warningOf(batch(1, 25))).toBeNull();
+  const other = watching('others');
+  other.looked(ending(0), day);
+  expect(other.warningOf(batch(0, 25))).toBeNull();
+});

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import { openCodecs } from '../../../../connectors/kafka/records/codecs.ts';
+import { FetchedBatch } from '../../../../connectors/kafka/records/fetched-batch.ts';
+import { DamagedBatch } from '../../../../connectors/kafka/records/record-batches.ts';
+import type { LogRecord } from '../../../../pipeline/ports.ts';
+import { batchOf } from '../../../support/kafka/record-batch.ts';
+import { plainRecords } from '../../../support/reading.ts';
+
+const codecs = openCodecs();
+
+/** What a fetch of a partition makes of these bytes. */
+function decodeFetch(bytes: Buffer): readonly LogRecord[] {
+  const data = { partition: 0, highWatermark: '0', logStart: 0, abortedTransactions: [], messages: bytes };
+  return plainRecords(new FetchedBatch('t', '0', data, codecs).messages);
+}
+
+const values = (records: readonly LogRecord[]) => records.map(({ value }) => String(value));
+
+describe('record batches', () => {
+  test('come one after the other, with their offsets and times', () => {
+    const fetched = Buffer.concat([
+      batchOf({ baseOffset: 7, values: ['a', 'b'] }),
+      batchOf({ baseOffset: 12, values: ['c'] }),
+    ]);
+    const records = decodeFetch(fetched);
+    expect(values(records)).toEqual(['a', 'b', 'c']);
+    expect(records.map(({ offset, timestamp }) => [offset, timestamp])).toEqual([
+      [7, 1_000],
+      [8, 1_010],
+      [12, 1_000],
+    ]);
+  });
+
+  test('beyond 2^32 and 2^40 keep their offsets', () => {
+    for (const baseOffset of [2 ** 32 - 1, 2 ** 40 + 5])
+      expect(decodeFetch(batchOf({ baseOffset, values: ['a', 'b'] })).map(({ offset }) => offset)).toEqual([
+        baseOffset,
+        baseOffset + 1,
+      ]);
+  });
+
+  test('with the time of the broker have it for every record; a time below 0 is none', () => {
+    const appended = decodeFetch(batchOf({ baseOffset: 0, attributes: 0x08, values: ['a', 'b'] }));
+    expect(appended.map(({ timestamp }) => timestamp)).toEqual([9_000, 9_000]);
+    const untimed = decodeFetch(batchOf({ baseOffset: 0, firstTime: -1, values: ['a'] }));
+    expect(untimed.map(({ timestamp }) => timestamp)).toEqual([null]);
+  });
+
+  test('of a quarter of a million records do not overflow a call', () => {
+    const many = Array.from({ length: 250_000 }, () => 'x');
+    expect(decodeFetch(batchOf({ baseOffset: 0, values: many }))).toHaveLength(250_000);
+  });
+
+  test('cut off at the end of a fetch are left to the next one', () => {
+    const [first, second] = [batchOf({ baseOffset: 0, values: ['a'] }), batchOf({ baseOffset: 1, values: ['b'] })];
+    for (let cut = 0; cut < second.length; cut += 1)
+      expect(values(decodeFetch(Buffer.concat([first, second.subarray(0, cut)])))).toEqual(['a']);
+  });
+
+  test('with any byte behind the checksum flipped are refused, and say where', () => {
+    const batch = batchOf({ baseOffset: 41, values: ['abc', 'def'] });
+    for (let at = 17; at < batch.length; at += 1) {
+      const flipped = Buffer.from(batch);
+      flipped[at]! ^= 0x20;
+      expect(() => decodeFetch(flipped), `byte ${at}`).toThrow(
+        new DamagedBatch('t/0: the record batch at offset 41 fails its CRC-32C'),
+      );
+    }
+  });
+});
+
+test('every compression type can be read on this machine', () => {
+  expect(openCodecs()).toHaveLength(5);
+});

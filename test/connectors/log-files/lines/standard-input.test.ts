@@ -1,0 +1,127 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { maxLineBytes } from '../../../../connectors/log-files/lines/lines.ts';
+import { appendStandardInput } from '../../../../connectors/log-files/lines/standard-input.ts';
+import { openLogWriter } from '../../../../connectors/log-files/log/log-writer.ts';
+import type { LogWriter, NewRecord } from '../../../../pipeline/ports.ts';
+import { readValues } from '../../../support/log-files.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
+
+const BATCHING = { batchRecords: 1_000, flushMs: 1_000 };
+
+/** A writer that keeps what it was given, append by append. */
+class RecordingWriter implements LogWriter {
+  readonly appended: string[][] = [];
+  onAppend: () => void = () => undefined;
+
+  async append(records: readonly NewRecord[]): Promise<{ readonly firstOffset: number }> {
+    const firstOffset = this.appended.flat().length;
+    for (const { timestamp, key } of records) expect([timestamp, key]).toEqual([null, null]);
+    this.appended.push(records.map(({ value }) => Buffer.from(value ?? []).toString()));
+    this.onAppend();
+    return { firstOffset };
+  }
+
+  async close(): Promise<void> {}
+}
+
+async function* chunks(...texts: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield Buffer.from(text);
+}
+
+test.each([
+  ['lines', ['a\nb\n'], ['a', 'b']],
+  ['a last line without LF', ['a\nb'], ['a', 'b']],
+  ['a last line that is no JSON', ['{}\n{"to'], ['{}', '{"to']],
+  ['lines across chunks', ['on', 'e\ntw', 'o\n', '\nthr', 'ee'], ['one', 'two', 'three']],
+  ['a character across chunks, and CR LF', ['a\r', '\nb\r\n'], ['a', 'b']],
+  ['a byte-order mark, once', ['\ufeffa\n\ufeffb\n'], ['a', '\ufeffb']],
+  ['white space only', ['  \n\t\r\n\n \v\f'], []],
+  ['nothing', [], []],
+  ['NUL bytes', ['a\0b\n\0\n'], ['a\0b', '\0']],
+])('%s', async (_, texts, values) => {
+  const writer = new RecordingWriter();
+  expect(await appendStandardInput(chunks(...texts), writer, BATCHING)).toEqual({ records: values.length });
+  expect(writer.appended.flat()).toEqual(values);
+});
+
+test('the same records come however the bytes are cut into chunks', async () => {
+  const bytes = Buffer.from('\ufeff{"é":1}\r\n\n{"b":"€"}\n  \n{"c":3}');
+  for (let size = 1; size <= bytes.length; size += 1) {
+    const writer = new RecordingWriter();
+    const pieces = async function* () {
+      for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+    };
+    await appendStandardInput(pieces(), writer, BATCHING);
+    expect(writer.appended.flat(), `${size} bytes each`).toEqual(['{"é":1}', '{"b":"€"}', '{"c":3}']);
+  }
+});
+
+test('appends hold no more records than asked', async () => {
+  const writer = new RecordingWriter();
+  await appendStandardInput(chunks('1\n2\n3\n', '4\n5\n'), writer, { batchRecords: 2, flushMs: 1_000 });
+  expect(writer.appended).toEqual([['1', '2'], ['3', '4'], ['5']]);
+});
+
+test('a record does not wait for the next one: an idle input is appended after flushMs', async () => {
+  const writer = new RecordingWriter();
+  const appended = new Promise<void>(resolve => {
+    writer.onAppend = resolve;
+  });
+  const input = async function* () {
+    yield Buffer.from('1\n');
+    await appended;
+    yield Buffer.from('2\n');
+  };
+  await appendStandardInput(input(), writer, { batchRecords: 1_000, flushMs: 5 });
+  expect(writer.appended).toEqual([['1'], ['2']]);
+});
+
+test('when the input breaks off with an error, the lines before it are appended', async () => {
+  const writer = new RecordingWriter();
+  const input = async function* () {
+    yield Buffer.from('1\n2\n3');
+    throw new Error('the pipe broke');
+  };
+  await expect(appendStandardInput(input(), writer, BATCHING)).rejects.toThrow('the pipe broke');
+  expect(writer.appended).toEqual([['1', '2']]);
+});
+
+test('when the log takes no more, it is told though the input is idle', async () => {
+  const writer = new RecordingWriter();
+  writer.onAppend = () => {
+    throw new Error('the disk is full');
+  };
+  const input = async function* () {
+    yield Buffer.from('1\n');
+    await new Promise(() => undefined);
+  };
+  const ended = appendStandardInput(input(), writer, { batchRecords: 1, flushMs: 5 });
+  await expect(ended).rejects.toThrow('the disk is full');
+});
+
+test('a line beyond the longest is refused by number, after the lines before it', async () => {
+  const writer = new RecordingWriter();
+  const piece = Buffer.alloc(1024 * 1024, 'x');
+  const input = async function* () {
+    yield Buffer.from('1\n2\n');
+    for (let sent = 0; sent <= maxLineBytes; sent += piece.length) yield piece;
+    yield piece;
+  };
+  const refused = { code: 'SOURCE_CORRUPT', message: expect.stringContaining('line 3 of standard input') };
+  await expect(appendStandardInput(input(), writer, BATCHING)).rejects.toMatchObject(refused);
+  expect(writer.appended).toEqual([['1', '2']]);
+});
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeEach(async () => {
+  folder = await temporaryFolder();
+});
+afterEach(() => folder.remove());
+
+test('what was appended can be read from the log', async () => {
+  const writer = await openLogWriter({ root: folder.path, topic: 'stdin', partition: 0 });
+  const longest = 'x'.repeat(3_000_000);
+  expect(await appendStandardInput(chunks('{}\n', longest, '\n[]'), writer, BATCHING)).toEqual({ records: 3 });
+  await writer.close();
+  expect(await readValues(folder.path)).toEqual({ values: ['{}', longest, '[]'], failure: null });
+});

@@ -1,0 +1,90 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { encodeBatch } from '../../../../connectors/log-files/log/batch-format.ts';
+import { openLogWriter } from '../../../../connectors/log-files/log/log-writer.ts';
+import { readValues, records, segmentFiles } from '../../../support/log-files.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
+
+const BATCHES = [
+  ['a', 'bb'],
+  ['ccc', 'dddd'],
+  ['eeeee', 'ffffff'],
+] as const;
+const BATCH_ENDS = BATCHES.map((_, index) =>
+  BATCHES.slice(0, index + 1).reduce((sum, batch) => sum + encodeBatch(records(...batch), 0).length, 0),
+);
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeEach(async () => {
+  folder = await temporaryFolder();
+});
+afterEach(() => folder.remove());
+
+const open = (segmentBytes: number) => openLogWriter({ root: folder.path, topic: 't', partition: 0, segmentBytes });
+const write = async (segmentBytes: number): Promise<readonly string[]> => {
+  const writer = await open(segmentBytes);
+  for (const batch of BATCHES) await writer.append(records(...batch));
+  await writer.close();
+  return segmentFiles(writer.path);
+};
+const flip = (content: Buffer, at: number): Buffer => {
+  const flipped = Buffer.from(content);
+  flipped[at] = flipped[at]! ^ (1 << (at % 8));
+  return flipped;
+};
+const damagedAt = (file: string, byte: number) => ({
+  code: 'SOURCE_CORRUPT',
+  message: expect.stringContaining(`${file} is damaged at byte ${byte}:`),
+});
+
+test('every single byte flipped before the last batch is reported with file and position; what lies before is read', async () => {
+  const [file = ''] = await write(1_000_000);
+  const content = await readFile(file);
+  for (let at = 0; at < BATCH_ENDS[1]!; at += 1) {
+    await writeFile(file, flip(content, at));
+    const good = at < BATCH_ENDS[0]! ? 0 : 1;
+    const values = BATCHES.slice(0, good).flat();
+    const failure = damagedAt(file, good === 0 ? 0 : BATCH_ENDS[0]!);
+    expect(await readValues(folder.path), `byte ${at}`).toEqual({ values, failure: expect.objectContaining(failure) });
+    if (at % 8 === 0) await expect(open(1_000_000), `byte ${at}`).rejects.toMatchObject(failure);
+  }
+});
+
+test('every single byte flipped in an earlier segment is reported', async () => {
+  const files = await write(1);
+  expect(files).toHaveLength(3);
+  const content = await readFile(files[1]!);
+  for (let at = 0; at < content.length; at += 1) {
+    await writeFile(files[1]!, flip(content, at));
+    const failure = expect.objectContaining(damagedAt(files[1]!, 0));
+    expect(await readValues(folder.path), `byte ${at}`).toEqual({ values: BATCHES[0], failure });
+  }
+});
+
+test('an earlier segment that was cut short is reported, not read past', async () => {
+  const files = await write(1);
+  await writeFile(files[1]!, (await readFile(files[1]!)).subarray(0, 50));
+  const { values, failure } = await readValues(folder.path);
+  expect([values, failure]).toEqual([BATCHES[0], expect.objectContaining(damagedAt(files[1]!, 0))]);
+});
+
+test.each([
+  ['is missing', async (file: string) => rm(file)],
+  ['was emptied', async (file: string) => writeFile(file, '')],
+])('a segment in the middle that %s is reported', async (_, harm) => {
+  const files = await write(1);
+  await harm(files[1]!);
+  const { values, failure } = await readValues(folder.path);
+  expect(values).toEqual(BATCHES[0]);
+  expect(failure).toMatchObject({ code: 'SOURCE_CORRUPT', message: expect.stringContaining(path.basename(files[2]!)) });
+});
+
+test('a batch in the place of another is reported, though its CRC holds', async () => {
+  const files = await write(1);
+  await rm(files[1]!);
+  await rename(files[2]!, files[1]!);
+  expect((await readValues(folder.path)).values).toEqual(BATCHES[0]);
+  await writeFile(files[2]!, encodeBatch(records('x'), 4));
+  expect((await readValues(folder.path)).failure).toMatchObject(damagedAt(files[1]!, 0));
+});

@@ -1,0 +1,37 @@
+import { appendFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { listLogs, logBytes } from '../../../../connectors/log-files/log/list-logs.ts';
+import { openLogWriter } from '../../../../connectors/log-files/log/log-writer.ts';
+import { records, segmentFiles } from '../../../support/log-files.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeEach(async () => {
+  folder = await temporaryFolder();
+});
+afterEach(() => folder.remove());
+
+test('tells the offsets and bytes of each log, also of one being written', async () => {
+  const writer = await openLogWriter({ root: folder.path, topic: 'calls', partition: 2, segmentBytes: 150 });
+  const topic = expect.stringMatching(/^calls@[0-9a-f]{12}$/);
+  const log = { name: 'calls', topic, partition: 2, path: path.join(folder.path, 'calls-2') };
+  expect(await listLogs(folder.path)).toEqual([{ ...log, low: 0, high: 0, bytes: 0 }]);
+  await writer.append(records('a', 'b'));
+  await writer.append(records('c'.repeat(100)));
+  expect(await listLogs(folder.path)).toEqual([{ ...log, low: 0, high: 3, bytes: 82 + 160 }]);
+  expect(await logBytes(folder.path)).toBe(242);
+  await writer.close();
+});
+
+test('a torn batch at the end is beyond the end', async () => {
+  const writer = await openLogWriter({ root: folder.path, topic: 'calls', partition: 0 });
+  await writer.append(records('a'));
+  await writer.close();
+  await appendFile((await segmentFiles(writer.path))[0]!, 'TMb1 torn');
+  expect(await listLogs(writer.path)).toMatchObject([{ low: 0, high: 1 }]);
+});
+
+test('where there is no log there is nothing to list', async () => {
+  await expect(listLogs(path.join(folder.path, 'nowhere'))).rejects.toMatchObject({ code: 'SOURCE_MISSING' });
+});

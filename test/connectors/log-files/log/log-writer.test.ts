@@ -1,0 +1,119 @@
+import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type OpenedLogWriter, openLogWriter } from '../../../../connectors/log-files/log/log-writer.ts';
+import { mountNamespace, runChild } from '../../../support/child-program.ts';
+import { readValues, records, segmentFiles } from '../../../support/log-files.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let root: string;
+const writers: OpenedLogWriter[] = [];
+const open = async (segmentBytes?: number, at = root): Promise<OpenedLogWriter> => {
+  const limit = segmentBytes === undefined ? {} : { segmentBytes };
+  const writer = await openLogWriter({ root: at, topic: 'calls', partition: 0, ...limit });
+  writers.push(writer);
+  return writer;
+};
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  root = path.join(folder.path, 'deep', 'logs');
+});
+afterEach(async () => {
+  for (const writer of writers.splice(0)) await writer.close();
+  await folder.remove();
+});
+
+test('offsets begin at 0 and go on after the log was closed and opened again', async () => {
+  const writer = await open();
+  expect(await writer.append(records('a', 'b'))).toEqual({ firstOffset: 0 });
+  expect(await writer.append(records())).toEqual({ firstOffset: 2 });
+  await writer.close();
+  const again = await open();
+  expect(await again.append(records('c'))).toEqual({ firstOffset: 2 });
+  expect(again.cut).toBeNull();
+  expect(await readValues(root)).toEqual({ values: ['a', 'b', 'c'], failure: null });
+});
+
+test('appends asked for at once are written in the order asked', async () => {
+  const writer = await open();
+  const appended = await Promise.all(['a', 'b', 'c', 'd'].map(value => writer.append(records(value))));
+  expect(appended.map(({ firstOffset }) => firstOffset)).toEqual([0, 1, 2, 3]);
+  expect((await readValues(root)).values).toEqual(['a', 'b', 'c', 'd']);
+});
+
+test('a segment is closed before it outgrows its size, and named by its first offset', async () => {
+  const writer = await open(200);
+  for (const value of ['a', 'b', 'c', 'd', 'e']) await writer.append(records(value.repeat(40), value.repeat(40)));
+  const names = (await segmentFiles(writer.path)).map(file => path.basename(file));
+  expect(names).toEqual([0, 2, 4, 6, 8].map(offset => `${String(offset).padStart(20, '0')}.segment`));
+  await writer.close();
+  expect(await (await open(200)).append(records('f'))).toEqual({ firstOffset: 10 });
+  expect((await readValues(root)).values).toHaveLength(11);
+});
+
+test.each([
+  ['', 0],
+  ['.', 0],
+  ['..', 0],
+  ['a/b', 0],
+  ['grün', 0],
+  ['x'.repeat(250), 0],
+  ['calls', -1],
+  ['calls', 1.5],
+])('a log cannot be named %j with partition %d', async (topic, partition) => {
+  await expect(openLogWriter({ root, topic, partition })).rejects.toMatchObject({ code: 'USAGE' });
+});
+
+test('a second writer is refused at once, by the number of the process that writes', async () => {
+  const first = await open();
+  const refused = { code: 'LOG_LOCKED', message: expect.stringContaining(`process ${process.pid}`) };
+  await expect(open()).rejects.toMatchObject(refused);
+  await first.append(records('still writing'));
+  await first.close();
+  await (await open()).append(records('next'));
+});
+
+test('a closed writer takes no more', async () => {
+  const writer = await open();
+  await writer.close();
+  await writer.close();
+  await expect(writer.append(records('late'))).rejects.toMatchObject({ code: 'NOT_WRITABLE' });
+});
+
+test('a copy under another name is not written, or two logs would share one identity', async () => {
+  const writer = await open();
+  await writer.append(records('a'));
+  await writer.close();
+  await cp(path.join(root, 'calls-0'), path.join(root, 'calls-1'), { recursive: true });
+  const refused = openLogWriter({ root, topic: 'calls', partition: 1 });
+  await expect(refused).rejects.toMatchObject({ code: 'SOURCE_CORRUPT', message: expect.stringContaining('copy') });
+});
+
+test('a crash before the first segment leaves a log that can be opened', async () => {
+  await mkdir(path.join(root, 'calls-0'), { recursive: true });
+  await writeFile(path.join(root, 'calls-0', '.log.json'), '{"id":');
+  await (await open()).append(records('a'));
+  expect((await readValues(root)).values).toEqual(['a']);
+});
+
+test('nothing of the lock is left lying but one small file', async () => {
+  for (let round = 0; round < 5; round += 1) await (await open()).close();
+  const names = await readdir(path.join(root, 'calls-0'));
+  expect(names.filter(name => name.includes('lock'))).toHaveLength(1);
+});
+
+test('on a disk that fills up, what was acknowledged stays, and the log can be opened again', async () => {
+  const within = mountNamespace();
+  if (within === null) {
+    process.stderr.write('full log disk: not run, since "unshare -m" or "mount" is not permitted here\n');
+    return;
+  }
+  await mkdir(root, { recursive: true });
+  const end = await runChild({ program: 'fill-log-disk', args: [root], within });
+  expect(end.code, end.stderr).toBe(0);
+  const { failures, acknowledged, read, next } = JSON.parse(end.stdout);
+  expect(failures).toEqual(['DISK_FULL', 'DISK_FULL']);
+  expect(acknowledged).toBeGreaterThanOrEqual(200);
+  expect([read, next]).toEqual([acknowledged, acknowledged]);
+});

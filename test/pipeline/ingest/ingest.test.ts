@@ -1,0 +1,86 @@
+import v8 from 'node:v8';
+import vm from 'node:vm';
+import { expect, test } from 'vitest';
+import { TidemarkError } from '../../../pipeline/errors.ts';
+import { ingest } from '../../../pipeline/ingest/ingest.ts';
+import type { FoldedBatch, Warehouse } from '../../../pipeline/ingest/warehouse.ts';
+import { memorySource } from '../../support/memory-source.ts';
+
+/** Stores a batch when it is told to, in the order in which they came. */
+class SlowWarehouse implements Warehouse {
+  readonly came: { readonly from: number; readonly families: WeakRef<object> }[] = [];
+  readonly #waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
+
+  positions(): readonly [] {
+    return [];
+  }
+
+  store({ facts, families }: FoldedBatch): Promise<void> {
+    this.came.push({ from: facts.from, families: new WeakRef(families) });
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  storeNext(): void {
+    this.#waiting.shift()!.resolve();
+  }
+
+  /** What stands behind one that fails fails with it. */
+  failAll(first: Error): void {
+    for (const [place, { reject }] of this.#waiting.splice(0).entries())
+      reject(place === 0 ? first : new Error('behind it'));
+  }
+}
+
+function ingestedBy(warehouse: Warehouse, services: number) {
+  const records = Array.from({ length: services }, (_, offset) => {
+    const line = `{"event":"service.started","service_id":"s-${offset}","timestamp":"2026-03-01T00:00:00Z"}`;
+    return { offset, timestamp: null, key: null, value: Buffer.from(line), headers: [] };
+  });
+  const source = memorySource({
+    partitions: [{ partition: { topic: 'calls', partition: 0 }, records }],
+    batchRecords: 1,
+  });
+  const { signal } = new AbortController();
+  return ingest(source, warehouse, { keyFormat: 'string', skewMs: 0, clock: { now: Date.now }, signal });
+}
+
+/** Until nothing more is done by itself: no part of this waits for anything but turns of the event loop. */
+async function quiet(): Promise<void> {
+  for (let turn = 0; turn < 50; turn += 1) await new Promise(resolve => setImmediate(resolve));
+}
+
+test('while a batch is stored three more are handed over, and another one whenever one is stored', async () => {
+  const warehouse = new SlowWarehouse();
+  const run = ingestedBy(warehouse, 9);
+  const cameAfter: number[] = [];
+  for (let stored = 0; stored < 9; stored += 1) {
+    await quiet();
+    cameAfter.push(warehouse.came.length);
+    warehouse.storeNext();
+  }
+  expect(cameAfter).toEqual([4, 5, 6, 7, 8, 9, 9, 9, 9]);
+  expect(warehouse.came.map(({ from }) => from)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  expect(await run).toEqual({ recordsRead: 9, applied: 9, quarantined: 0 });
+});
+
+test('the first of those that fail is why the ingest ends', async () => {
+  const warehouse = new SlowWarehouse();
+  const run = ingestedBy(warehouse, 9);
+  await quiet();
+  warehouse.failAll(new TidemarkError('DISK_FULL', 'no room'));
+  await expect(run).rejects.toMatchObject({ code: 'DISK_FULL' });
+  expect(warehouse.came).toHaveLength(4);
+});
+
+test('what was folded is let go of while it waits', async () => {
+  v8.setFlagsFromString('--expose-gc');
+  const collect = vm.runInNewContext('gc') as () => void;
+  const warehouse = new SlowWarehouse();
+  const run = ingestedBy(warehouse, 4);
+  await quiet();
+  collect();
+  // The last one is still at hand where it was folded.
+  expect(warehouse.came.map(({ families }) => families.deref() === undefined).slice(0, 3)).toEqual([true, true, true]);
+  for (let stored = 0; stored < 4; stored += 1) warehouse.storeNext();
+  expect(await run).toMatchObject({ recordsRead: 4 });
+});

@@ -1,0 +1,178 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parameterNames, readParameters } from '../../../pipeline/export/parameters.ts';
+import { readControlRequest } from '../../../pipeline/requests/control-request.ts';
+import { readControlSchema } from '../../../schemas/avro/files.ts';
+import { avroWriter, compiled, schemaText, wireBytes } from '../../support/avro.ts';
+
+const request = avroWriter(readControlSchema('control.request'));
+const ours = new Map([
+  [1, compiled(readControlSchema('control.request'))],
+  [2, compiled(schemaText('service.deleted'))],
+]);
+/** A request that gives no parameter. */
+const nothing = Object.fromEntries(parameterNames.map(name => [name, null]));
+
+const bytes = (text: string | null) => (text === null ? null : Buffer.from(text));
+const read = (key: string | null, value: string | null) =>
+  readControlRequest({ key: bytes(key), value: bytes(value) }, null);
+const readAvro = (key: string, id: number, value: object) =>
+  readControlRequest({ key: bytes(key), value: wireBytes(id, request.toBuffer(value)) }, ours);
+
+describe('a request', () => {
+  test.each([
+    ['text', '{"action":"export","file_prefix":"a/b_"}', { file_prefix: 'a/b_' }],
+    ['true and false', '{"header":true,"manifest":false,"action":"export"}', { header: 'true', manifest: 'false' }],
+    ['numbers, as spelled', '{"action":"export","x":1.50,"y":9007199254740993}', { x: '1.50', y: '9007199254740993' }],
+    ['null, which is not there', '{"action":"export","time_to":null}', {}],
+    ['a repeated name: the last', '{"action":"cancel","action":"export","x":"1","x":"2"}', { x: '2' }],
+    ['a name of an object of ours', '{"action":"export","__proto__":"x"}', Object.fromEntries([['__proto__', 'x']])],
+  ])('export with %s', (_, value, given) => {
+    expect(read('id', value)).toEqual({ kind: 'export', requestId: 'id', given });
+  });
+
+  test('cancel', () => {
+    expect(read('ü/1', ' {"action":"cancel"}\n')).toEqual({ kind: 'cancel', requestId: 'ü/1' });
+  });
+
+  test.each([
+    ['no value', null, 'the record has no value'],
+    ['no bytes', '', 'the value is no JSON: the JSON text ends too early'],
+    ['no JSON', '{"action":"export"', 'the value is no JSON'],
+    ['a byte-order mark', '\ufeff{"action":"cancel"}', 'the value is no JSON'],
+    ['no object', '["export"]', 'the value is JSON but no object'],
+    ['no action', '{}', 'action is absent; allowed are export, cancel, replay'],
+    ['action in another case', '{"action":"Export"}', 'action is "Export"'],
+    ['action null', '{"action":null}', 'action is null'],
+    ['replay', '{"action":"replay"}', 'replay cannot be asked for on the control topic yet'],
+    ['an array and an object', '{"action":"export","a":[1],"b":{}}', 'a is [1]; allowed are text.*; b is {}'],
+    ['parameters of a cancellation', '{"action":"cancel","header":true}', 'header: cancel takes no parameters'],
+  ])('with %s is faulty, in words', (_, value, words) => {
+    const faulty = {
+      kind: 'faulty',
+      requestId: 'id',
+      message: expect.stringMatching(words.replaceAll(/[[\]{}]/g, '\\$&')),
+    };
+    expect(read('id', value)).toEqual(faulty);
+  });
+});
+
+describe('nobody can be answered', () => {
+  test.each([
+    ['no key', null, '{"action":"export"}', 'NO_KEY'],
+    ['an empty key', '', '{"action":"nonsense"}', 'NO_KEY'],
+    ['no key and no JSON', null, '{', 'MALFORMED'],
+    ['neither key nor value', null, null, 'MALFORMED'],
+  ])('%s', (_, key, value, reason) => {
+    expect(read(key, value)).toMatchObject({ kind: 'unanswerable', reject: { reason, field: null } });
+  });
+
+  test('a key that is not UTF-8', () => {
+    const value = Buffer.from('{"action":"cancel"}');
+    expect(readControlRequest({ key: Buffer.from([0xff]), value }, null)).toMatchObject({
+      reject: { reason: 'MALFORMED' },
+    });
+  });
+});
+
+describe('a request as Avro', () => {
+  test('says what the same request says as JSON', () => {
+    const from = { long: Date.parse('2026-03-01T00:00:00Z') };
+    const value = { ...nothing, action: 'export', file_prefix: { string: 'a_' }, time_from: from };
+    const given = { file_prefix: 'a_', time_from: '2026-03-01T00:00:00.000Z', header: 'true', wait: 'none' };
+    expect(readAvro('id', 1, { ...value, header: { boolean: true }, wait: { string: 'none' } })).toEqual({
+      kind: 'export',
+      requestId: 'id',
+      given,
+    });
+    expect(readAvro('id', 1, { ...nothing, action: 'cancel' })).toEqual({ kind: 'cancel', requestId: 'id' });
+  });
+
+  test('of a schema of others is known by its name’s end and by aliases, and hides nothing', () => {
+    const theirs = {
+      ...{ type: 'record', name: 'com.example.control.request' },
+      fields: [
+        { name: 'colour', type: 'string' },
+        { name: 'what', aliases: ['action'], type: 'string' },
+        { name: 'sizes', type: { type: 'array', items: 'int' } },
+      ],
+    };
+    const schemas = new Map([[7, compiled(theirs)]]);
+    const value = wireBytes(7, avroWriter(theirs).toBuffer({ colour: 'red', what: 'export', sizes: [1, 2] }));
+    expect(readControlRequest({ key: bytes('id'), value }, schemas)).toMatchObject({
+      kind: 'faulty',
+      message: 'sizes is an Avro array; allowed are text, true, false and numbers',
+    });
+    const cut = { ...theirs, fields: theirs.fields.slice(0, 2) };
+    const small = wireBytes(7, avroWriter(cut).toBuffer({ colour: 'red', what: 'export' }));
+    expect(readControlRequest({ key: bytes('id'), value: small }, new Map([[7, compiled(cut)]]))).toEqual({
+      kind: 'export',
+      requestId: 'id',
+      given: { colour: 'red' },
+    });
+  });
+
+  test.each([
+    ['before 1970', -1, '1969-12-31T23:59:59.999Z'],
+    ['after 2200', Date.UTC(2201, 0, 1), '2201-01-01T00:00:00.000Z'],
+    ['the first of all', -62_167_219_200_000, '0000-01-01T00:00:00.000Z'],
+    ['the last of all', Date.UTC(10_000, 0, 1) - 1, '9999-12-31T23:59:59.999Z'],
+  ])('an instant %s is the time that the same text is', (_, instant, text) => {
+    const value = { ...nothing, action: 'export', file_prefix: { string: 'a_' }, time_from: { long: instant } };
+    const asked = readAvro('id', 1, value);
+    expect(asked).toMatchObject({ given: { time_from: text } });
+    const { given } = asked as { readonly given: Readonly<Record<string, string>> };
+    expect(readParameters(given, instant + 1)).toMatchObject({ parameters: { timeFrom: instant } });
+  });
+
+  test.each([Date.UTC(10_000, 0, 1), -62_167_219_200_001])(
+    '%i, which no text can say, is refused as a time',
+    instant => {
+      const value = { ...nothing, action: 'export', time_to: { long: instant } };
+      expect(readAvro('id', 1, value)).toMatchObject({ given: { time_to: String(instant) } });
+    },
+  );
+
+  const good = wireBytes(1, request.toBuffer({ ...nothing, action: 'cancel' }));
+  test.each([
+    ['bytes missing', good.subarray(0, -1), 'MALFORMED', 'ends too early'],
+    ['bytes left over', Buffer.concat([good, good]), 'MALFORMED', 'left over'],
+    ['half a head', good.subarray(0, 3), 'MALFORMED', 'a schema id of four bytes'],
+    [
+      'a schema that is not there',
+      Buffer.concat([Buffer.from([0, 0, 0, 0, 9]), good.subarray(5)]),
+      'UNKNOWN_SCHEMA',
+      '9',
+    ],
+    [
+      'an event',
+      wireBytes(2, avroWriter(schemaText('service.deleted')).toBuffer({ service_id: { string: 's' } })),
+      'UNKNOWN_KIND',
+      'an Avro record service.deleted; allowed is an Avro record control.request',
+    ],
+  ])('with %s fails with an id, and is set aside without', (_, value, reason, words) => {
+    expect(readControlRequest({ key: bytes('id'), value }, ours)).toEqual({
+      kind: 'faulty',
+      requestId: 'id',
+      message: expect.stringContaining(words),
+    });
+    expect(readControlRequest({ key: null, value }, ours)).toMatchObject({ kind: 'unanswerable', reject: { reason } });
+  });
+
+  test('without a registry is faulty', () => {
+    expect(readControlRequest({ key: bytes('id'), value: good }, null)).toMatchObject({
+      message: 'the value begins as Avro does, but no schema registry is configured',
+    });
+    expect(readControlRequest({ key: null, value: good }, ours)).toMatchObject({ reject: { reason: 'NO_KEY' } });
+  });
+});
+
+test('whatever the bytes, a record is read', () => {
+  const avroBytes = fc.uint8Array().map(value => wireBytes(1, value));
+  const half = fc.option(fc.oneof(fc.uint8Array(), fc.json().map(Buffer.from), avroBytes));
+  fc.assert(
+    fc.property(half, half, (key, value) => {
+      expect(['export', 'cancel', 'faulty', 'unanswerable']).toContain(readControlRequest({ key, value }, ours).kind);
+    }),
+  );
+});

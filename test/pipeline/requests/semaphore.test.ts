@@ -1,0 +1,62 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Turns } from '../../../pipeline/requests/semaphore.ts';
+
+test('no more than the limit run at once, in the order they asked, whichever ends first', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 4 }),
+      fc.array(fc.integer({ min: 5, max: 12 })),
+      async (limit, lengths) => {
+        const turns = new Turns(limit);
+        const begun: number[] = [];
+        let running = 0;
+        let most = 0;
+        await Promise.all(
+          lengths.map((steps, index) => {
+            return turns.run(async () => {
+              begun.push(index);
+              running += 1;
+              most = Math.max(most, running);
+              for (let step = 0; step < steps; step += 1) await Promise.resolve();
+              running -= 1;
+            });
+          }),
+        );
+        expect(begun).toEqual(lengths.map((_, index) => index));
+        expect(most).toBe(Math.min(limit, lengths.length));
+      },
+    ),
+  );
+});
+
+test('work that fails gives its turn on, and its failure to its caller', async () => {
+  const turns = new Turns(1);
+  const failing = turns.run(async () => {
+    throw new Error('no');
+  });
+  const next = turns.run(async () => 'done');
+  await expect(failing).rejects.toThrow('no');
+  expect(await next).toBe('done');
+});
+
+test('a turn ended twice frees one place only', async () => {
+  const turns = new Turns(1);
+  const end = await turns.take();
+  end();
+  end();
+  let release = () => {};
+  const held = new Promise<void>(resolve => {
+    release = resolve;
+  });
+  const first = turns.run(() => held);
+  let begun = false;
+  const second = turns.run(async () => {
+    begun = true;
+  });
+  await Promise.resolve();
+  expect(begun).toBe(false);
+  release();
+  await Promise.all([first, second]);
+  expect(begun).toBe(true);
+});

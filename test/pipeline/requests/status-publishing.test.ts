@@ -1,0 +1,124 @@
+import { beforeEach, expect, test } from 'vitest';
+import { TidemarkError } from '../../../pipeline/errors.ts';
+import { publishNext, publishStatuses } from '../../../pipeline/requests/status-publishing.ts';
+import type { Outbox, OutboxEntry } from '../../../pipeline/requests/statuses.ts';
+import { settled } from '../../support/memory-service.ts';
+
+class MemoryOutbox implements Outbox {
+  entries: OutboxEntry[] = [];
+  #waiting: (() => void)[] = [];
+
+  add(requestId: string, status: object = { manifest: {} }): void {
+    const number = (this.entries.at(-1)?.number ?? 0) + 1;
+    this.entries.push({ number, requestId, status: JSON.stringify(status) });
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  oldest = async (limit: number) => this.entries.slice(0, limit);
+  count = async () => this.entries.length;
+  changed = (signal: AbortSignal) =>
+    new Promise<void>(resolve => {
+      this.#waiting.push(resolve);
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  sent = async (upTo: number) => {
+    this.entries = this.entries.filter(({ number }) => number > upTo);
+  };
+}
+
+let outbox: MemoryOutbox;
+let sent: string[];
+let controller: AbortController;
+let failures: unknown[];
+let problems: (string | null)[];
+let pauses: number[];
+beforeEach(() => {
+  outbox = new MemoryOutbox();
+  sent = [];
+  controller = new AbortController();
+  failures = [];
+  problems = [];
+  pauses = [];
+});
+
+const sink = {
+  async send(entries: readonly OutboxEntry[]) {
+    const failure = failures.shift();
+    if (failure !== undefined) throw failure;
+    sent.push(entries.map(({ requestId }) => requestId).join(' '));
+  },
+};
+const publish = () =>
+  publishStatuses({
+    outbox,
+    sink,
+    signal: controller.signal,
+    pause: async milliseconds => void pauses.push(milliseconds),
+    onProblem: problem => problems.push(problem?.code ?? null),
+  });
+const away = new TidemarkError('SOURCE_UNREACHABLE', 'it is away');
+const tooLarge = new TidemarkError('STATUS_TOO_LARGE', 'it takes none so large');
+
+test('what is there is sent in order, then what comes, and is forgotten when it is safe', async () => {
+  outbox.add('a');
+  outbox.add('b');
+  const publishing = publish();
+  await settled();
+  outbox.add('c');
+  await settled();
+  controller.abort();
+  await publishing;
+  expect([sent, outbox.entries]).toEqual([['a b', 'c'], []]);
+});
+
+test('a topic that is away is tried again and again, each time from the oldest', async () => {
+  failures = [away, away, away];
+  outbox.add('a');
+  const publishing = publish();
+  await settled();
+  controller.abort();
+  await publishing;
+  expect(sent).toEqual(['a']);
+  expect(problems).toEqual([...Array.from({ length: 3 }, () => 'SOURCE_UNREACHABLE'), null]);
+  expect(pauses).toEqual([250, 500, 1_000]);
+});
+
+test('a death after sending and before forgetting sends it again', async () => {
+  outbox.add('a');
+  const forget = outbox.sent;
+  outbox.sent = async () => {
+    throw new Error('died');
+  };
+  await expect(publishNext({ outbox, sink })).rejects.toThrow('died');
+  outbox.sent = forget;
+  await publishNext({ outbox, sink });
+  expect([sent, outbox.entries]).toEqual([['a', 'a'], []]);
+});
+
+test('what no waiting mends ends it', async () => {
+  failures = [new TidemarkError('SOURCE_REFUSED', 'the right is missing')];
+  outbox.add('a');
+  await expect(publish()).rejects.toMatchObject({ code: 'SOURCE_REFUSED' });
+  expect(outbox.entries).toHaveLength(1);
+});
+
+test('statuses too large together go one by one, and one alone goes without its manifest', async () => {
+  failures = [tooLarge, undefined, tooLarge];
+  for (const id of ['a', 'b', 'c']) outbox.add(id);
+  const texts: string[] = [];
+  const noting = {
+    async send(entries: readonly OutboxEntry[]) {
+      await sink.send(entries);
+      texts.push(...entries.map(({ status }) => status));
+    },
+  };
+  await publishNext({ outbox, sink: noting });
+  expect(sent).toEqual(['a', 'b', 'c']);
+  expect(texts).toEqual(['{"manifest":{}}', '{"manifest":null}', '{"manifest":{}}']);
+});
+
+test('many large ones are sent in parts', async () => {
+  for (let at = 0; at < 10; at += 1) outbox.add(String(at), { manifest: 'x'.repeat(100_000) });
+  while (await publishNext({ outbox, sink }));
+  expect(sent).toEqual(['0 1', '2 3', '4 5', '6 7', '8 9']);
+});
