@@ -1,6 +1,6 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
-import { hasSystemCode, TidemarkError } from '../pipeline/errors.ts';
+import { type FailureCode, hasSystemCode, TidemarkError } from '../pipeline/errors.ts';
 
 /** Up to `bytes` bytes from `position`, in memory that nobody else uses; fewer only at the end of the file. */
 export async function readAt(handle: FileHandle, position: number, bytes: number): Promise<Buffer> {
@@ -31,21 +31,48 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Makes a folder and what is missing above it, all of them durable. */
+/**
+ * Makes a folder and those missing above it, each durable before the next. Node's own recursive mkdir never ends where a
+ * file system answers "no such folder" below a folder that is there, as /proc does. Throws the system's error.
+ */
 export async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
-  const known = path.dirname(path.resolve(first ?? folder));
-  for (let made = path.resolve(folder); made !== known; made = path.dirname(made)) await syncFolder(path.dirname(made));
+  const parent = path.dirname(path.resolve(folder));
+  try {
+    await makeOneFolder(folder, parent);
+  } catch (error) {
+    if (!hasSystemCode(error, 'ENOENT') || parent === path.resolve(folder)) throw error;
+    await makeFolder(parent);
+    await makeOneFolder(folder, parent);
+  }
 }
 
-/** Says in our words why a write failed: `DISK_FULL`, else `NOT_WRITABLE`. `attempt` reads on from "could not". */
-export function writeFailure(error: unknown, attempt: string): TidemarkError {
+async function makeOneFolder(folder: string, parent: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (hasSystemCode(error, 'EEXIST')) return;
+    throw error;
+  }
+  await syncFolder(parent);
+}
+
+/**
+ * Turns what the file system refused into an error with a code, keeping the cause. `attempt` completes "could not …" and
+ * names the path. A full disk is `DISK_FULL`, a missing right `NOT_WRITABLE`, anything else `otherwise`; a TidemarkError
+ * passes unchanged.
+ */
+export function diskFailure(error: unknown, attempt: string, otherwise: FailureCode): TidemarkError {
   if (error instanceof TidemarkError) return error;
+  const cause = { cause: error };
   const reason = error instanceof Error ? error.message : String(error);
   if (hasSystemCode(error, 'ENOSPC', 'EDQUOT')) {
-    return new TidemarkError('DISK_FULL', `could not ${attempt}: no space is left (${reason})`, { cause: error });
+    return new TidemarkError('DISK_FULL', `could not ${attempt}: no space is left on the disk (${reason})`, cause);
   }
-  return new TidemarkError('NOT_WRITABLE', `could not ${attempt}: ${reason}`, { cause: error });
+  if (hasSystemCode(error, 'EACCES', 'EROFS', 'EPERM')) {
+    const needed = 'this process needs the right to write there';
+    return new TidemarkError('NOT_WRITABLE', `could not ${attempt}: ${needed} (${reason})`, cause);
+  }
+  return new TidemarkError(otherwise, `could not ${attempt}: ${reason}`, cause);
 }
 
 /** Says in our words why reading failed: `SOURCE_MISSING` when it is not there or not ours to read, else `SOURCE_CORRUPT`. */

@@ -10,7 +10,7 @@ import {
 import { TidemarkError } from '../pipeline/errors.ts';
 import type { Exporting } from '../pipeline/export/export.ts';
 import { withoutLog } from '../pipeline/export/log-wait.ts';
-import type { Acceptance } from '../pipeline/requests/requests.ts';
+import type { Acceptance } from '../pipeline/requests/accept.ts';
 import type { Config } from './settings.ts';
 import { readPackage } from './software.ts';
 

@@ -5,7 +5,7 @@ import {
   isEnded,
   type RequestChange,
   type RequestStore,
-} from '../../pipeline/requests/requests.ts';
+} from '../../pipeline/export/request.ts';
 import { type ProgressStore, type StatusProgress, statusOf } from '../../pipeline/requests/statuses.ts';
 import type { Database } from './file/database.ts';
 import { Transactions } from './file/transactions.ts';

@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { BatchFacts, FoldedBatch, Warehouse } from '../../pipeline/ingest/warehouse.ts';
+import { partitionName } from '../../pipeline/partition.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import { entities } from '../../schemas/events/events.ts';
 import type { Database } from './file/database.ts';
@@ -10,7 +11,6 @@ import {
   appendPartition,
   checkFollows,
   type KnownPartition,
-  nameOf,
   newPartition,
   readPartitions,
   saveLostRecords,
@@ -46,8 +46,8 @@ export class DuckDbWarehouse implements Warehouse {
     const membership = await readMembership(connection);
     const warehouse = new DuckDbWarehouse(connection, membership, await Upkeep.open(connection), database.memoryLimit);
     for (const known of await readPartitions(connection)) {
-      warehouse.#partitions.set(nameOf(known.partition), known);
-      warehouse.#sources.set(nameOf(known.partition), known.source);
+      warehouse.#partitions.set(partitionName(known.partition), known);
+      warehouse.#sources.set(partitionName(known.partition), known.source);
       warehouse.#lastStaged = Math.max(warehouse.#lastStaged, known.batch);
     }
     return warehouse;
@@ -83,14 +83,14 @@ export class DuckDbWarehouse implements Warehouse {
   }
 
   #sourceOf({ partition }: BatchFacts): number {
-    const name = nameOf(partition);
+    const name = partitionName(partition);
     const source = this.#sources.get(name) ?? Math.max(-1, ...this.#sources.values()) + 1;
     this.#sources.set(name, source);
     return source;
   }
 
   async #storeStaged(batch: BatchFacts, staged: StagedBatch): Promise<void> {
-    const name = nameOf(batch.partition);
+    const name = partitionName(batch.partition);
     const known = this.#partitions.get(name) ?? newPartition(batch, staged.source);
     checkFollows(batch, known);
     const next = advance(known, batch, staged.number);

@@ -1,7 +1,7 @@
-import { lstat, mkdir, open, realpath } from 'node:fs/promises';
+import { lstat, mkdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
-import { diskFailure } from './disk-failure.ts';
+import { diskFailure, syncFolder } from '../disk.ts';
 import { checkRootUnchanged, type ExportRoot } from './root.ts';
 
 /** Thrown inside this folder's walk; the caller knows the prefix and says the rest. */
@@ -44,7 +44,7 @@ export async function makeFolder(root: ExportRoot, folder: string): Promise<void
       await syncFolder(path.dirname(step));
     } catch (error) {
       // Another export may have made it in the meantime, and then it is as good; a link is not.
-      if (!hasSystemCode(error, 'EEXIST')) throw diskFailure(error, `make the folder ${step}`);
+      if (!hasSystemCode(error, 'EEXIST')) throw diskFailure(error, `make the folder ${step}`, 'EXPORT_FAILED');
       await isPlainFolder(step);
     }
   }
@@ -60,16 +60,6 @@ export async function hasFolder(root: ExportRoot, folder: string): Promise<boole
     if (!(await isPlainFolder(step))) return false;
   }
   return true;
-}
-
-/** Makes what was linked, renamed or unlinked in a folder survive a loss of power. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Every folder from just below the root down to `folder`, which is a real path. */
@@ -97,6 +87,6 @@ export async function lstatOrNull(file: string) {
     return await lstat(file, { bigint: true });
   } catch (error) {
     if (hasSystemCode(error, 'ENOENT')) return null;
-    throw diskFailure(error, `look at ${file}`);
+    throw diskFailure(error, `look at ${file}`, 'EXPORT_FAILED');
   }
 }

@@ -3,11 +3,10 @@ import path from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import type { Compression } from '../../pipeline/export/selection.ts';
 import type { FileFacts, PendingFile } from '../../pipeline/ports.ts';
+import { diskFailure, syncFolder } from '../disk.ts';
 import { BlockCutter } from './block-cutter.ts';
 import { ContentHash } from './content-hash.ts';
 import { createPacker, plainName } from './create-packer.ts';
-import { diskFailure } from './disk-failure.ts';
-import { syncFolder } from './folders.ts';
 import { hiddenName } from './hidden-names.ts';
 import type { Packer } from './packer.ts';
 
@@ -27,7 +26,7 @@ export async function openPendingFile(file: NewFile): Promise<PendingFile> {
   try {
     return new HiddenFile(file, part, await open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o666));
   } catch (error) {
-    if (!hasSystemCode(error, 'EEXIST')) throw diskFailure(error, `make a file in ${file.folder}`);
+    if (!hasSystemCode(error, 'EEXIST')) throw diskFailure(error, `make a file in ${file.folder}`, 'EXPORT_FAILED');
     const problem = `the hidden file ${part} of an earlier run is still there; sweep the request before it runs again`;
     throw new TidemarkError('EXPORT_FAILED', problem, { cause: error });
   }
@@ -86,7 +85,7 @@ class HiddenFile implements PendingFile {
       await rm(this.#part, { force: true });
       await rm(this.#sealed, { force: true });
     } catch (error) {
-      throw diskFailure(error, `take the hidden file of ${this.name} away from ${this.#folder}`);
+      throw diskFailure(error, `take the hidden file of ${this.name} away from ${this.#folder}`, 'EXPORT_FAILED');
     }
   }
 
@@ -98,6 +97,6 @@ class HiddenFile implements PendingFile {
   }
 
   #failure(error: unknown): TidemarkError {
-    return diskFailure(error, `write ${this.name} into ${this.#folder}`);
+    return diskFailure(error, `write ${this.name} into ${this.#folder}`, 'EXPORT_FAILED');
   }
 }

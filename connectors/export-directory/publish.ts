@@ -1,8 +1,8 @@
 import { link, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
-import { diskFailure } from './disk-failure.ts';
-import { lstatOrNull, syncFolder } from './folders.ts';
+import { diskFailure, syncFolder } from '../disk.ts';
+import { lstatOrNull } from './folders.ts';
 import { hiddenName } from './hidden-names.ts';
 
 /** One file between its two names. */
@@ -30,7 +30,7 @@ export async function publishFiles(folder: string, requestId: string, names: rea
   try {
     await linkAll(folder, passages);
   } catch (error) {
-    throw diskFailure(error, `publish files in ${folder}`);
+    throw diskFailure(error, `publish files in ${folder}`, 'EXPORT_FAILED');
   }
   // Every name stands and is durable, so the export has succeeded: a hidden name that cannot go is no reason to say
   // otherwise. The next sweep of the request takes it.

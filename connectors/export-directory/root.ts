@@ -1,7 +1,7 @@
-import { lstat, mkdir, realpath } from 'node:fs/promises';
+import { lstat, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
-import { diskFailure } from './disk-failure.ts';
+import { diskFailure, makeFolder } from '../disk.ts';
 
 /** The export root as it was when it was opened. A folder that later stands under the same path is not trusted. */
 export interface ExportRoot {
@@ -20,7 +20,7 @@ export interface ExportRoot {
 export async function openRoot(root: string, create: boolean): Promise<ExportRoot> {
   const configured = path.resolve(root);
   try {
-    if (create) await mkdir(configured, { recursive: true });
+    if (create) await makeFolder(configured);
     const real = await realpath(configured);
     const stats = await lstat(real, { bigint: true });
     if (!stats.isDirectory()) {
@@ -28,7 +28,8 @@ export async function openRoot(root: string, create: boolean): Promise<ExportRoo
     }
     return { configured, path: real, device: stats.dev, inode: stats.ino };
   } catch (error) {
-    if (!hasSystemCode(error, 'ENOENT', 'ENOTDIR', 'EEXIST')) throw diskFailure(error, `open the export root ${root}`);
+    if (!hasSystemCode(error, 'ENOENT', 'ENOTDIR', 'EEXIST'))
+      throw diskFailure(error, `open the export root ${root}`, 'EXPORT_FAILED');
     const problem = `the export root ${JSON.stringify(root)} is not there or no folder; make it, or configure another`;
     throw new TidemarkError('NOT_WRITABLE', problem, { cause: error });
   }

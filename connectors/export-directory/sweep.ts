@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { diskFailure } from './disk-failure.ts';
-import { lstatOrNull, syncFolder } from './folders.ts';
+import { diskFailure, syncFolder } from '../disk.ts';
+import { lstatOrNull } from './folders.ts';
 import { hiddenStart } from './hidden-names.ts';
 
 /**
@@ -20,7 +20,7 @@ export async function sweepFolder(folder: string, requestId: string): Promise<vo
     for (const file of hidden) await rm(file, { force: true });
     await syncFolder(folder);
   } catch (error) {
-    throw diskFailure(error, `take hidden files away from ${folder}`);
+    throw diskFailure(error, `take hidden files away from ${folder}`, 'EXPORT_FAILED');
   }
 }
 

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { Asker } from '../../pipeline/requests/requests.ts';
+import type { Asker } from '../../pipeline/export/request.ts';
 
 /** What a token lets its holder do; each may also do what those before it may. */
 export const roles = ['reader', 'exporter', 'operator'] as const;

@@ -2,8 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValida
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { answeredPaths } from '../../pipeline/export/file-names.ts';
 import type { Fault } from '../../pipeline/export/parameters.ts';
+import { type ExportPlan, isEnded } from '../../pipeline/export/request.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
-import { type ExportPlan, isEnded } from '../../pipeline/requests/requests.ts';
 import { faultsOf, givenOf, isRepeated } from './queries.ts';
 import { exportQuery, paths, refusals } from './schemas.ts';
 

@@ -1,5 +1,6 @@
 import type { EachBatchPayload } from 'kafkajs';
 import { TidemarkError } from '../../pipeline/errors.ts';
+import { isSamePartition, partitionName } from '../../pipeline/partition.ts';
 import type {
   EventSource,
   Log,
@@ -12,7 +13,7 @@ import type {
 import { TopicIds } from './client/kafkajs-requests.ts';
 import type { KafkaOptions } from './client/options.ts';
 import { untilReached } from './client/retry-until-connected.ts';
-import { GroupConsumer, type Membership, nameOf } from './group/group-consumer.ts';
+import { GroupConsumer, type Membership } from './group/group-consumer.ts';
 import type { LogIdentity } from './reading/bookmark.ts';
 import { Handoff } from './reading/handoff.ts';
 import { checkIdentity, checkRange, checkTopicId, judge } from './reading/lost-records.ts';
@@ -89,7 +90,7 @@ export class KafkaSource implements EventSource {
     const ends = await this.#cluster.ends();
     this.#noteLows(ends);
     for (const end of ends) {
-      const position = positions.get(nameOf(end.partition)) ?? null;
+      const position = positions.get(partitionName(end.partition)) ?? null;
       if (position !== null) checkRange(end, position, 'skip');
     }
     return ends;
@@ -110,19 +111,19 @@ export class KafkaSource implements EventSource {
     for (const position of stored.filter(({ partition }) => topics.includes(partition.topic))) {
       const log = this.#identityOf(position.partition);
       checkIdentity(position, log);
-      const end = ends.find(({ partition }) => nameOf(partition) === nameOf(position.partition));
+      const end = ends.find(({ partition }) => isSamePartition(partition, position.partition));
       if (end !== undefined) checkRange(end, position.nextOffset, onLostRecords);
-      this.#readings.set(nameOf(position.partition), new PartitionReading(position.partition, log, position));
+      this.#readings.set(partitionName(position.partition), new PartitionReading(position.partition, log, position));
     }
   }
 
   /** What others read and Kafka deleted is not lost; what is deleted once a partition is ours and before it is read, is. */
   #noteLows(ends: readonly LogEnd[]): void {
-    for (const { partition, low } of ends) if (!this.#isOurs(partition)) this.#lows.set(nameOf(partition), low);
+    for (const { partition, low } of ends) if (!this.#isOurs(partition)) this.#lows.set(partitionName(partition), low);
   }
 
   readonly #startOf = (partition: PartitionId): number =>
-    this.#readingOf(partition).assign(this.#lows.get(nameOf(partition)) ?? 0);
+    this.#readingOf(partition).assign(this.#lows.get(partitionName(partition)) ?? 0);
 
   async #take({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
     // Ours, see load-kafkajs.
@@ -168,7 +169,7 @@ export class KafkaSource implements EventSource {
 
   #readingOf({ topic, partition: number }: PartitionId): PartitionReading {
     const partition = { topic, partition: number };
-    const name = nameOf(partition);
+    const name = partitionName(partition);
     const known = this.#readings.get(name) ?? new PartitionReading(partition, this.#identityOf(partition), undefined);
     this.#readings.set(name, known);
     return known;
@@ -180,7 +181,7 @@ export class KafkaSource implements EventSource {
 
   /** Another group member may own it by now, and the client forgets what it knew of such partitions. */
   #isOurs(partition: PartitionId): boolean {
-    return this.assigned.some(of => nameOf(of) === nameOf(partition));
+    return this.assigned.some(of => isSamePartition(of, partition));
   }
 }
 

@@ -1,3 +1,4 @@
+import { isSamePartition } from '../../pipeline/partition.ts';
 import type { EventSource, LogRecord, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 import { readFailure } from '../disk.ts';
 import type { BatchLimits } from './batch-limits.ts';
@@ -36,8 +37,7 @@ async function* readLogs(
   signal: AbortSignal,
 ): AsyncGenerator<RecordBatch> {
   for (const log of await findLogs(options.path)) {
-    const { topic, partition } = log.partition;
-    const position = stored.find(({ partition: of }) => of.topic === topic && of.partition === partition);
+    const position = stored.find(({ partition }) => isSamePartition(partition, log.partition));
     try {
       yield* readLog(log, position, options, signal);
     } catch (error) {

@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { isSamePartition } from '../../pipeline/partition.ts';
 import type { EventSource, LogWriter, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 import { appendStandardInput } from './lines/standard-input.ts';
 import { openLogWriter } from './log/log-writer.ts';
@@ -39,7 +40,10 @@ async function* follow(
       const source = logDirectorySource({ ...options, path: writer.path });
       for await (const batch of source.read(positions, signal)) {
         yield batch;
-        positions = [...positions.filter(other => !isSame(other, batch)), { ...batch, ...batch.next, watermark: null }];
+        positions = [
+          ...positions.filter(other => !isSamePartition(other.partition, batch.partition)),
+          { ...batch, ...batch.next, watermark: null },
+        ];
       }
       finished = ended;
       if (!finished) await log.grownBeyond(appends, signal);
@@ -80,8 +84,4 @@ class GrowingLog {
     if (this.appends > appends || this.ended || signal.aborted) return;
     await once(this.#events, 'grown', { signal }).catch(() => undefined);
   }
-}
-
-function isSame({ partition }: StoredPosition, batch: RecordBatch): boolean {
-  return partition.topic === batch.partition.topic && partition.partition === batch.partition.partition;
 }

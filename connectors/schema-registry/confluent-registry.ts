@@ -1,6 +1,6 @@
-import { setTimeout } from 'node:timers/promises';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Clock, SchemaRegistry } from '../../pipeline/ports.ts';
+import { Backoff, pause } from '../../pipeline/waiting.ts';
 import type { RegisteredSchema } from '../../schemas/avro/type.ts';
 import { type Answer, isObject, type RegistryHttp } from './http.ts';
 
@@ -73,7 +73,7 @@ export class ConfluentRegistry implements SchemaRegistry {
 
   /** Whatever is wrong, with the registry or with how it is asked, ends some day: until then nothing is known. */
   async #untilAnswered<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    for (let waitMs = shortestWaitMs; ; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
+    for (const backoff = new Backoff(shortestWaitMs, longestWaitMs); ; ) {
       try {
         const answer = await ask();
         this.#setProblem(null);
@@ -82,14 +82,15 @@ export class ConfluentRegistry implements SchemaRegistry {
         if (!(error instanceof TidemarkError) || error.code === 'INTERRUPTED') throw error;
         this.#setProblem(error.message);
       }
-      await this.#pause(waitMs, signal);
+      await this.#pause(backoff.next(), signal);
     }
   }
 
   async #pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-    await setTimeout(milliseconds, undefined, { signal }).catch(cause => {
-      throw new TidemarkError('INTERRUPTED', `waiting for ${this.#http.url} was interrupted`, { cause });
-    });
+    await pause(milliseconds, signal);
+    if (!signal.aborted) return;
+    const cause: unknown = signal.reason;
+    throw new TidemarkError('INTERRUPTED', `waiting for ${this.#http.url} was interrupted`, { cause });
   }
 
   async #fetch(id: number, signal: AbortSignal): Promise<RegisteredSchema | null> {

@@ -9,7 +9,7 @@ import { logDirectorySource } from '../../connectors/log-files/log-directory-sou
 import { runExport } from '../../pipeline/export/export.ts';
 import { ingest } from '../../pipeline/ingest/ingest.ts';
 import type { NewRecord } from '../../pipeline/ports.ts';
-import { acceptExport } from '../../pipeline/requests/requests.ts';
+import { acceptExport } from '../../pipeline/requests/accept.ts';
 import { packageRoot } from '../../schemas/sql.ts';
 import { prepareRun, type Run } from '../command.ts';
 import { withDatabase, withExports, withWarehouse } from '../main.ts';

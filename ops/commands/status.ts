@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { partitionName } from '../../pipeline/partition.ts';
 import { commandWithSettings, prepareRun } from '../command.ts';
 import { formatBytes, formatTable, type Output } from '../output.ts';
 import type { ControlPartition } from '../service/control-status.ts';
@@ -33,7 +34,7 @@ const partitionHead = [
 const controlHead = ['control topic', 'next offset', 'log end', 'lag records'];
 
 function controlRow(of: ControlPartition): readonly (string | number)[] {
-  return [`${of.topic}/${of.partition}`, of.stored_offset, of.log_end ?? '-', of.lag_records ?? '-'];
+  return [partitionName(of), of.stored_offset, of.log_end ?? '-', of.lag_records ?? '-'];
 }
 
 function show(status: Status, output: Output): void {
@@ -47,7 +48,7 @@ function show(status: Status, output: Output): void {
     ),
   );
   const read = partitions.map(of => [
-    `${of.topic}/${of.partition}`,
+    partitionName(of),
     of.origin,
     of.stored_offset,
     of.log_end ?? '-',

@@ -1,4 +1,5 @@
 import type { ControlOverview } from '../../connectors/duckdb/overview.ts';
+import { isSamePartition } from '../../pipeline/partition.ts';
 import type { LogEnd } from '../../pipeline/ports.ts';
 
 /** How far requests were read and statuses sent. */
@@ -19,15 +20,12 @@ export interface ControlPartition {
 
 /** Every partition of the control topic that was read or is ours, in order. */
 export function controlStatus({ positions, statusesWaiting }: ControlOverview, ends: readonly LogEnd[]): ControlStatus {
-  const unread = ends.filter(
-    ({ partition: { topic, partition } }) =>
-      !positions.some(({ partition: read }) => read.topic === topic && read.partition === partition),
-  );
+  const unread = ends.filter(({ partition }) => !positions.some(read => isSamePartition(read.partition, partition)));
   const all = [...positions, ...unread.map(({ partition, low }) => ({ partition, nextOffset: low }))];
-  const partitions = all.map(({ partition: { topic, partition }, nextOffset }): ControlPartition => {
-    const end = ends.find(({ partition: of }) => of.topic === topic && of.partition === partition);
+  const partitions = all.map(({ partition: of, nextOffset }): ControlPartition => {
+    const end = ends.find(({ partition }) => isSamePartition(partition, of));
     const [logEnd, lag] = end === undefined ? [null, null] : [end.high, Math.max(end.high - nextOffset, 0)];
-    return { topic, partition, stored_offset: nextOffset, log_end: logEnd, lag_records: lag };
+    return { ...of, stored_offset: nextOffset, log_end: logEnd, lag_records: lag };
   });
   return { partitions: partitions.toSorted(byTopicAndNumber), statuses_waiting: statusesWaiting };
 }

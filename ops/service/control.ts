@@ -1,6 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { KafkaOptions } from '../../connectors/kafka/client/options.ts';
-import { isDoneWithin } from '../../connectors/kafka/client/patience.ts';
 import { untilReached } from '../../connectors/kafka/client/retry-until-connected.ts';
 import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
 import { StatusTopic } from '../../connectors/kafka/status-topic.ts';
@@ -11,6 +9,7 @@ import type { Log, LogEnd, SchemaRegistry } from '../../pipeline/ports.ts';
 import { serveControl } from '../../pipeline/requests/control.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
 import { publishNext, publishStatuses } from '../../pipeline/requests/status-publishing.ts';
+import { pause, within } from '../../pipeline/waiting.ts';
 import { kafkaOptionsOf } from '../kafka-options.ts';
 import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings.ts';
@@ -98,7 +97,7 @@ export class Control {
       outbox: store.outbox,
       sink,
       signal,
-      pause: (milliseconds, until) => pause(milliseconds, undefined, { signal: until }).catch(() => undefined),
+      pause,
       onSent: entries => metrics.published(entries.length),
       onProblem: problem => this.#tellPublishing(problem),
     }).catch(onCrash);
@@ -110,7 +109,7 @@ export class Control {
    */
   async read(isReady: () => boolean): Promise<void> {
     const { log, signal } = this.#parts;
-    while (!isReady() && !signal.aborted) await pause(100, undefined, { signal }).catch(() => undefined);
+    while (!isReady() && !signal.aborted) await pause(100, signal);
     const onProblem = (problem: string): void => {
       this.#reading = () => problem;
     };
@@ -160,10 +159,10 @@ export class Control {
     if (sink === null) return;
     const late = new AbortController();
     // One that is under way may wait long for a broker that does not answer.
-    const isDone = await isDoneWithin(lastStatusesMs, this.#sendLast(sink, late.signal));
+    const sent = await within(lastStatusesMs, this.#sendLast(sink, late.signal));
     late.abort();
-    if (!isDone) this.#parts.log.warn({}, 'not all statuses could be sent; the next start sends them');
-    await isDoneWithin(closePatienceMs, sink.close());
+    if (sent === 'late') this.#parts.log.warn({}, 'not all statuses could be sent; the next start sends them');
+    await within(closePatienceMs, sink.close());
   }
 
   async #sendLast(sink: StatusTopic, late: AbortSignal): Promise<void> {

@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Answered } from '../../connectors/http/audit.ts';
+import { isEnded } from '../../pipeline/export/request.ts';
 import type { JobView } from '../../pipeline/requests/job.ts';
-import { isEnded } from '../../pipeline/requests/requests.ts';
 
 export interface DoorFacts {
   /** Path of the database. */

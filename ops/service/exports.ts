@@ -1,9 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { type LogView, lookAt, waitForLog } from '../../pipeline/export/log-wait.ts';
+import { isEnded } from '../../pipeline/export/request.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import type { JobView } from '../../pipeline/requests/job.ts';
 import { Jobs } from '../../pipeline/requests/jobs.ts';
-import { isEnded } from '../../pipeline/requests/requests.ts';
+import { pause } from '../../pipeline/waiting.ts';
 import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings.ts';
 import { traceExport } from './traces.ts';
@@ -29,8 +29,7 @@ export async function openJobs({ config, log, parts, view, signal, onChange, onC
     clock,
     waitMs: config.export_wait_ms,
     allowedLatenessMs: config.allowed_lateness_ms,
-    pause: (milliseconds: number, until: AbortSignal) =>
-      pause(milliseconds, undefined, { signal: until }).catch(() => undefined),
+    pause,
   };
   const jobs = new Jobs({
     accepting: { store, directory, clock, lookAtLog: () => lookAt(view, clock) },

@@ -1,4 +1,5 @@
 import type { KnownPartition } from '../../connectors/duckdb/store/partitions.ts';
+import { partitionName } from '../../pipeline/partition.ts';
 import type { LogEnd } from '../../pipeline/ports.ts';
 import { formatTimestamp } from '../../schemas/json/timestamps.ts';
 
@@ -59,10 +60,6 @@ function statusOf(name: string, { known, ends, recordTimes, now }: PartitionFact
     applied: stored?.applied ?? 0,
     quarantined: stored?.quarantined ?? 0,
   };
-}
-
-export function partitionName({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
-  return `${topic}/${partition}`;
 }
 
 function byNameAndNumber(one: string, other: string): number {

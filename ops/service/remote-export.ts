@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { ExportReport } from '../../connectors/http/export-report.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Manifest } from '../../pipeline/export/manifest.ts';
 import type { GivenParameters } from '../../pipeline/export/parameters.ts';
+import { Backoff, pause } from '../../pipeline/waiting.ts';
 import type { ServiceClient } from './client.ts';
 
 export interface RemoteExport {
@@ -43,12 +43,12 @@ export async function exportByService(asked: RemoteExport): Promise<DoneExport> 
 
 async function ended({ client, requestId, signal, onProgress }: RemoteExport): Promise<ExportReport> {
   let bytes = 0;
-  for (let waitMs = pollMs.first; ; waitMs = Math.min(waitMs * 2, pollMs.most)) {
+  for (const backoff = new Backoff(pollMs.first, pollMs.most); ; ) {
     const report = await client.ask<ExportReport>({ path: addressOf(requestId), answerMs });
     onProgress(Math.max(report.progress.bytes - bytes, 0));
     bytes = report.progress.bytes;
     if (report.state !== 'accepted' && report.state !== 'running') return report;
-    await pause(waitMs, undefined, { signal }).catch(() => undefined);
+    await pause(backoff.next(), signal);
     if (signal.aborted) return cancelByService(client, requestId);
   }
 }

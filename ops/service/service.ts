@@ -9,6 +9,7 @@ import type { TopicWarning } from '../../connectors/kafka/topics/topic-checks.ts
 import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent-registry.ts';
 import { ingest, type StoredBatch } from '../../pipeline/ingest/ingest.ts';
 import type { BatchFacts } from '../../pipeline/ingest/warehouse.ts';
+import { partitionName } from '../../pipeline/partition.ts';
 import type { Log, LogEnd } from '../../pipeline/ports.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
 import { type ExportParts, withDatabase, withExports, withWarehouse } from '../main.ts';
@@ -25,7 +26,7 @@ import { type LiveSource, openLiveSource } from './live-source.ts';
 import { tellBatch, tellRegistryProblem } from './log.ts';
 import { ServiceMetrics } from './metrics.ts';
 import { ownEnds } from './own-ends.ts';
-import { type PartitionStatus, partitionName, partitionStatuses } from './partition-status.ts';
+import { type PartitionStatus, partitionStatuses } from './partition-status.ts';
 import { type Unready, unreadiness } from './readiness.ts';
 import { Watch } from './watch.ts';
 

@@ -1,7 +1,7 @@
 import { type Span, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Answered } from '../../connectors/http/audit.ts';
+import { isEnded } from '../../pipeline/export/request.ts';
 import type { JobView } from '../../pipeline/requests/job.ts';
-import { isEnded } from '../../pipeline/requests/requests.ts';
 
 /**
  * Spans of requests and exports, for whoever preloads an OpenTelemetry SDK; without one each call does nothing. A span is

@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { isPassing } from '../../pipeline/errors.ts';
-import { orAborted } from '../../pipeline/or-aborted.ts';
+import { isSamePartition } from '../../pipeline/partition.ts';
 import type { Log, LogEnd, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
+import { orAborted, pause } from '../../pipeline/waiting.ts';
 import type { LiveSource } from './live-source.ts';
 
 const lookEveryMs = 2_000;
@@ -40,7 +40,7 @@ export class Watch {
     while (!signal.aborted) {
       // A broker that is frozen answers late, and who stops does not wait for it.
       await orAborted(signal, this.look());
-      await pause(lookEveryMs, undefined, { signal }).catch(() => undefined);
+      await pause(lookEveryMs, signal);
     }
   }
 
@@ -76,7 +76,5 @@ export class Watch {
 /** Those of the log's partitions that this process owns. */
 export function ours(ends: readonly LogEnd[], assigned: readonly PartitionId[] | null): readonly LogEnd[] {
   if (assigned === null) return ends;
-  return ends.filter(({ partition: { topic, partition } }) =>
-    assigned.some(of => of.topic === topic && of.partition === partition),
-  );
+  return ends.filter(({ partition }) => assigned.some(of => isSamePartition(of, partition)));
 }

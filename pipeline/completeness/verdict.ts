@@ -1,4 +1,5 @@
 import { formatTimestamp } from '../../schemas/json/timestamps.ts';
+import { isSamePartition, partitionName } from '../partition.ts';
 import type { LogEnd, PartitionId, StoredPosition } from '../ports.ts';
 
 export interface Completeness {
@@ -49,23 +50,23 @@ export function judgeCompleteness(input: CompletenessInput): Completeness {
 function partitionsOf({ positions, seen }: CompletenessInput): readonly PartitionId[] {
   const stored = positions.map(({ partition }) => partition);
   const others = (seen.ends ?? []).map(({ partition }) => partition);
-  return [...stored, ...others.filter(other => !stored.some(partition => isSame(partition, other)))];
+  return [...stored, ...others.filter(other => !stored.some(partition => isSamePartition(partition, other)))];
 }
 
 function reasonAgainst(partition: PartitionId, { positions, seen, timeTo, allowedLatenessMs }: CompletenessInput) {
   const wanted = timeTo + allowedLatenessMs;
-  const stored = positions.find(position => isSame(position.partition, partition));
+  const stored = positions.find(position => isSamePartition(position.partition, partition));
   const watermark = stored?.watermark ?? null;
   if (watermark !== null && watermark >= wanted) return null;
-  const end = seen.ends?.find(of => isSame(of.partition, partition));
+  const end = seen.ends?.find(of => isSamePartition(of.partition, partition));
   if (end !== undefined && seen.at >= wanted && isConsumed(end, positions)) return null;
   const at = watermark === null ? 'not known' : formatTimestamp(watermark);
-  return `${partition.topic}/${partition.partition}: watermark ${at} has not passed ${formatTimestamp(wanted)}${excuse(end, stored, seen)}`;
+  return `${partitionName(partition)}: watermark ${at} has not passed ${formatTimestamp(wanted)}${excuse(end, stored, seen)}`;
 }
 
 /** True when all that the partition holds, or held when it was looked at, is stored. */
 export function isConsumed(end: LogEnd, positions: readonly StoredPosition[]): boolean {
-  const stored = positions.find(({ partition }) => isSame(partition, end.partition));
+  const stored = positions.find(({ partition }) => isSamePartition(partition, end.partition));
   return (stored?.nextOffset ?? end.low) >= end.high;
 }
 
@@ -74,8 +75,4 @@ function excuse(end: LogEnd | undefined, stored: StoredPosition | undefined, { e
   if (ends === null || end === undefined) return '';
   const behind = end.high - (stored?.nextOffset ?? end.low);
   return behind > 0 ? `, and ${behind} records of it are not stored` : '';
-}
-
-function isSame(one: PartitionId, other: PartitionId): boolean {
-  return one.topic === other.topic && one.partition === other.partition;
 }

@@ -1,9 +1,9 @@
 import { type Completeness, judgeCompleteness } from '../completeness/verdict.ts';
 import type { ExportDirectory, PendingFile, Snapshot, SnapshotReader, WrittenRows } from '../ports.ts';
-import type { ExportRecord } from '../requests/requests.ts';
 import { exportFileName } from './file-names.ts';
 import type { Waited } from './log-wait.ts';
 import { buildManifest, type Manifest, type WrittenFile } from './manifest.ts';
+import type { ExportRecord } from './request.ts';
 import { type FileKind, fileKinds, type Selection } from './selection.ts';
 
 /** Where the files of an export come from and go to. */

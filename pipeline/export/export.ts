@@ -1,7 +1,7 @@
 import { TidemarkError } from '../errors.ts';
-import { type ExportRecord, isEnded, type RequestChange, type RequestStore } from '../requests/requests.ts';
 import { type Writing, writeFiles } from './export-files.ts';
 import type { Manifest } from './manifest.ts';
+import { type ExportRecord, isEnded, type RequestChange, type RequestStore } from './request.ts';
 
 /** What a request needs to be run to its end. */
 export interface Exporting extends Writing {

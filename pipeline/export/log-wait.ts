@@ -1,8 +1,9 @@
 import { isConsumed, judgeCompleteness, type SeenEnds } from '../completeness/verdict.ts';
 import { isPassing } from '../errors.ts';
-import { orAborted } from '../or-aborted.ts';
+import { partitionName } from '../partition.ts';
 import type { Clock, LogEnd, StoredPosition } from '../ports.ts';
-import type { ExportRecord } from '../requests/requests.ts';
+import { orAborted } from '../waiting.ts';
+import type { ExportRecord } from './request.ts';
 
 /** What the export needs to know of the log: how far it reaches, and what of it is stored. */
 export interface LogView {
@@ -104,7 +105,7 @@ async function until(holds: () => Promise<boolean>, { deadline, wait, signal }: 
 
 function gaveUp({ ends }: SeenEnds, { log, waitMs }: LogWait): string {
   const behind = (ends ?? []).filter(end => !isConsumed(end, log.positions()));
-  const names = behind.map(({ partition: { topic, partition }, high }) => `${topic}/${partition} up to ${high}`);
+  const names = behind.map(({ partition, high }) => `${partitionName(partition)} up to ${high}`);
   const rest = ends === null ? 'a look at the log' : 'the window to be complete';
   const what = names.length === 0 ? rest : names.join(', ');
   return `waited ${waitMs} ms in vain for ${what}`;

@@ -1,10 +1,10 @@
 import { TidemarkError } from '../errors.ts';
+import type { ControlPosition } from '../export/request.ts';
 import { listedSchemaId, SchemaLookup, unlessAborted } from '../ingest/decoding.ts';
 import type { QuarantinedRecord } from '../ingest/warehouse.ts';
 import type { EventSource, LogRecord, RecordBatch, SchemaRegistry, StoredPosition } from '../ports.ts';
 import { type ControlRequest, readControlRequest } from './control-request.ts';
 import type { Jobs } from './jobs.ts';
-import type { ControlPosition } from './requests.ts';
 
 /**
  * What is written of the control topic besides requests. Each call is one transaction that moves the topic's position, and

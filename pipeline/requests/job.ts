@@ -1,6 +1,6 @@
 import type { ExportProgress } from '../export/export-files.ts';
+import { type ExportRecord, isEnded } from '../export/request.ts';
 import type { Clock } from '../ports.ts';
-import { type ExportRecord, isEnded } from './requests.ts';
 
 /** How far a job is. */
 export interface JobProgress {

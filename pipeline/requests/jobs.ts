@@ -1,15 +1,9 @@
 import { TidemarkError } from '../errors.ts';
 import { cancelled, type Exporting, endAs, recoverExports, runExport } from '../export/export.ts';
+import { type ControlPosition, type ExportRecord, isEnded } from '../export/request.ts';
+import { type Acceptance, type AcceptedRequest, acceptExport } from './accept.ts';
 import { WaitingLine } from './fair-queue.ts';
 import { Job, type JobView, recordedView } from './job.ts';
-import {
-  type Acceptance,
-  type AcceptedRequest,
-  acceptExport,
-  type ControlPosition,
-  type ExportRecord,
-  isEnded,
-} from './requests.ts';
 
 export interface JobsParts {
   readonly accepting: Acceptance;

@@ -1,4 +1,5 @@
 import { isPassing, TidemarkError } from '../errors.ts';
+import { Backoff } from '../waiting.ts';
 import type { Outbox, OutboxEntry, Status } from './statuses.ts';
 
 /** Where statuses go. */
@@ -30,7 +31,7 @@ const longestPauseMs = 5_000;
  */
 export async function publishStatuses(publishing: Publishing): Promise<void> {
   const { outbox, signal, onProblem, pause } = publishing;
-  let pauseMs = firstPauseMs;
+  const backoff = new Backoff(firstPauseMs, longestPauseMs);
   let awaited: Promise<void> | null = null;
   while (!signal.aborted) {
     // Asked for before looking, so that nothing slips in between; and once, however often sending is tried again.
@@ -41,14 +42,13 @@ export async function publishStatuses(publishing: Publishing): Promise<void> {
     try {
       if (await publishNext(publishing)) {
         onProblem?.(null);
-        pauseMs = firstPauseMs;
+        backoff.reset();
       } else await changed;
     } catch (error) {
       if (!isPassing(error)) throw error;
       if (signal.aborted && error.code === 'INTERRUPTED') return;
       onProblem?.(error);
-      await pause(pauseMs, signal);
-      pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+      await pause(backoff.next(), signal);
     }
   }
 }

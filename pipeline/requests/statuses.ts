@@ -3,9 +3,9 @@ import { clientMessage } from '../client-message.ts';
 import type { TidemarkError } from '../errors.ts';
 import { answeredPaths } from '../export/file-names.ts';
 import type { Manifest } from '../export/manifest.ts';
+import { type ExportRecord, isEnded, type RequestState } from '../export/request.ts';
 import type { FileKind } from '../export/selection.ts';
 import type { JobProgress } from './job.ts';
-import { type ExportRecord, isEnded, type RequestState } from './requests.ts';
 
 /** What the status topic says of a request (contract, section 5). */
 export interface Status {

@@ -1,8 +1,8 @@
 /** What every filling of the RequestStore and ControlStore ports must do; a filling's own test file registers it. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TidemarkError } from '../../pipeline/errors.ts';
+import type { ControlPosition, ExportRecord, RequestStore } from '../../pipeline/export/request.ts';
 import type { ControlStore } from '../../pipeline/requests/control.ts';
-import type { ControlPosition, ExportRecord, RequestStore } from '../../pipeline/requests/requests.ts';
 import type { Status } from '../../pipeline/requests/statuses.ts';
 
 export interface OpenedStore {

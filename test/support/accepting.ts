@@ -1,5 +1,6 @@
 import type { GivenParameters } from '../../pipeline/export/parameters.ts';
-import { type Acceptance, acceptExport, type ExportRecord } from '../../pipeline/requests/requests.ts';
+import type { ExportRecord } from '../../pipeline/export/request.ts';
+import { type Acceptance, acceptExport } from '../../pipeline/requests/accept.ts';
 
 /** Accepts a request as a test's own client would make it. */
 export function acceptAs(given: GivenParameters, requestId: string, acceptance: Acceptance): Promise<ExportRecord> {

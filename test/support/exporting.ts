@@ -6,7 +6,7 @@ import { DuckDbSnapshots } from '../../connectors/duckdb/snapshot.ts';
 import { openExportDirectory } from '../../connectors/export-directory/local-export-directory.ts';
 import type { Exporting } from '../../pipeline/export/export.ts';
 import { withoutLog } from '../../pipeline/export/log-wait.ts';
-import type { Acceptance } from '../../pipeline/requests/requests.ts';
+import type { Acceptance } from '../../pipeline/requests/accept.ts';
 
 export interface ExportPlace {
   readonly db: string;

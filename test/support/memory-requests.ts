@@ -1,14 +1,15 @@
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { QuarantinedRecord } from '../../pipeline/ingest/warehouse.ts';
-import type { StoredPosition } from '../../pipeline/ports.ts';
-import type { ControlStore } from '../../pipeline/requests/control.ts';
 import {
   type ControlPosition,
   type ExportRecord,
   isEnded,
   type RequestChange,
   type RequestStore,
-} from '../../pipeline/requests/requests.ts';
+} from '../../pipeline/export/request.ts';
+import type { QuarantinedRecord } from '../../pipeline/ingest/warehouse.ts';
+import { isSamePartition, partitionName } from '../../pipeline/partition.ts';
+import type { StoredPosition } from '../../pipeline/ports.ts';
+import type { ControlStore } from '../../pipeline/requests/control.ts';
 import { refusalOf, type Status, statusOf } from '../../pipeline/requests/statuses.ts';
 
 /** Keeps requests as the database does, without one, and all that it was ever told of them. */
@@ -84,15 +85,12 @@ export class MemoryRequestStore implements RequestStore {
   }
 
   #positions(): readonly StoredPosition[] {
-    const last = new Map(this.moves.map(move => [`${move.partition.topic}/${move.partition.partition}`, move]));
+    const last = new Map(this.moves.map(move => [partitionName(move.partition), move]));
     return [...last.values()].map(({ partition, origin, next }) => ({ partition, origin, ...next, watermark: null }));
   }
 
   #move(control: ControlPosition): void {
-    const stored = this.#positions().find(
-      ({ partition: { topic, partition } }) =>
-        topic === control.partition.topic && partition === control.partition.partition,
-    );
+    const stored = this.#positions().find(({ partition }) => isSamePartition(partition, control.partition));
     if (stored !== undefined && stored.nextOffset !== (control.lost?.from ?? control.from))
       throw new TidemarkError('STALE_BATCH', `${stored.nextOffset} is the offset to go on from, not ${control.from}`);
     this.moves.push(control);

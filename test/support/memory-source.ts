@@ -1,5 +1,6 @@
 import type { BatchLimits } from '../../connectors/log-files/batch-limits.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
+import { isSamePartition } from '../../pipeline/partition.ts';
 import type { EventSource, LogRecord, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 
 export interface MemoryPartition {
@@ -35,11 +36,8 @@ export function memorySource({ partitions, ...limits }: MemorySourceOptions): Ev
   };
 }
 
-function findPosition(
-  { topic, partition }: PartitionId,
-  stored: readonly StoredPosition[],
-): StoredPosition | undefined {
-  return stored.find(({ partition: of }) => of.topic === topic && of.partition === partition);
+function findPosition(wanted: PartitionId, stored: readonly StoredPosition[]): StoredPosition | undefined {
+  return stored.find(({ partition }) => isSamePartition(partition, wanted));
 }
 
 function checkPosition(

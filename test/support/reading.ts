@@ -1,3 +1,4 @@
+import { partitionName } from '../../pipeline/partition.ts';
 import type { EventSource, LogRecord, LogRecords, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 
 /** A batch whose records were all made, so that they can be compared. */
@@ -50,7 +51,7 @@ export async function readAll(
 export function positionsAfter(batches: readonly RecordBatch[]): readonly StoredPosition[] {
   const positions = new Map<string, StoredPosition>();
   for (const { partition, origin, next } of batches) {
-    positions.set(`${partition.topic}/${partition.partition}`, { ...next, partition, origin, watermark: null });
+    positions.set(partitionName(partition), { ...next, partition, origin, watermark: null });
   }
   return [...positions.values()];
 }

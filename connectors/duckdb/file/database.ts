@@ -1,9 +1,10 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { hasSystemCode, TidemarkError } from '../../../pipeline/errors.ts';
+import { TidemarkError } from '../../../pipeline/errors.ts';
 import { entityTables } from '../../../schemas/columns.ts';
 import { entityPlaces, fillSql, readSql } from '../../../schemas/sql.ts';
+import { diskFailure, makeFolder } from '../../disk.ts';
 import { databaseFailure } from './failure.ts';
 import { makeNewFile } from './new-file.ts';
 import { mergeSmallRowGroups } from './row-groups.ts';
@@ -44,7 +45,9 @@ export class Database {
   static async open({ path, memoryLimit, threads }: DatabaseOptions): Promise<Database> {
     const absolute = resolve(path);
     try {
-      await makeFolder(dirname(absolute));
+      await makeFolder(dirname(absolute)).catch(error => {
+        throw diskFailure(error, `make the folder ${dirname(absolute)} for the database`, 'NOT_WRITABLE');
+      });
       await makeNewFile(absolute, stagingFolderOf(absolute));
       const instance = await DuckDBInstance.create(absolute, {
         memory_limit: memoryLimit,
@@ -109,35 +112,6 @@ export class Database {
 
 function stagingFolderOf(path: string): string {
   return `${path}.staging`;
-}
-
-/**
- * Makes a folder and those above it. Node's own recursive mkdir never ends where a file system answers "no such folder"
- * for a folder whose parent is there, as /proc does.
- */
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await makeOneFolder(folder);
-  } catch (cause) {
-    if (hasSystemCode(cause, 'ENOENT') && dirname(folder) !== folder) {
-      await makeFolder(dirname(folder));
-      await makeOneFolder(folder).catch(again => {
-        throw notWritable(folder, again);
-      });
-    } else throw notWritable(folder, cause);
-  }
-}
-
-async function makeOneFolder(folder: string): Promise<void> {
-  await mkdir(folder).catch(error => {
-    if (!hasSystemCode(error, 'EEXIST')) throw error;
-  });
-}
-
-function notWritable(folder: string, cause: unknown): TidemarkError {
-  if (cause instanceof TidemarkError) return cause;
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new TidemarkError('NOT_WRITABLE', `cannot make the folder ${folder} for the database: ${message}`, { cause });
 }
 
 async function checkLayout(connection: DuckDBConnection, path: string): Promise<void> {

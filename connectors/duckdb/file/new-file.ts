@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { link, mkdir, open, rm } from 'node:fs/promises';
+import { link, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { hasSystemCode } from '../../../pipeline/errors.ts';
+import { makeFolder, syncFolder } from '../../disk.ts';
 
 /**
  * Makes an empty database file where there is none. DuckDB writes a new file in several steps, and one that was cut off
@@ -10,7 +11,7 @@ import { hasSystemCode } from '../../../pipeline/errors.ts';
  */
 export async function makeNewFile(path: string, stagingFolder: string): Promise<void> {
   if (existsSync(path)) return;
-  await mkdir(stagingFolder, { recursive: true });
+  await makeFolder(stagingFolder);
   const hidden = join(stagingFolder, `new-${process.pid}.duckdb`);
   await rm(hidden, { force: true });
   const instance = await DuckDBInstance.create(hidden);
@@ -23,15 +24,5 @@ export async function makeNewFile(path: string, stagingFolder: string): Promise<
     if (!hasSystemCode(error, 'EEXIST', 'ENOENT') || !existsSync(path)) throw error;
   } finally {
     await rm(hidden, { force: true });
-  }
-}
-
-/** So that the name survives a loss of power, as all that is committed under it does. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

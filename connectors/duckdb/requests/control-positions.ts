@@ -1,7 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { TidemarkError } from '../../../pipeline/errors.ts';
+import type { ControlPosition } from '../../../pipeline/export/request.ts';
+import { isSamePartition, partitionName } from '../../../pipeline/partition.ts';
 import type { StoredPosition } from '../../../pipeline/ports.ts';
-import type { ControlPosition } from '../../../pipeline/requests/requests.ts';
 
 /** How far the control topic was read, by partition. */
 export async function readControlPositions(connection: DuckDBConnection): Promise<readonly StoredPosition[]> {
@@ -23,13 +24,13 @@ export async function readControlPositions(connection: DuckDBConnection): Promis
  */
 export async function moveControlPosition(connection: DuckDBConnection, control: ControlPosition): Promise<void> {
   const { partition, origin, from, next, lost } = control;
-  const stored = (await readControlPositions(connection)).find(
-    ({ partition: of }) => of.topic === partition.topic && of.partition === partition.partition,
+  const stored = (await readControlPositions(connection)).find(position =>
+    isSamePartition(position.partition, partition),
   );
   if (stored !== undefined && stored.nextOffset !== (lost?.from ?? from)) {
     throw new TidemarkError(
       'STALE_BATCH',
-      `the control record at ${from} of ${partition.topic}/${partition.partition} was refused: ${stored.nextOffset} is the offset to go on from`,
+      `the control record at ${from} of ${partitionName(partition)} was refused: ${stored.nextOffset} is the offset to go on from`,
     );
   }
   const where = [partition.topic, partition.partition];

@@ -1,8 +1,8 @@
 import type { TidemarkError } from '../../../pipeline/errors.ts';
+import type { ControlPosition } from '../../../pipeline/export/request.ts';
 import type { QuarantinedRecord } from '../../../pipeline/ingest/warehouse.ts';
 import type { StoredPosition } from '../../../pipeline/ports.ts';
 import type { ControlStore } from '../../../pipeline/requests/control.ts';
-import type { ControlPosition } from '../../../pipeline/requests/requests.ts';
 import { refusalOf, type SaidOf } from '../../../pipeline/requests/statuses.ts';
 import type { Transactions } from '../file/transactions.ts';
 import { quarantineColumns } from '../store/staged-columns.ts';

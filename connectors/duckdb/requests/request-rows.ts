@@ -1,5 +1,5 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
-import type { Asker, ExportRecord, RequestState } from '../../../pipeline/requests/requests.ts';
+import type { Asker, ExportRecord, RequestState } from '../../../pipeline/export/request.ts';
 import { appendChunks, type Column, chunksOf, text, timestamp, whole } from '../vectors/row-chunks.ts';
 
 /** The states that a request never leaves. */

@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { TidemarkError } from '../../../pipeline/errors.ts';
 import type { BatchFacts } from '../../../pipeline/ingest/warehouse.ts';
+import { partitionName } from '../../../pipeline/partition.ts';
 import type { LostRecords, PartitionId, StoredPosition } from '../../../pipeline/ports.ts';
 import { appendChunks, type Column, chunksOf, integer, text, timestamp, whole } from '../vectors/row-chunks.ts';
 
@@ -69,7 +70,7 @@ export function checkFollows({ partition, from, next, lost }: BatchFacts, known:
   if (follows && next.nextOffset >= from) return;
   throw new TidemarkError(
     'STALE_BATCH',
-    `a batch [${from}, ${next.nextOffset}) of ${nameOf(partition)} was refused: ${known.nextOffset} is the offset to go on from`,
+    `a batch [${from}, ${next.nextOffset}) of ${partitionName(partition)} was refused: ${known.nextOffset} is the offset to go on from`,
   );
 }
 
@@ -100,10 +101,6 @@ export function advance(known: KnownPartition, batch: BatchFacts, number: number
     watermark: later(known.watermark, batch.watermark),
     batch: number,
   };
-}
-
-export function nameOf({ topic, partition }: PartitionId): string {
-  return `${topic}/${partition}`;
 }
 
 function later(one: number | null, other: number | null): number | null {

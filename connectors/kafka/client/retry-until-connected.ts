@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { isPassing, TidemarkError } from '../../../pipeline/errors.ts';
 import type { Log } from '../../../pipeline/ports.ts';
+import { Backoff, pause } from '../../../pipeline/waiting.ts';
 import { kafkaFailure } from './failure.ts';
 
 const firstPauseMs = 250;
@@ -23,7 +23,8 @@ export async function untilReached<T>(reaching: Reaching, attempt: () => Promise
   const over = new AbortController();
   const interrupted = interruption(reaching, over.signal);
   try {
-    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    for (const backoff = new Backoff(firstPauseMs, longestPauseMs); ; ) {
+      const pauseMs = backoff.next();
       try {
         return await Promise.race([attempt(), interrupted]);
       } catch (error) {
@@ -33,7 +34,8 @@ export async function untilReached<T>(reaching: Reaching, attempt: () => Promise
         log.warn({ code: failure.code, retry_in_ms: pauseMs }, failure.message);
         onProblem?.(failure.message);
       }
-      await pause(pauseMs, undefined, { signal }).catch(() => interrupted);
+      await pause(pauseMs, signal);
+      if (signal.aborted) await interrupted;
     }
   } finally {
     over.abort();

@@ -1,13 +1,12 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload, PartitionAssigner } from 'kafkajs';
 import { isPassing, TidemarkError } from '../../../pipeline/errors.ts';
-import { orAborted } from '../../../pipeline/or-aborted.ts';
+import { partitionName } from '../../../pipeline/partition.ts';
 import type { Log, PartitionId, StoredPosition } from '../../../pipeline/ports.ts';
+import { Backoff, orAborted, pause, within } from '../../../pipeline/waiting.ts';
 import { kafkaFailure } from '../client/failure.ts';
 import type { TopicIds } from '../client/kafkajs-requests.ts';
 import type { Carried } from '../client/load-kafkajs.ts';
 import type { KafkaOptions } from '../client/options.ts';
-import { isDoneWithin } from '../client/patience.ts';
 import type { KafkaCluster } from '../topics/cluster.ts';
 import { fixedAssigner } from './fixed-assigner.ts';
 import { subscribedAssigner } from './subscribed-assigner.ts';
@@ -80,7 +79,7 @@ export class GroupConsumer {
   async run(user: ConsumerUser, signal: AbortSignal): Promise<void> {
     const { group, brokers, topics } = this.#options;
     const rights = { topic: `READ on a topic of ${topics.join(', ')}`, group: `READ on group ${group}` };
-    let pauseMs = firstPauseMs;
+    const backoff = new Backoff(firstPauseMs, longestPauseMs);
     while (!signal.aborted) {
       const consumer = this.#create(user.topicIds);
       this.#consumer = consumer;
@@ -89,12 +88,13 @@ export class GroupConsumer {
       const failure = kafkaFailure(error, { what: `read as a member of group ${group}`, brokers, rights });
       if (!isPassing(failure)) throw failure;
       // After a time of reading the next trouble is another one.
-      pauseMs = this.#problem === null ? firstPauseMs : Math.min(pauseMs * 2, longestPauseMs);
+      if (this.#problem === null) backoff.reset();
+      const pauseMs = backoff.next();
       this.#assigned = [];
       this.#problem = failure.message;
       this.#log.warn({ code: failure.code, retry_in_ms: pauseMs }, failure.message);
-      await isDoneWithin(leavePatienceMs, consumer.disconnect()).catch(() => undefined);
-      await pause(pauseMs, undefined, { signal }).catch(() => undefined);
+      await within(leavePatienceMs, consumer.disconnect()).catch(() => undefined);
+      await pause(pauseMs, signal);
     }
   }
 
@@ -105,9 +105,9 @@ export class GroupConsumer {
 
   /** Tells the group what is stored of our partitions. */
   async commit(positions: readonly StoredPosition[]): Promise<void> {
-    const ours = new Set(this.#assigned.map(nameOf));
+    const ours = new Set(this.#assigned.map(partitionName));
     const offsets = positions
-      .filter(({ partition }) => ours.has(nameOf(partition)))
+      .filter(({ partition }) => ours.has(partitionName(partition)))
       .map(({ partition, nextOffset }) => ({ ...partition, offset: String(nextOffset) }));
     if (offsets.length > 0 && this.#problem === null) await this.#consumer?.commitOffsets(offsets);
   }
@@ -117,7 +117,7 @@ export class GroupConsumer {
     const consumer = this.#consumer;
     this.#consumer = null;
     if (consumer === null) return;
-    await isDoneWithin(leavePatienceMs, consumer.disconnect()).catch(() => undefined);
+    await within(leavePatienceMs, consumer.disconnect()).catch(() => undefined);
     if (!this.#isMember) this.#membership.left();
     else this.#log.warn({}, 'the group could not be left; it waits for us until our session is over');
   }
@@ -186,7 +186,7 @@ export class GroupConsumer {
     this.#member = memberId;
     this.#isMember = true;
     this.#membership.joined(memberId);
-    this.#log.info({ member: memberId, partitions: this.#assigned.map(nameOf) }, 'partitions were assigned');
+    this.#log.info({ member: memberId, partitions: this.#assigned.map(partitionName) }, 'partitions were assigned');
   }
 }
 
@@ -195,8 +195,4 @@ function unanswered(request: string, broker: string): TidemarkError {
     'SOURCE_UNREACHABLE',
     `broker ${broker} does not answer a ${request} request; another is asked`,
   );
-}
-
-export function nameOf({ topic, partition }: PartitionId): string {
-  return `${topic}/${partition}`;
 }

@@ -1,4 +1,5 @@
 import { type FailureCode, TidemarkError } from '../../../pipeline/errors.ts';
+import { partitionName } from '../../../pipeline/partition.ts';
 import type { LogEnd, LostRecords, PartitionId, StoredPosition } from '../../../pipeline/ports.ts';
 import type { KafkaOptions } from '../client/options.ts';
 import { decodeBookmark, type LogIdentity } from './bookmark.ts';
@@ -90,6 +91,6 @@ export function judge(fetched: Fetched, reading: PartitionReading, policy: Polic
   }
 }
 
-function failure(code: FailureCode, { topic, partition }: PartitionId, problem: string): TidemarkError {
-  return new TidemarkError(code, `${topic}/${partition}: ${problem}`);
+function failure(code: FailureCode, partition: PartitionId, problem: string): TidemarkError {
+  return new TidemarkError(code, `${partitionName(partition)}: ${problem}`);
 }

@@ -1,6 +1,6 @@
+import { partitionName } from '../../../pipeline/partition.ts';
 import type { LogEnd, PartitionId, RecordBatch } from '../../../pipeline/ports.ts';
 import { formatTimestamp } from '../../../schemas/json/timestamps.ts';
-import { nameOf } from '../group/group-consumer.ts';
 import { eatsOldTimes, type TopicWarning } from '../topics/topic-checks.ts';
 
 /** A record may lie behind the end that is told for as long as a transaction stays open: by default 15 minutes at most. */
@@ -61,7 +61,7 @@ export class OldTimes {
   }
 
   #looksAt(partition: PartitionId): Looks {
-    const name = nameOf(partition);
+    const name = partitionName(partition);
     const known = this.#looks.get(name) ?? { reached: null, coming: null };
     this.#looks.set(name, known);
     return known;

@@ -1,3 +1,4 @@
+import { partitionName } from '../../../pipeline/partition.ts';
 import type { LogRecord } from '../../../pipeline/ports.ts';
 import type { Unpack } from './codecs.ts';
 import { type PackedRecords, RecordTable } from './packed-records.ts';
@@ -87,7 +88,7 @@ export class FetchedBatch {
         : readOld(messages, from);
     } catch (error) {
       if (!(error instanceof DamagedBatch)) throw error;
-      throw new DamagedBatch(`${this.topic}/${this.partition}: ${error.message}`, { cause: error.cause });
+      throw new DamagedBatch(`${partitionName(this)}: ${error.message}`, { cause: error.cause });
     }
   }
 }

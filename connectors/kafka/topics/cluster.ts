@@ -3,12 +3,12 @@ import type { Admin, Kafka } from 'kafkajs';
 import { TidemarkError } from '../../../pipeline/errors.ts';
 import type { Log, LogEnd } from '../../../pipeline/ports.ts';
 import { Turns } from '../../../pipeline/requests/semaphore.ts';
+import { within } from '../../../pipeline/waiting.ts';
 import { createClient } from '../client/client.ts';
 import { kafkaFailure } from '../client/failure.ts';
 import { loadKafkaJs } from '../client/load-kafkajs.ts';
 import { noId, type PartitionMetadata } from '../client/metadata-request.ts';
 import type { KafkaOptions } from '../client/options.ts';
-import { isDoneWithin } from '../client/patience.ts';
 import { type Reaching, untilReached } from '../client/retry-until-connected.ts';
 
 const closePatienceMs = 1_000;
@@ -111,7 +111,7 @@ export class KafkaCluster {
 
   /** Requests that a broker does not answer are not waited for. */
   async close(): Promise<void> {
-    await isDoneWithin(closePatienceMs, this.#admin.disconnect()).catch(() => undefined);
+    await within(closePatienceMs, this.#admin.disconnect()).catch(() => undefined);
   }
 
   /** `right` is what a topic must allow for that. */

@@ -1,4 +1,5 @@
 import type { LogWriter, NewRecord } from '../../../pipeline/ports.ts';
+import { within } from '../../../pipeline/waiting.ts';
 import { byteOrderMarkBytes, LineBlocks, lineEnd, lineValue } from './lines.ts';
 
 /** Held in memory at most, besides one line. */
@@ -47,7 +48,7 @@ async function* withWaits(
   try {
     for (;;) {
       const limit = waitMs();
-      const step = limit === null ? await coming : await within(coming, limit);
+      const step = limit === null ? await coming : await within(limit, coming);
       if (step === 'late') yield step;
       else if (step.done) return;
       else {
@@ -59,18 +60,6 @@ async function* withWaits(
     // Not awaited: it would wait for the chunk asked for, and an idle terminal never sends one.
     coming.catch(() => undefined);
     chunks.return?.().catch(() => undefined);
-  }
-}
-
-async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | 'late'> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'late'>(resolve => {
-    timer = setTimeout(resolve, milliseconds, 'late');
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

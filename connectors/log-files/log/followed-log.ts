@@ -1,5 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { partitionName } from '../../../pipeline/partition.ts';
 import type { EventSource, RecordBatch, StoredPosition } from '../../../pipeline/ports.ts';
+import { pause } from '../../../pipeline/waiting.ts';
 import type { BatchLimits } from '../batch-limits.ts';
 import { logDirectorySource } from '../log-directory-source.ts';
 import { logBytes } from './list-logs.ts';
@@ -20,19 +21,19 @@ async function* follow(
   signal: AbortSignal,
 ): AsyncGenerator<RecordBatch> {
   const source = logDirectorySource(options);
-  const positions = new Map(stored.map(position => [nameOf(position), position]));
+  const positions = new Map(stored.map(position => [partitionName(position.partition), position]));
   let seenBytes = -1;
   while (!signal.aborted) {
     // Looked at before reading: what grows meanwhile is noticed in the next turn.
     const bytes = await logBytes(options.path);
     if (bytes === seenBytes) {
-      await pause(lookEveryMs, undefined, { signal }).catch(() => undefined);
+      await pause(lookEveryMs, signal);
       continue;
     }
     seenBytes = bytes;
     for await (const batch of source.read([...positions.values()], signal)) {
       yield batch;
-      positions.set(nameOf(batch), {
+      positions.set(partitionName(batch.partition), {
         ...batch.next,
         partition: batch.partition,
         origin: batch.origin,
@@ -40,8 +41,4 @@ async function* follow(
       });
     }
   }
-}
-
-function nameOf({ partition: { topic, partition } }: Pick<RecordBatch, 'partition'>): string {
-  return `${topic}/${partition}`;
 }

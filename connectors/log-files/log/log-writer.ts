@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
 import type { TidemarkError } from '../../../pipeline/errors.ts';
 import type { LogWriter, NewRecord } from '../../../pipeline/ports.ts';
-import { makeFolder, syncFolder, writeAt, writeFailure } from '../../disk.ts';
+import { diskFailure, makeFolder, syncFolder, writeAt } from '../../disk.ts';
 import { encodeBatch } from './batch-format.ts';
 import { segmentName } from './log-folder.ts';
 import { checkLogName, logFolderName } from './log-name.ts';
@@ -49,7 +49,7 @@ export async function openLogWriter(options: LogWriterOptions): Promise<OpenedLo
       throw error;
     }
   } catch (error) {
-    throw writeFailure(error, `open the log ${folder} for writing`);
+    throw diskFailure(error, `open the log ${folder} for writing`, 'NOT_WRITABLE');
   }
 }
 
@@ -127,7 +127,7 @@ class SegmentWriter implements OpenedLogWriter {
 
   /** After a failed fsync nobody knows what is on disk: this writer takes no more; opening anew checks and goes on. */
   async #breakOff(error: unknown): Promise<TidemarkError> {
-    const failure = writeFailure(error, `append to the log ${this.path}`);
+    const failure = diskFailure(error, `append to the log ${this.path}`, 'NOT_WRITABLE');
     this.#broken = failure;
     await this.#tail.handle.truncate(this.#tail.size).catch(() => undefined);
     return failure;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { diskFailure } from '../../../connectors/export-directory/disk-failure.ts';
+import { diskFailure } from '../../../connectors/disk.ts';
 import { type ChildRun, mountNamespace, runChild } from '../../support/child-program.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -55,6 +55,8 @@ test.each([
   ['EIO', 'EXPORT_FAILED'],
 ])('%s is told as %s, keeping its cause', (systemCode, code) => {
   const cause = Object.assign(new Error('said the system'), { code: systemCode });
-  expect(diskFailure(cause, 'write /out/x')).toMatchObject({ code, cause });
-  expect(diskFailure(cause, 'write /out/x').message).toMatch(/could not write \/out\/x.*said the system/);
+  expect(diskFailure(cause, 'write /out/x', 'EXPORT_FAILED')).toMatchObject({ code, cause });
+  expect(diskFailure(cause, 'write /out/x', 'EXPORT_FAILED').message).toMatch(
+    /could not write \/out\/x.*said the system/,
+  );
 });

@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { afterEach, expect, test, vi } from 'vitest';
 import { Handoff } from '../../../connectors/kafka/reading/handoff.ts';
 import { Watch } from '../../../ops/service/watch.ts';
-import { orAborted } from '../../../pipeline/or-aborted.ts';
+import { orAborted } from '../../../pipeline/waiting.ts';
 import { LogLines } from '../../support/kafka/reading.ts';
 import { promisesAlive } from '../../support/promises-alive.ts';
 

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TidemarkError } from '../../../pipeline/errors.ts';
 import { type LogView, lookAt, waitForLog } from '../../../pipeline/export/log-wait.ts';
+import type { ExportRecord } from '../../../pipeline/export/request.ts';
 import type { LogEnd, StoredPosition } from '../../../pipeline/ports.ts';
-import type { ExportRecord } from '../../../pipeline/requests/requests.ts';
 
 const acceptedAt = Date.parse('2026-03-02T10:00:00Z');
 const partition = { topic: 'calls', partition: 0 };

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { type Exporting, recoverExports, runExport } from '../../../pipeline/export/export.ts';
 import { withoutLog } from '../../../pipeline/export/log-wait.ts';
 import type { Snapshot } from '../../../pipeline/ports.ts';
-import type { Acceptance } from '../../../pipeline/requests/requests.ts';
+import type { Acceptance } from '../../../pipeline/requests/accept.ts';
 import { acceptAs } from '../../support/accepting.ts';
 import { MemoryExportDirectory } from '../../support/memory-export-directory.ts';
 import { MemoryRequestStore } from '../../support/memory-requests.ts';

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
+import type { ExportRecord } from '../../../pipeline/export/request.ts';
 import { Job, recordedView } from '../../../pipeline/requests/job.ts';
-import type { ExportRecord } from '../../../pipeline/requests/requests.ts';
 
 let now: number;
 let job: Job;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { TidemarkError } from '../../../pipeline/errors.ts';
-import { type ExportRecord, isEnded } from '../../../pipeline/requests/requests.ts';
+import { type ExportRecord, isEnded } from '../../../pipeline/export/request.ts';
 import { given, MemoryService, memoryWorld, settled } from '../../support/memory-service.ts';
 import { Life, mortal } from '../../support/mortal.ts';
 import { seededRandom } from '../../support/random.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Asker } from '../../../pipeline/requests/requests.ts';
+import type { Asker } from '../../../pipeline/export/request.ts';
 import { given, MemoryService, memoryWorld, type ServiceOptions, settled } from '../../support/memory-service.ts';
 
 const asker: Asker = { door: 'http', client: 'anna' };

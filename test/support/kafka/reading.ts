@@ -1,6 +1,7 @@
 import type { KafkaOptions } from '../../../connectors/kafka/client/options.ts';
 import { KafkaSource } from '../../../connectors/kafka/kafka-source.ts';
 import { KafkaCluster } from '../../../connectors/kafka/topics/cluster.ts';
+import { isSamePartition, partitionName } from '../../../pipeline/partition.ts';
 import type { EventSource, Log, LogEnd, RecordBatch, StoredPosition } from '../../../pipeline/ports.ts';
 
 export const noSecurity = { tls: null, sasl: null };
@@ -50,8 +51,8 @@ export function boundedKafkaSource(options: KafkaOptions, log: Log = new LogLine
         if (left.size === 0) return;
         for await (const batch of new KafkaSource(cluster, options, log).read(stored, signal)) {
           yield batch;
-          const { topic, partition } = batch.partition;
-          if (batch.next.nextOffset >= (left.get(`${topic}/${partition}`) ?? 0)) left.delete(`${topic}/${partition}`);
+          const name = partitionName(batch.partition);
+          if (batch.next.nextOffset >= (left.get(name) ?? 0)) left.delete(name);
           if (left.size === 0) return;
         }
       } finally {
@@ -64,10 +65,8 @@ export function boundedKafkaSource(options: KafkaOptions, log: Log = new LogLine
 /** The ends that are not where the positions stand. */
 function unread(ends: readonly LogEnd[], stored: readonly StoredPosition[]): Map<string, number> {
   const open = ends.filter(({ partition, low, high }) => {
-    const known = stored.find(
-      ({ partition: of }) => of.topic === partition.topic && of.partition === partition.partition,
-    );
+    const known = stored.find(position => isSamePartition(position.partition, partition));
     return (known?.nextOffset ?? low) !== high;
   });
-  return new Map(open.map(({ partition: { topic, partition }, high }) => [`${topic}/${partition}`, high]));
+  return new Map(open.map(({ partition, high }) => [partitionName(partition), high]));
 }

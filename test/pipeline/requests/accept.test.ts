@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { withoutLog } from '../../../pipeline/export/log-wait.ts';
-import type { Acceptance } from '../../../pipeline/requests/requests.ts';
+import type { Acceptance } from '../../../pipeline/requests/accept.ts';
 import { acceptAs } from '../../support/accepting.ts';
 import { MemoryExportDirectory } from '../../support/memory-export-directory.ts';
 import { MemoryRequestStore } from '../../support/memory-requests.ts';
