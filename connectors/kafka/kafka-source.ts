@@ -2,6 +2,7 @@ import type { EachBatchPayload } from 'kafkajs';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { isSamePartition, partitionName } from '../../pipeline/partition.ts';
 import type {
+  Clock,
   EventSource,
   Log,
   LogEnd,
@@ -12,18 +13,27 @@ import type {
 } from '../../pipeline/ports.ts';
 import { TopicIds } from './client/kafkajs-requests.ts';
 import type { KafkaOptions } from './client/options.ts';
-import { untilReached } from './client/retry-until-connected.ts';
+import { retryUntilConnected } from './client/retry-until-connected.ts';
 import { GroupConsumer, type Membership } from './group/group-consumer.ts';
 import type { LogIdentity } from './reading/bookmark.ts';
 import { Handoff } from './reading/handoff.ts';
 import { checkIdentity, checkRange, checkTopicId, judge } from './reading/lost-records.ts';
 import { type Fetched, PartitionReading } from './reading/partition-reading.ts';
+import type { RetentionWatch } from './reading/retention-watch.ts';
 import type { FetchedBatch } from './records/fetched-batch.ts';
 import type { KafkaCluster } from './topics/cluster.ts';
+import type { TopicWarning } from './topics/topic-checks.ts';
 
 /** Batches that wait for the reader; with one being folded and up to four being stored that is work enough ahead. */
 const waitingBatches = 1;
 const heartbeatEveryMs = 1_000;
+
+/** Reports records that are older than their topic's retention allows. */
+export interface RetentionReport {
+  readonly watch: RetentionWatch;
+  readonly clock: Clock;
+  readonly onWarning: (warning: TopicWarning) => void;
+}
 
 /** For who need not be found again. */
 const nobody: Membership = { former: null, joined: () => undefined, left: () => undefined };
@@ -31,13 +41,14 @@ const nobody: Membership = { former: null, joined: () => undefined, left: () => 
 /**
  * Reads events from Kafka. Offsets are the database's: on every assignment the client is told where to read on from what
  * was handed to the reader, and whatever it delivers is checked against that (see `PartitionReading`). Committing to the
- * group (`tellGroup`) is for lag tools only.
+ * group (`commit`) is for lag tools only.
  */
 export class KafkaSource implements EventSource {
   readonly #cluster: KafkaCluster;
   readonly #options: KafkaOptions;
   readonly #log: Log;
   readonly #consumer: GroupConsumer;
+  readonly #retention: RetentionReport | null;
   readonly #readings = new Map<string, PartitionReading>();
   readonly #handoff = new Handoff<RecordBatch>(waitingBatches);
   /** Of the topics as they were when reading began. */
@@ -45,7 +56,14 @@ export class KafkaSource implements EventSource {
   /** Where each partition began when it was last seen not to be ours. */
   readonly #lows = new Map<string, number>();
 
-  constructor(cluster: KafkaCluster, options: KafkaOptions, log: Log, membership: Membership = nobody) {
+  constructor(
+    cluster: KafkaCluster,
+    options: KafkaOptions,
+    log: Log,
+    membership: Membership = nobody,
+    retention: RetentionReport | null = null,
+  ) {
+    this.#retention = retention;
     this.#cluster = cluster;
     this.#options = options;
     this.#log = log;
@@ -72,7 +90,10 @@ export class KafkaSource implements EventSource {
       const take = (payload: EachBatchPayload): Promise<void> => this.#take(payload);
       const user = { topicIds: this.#topicIds, startOf: this.#startOf, take };
       this.#consumer.run(user, AbortSignal.any([signal, ended.signal])).catch(error => this.#handoff.fail(error));
-      for (let batch = await this.#handoff.take(); batch !== null; batch = await this.#handoff.take()) yield batch;
+      for (let batch = await this.#handoff.take(); batch !== null; batch = await this.#handoff.take()) {
+        this.#checkRetention(batch);
+        yield batch;
+      }
     } finally {
       signal.removeEventListener('abort', close);
       this.#handoff.close();
@@ -85,6 +106,7 @@ export class KafkaSource implements EventSource {
   async ends(): Promise<readonly LogEnd[]> {
     // Taken before the log is asked, which may grow meanwhile and be read further.
     const positions = new Map(Array.from(this.#readings, ([name, { position }]) => [name, position]));
+    const askedAt = this.#retention?.clock.now();
     const ids = await this.#cluster.topicIds();
     for (const [topic, id] of this.#topicIds) checkTopicId(topic, id, ids.get(topic) ?? null);
     const ends = await this.#cluster.ends();
@@ -93,20 +115,26 @@ export class KafkaSource implements EventSource {
       const position = positions.get(partitionName(end.partition)) ?? null;
       if (position !== null) checkRange(end, position, 'skip');
     }
+    if (askedAt !== undefined) this.#retention?.watch.noteEnds(ends, askedAt);
     return ends;
   }
 
-  /** Tells the group what is stored, so that lag tools see it. It is never read from there. */
-  tellGroup(positions: readonly StoredPosition[]): Promise<void> {
+  /** Commits what is stored to the group, for lag tools. It is never read back. */
+  commit(positions: readonly StoredPosition[]): Promise<void> {
     return this.#consumer.commit(positions);
+  }
+
+  #checkRetention(batch: RecordBatch): void {
+    const warning = this.#retention?.watch.warningOf(batch) ?? null;
+    if (warning !== null) this.#retention?.onWarning(warning);
   }
 
   async #begin(stored: readonly StoredPosition[], signal: AbortSignal): Promise<void> {
     const { topics, brokers, onLostRecords } = this.#options;
-    const reaching = { what: 'look at the topics', brokers, log: this.#log, signal };
-    const ids = await untilReached(reaching, () => this.#cluster.topicIds());
+    const attempts = { what: 'look at the topics', brokers, log: this.#log, signal };
+    const ids = await retryUntilConnected(attempts, () => this.#cluster.topicIds());
     for (const [topic, id] of ids) this.#topicIds.set(topic, id);
-    const ends = await untilReached(reaching, () => this.#cluster.ends());
+    const ends = await retryUntilConnected(attempts, () => this.#cluster.ends());
     this.#noteLows(ends);
     for (const position of stored.filter(({ partition }) => topics.includes(partition.topic))) {
       const log = this.#identityOf(position.partition);

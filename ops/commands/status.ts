@@ -38,7 +38,7 @@ function controlRow(of: ControlPartition): readonly (string | number)[] {
 }
 
 function show(status: Status, output: Output): void {
-  const { tables, partitions, quarantined, exports, control, databaseBytes } = status;
+  const { tables, partitions, quarantined, exports, control, database_bytes: databaseBytes } = status;
   if (status.source !== undefined) output.result(`running, reading from ${status.source ?? 'nothing yet'}\n`);
   for (const reason of status.not_ready ?? []) output.result(`not ready: ${reason}\n`);
   output.result(

@@ -1,22 +1,22 @@
 import { statSync } from 'node:fs';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Database } from '../../connectors/duckdb/file/database.ts';
+import { readTableSizes } from '../../connectors/duckdb/file/table-sizes.ts';
 import type { Answered } from '../../connectors/http/audit.ts';
 import { isEnded } from '../../pipeline/export/request.ts';
 import type { JobView } from '../../pipeline/requests/job.ts';
 
-export interface DoorFacts {
-  /** Path of the database. */
-  readonly db: string;
-  readonly waiting: () => number;
-  readonly running: () => number;
-  /** Stored rows by entity and part (open, closed, late). */
-  readonly sizes: () => Promise<readonly { readonly entity: string; readonly part: string; readonly rows: number }[]>;
+export interface DoorGauges {
+  readonly database: Database;
+  /** Exports that wait for their turn, and that run. */
+  readonly jobs: { readonly waiting: number; readonly running: number };
 }
 
 const seconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800];
 
 /** What Prometheus reads of requests and exports, whichever door they came by. */
 export class DoorMetrics {
+  readonly #registry: Registry;
   readonly #exports: Counter<'outcome' | 'door'>;
   readonly #seconds: Histogram<'outcome'>;
   readonly #rows: Counter;
@@ -24,7 +24,8 @@ export class DoorMetrics {
   readonly #requests: Counter<'method' | 'route' | 'status'>;
   readonly #requestSeconds: Histogram<'route'>;
 
-  constructor(registry: Registry, { db, waiting, running, sizes }: DoorFacts) {
+  constructor(registry: Registry) {
+    this.#registry = registry;
     const registers = [registry];
     const counter = <T extends string>(name: string, help: string, labelNames: readonly T[] = []) =>
       new Counter({ name: `tidemark_${name}`, help, labelNames, registers });
@@ -36,6 +37,11 @@ export class DoorMetrics {
     this.#bytes = counter('exported_bytes_total', 'Plain bytes of completed exports');
     this.#requests = counter('http_requests_total', 'Answered HTTP requests', ['method', 'route', 'status']);
     this.#requestSeconds = histogram('http_request_seconds', 'How long HTTP requests took', ['route']);
+  }
+
+  /** Gauges are read from the running service whenever Prometheus asks. */
+  addGauges({ database, jobs }: DoorGauges): void {
+    const registers = [this.#registry];
     const gauge = (name: string, help: string, read: () => number): Gauge =>
       new Gauge({
         name: `tidemark_${name}`,
@@ -45,18 +51,19 @@ export class DoorMetrics {
           this.set(read());
         },
       });
-    gauge('exports_waiting', 'Exports that wait for their turn', waiting);
-    gauge('exports_running', 'Exports that run', running);
+    gauge('exports_waiting', 'Exports that wait for their turn', () => jobs.waiting);
+    gauge('exports_running', 'Exports that run', () => jobs.running);
+    const { path } = database;
+    gauge('database_bytes', 'Size of the database and of its log', () => sizeOf(path) + sizeOf(`${path}.wal`));
     new Gauge({
       name: 'tidemark_rows',
-      help: 'Stored rows: open ones, closed ones, and what is said of rows that are not open and waits to be settled',
+      help: 'Stored rows by entity and part: open, closed, and late (fragments of rows that are not open, not settled yet)',
       labelNames: ['entity', 'part'],
       registers,
       async collect() {
-        for (const { entity, part, rows } of await sizes()) this.set({ entity, part }, rows);
+        for (const { entity, part, rows } of await readTableSizes(database)) this.set({ entity, part }, rows);
       },
     });
-    gauge('database_bytes', 'Size of the database and of its log', () => sizeOf(db) + sizeOf(`${db}.wal`));
   }
 
   /** To be called at each change of an export. */

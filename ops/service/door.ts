@@ -13,6 +13,7 @@ import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings.ts';
 import { readPackage } from '../software.ts';
 import { accessOf, newToken, tlsOf } from './access.ts';
+import type { DoorMetrics } from './door-metrics.ts';
 import { LiveAccess } from './live-access.ts';
 import { announceServer } from './server-file.ts';
 import { traceRequest } from './traces.ts';
@@ -24,7 +25,7 @@ export interface DoorParts {
   readonly exporting: ExportParts;
   readonly operations: Operations;
   readonly jobs: Jobs;
-  readonly onAnswered: (answered: Answered) => void;
+  readonly metrics: Pick<DoorMetrics, 'answered'>;
 }
 
 /** Checks what the door needs, before anything else is opened. Throws `CONFIG_INVALID`. */
@@ -35,7 +36,7 @@ export function checkDoor(config: Config): void {
 
 /** Opens the HTTP door and tells commands on this machine where it is and how they come in. Gives what closes it. */
 export async function openDoor(parts: DoorParts): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const { config, log, database, exporting, operations, jobs } = parts;
+  const { config, log, database, exporting, operations, jobs, metrics } = parts;
   const token = newToken();
   const tls = tlsOf(config);
   const { directory, clock } = exporting;
@@ -58,7 +59,7 @@ export async function openDoor(parts: DoorParts): Promise<{ readonly url: string
     onAnswered(answered) {
       audit(answered, log);
       traceRequest(answered, Date.now());
-      parts.onAnswered(answered);
+      metrics.answered(answered);
     },
   });
   const withdraw = await announceServer(config.db, {

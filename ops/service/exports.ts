@@ -6,25 +6,27 @@ import { Jobs } from '../../pipeline/requests/jobs.ts';
 import { pause } from '../../pipeline/waiting.ts';
 import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings.ts';
+import type { DoorMetrics } from './door-metrics.ts';
 import { traceExport } from './traces.ts';
 
-export interface ServedExports {
+export interface JobsParts {
   readonly config: Config;
   readonly log: Log;
-  readonly parts: ExportParts;
+  readonly exporting: ExportParts;
   readonly view: LogView;
   readonly signal: AbortSignal;
-  readonly onChange: (view: JobView, milliseconds: number) => void;
+  readonly metrics: Pick<DoorMetrics, 'changed'>;
+  /** Called with an unexpected error; the service must stop. */
   readonly onCrash: (error: unknown) => void;
 }
 
 const dayMs = 86_400_000;
 
-/** The exports of the running service: they look at its log before they begin. What a dead process left is taken up. */
-export async function openJobs({ config, log, parts, view, signal, onChange, onCrash }: ServedExports): Promise<Jobs> {
-  const { store, directory, clock } = parts;
+/** The exports of the running service, which wait for its log before they begin; those that a dead process left go on. */
+export async function openJobs({ config, log, exporting, view, metrics, signal, onCrash }: JobsParts): Promise<Jobs> {
+  const { store, directory, clock } = exporting;
   await store.forgetEndedBefore(clock.now() - config.export_history_days * dayMs);
-  const waiting = {
+  const wait = {
     log: view,
     clock,
     waitMs: config.export_wait_ms,
@@ -33,17 +35,17 @@ export async function openJobs({ config, log, parts, view, signal, onChange, onC
   };
   const jobs = new Jobs({
     accepting: { store, directory, clock, lookAtLog: () => lookAt(view, clock) },
-    exporting: { ...parts, wait: (record, until) => waitForLog(record, waiting, until) },
+    exporting: { ...exporting, wait: (record, until) => waitForLog(record, wait, until) },
     atOnce: config.exports_at_once,
     queue: config.export_queue,
     signal,
     onCrash,
     onProgress: ({ record, progress: { phase, file, rows, bytes } }) =>
       store.tell(record.requestId, { phase, file, rows, bytes }),
-    onChange(of, milliseconds) {
-      onChange(of, milliseconds);
-      traceExport(of, milliseconds, clock.now());
-      tell(of, milliseconds, log);
+    onChange(view, milliseconds) {
+      metrics.changed(view, milliseconds);
+      traceExport(view, milliseconds, clock.now());
+      logChange(view, milliseconds, log);
     },
   });
   await jobs.recover();
@@ -51,7 +53,7 @@ export async function openJobs({ config, log, parts, view, signal, onChange, onC
 }
 
 /** One line a change of state. */
-function tell({ record, progress }: JobView, ms: number, log: Log): void {
+function logChange({ record, progress }: JobView, ms: number, log: Log): void {
   const { requestId, state, asker, manifest, error } = record;
   const facts = { request_id: requestId, state, door: asker.door, client: asker.client };
   if (!isEnded(state)) log.info(facts, `export ${state}`);

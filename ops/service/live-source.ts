@@ -1,110 +1,147 @@
 import { basename } from 'node:path';
-import { type Reaching, untilReached } from '../../connectors/kafka/client/retry-until-connected.ts';
+import type { KafkaOptions } from '../../connectors/kafka/client/options.ts';
+import { retryUntilConnected } from '../../connectors/kafka/client/retry-until-connected.ts';
 import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
-import { OldTimes } from '../../connectors/kafka/reading/retention-watch.ts';
+import { RetentionWatch } from '../../connectors/kafka/reading/retention-watch.ts';
 import { KafkaCluster } from '../../connectors/kafka/topics/cluster.ts';
 import { checkTopics, type TopicWarning } from '../../connectors/kafka/topics/topic-checks.ts';
 import { followedLog } from '../../connectors/log-files/log/followed-log.ts';
 import { listLogs } from '../../connectors/log-files/log/list-logs.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { EventSource, LogEnd, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import type { EventSource, Log, LogEnd, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 import { kafkaOptionsOf } from '../kafka-options.ts';
 import type { Config } from '../settings.ts';
 import { keptMembership } from './member-file.ts';
 
-/** A source that never ends, and what its log says of itself beside the reading. */
+/** The log that the service follows: topics of Kafka, or a local log folder. It never ends by itself. */
 export interface LiveSource extends EventSource {
-  readonly what: string;
-  /** The partitions that are ours now; null: all that the log has. */
-  assigned(): readonly PartitionId[] | null;
-  /** How far the log reaches. Throws what ends the service, such as `SOURCE_CHANGED`, and `SOURCE_UNREACHABLE` for now. */
-  ends(): Promise<readonly LogEnd[]>;
+  /** Connects, and waits for a Kafka that does not answer yet. Nothing else may be asked of the log before it resolves. */
+  connect(): Promise<void>;
+  /** What is read, in words for people; null before it is connected. */
+  name(): string | null;
   /** Why nothing is read at the moment; null when all is well. */
   problem(): string | null;
-  /** Called now and then with what is stored, for tools that look at the log only. */
-  tell(positions: readonly StoredPosition[]): Promise<void>;
+  /** The partitions assigned to this process; null: all that the log has. */
+  assigned(): readonly PartitionId[] | null;
+  /** How far the log reaches. Throws what ends the service, such as `SOURCE_CHANGED`, and `SOURCE_UNREACHABLE` while it does not answer. */
+  ends(): Promise<readonly LogEnd[]>;
+  /** Commits what is stored to the consumer group, for lag tools; Tidemark never reads it back. */
+  commit(positions: readonly StoredPosition[]): Promise<void>;
   close(): Promise<void>;
 }
 
-interface Opening extends Pick<Reaching, 'log' | 'signal' | 'onProblem'> {
-  /** Told what of a topic will hurt later, at the start and while it is read. */
+interface LiveSourceParts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Called with each problem of a topic that will hurt later, at the start and while it is read. */
   readonly onWarning: (warning: TopicWarning) => void;
 }
 
-/** Opens what the settings name. Throws `CONFIG_INVALID` when they name none or two; waits for a Kafka that is not there yet. */
-export async function openLiveSource(config: Config, opening: Opening): Promise<LiveSource> {
+/** The source that the settings name, not yet connected. Throws `CONFIG_INVALID` when they name none or two. */
+export function liveSource(parts: LiveSourceParts): LiveSource {
+  const { config } = parts;
   const hasKafka = config.kafka_brokers.length > 0;
   if (hasKafka === (config.log_folder !== null)) {
     const given = hasKafka ? 'both are given' : 'neither is given';
-    throw new TidemarkError(
-      'CONFIG_INVALID',
-      `a source is needed: kafka_brokers and kafka_topics, or log_folder; ${given}`,
-    );
+    const needed = 'a source is needed: kafka_brokers and kafka_topics, or log_folder';
+    throw new TidemarkError('CONFIG_INVALID', `${needed}; ${given}`);
   }
-  return config.log_folder === null ? openKafka(config, opening) : openFolder(config, config.log_folder);
+  return config.log_folder === null ? new LiveTopics(parts) : liveFolder(config, config.log_folder);
 }
 
-async function openKafka(config: Config, opening: Opening): Promise<LiveSource> {
-  const { log } = opening;
-  const warn = (warning: TopicWarning): void => {
-    log.warn({ topic: warning.topic, kind: warning.kind }, warning.sentence);
-    opening.onWarning(warning);
-  };
-  const options = kafkaOptionsOf(config);
-  const cluster = await KafkaCluster.open(options, log, opening.signal, opening.onProblem);
-  try {
-    const horizonMs = config.kafka_replay_horizon_hours * 3_600_000;
-    const checks = { cluster, topics: options.topics, horizonMs, now: Date.now() };
-    const reaching = { ...opening, what: 'look at the topics', brokers: options.brokers };
-    const { warnings, retentions } = await untilReached(reaching, () => checkTopics(checks));
-    for (const warning of warnings) warn(warning);
-    const oldTimes = new OldTimes(retentions);
-    const source = new KafkaSource(cluster, options, log, keptMembership(config.db, options.group));
-    return {
-      what: `Kafka at ${options.brokers.join(', ')}`,
-      read: (stored, until) => lookedThrough(source.read(stored, until), oldTimes, warn),
-      assigned: () => source.assigned,
-      async ends() {
-        const asked = Date.now();
-        const ends = await source.ends();
-        oldTimes.looked(ends, asked);
-        return ends;
-      },
-      problem: () => source.problem,
-      tell: positions => source.tellGroup(positions),
-      close: () => cluster.close(),
+type Connection =
+  | { readonly state: 'connecting'; readonly problem: string }
+  | { readonly state: 'connected'; readonly cluster: KafkaCluster; readonly source: KafkaSource };
+
+class LiveTopics implements LiveSource {
+  readonly #parts: LiveSourceParts;
+  readonly #options: KafkaOptions;
+  #connection: Connection = { state: 'connecting', problem: 'the source of events is not reached yet' };
+
+  constructor(parts: LiveSourceParts) {
+    this.#parts = parts;
+    this.#options = kafkaOptionsOf(parts.config);
+  }
+
+  async connect(): Promise<void> {
+    const { log, signal } = this.#parts;
+    const onProblem = (problem: string): void => {
+      this.#connection = { state: 'connecting', problem };
     };
-  } catch (error) {
-    await cluster.close();
-    throw error;
+    const cluster = await KafkaCluster.open(this.#options, log, signal, onProblem);
+    try {
+      this.#connection = { state: 'connected', cluster, source: await this.#checkedSource(cluster, onProblem) };
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
+  }
+
+  async #checkedSource(cluster: KafkaCluster, onProblem: (problem: string) => void): Promise<KafkaSource> {
+    const { config, log, signal } = this.#parts;
+    const { topics, brokers, group } = this.#options;
+    const horizonMs = config.kafka_replay_horizon_hours * 3_600_000;
+    const { warnings, retentions } = await retryUntilConnected(
+      { what: 'look at the topics', brokers, log, signal, onProblem },
+      () => checkTopics({ cluster, topics, horizonMs, now: Date.now() }),
+    );
+    const onWarning = (warning: TopicWarning): void => {
+      log.warn({ topic: warning.topic, kind: warning.kind }, warning.sentence);
+      this.#parts.onWarning(warning);
+    };
+    for (const warning of warnings) onWarning(warning);
+    const retention = { watch: new RetentionWatch(retentions), clock: { now: Date.now }, onWarning };
+    return new KafkaSource(cluster, this.#options, log, keptMembership(config.db, group), retention);
+  }
+
+  name(): string | null {
+    return this.#connection.state === 'connected' ? `Kafka at ${this.#options.brokers.join(', ')}` : null;
+  }
+
+  problem(): string | null {
+    return this.#connection.state === 'connected' ? this.#connection.source.problem : this.#connection.problem;
+  }
+
+  assigned(): readonly PartitionId[] {
+    return this.#connection.state === 'connected' ? this.#connection.source.assigned : [];
+  }
+
+  async ends(): Promise<readonly LogEnd[]> {
+    return this.#source().ends();
+  }
+
+  async commit(positions: readonly StoredPosition[]): Promise<void> {
+    await this.#source().commit(positions);
+  }
+
+  read(stored: readonly StoredPosition[], signal: AbortSignal): AsyncIterable<RecordBatch> {
+    return this.#source().read(stored, signal);
+  }
+
+  async close(): Promise<void> {
+    if (this.#connection.state === 'connected') await this.#connection.cluster.close();
+  }
+
+  #source(): KafkaSource {
+    if (this.#connection.state === 'connected') return this.#connection.source;
+    throw new TidemarkError('SOURCE_UNREACHABLE', this.#connection.problem);
   }
 }
 
-/** The batches as they are, each looked at for times that its topic's retention eats. */
-async function* lookedThrough(
-  batches: AsyncIterable<RecordBatch>,
-  oldTimes: OldTimes,
-  warn: (warning: TopicWarning) => void,
-): AsyncGenerator<RecordBatch> {
-  for await (const batch of batches) {
-    const warning = oldTimes.warningOf(batch);
-    if (warning !== null) warn(warning);
-    yield batch;
-  }
-}
-
-async function openFolder(config: Config, path: string): Promise<LiveSource> {
+function liveFolder(config: Config, path: string): LiveSource {
   const source = followedLog({ path, batchRecords: config.batch_records, batchBytes: config.batch_bytes });
   return {
-    what: `the log ${basename(path)}`,
-    read: (stored, until) => source.read(stored, until),
+    connect: async () => undefined,
+    name: () => `the log ${basename(path)}`,
+    problem: () => null,
     assigned: () => null,
     async ends() {
       const logs = await listLogs(path);
       return logs.map(({ topic, partition, low, high }) => ({ partition: { topic, partition }, low, high }));
     },
-    problem: () => null,
-    tell: async () => undefined,
+    commit: async () => undefined,
+    read: (stored, signal) => source.read(stored, signal),
     close: async () => undefined,
   };
 }

@@ -15,14 +15,14 @@ export function openLog(level: Config['log_level']): Log {
 }
 
 /** One line a batch. */
-export function tellBatch(batch: BatchFacts, { milliseconds }: StoredBatch, log: Log): void {
+export function logBatch(batch: BatchFacts, { milliseconds }: StoredBatch, log: Log): void {
   const { partition, from, next, recordsRead, applied, quarantined } = batch;
   const counts = { records: recordsRead, applied, quarantined };
   log.info({ ...partition, from, next: next.nextOffset, ...counts, ms: milliseconds }, 'batch stored');
 }
 
 /** Says why reading waits for the schema registry, and when it does no longer. */
-export function tellRegistryProblem(log: Log): (problem: string | null) => void {
+export function logRegistryProblem(log: Log): (problem: string | null) => void {
   return problem => {
     if (problem === null) log.info({}, 'the schema registry answers again');
     else log.error({}, `reading waits: ${problem}`);

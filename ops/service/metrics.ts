@@ -32,8 +32,12 @@ export class ServiceMetrics {
     registers: [this.registry],
   });
 
-  constructor(partitions: () => readonly PartitionStatus[]) {
+  constructor() {
     collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** One gauge a number of a partition, read whenever Prometheus asks. */
+  addPartitionGauges(partitions: () => readonly PartitionStatus[]): void {
     this.#partitionGauge('stored_offset', 'Offset to go on from', partitions, status => status.stored_offset);
     this.#partitionGauge(
       'log_end_offset',

@@ -1,18 +1,16 @@
 import type { LiveSource } from './live-source.ts';
 
-/** Why the service is not ready for requests. */
+/** One reason why the service is not ready for requests. */
 export interface Unready {
-  /** For whoever asks, without a token too: no address or name of another machine, and none of its words. */
+  /** For everyone, also without a token: it names no address or name of another machine and quotes none of its words. */
   readonly general: string;
   /** For operators. */
   readonly detail: string;
 }
 
-/** What can keep a service from being ready, as it is now; null where nothing is wrong. */
+/** What can keep a service from being ready; each problem is null where there is none. */
 export interface Readiness {
-  /** Null while it is not reached yet, which `sourceProblem` tells of then. */
-  readonly source: Pick<LiveSource, 'problem' | 'assigned'> | null;
-  readonly sourceProblem: string;
+  readonly source: Pick<LiveSource, 'name' | 'problem' | 'assigned'>;
   readonly watchProblem: string | null;
   readonly registryProblem: string | null;
   readonly control: readonly Unready[];
@@ -20,18 +18,19 @@ export interface Readiness {
 
 const noneAssigned = 'no partition is assigned to this process';
 
-export function unreadiness(of: Readiness): readonly Unready[] {
-  if (of.source === null) return unready('the source of events is not reached yet', of.sourceProblem);
+/** Every reason that holds now; before the source is connected only that one, as all others follow from it. */
+export function unreadiness({ source, watchProblem, registryProblem, control }: Readiness): readonly Unready[] {
+  if (source.name() === null) return unready('the source of events is not reached yet', source.problem());
   return [
-    ...unready('events are not read at the moment', of.source.problem()),
-    ...unready('the end of the log cannot be looked at', of.watchProblem),
-    ...unready('the schema registry does not answer', of.registryProblem),
-    ...of.control,
-    ...unready(noneAssigned, of.source.assigned()?.length === 0 ? noneAssigned : null),
+    ...unready('events are not read at the moment', source.problem()),
+    ...unready('the end of the log cannot be looked at', watchProblem),
+    ...unready('the schema registry does not answer', registryProblem),
+    ...control,
+    ...unready(noneAssigned, source.assigned()?.length === 0 ? noneAssigned : null),
   ];
 }
 
-/** None where there is no problem. */
+/** A list of one reason, or of none where `detail` is null. */
 export function unready(general: string, detail: string | null): readonly Unready[] {
   return detail === null ? [] : [{ general, detail }];
 }

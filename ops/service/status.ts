@@ -1,15 +1,22 @@
-import { type Overview, readOverview } from '../../connectors/duckdb/overview.ts';
+import { type Overview, readOverview, type TableOverview } from '../../connectors/duckdb/overview.ts';
 import { withExistingDatabase } from '../main.ts';
 import type { Config } from '../settings.ts';
 import { findClient } from './client.ts';
 import { type ControlStatus, controlStatus } from './control-status.ts';
 import { type PartitionStatus, partitionStatuses } from './partition-status.ts';
 
-/** What `tidemark status` shows: of a running service, or of a database that no process owns. */
-export interface Status extends Omit<Overview, 'partitions' | 'control'> {
+/** What a database holds and where reading stands: the answer of `/status` and of `tidemark status --json`. */
+export interface Status {
+  readonly tables: readonly TableOverview[];
   readonly partitions: readonly PartitionStatus[];
+  readonly quarantined: Overview['quarantined'];
+  readonly exports: Overview['exports'];
   readonly control: ControlStatus;
-  /** Only of a running service. */
+  readonly database_bytes: number;
+  /** These four only of a running service. */
+  readonly version?: string;
+  readonly started_at?: string;
+  /** Null while the source is not connected. */
   readonly source?: string | null;
   readonly not_ready?: readonly string[];
 }
@@ -22,6 +29,14 @@ export async function readStatus(config: Config): Promise<Status> {
     const overview = await readOverview(database);
     const known = overview.partitions;
     const partitions = partitionStatuses({ known, ends: [], recordTimes: new Map(), now: Date.now() });
-    return { ...overview, partitions, control: controlStatus(overview.control, []) };
+    return storedStatus(overview, { partitions, control: controlStatus(overview.control, []) });
   });
+}
+
+/** The part of a status that the database alone tells, beside what is known of its partitions and control topic. */
+export function storedStatus(
+  { tables, quarantined, exports, databaseBytes }: Overview,
+  known: Pick<Status, 'partitions' | 'control'>,
+): Status {
+  return { tables, ...known, quarantined, exports, database_bytes: databaseBytes };
 }

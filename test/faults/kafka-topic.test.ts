@@ -70,9 +70,7 @@ describe.skipIf(!kafka.available)('a running service', () => {
     const lastMonth = String(Date.now() - 30 * 86_400_000);
     await kafka.produce(topic, [{ ...event('service.started', 's5'), timestamp: lastMonth }]);
     await service.reachesOffsets([{ partition: 0, high: 6 }]);
-    expect(await service.metrics()).toContain(
-      `tidemark_topic_warning{topic="${topic}",kind="retention_eats_old_times"} 1`,
-    );
+    expect(await service.metrics()).toContain(`tidemark_topic_warning{topic="${topic}",kind="near_retention"} 1`);
     await service.line(/keeps its records for 24 h.*offset 5 of partition 0 was older when it came/);
   });
 

@@ -6,7 +6,7 @@ import { kafkaFailure } from './failure.ts';
 const firstPauseMs = 250;
 const longestPauseMs = 5_000;
 
-export interface Reaching {
+export interface ConnectionAttempts {
   /** Reads on from "could not". */
   readonly what: string;
   readonly brokers: readonly string[];
@@ -17,11 +17,11 @@ export interface Reaching {
 }
 
 /** Tries until it succeeds; gives up when the answer is no, at what no waiting mends, or when the signal aborts (`INTERRUPTED`). */
-export async function untilReached<T>(reaching: Reaching, attempt: () => Promise<T>): Promise<T> {
-  const { what, brokers, log, signal, onProblem } = reaching;
+export async function retryUntilConnected<T>(attempts: ConnectionAttempts, attempt: () => Promise<T>): Promise<T> {
+  const { what, brokers, log, signal, onProblem } = attempts;
   // The signal lives as long as the service: nothing of ours may stay on it.
   const over = new AbortController();
-  const interrupted = interruption(reaching, over.signal);
+  const interrupted = interruption(attempts, over.signal);
   try {
     for (const backoff = new Backoff(firstPauseMs, longestPauseMs); ; ) {
       const pauseMs = backoff.next();
@@ -43,7 +43,7 @@ export async function untilReached<T>(reaching: Reaching, attempt: () => Promise
 }
 
 /** Rejects when the signal aborts: an attempt may take long to find out that nobody answers. */
-function interruption({ what, signal }: Reaching, over: AbortSignal): Promise<never> {
+function interruption({ what, signal }: ConnectionAttempts, over: AbortSignal): Promise<never> {
   const interrupted = new Promise<never>((_, reject) => {
     const interrupt = (): void => reject(new TidemarkError('INTERRUPTED', `interrupted before it could ${what}`));
     if (signal.aborted) interrupt();

@@ -1,7 +1,7 @@
 import { partitionName } from '../../../pipeline/partition.ts';
 import type { LogEnd, PartitionId, RecordBatch } from '../../../pipeline/ports.ts';
 import { formatTimestamp } from '../../../schemas/json/timestamps.ts';
-import { eatsOldTimes, type TopicWarning } from '../topics/topic-checks.ts';
+import { nearRetention, type TopicWarning } from '../topics/topic-checks.ts';
 
 /** A record may lie behind the end that is told for as long as a transaction stays open: by default 15 minutes at most. */
 const hiddenMs = 900_000;
@@ -24,7 +24,7 @@ interface Looks {
  * Kafka deletes them soon after they are written. When a record was appended is not known, but it was after the last look
  * at an end of the log which it lies behind. Records that only waited long to be read, or to be deleted, are none.
  */
-export class OldTimes {
+export class RetentionWatch {
   readonly #retentions: Map<string, number>;
   readonly #looks = new Map<string, Looks>();
 
@@ -34,7 +34,7 @@ export class OldTimes {
   }
 
   /** To be told the ends of the log, and when they were asked for. */
-  looked(ends: readonly LogEnd[], at: number): void {
+  noteEnds(ends: readonly LogEnd[], at: number): void {
     for (const { partition, high } of ends) {
       const looks = this.#looksAt(partition);
       if (looks.coming === null || high <= looks.coming.high) looks.coming = { high, at };
@@ -55,7 +55,7 @@ export class OldTimes {
       if (looks.reached.at - hiddenMs - timestamp <= retentionMs) continue;
       this.#retentions.delete(partition.topic);
       const what = `offset ${offset} of partition ${partition.partition} was older when it came (${formatTimestamp(timestamp)})`;
-      return eatsOldTimes(partition.topic, retentionMs, what);
+      return nearRetention(partition.topic, retentionMs, what);
     }
     return null;
   }

@@ -9,7 +9,7 @@ import { kafkaFailure } from '../client/failure.ts';
 import { loadKafkaJs } from '../client/load-kafkajs.ts';
 import { noId, type PartitionMetadata } from '../client/metadata-request.ts';
 import type { KafkaOptions } from '../client/options.ts';
-import { type Reaching, untilReached } from '../client/retry-until-connected.ts';
+import { type ConnectionAttempts, retryUntilConnected } from '../client/retry-until-connected.ts';
 
 const closePatienceMs = 1_000;
 /** A broker may not have heard yet of a topic that was just made. */
@@ -40,11 +40,11 @@ export class KafkaCluster {
     options: KafkaOptions,
     log: Log,
     signal: AbortSignal,
-    onProblem?: Reaching['onProblem'],
+    onProblem?: ConnectionAttempts['onProblem'],
   ): Promise<KafkaCluster> {
     const kafka = createClient(options, log);
-    const reaching = { what: 'connect to Kafka', brokers: options.brokers, log, signal, onProblem };
-    return untilReached(reaching, async () => {
+    const attempts = { what: 'connect to Kafka', brokers: options.brokers, log, signal, onProblem };
+    return retryUntilConnected(attempts, async () => {
       const admin = kafka.admin({ retry: { retries: 0 } });
       try {
         await admin.connect();

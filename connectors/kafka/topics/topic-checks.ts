@@ -4,7 +4,7 @@ import type { KafkaCluster } from './cluster.ts';
 
 export interface TopicWarning {
   readonly topic: string;
-  readonly kind: 'retention_below_horizon' | 'retention_eats_old_times';
+  readonly kind: 'retention_below_horizon' | 'near_retention';
   readonly sentence: string;
 }
 
@@ -34,7 +34,7 @@ const sweepMs = 3_600_000;
  * producers set (`CreateTime`). In a topic whose records come with the time of the day a segment spans `segment.ms` at
  * most, so none is older than retention, segment and one sweep together, however long the topic lives. Records which are
  * older, and still there, were old when they came: Kafka is about to delete them, and all that follow of their sort. What
- * comes later is watched by `OldTimes`.
+ * comes later is watched by `RetentionWatch`.
  */
 export async function checkTopics(checks: TopicChecks): Promise<CheckedTopics> {
   const ends = await checks.cluster.ends();
@@ -80,15 +80,15 @@ async function checkTopic(
   if (old.length > 0) {
     const partitions = old.map(({ partition }) => partition.partition).join(', ');
     const what = `records of partition ${partitions} were older than that when they came`;
-    warnings.push(eatsOldTimes(topic, retentionMs, what));
+    warnings.push(nearRetention(topic, retentionMs, what));
   }
   return { topic, warnings, retentionMs };
 }
 
 /** The warning that old records are deleted; `what` says which those are. */
-export function eatsOldTimes(topic: string, retentionMs: number, what: string): TopicWarning {
+export function nearRetention(topic: string, retentionMs: number, what: string): TopicWarning {
   const sentence = `${keeping(topic, retentionMs)}, and ${what}: Kafka goes by the records' own times and deletes such ones within minutes; raise retention.ms or set it to -1`;
-  return { topic, kind: 'retention_eats_old_times', sentence };
+  return { topic, kind: 'near_retention', sentence };
 }
 
 function keeping(topic: string, retentionMs: number): string {

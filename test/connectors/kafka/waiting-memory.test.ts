@@ -1,20 +1,24 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, expect, test, vi } from 'vitest';
 import { Handoff } from '../../../connectors/kafka/reading/handoff.ts';
-import { Watch } from '../../../ops/service/watch.ts';
+import { LogWatch } from '../../../ops/service/log-watch.ts';
 import { orAborted } from '../../../pipeline/waiting.ts';
 import { LogLines } from '../../support/kafka/reading.ts';
 import { promisesAlive } from '../../support/promises-alive.ts';
 
-// Turns of the watch follow each other at once.
-vi.mock('node:timers/promises', () => ({ setTimeout: () => new Promise<void>(resolve => setImmediate(resolve)) }));
-afterEach(() => vi.useRealTimers());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
 
 const turns = 2_000;
 /** What the test runner itself may begin meanwhile. */
 const others = 200;
 
 test('a watch that looks again and again keeps nothing of the looks before', async () => {
+  // The looks follow each other without a pause.
+  vi.stubGlobal('setTimeout', (end: () => void) => setImmediate(end));
+  vi.stubGlobal('clearTimeout', (timer: NodeJS.Immediate) => clearImmediate(timer));
   const controller = new AbortController();
   let looks = 0;
   let before = 0;
@@ -28,8 +32,8 @@ test('a watch that looks again and again keeps nothing of the looks before', asy
     }
     return [];
   };
-  const source = { ends, assigned: () => null, tell: async () => undefined };
-  await new Watch({ source, positions: () => [], log: new LogLines(), signal: controller.signal }).run();
+  const source = { ends, assigned: () => null, commit: async () => undefined };
+  await new LogWatch({ source, positions: () => [], log: new LogLines(), signal: controller.signal }).run();
   expect(after - before).toBeLessThan(others);
   expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
 });

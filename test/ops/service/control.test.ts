@@ -1,9 +1,9 @@
+import { Registry } from 'prom-client';
 import { afterEach, expect, test, vi } from 'vitest';
 import { StatusTopic } from '../../../connectors/kafka/status-topic.ts';
 import { KafkaCluster } from '../../../connectors/kafka/topics/cluster.ts';
 import { readConfig } from '../../../ops/config.ts';
-import { Control, type Controlling } from '../../../ops/service/control.ts';
-import type { ControlMetrics } from '../../../ops/service/control-metrics.ts';
+import { Control, type ControlParts } from '../../../ops/service/control.ts';
 import { TidemarkError } from '../../../pipeline/errors.ts';
 import { LogLines } from '../../support/kafka/reading.ts';
 
@@ -15,19 +15,32 @@ afterEach(() => {
 /** A send that no broker answers. */
 const never = () => new Promise<never>(() => undefined);
 
+const idle = { changed: never, oldest: never, count: async () => 0 };
+
 /** What of a service the control topic needs until it is read. */
-function controlling(): Controlling {
+function controlParts(outbox: object = idle): ControlParts {
   const { config } = readConfig({
     file: null,
     environment: {},
     flags: { kafka_brokers: 'localhost:9', kafka_topics: 't', control_topic: 'c', status_topic: 's' },
   });
   const { signal } = new AbortController();
-  return { config, log: new LogLines(), signal, registry: null, onCrash: () => undefined } as unknown as Controlling;
+  const exporting = { store: { outbox } };
+  const metrics = new Registry();
+  const onCrash = (): void => undefined;
+  return {
+    config,
+    log: new LogLines(),
+    signal,
+    registry: null,
+    exporting,
+    metrics,
+    onCrash,
+  } as unknown as ControlParts;
 }
 
 test('a connection that closes while the control topic is looked at is a reason not to be ready, and is made again', async () => {
-  const control = Control.of(controlling())!;
+  const control = Control.open(controlParts())!;
   const seen: (readonly string[])[] = [];
   const answers = [
     () => new TidemarkError('SOURCE_UNREACHABLE', 'Closed connection'),
@@ -48,9 +61,8 @@ test('a connection that closes while the control topic is looked at is a reason 
 test('a status that is under way to a broker which does not answer is not waited for at the end', async () => {
   vi.useFakeTimers();
   const send = vi.spyOn(StatusTopic.prototype, 'send').mockImplementation(never);
-  const outbox = { changed: never, oldest: async () => [{ number: 1, requestId: 'one', status: '{}' }] };
-  const control = Control.of({ ...controlling(), store: { outbox } } as unknown as Controlling)!;
-  control.publish({} as ControlMetrics);
+  const outbox = { ...idle, oldest: async () => [{ number: 1, requestId: 'one', status: '{}' }] };
+  const control = Control.open(controlParts(outbox))!;
   await vi.waitFor(() => expect(send).toHaveBeenCalled());
   const stopped = control.stop();
   await vi.advanceTimersByTimeAsync(3_000);

@@ -37,8 +37,7 @@ test('a broker that is not there is named to operators, and to nobody else', asy
 
 describe('a problem', () => {
   const fine: Readiness = {
-    source: { problem: () => null, assigned: () => null },
-    sourceProblem: '',
+    source: { name: () => 'Kafka', problem: () => null, assigned: () => null },
     watchProblem: null,
     registryProblem: null,
     control: [],
@@ -50,14 +49,18 @@ describe('a problem', () => {
   });
 
   test.each<[string, Partial<Readiness>, string]>([
-    ['of a source that was never reached', { source: null, sourceProblem: secret }, secret],
-    ['of the source', { source: { problem: () => secret, assigned: () => null } }, secret],
+    [
+      'of a source that was never reached',
+      { source: { name: () => null, problem: () => secret, assigned: () => [] } },
+      secret,
+    ],
+    ['of the source', { source: { name: () => 'Kafka', problem: () => secret, assigned: () => null } }, secret],
     ['of the look at the log', { watchProblem: secret }, secret],
     ['of the registry', { registryProblem: secret }, secret],
     ['of the control topic', { control: [{ general: 'requests are not read', detail: secret }] }, secret],
     [
       'of the assignment',
-      { source: { problem: () => null, assigned: () => [] } },
+      { source: { name: () => 'Kafka', problem: () => null, assigned: () => [] } },
       'no partition is assigned to this process',
     ],
   ])('%s is told to all in general words', (_, problem, told) => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { OldTimes } from '../../../../connectors/kafka/reading/retention-watch.ts';
+import { RetentionWatch } from '../../../../connectors/kafka/reading/retention-watch.ts';
 import type { LogEnd, RecordBatch } from '../../../../pipeline/ports.ts';
 
 const hourMs = 3_600_000;
@@ -20,15 +20,15 @@ function batch(from: number, ...ages: readonly (number | null)[]): RecordBatch {
   return { partition, origin: 'kafka test', records, from, next, bytesRead: 0 };
 }
 
-const watching = (topic = 'calls') => new OldTimes(new Map([[topic, 24 * hourMs]]));
+const watching = (topic = 'calls') => new RetentionWatch(new Map([[topic, 24 * hourMs]]));
 
 test('a record that came after the last look with a time before the retention is old', () => {
-  const oldTimes = watching();
-  oldTimes.looked(ending(2), day);
-  expect(oldTimes.warningOf(batch(0, 720, 720))).toBeNull();
-  expect(oldTimes.warningOf(batch(2, 0, 25))).toEqual({
+  const watch = watching();
+  watch.noteEnds(ending(2), day);
+  expect(watch.warningOf(batch(0, 720, 720))).toBeNull();
+  expect(watch.warningOf(batch(2, 0, 25))).toEqual({
     topic: 'calls',
-    kind: 'retention_eats_old_times',
+    kind: 'near_retention',
     sentence: expect.stringMatching(
       /24 h.*offset 3 of partition 0 was older when it came \(2026-03-08T23:00:00\.000Z\)/,
     ),
@@ -40,31 +40,31 @@ test.each([
   ['whose time lies within the retention is not', ending(0), batch(0, 24)],
   ['without a time is not', ending(0), batch(0, null)],
 ])('a record %s', (_, ends, read) => {
-  const oldTimes = watching();
-  oldTimes.looked(ends, day);
-  expect(oldTimes.warningOf(read)).toBeNull();
+  const watch = watching();
+  watch.noteEnds(ends, day);
+  expect(watch.warningOf(read)).toBeNull();
 });
 
 test('a reader that is a month behind takes nothing for old that was not', () => {
-  const oldTimes = watching();
-  for (let hour = 0; hour < 720; hour += 1) oldTimes.looked(ending(hour + 1), day + hour * hourMs);
+  const watch = watching();
+  for (let hour = 0; hour < 720; hour += 1) watch.noteEnds(ending(hour + 1), day + hour * hourMs);
   // Each record has the time of the look before it.
-  for (let hour = 1; hour < 720; hour += 1) expect(oldTimes.warningOf(batch(hour, -(hour - 1)))).toBeNull();
+  for (let hour = 1; hour < 720; hour += 1) expect(watch.warningOf(batch(hour, -(hour - 1)))).toBeNull();
 });
 
 test('looks at an end that does not move count as late as they were made', () => {
-  const oldTimes = watching();
-  oldTimes.looked(ending(0), day - 720 * hourMs);
-  oldTimes.looked(ending(0), day);
-  expect(oldTimes.warningOf(batch(0, 25))).not.toBeNull();
+  const watch = watching();
+  watch.noteEnds(ending(0), day - 720 * hourMs);
+  watch.noteEnds(ending(0), day);
+  expect(watch.warningOf(batch(0, 25))).not.toBeNull();
 });
 
 test('a topic is warned of once, and one that is not watched never', () => {
-  const oldTimes = watching();
-  oldTimes.looked(ending(0), day);
-  expect(oldTimes.warningOf(batch(0, 25))).not.toBeNull();
-  expect(oldTimes.warningOf(batch(1, 25))).toBeNull();
+  const watch = watching();
+  watch.noteEnds(ending(0), day);
+  expect(watch.warningOf(batch(0, 25))).not.toBeNull();
+  expect(watch.warningOf(batch(1, 25))).toBeNull();
   const other = watching('others');
-  other.looked(ending(0), day);
+  other.noteEnds(ending(0), day);
   expect(other.warningOf(batch(0, 25))).toBeNull();
 });

@@ -68,7 +68,7 @@ describe.skipIf(!kafka.available)('how a topic keeps its records', () => {
     expect((await check(topic)).warnings).toEqual([
       {
         topic,
-        kind: 'retention_eats_old_times',
+        kind: 'near_retention',
         sentence: expect.stringMatching(
           /records of partition 0 were older than that when they came.*raise retention\.ms/,
         ),

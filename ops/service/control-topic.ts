@@ -1,0 +1,100 @@
+import type { KafkaOptions } from '../../connectors/kafka/client/options.ts';
+import { retryUntilConnected } from '../../connectors/kafka/client/retry-until-connected.ts';
+import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
+import { KafkaCluster } from '../../connectors/kafka/topics/cluster.ts';
+import { checkTopics } from '../../connectors/kafka/topics/topic-checks.ts';
+import type { Log, LogEnd, SchemaRegistry } from '../../pipeline/ports.ts';
+import { serveControl } from '../../pipeline/requests/control.ts';
+import type { Jobs } from '../../pipeline/requests/jobs.ts';
+import { pause } from '../../pipeline/waiting.ts';
+import type { ExportParts } from '../main.ts';
+import type { Config } from '../settings.ts';
+import type { ControlMetrics } from './control-metrics.ts';
+import { LogWatch } from './log-watch.ts';
+import { keptMembership } from './member-file.ts';
+
+export interface ControlTopicParts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly store: ExportParts['store'];
+  readonly jobs: Jobs;
+  /** Null where all requests are JSON. */
+  readonly registry: SchemaRegistry | null;
+  readonly metrics: Pick<ControlMetrics, 'read'>;
+  /** Ends the reading. */
+  readonly signal: AbortSignal;
+  /** Called with an unexpected error; the service must stop. */
+  readonly onCrash: (error: unknown) => void;
+  readonly options: KafkaOptions;
+  readonly topic: string;
+  readonly statusTopic: string;
+}
+
+type Reading =
+  | { readonly state: 'connecting'; readonly problem: string }
+  | { readonly state: 'reading'; readonly source: KafkaSource; readonly watch: LogWatch };
+
+/** Reads requests from the control topic and serves them. */
+export class ControlTopic {
+  readonly #parts: ControlTopicParts;
+  #reading: Reading = { state: 'connecting', problem: 'the control topic is not reached yet' };
+
+  constructor(parts: ControlTopicParts) {
+    this.#parts = parts;
+  }
+
+  /** Why no request is read at the moment; null when all is well. */
+  get problem(): string | null {
+    if (this.#reading.state === 'connecting') return this.#reading.problem;
+    const { source, watch } = this.#reading;
+    const unassigned = `no partition of the control topic ${this.#parts.topic} is assigned to this process`;
+    return source.problem ?? watch.problem ?? (source.assigned.length === 0 ? unassigned : null);
+  }
+
+  /** How far the topic reached when it was last looked at. */
+  get ends(): readonly LogEnd[] {
+    return this.#reading.state === 'connecting' ? [] : this.#reading.watch.ends;
+  }
+
+  /**
+   * Serves the topic until the signal aborts. It begins when the log of events can be looked at (`isReady`), because an
+   * export waits for what that log holds when the request is accepted.
+   */
+  async read(isReady: () => boolean): Promise<void> {
+    const { log, signal, options, topic, statusTopic } = this.#parts;
+    while (!isReady() && !signal.aborted) await pause(100, signal);
+    const onProblem = (problem: string): void => {
+      this.#reading = { state: 'connecting', problem };
+    };
+    const cluster = await KafkaCluster.open(options, log, signal, onProblem);
+    try {
+      const { brokers } = options;
+      await retryUntilConnected({ what: 'look at the control topic', brokers, log, signal, onProblem }, async () => {
+        await checkTopics({ cluster, topics: [topic], horizonMs: 0, now: Date.now() });
+        await cluster.topicSettings(statusTopic);
+      });
+      log.info({ control_topic: topic, status_topic: statusTopic }, 'requests are read');
+      await this.#serve(cluster);
+    } finally {
+      await cluster.close();
+    }
+  }
+
+  /** Reads and watches; a failure of either ends the service, and so the other. */
+  async #serve(cluster: KafkaCluster): Promise<void> {
+    const { config, options, store, jobs, registry, metrics, log, signal, onCrash } = this.#parts;
+    const membership = keptMembership(`${config.db}.control`, options.group);
+    const source = new KafkaSource(cluster, options, log, membership);
+    const watched = {
+      assigned: () => source.assigned,
+      ends: () => source.ends(),
+      commit: async () => source.commit(await store.control.positions()),
+    };
+    const watch = new LogWatch({ source: watched, positions: () => [], log, signal });
+    this.#reading = { state: 'reading', source, watch };
+    const onServed = (): void => metrics.read();
+    const running = [serveControl({ source, registry, store: store.control, jobs, signal, onServed }), watch.run()];
+    for (const part of running) part.catch(onCrash);
+    await Promise.allSettled(running);
+  }
+}

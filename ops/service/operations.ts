@@ -1,0 +1,62 @@
+import { basename } from 'node:path';
+import type { Database } from '../../connectors/duckdb/file/database.ts';
+import { readOverview } from '../../connectors/duckdb/overview.ts';
+import type { Operations } from '../../connectors/http/operations-door.ts';
+import { readPackage } from '../software.ts';
+import type { Control } from './control.ts';
+import { controlStatus } from './control-status.ts';
+import type { LiveSource } from './live-source.ts';
+import type { LogWatch } from './log-watch.ts';
+import type { ServiceMetrics } from './metrics.ts';
+import type { PartitionStatus } from './partition-status.ts';
+import { type Unready, unreadiness } from './readiness.ts';
+import { type Status, storedStatus } from './status.ts';
+
+export interface OperationsParts {
+  readonly database: Database;
+  readonly source: LiveSource;
+  readonly watch: LogWatch;
+  readonly registry: { readonly problem: string | null } | null;
+  readonly control: Control | null;
+  readonly partitions: () => readonly PartitionStatus[];
+  readonly metrics: ServiceMetrics;
+}
+
+/** What an operator sees of the running service: whether it is ready, its state, its metrics. To be made as the service starts. */
+export function operationsOf(parts: OperationsParts): Operations {
+  const { source, watch, registry, control, metrics } = parts;
+  const startedAt = Date.now();
+  const reasons = (): readonly Unready[] =>
+    unreadiness({
+      source,
+      watchProblem: watch.problem,
+      registryProblem: registry?.problem ?? null,
+      control: control?.problems ?? [],
+    });
+  return {
+    readiness: () => reasons().map(({ general }) => general),
+    status: () => runningStatus(parts, startedAt, reasons()),
+    async metrics() {
+      return { contentType: metrics.registry.contentType, text: await metrics.registry.metrics() };
+    },
+  };
+}
+
+async function runningStatus(
+  { database, source, control, partitions }: OperationsParts,
+  startedAt: number,
+  reasons: readonly Unready[],
+): Promise<Status> {
+  const overview = await readOverview(database);
+  return {
+    version: readPackage().version,
+    started_at: new Date(startedAt).toISOString(),
+    source: source.name(),
+    not_ready: reasons.map(({ detail }) => detail),
+    ...storedStatus(overview, {
+      // HTTP clients get the name of a log or file, not its path on this machine.
+      partitions: partitions().map(status => ({ ...status, origin: basename(status.origin) })),
+      control: controlStatus(overview.control, control?.ends ?? []),
+    }),
+  };
+}

@@ -1,0 +1,30 @@
+import { EventEmitter, once } from 'node:events';
+import type { BatchFacts } from '../../pipeline/ingest/warehouse.ts';
+import { partitionName } from '../../pipeline/partition.ts';
+
+/** What was stored since the start: exports wait for the next batch, and lag in seconds is told by the newest record's time. */
+export class StoredBatches {
+  readonly #events = new EventEmitter();
+  readonly #recordTimes = new Map<string, number>();
+
+  constructor() {
+    // Every export that waits is a listener, and there may be any number of them.
+    this.#events.setMaxListeners(0);
+  }
+
+  /** The log's own time of the newest stored record, by partition name, in milliseconds since 1970 UTC. */
+  get recordTimes(): ReadonlyMap<string, number> {
+    return this.#recordTimes;
+  }
+
+  /** To be called after each committed batch. */
+  add({ partition, lastRecordTime }: BatchFacts): void {
+    if (lastRecordTime !== null) this.#recordTimes.set(partitionName(partition), lastRecordTime);
+    this.#events.emit('stored');
+  }
+
+  /** Resolves at the next stored batch, or when the signal aborts. */
+  async next(signal: AbortSignal): Promise<void> {
+    await once(this.#events, 'stored', { signal }).catch(() => undefined);
+  }
+}
