@@ -51,7 +51,7 @@ export function describeExportDirectory(filling: string, open: () => Promise<Ope
       expect(facts).toEqual({ name: file.name, plain: factsOf(Buffer.from('a,b\nc,d\n')), packed: factsOf(packed) });
     });
 
-    test('a file is invisible until it is published, then the hidden ones are gone', async () => {
+    test('a file is invisible until it is published, then the hidden ones are gone (contract 4.4)', async () => {
       await sealAll();
       expect(await visible()).toEqual([]);
       await publish();
@@ -70,6 +70,7 @@ export function describeExportDirectory(filling: string, open: () => Promise<Ope
       expect(await file.seal()).toMatchObject({ plain: factsOf(new Uint8Array()), packed: { bytes: 0 } });
     });
 
+    // contract 4.3, 4.4
     test.each(NAMES)('no name is given when %s belongs to another file, which stays as it was', async taken => {
       await sealAll();
       await opened.putForeign(`nightly/${taken}`, 'foreign');

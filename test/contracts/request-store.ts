@@ -74,7 +74,7 @@ export function describeRequestStore(filling: string, open: () => Promise<Opened
       expect(await said('one')).toEqual(['1 accepted', '2 running', '3 completed']);
     });
 
-    test('it moves on to its end, and never from there', async () => {
+    test('it moves on to its end, and never from there (contract 5.1)', async () => {
       await store.insert(recordOf('one'));
       expect(await store.update('one', { state: 'running' })).toEqual({ ...recordOf('one'), state: 'running' });
       const failed = await store.update('one', { state: 'failed', error });
@@ -124,6 +124,7 @@ export function describeRequestStore(filling: string, open: () => Promise<Opened
       expect(await said('two')).toEqual(['0 failed']);
     });
 
+    // contract 5.17
     test.each([
       ['again', positionAt(7)],
       ['from before', positionAt(6)],
@@ -151,7 +152,7 @@ export function describeRequestStore(filling: string, open: () => Promise<Opened
       expect(await offsets()).toEqual([21]);
     });
 
-    test('ended requests are forgotten, others are not', async () => {
+    test('ended requests are forgotten, others are not (contract 5.6)', async () => {
       for (const id of ['one', 'two']) await store.insert(recordOf(id));
       await store.update('one', { state: 'completed' });
       await store.forgetEndedBefore(acceptedAt + 1_000_000);

@@ -73,7 +73,7 @@ test('a file that cannot be kept ends the export before the others are written',
   expect(made.map(name => name.replace(/^.*_/, ''))).toEqual(['tasks.csv', 'states.csv']);
 });
 
-test('eight exports at once of one database, larger than every buffer on their way', async () => {
+test('eight exports at once of one database, larger than every buffer on their way (contract 4.6)', async () => {
   const { database, parts } = await openExporting(place);
   const ids = Array.from({ length: 8 }, (_, index) => `export-${index}`);
   const completed = await Promise.all(

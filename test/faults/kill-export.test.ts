@@ -66,6 +66,7 @@ function sorted(whole: ReadonlyMap<string, string>): readonly string[] {
   return [...whole].flatMap(([name, sha256]) => (name === 'manifest.json' ? [] : [sha256])).toSorted();
 }
 
+// contract 4.4
 test.each([
   ['csv', 13],
   ['json', 12],

@@ -72,6 +72,7 @@ async function killAgainAndAgain(source: string, db: string, kills: number, whol
   expect(finished > 0 || last.recordsRead < lines.length, 'killed runs had stored something').toBe(true);
 }
 
+// contract 2.2, 2.10
 test.each([
   ['a file', makeFile],
   ['a local log', makeLog],
@@ -85,6 +86,7 @@ test.each([
   expect(await readTables(db)).toEqual(whole.tables);
 });
 
+// contract 2.14
 test(`standard input cut by kill -9, 5 times (seed ${seed})`, async () => {
   for (let kill = 0; kill < 5; kill += 1) {
     const db = inFolder(`input-${kill}.duckdb`);

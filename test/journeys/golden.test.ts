@@ -7,6 +7,7 @@ import { expectGolden } from '../support/golden-exports.ts';
 import { TestStore } from '../support/store.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
+// contract 2.1, 3.4, 3.5, 4.7, 4.8, 4.9, 4.10, 4.14, 4.17
 describe.each([
   ['the month of calls', 'calls/calls-august.ndjson.gz', 'calls/expected.json', Number.POSITIVE_INFINITY, 20_000],
   ['its first 180,000 events', 'calls/calls-august.ndjson.gz', 'calls/expected-first-180000.json', 180_000, 20_000],
@@ -21,6 +22,7 @@ describe.each([
   test.each(cases)('%s', (_request, golden) => expectGolden(opened.store(), golden));
 });
 
+// contract 4.8, 4.9, 4.10
 describe.each([
   ['as JSON', asIs],
   ['as Avro', inAvro],

@@ -43,7 +43,7 @@ const started = (number: number, value: string) =>
   });
 
 describe.each([',', ';', '|', '\t', '~', "'", '\\', '!', '/'])('separator %j', separator => {
-  test('a CSV reader finds every value, and only what must be is quoted', async () => {
+  test('a CSV reader finds every value, and only what must be is quoted (contract 4.7)', async () => {
     const store = await openTestStore();
     await store.storeLines(odd.map((value, number) => started(number, value)));
     const { bytes } = await store.exported('services', window, { separator, header: true });
@@ -75,6 +75,7 @@ test.each(['json', 'ndjson'] as const)('JSON.parse finds every value in %s', asy
   expect(services.map((service: { extensions: { x: string } }) => service.extensions.x)).toEqual(odd);
 });
 
+// contract 3.8, 4.16
 test.each([
   ['json', '[\n]\n'],
   ['ndjson', ''],

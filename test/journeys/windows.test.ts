@@ -16,6 +16,7 @@ const ids = (bytes: Buffer) =>
     .filter(Boolean)
     .map(line => line.split(',')[0]);
 
+// contract 3.4, 3.5
 test.each([
   ['any', 'any', ['S1', 'S2', 'S3', 'S5']],
   ['any', 'active', ['S2']],
@@ -40,7 +41,7 @@ test.each([
   expect(rows).toBe(wanted.length);
 });
 
-describe('the edges of a window', () => {
+describe('the edges of a window (contract 3.2, 3.4)', () => {
   test.each([
     ['an event exactly on time_from is inside', started('S', at(10)), 1],
     ['an event exactly on time_to is outside', started('S', at(11)), 0],
@@ -65,6 +66,7 @@ describe('the edges of a window', () => {
     expect(exported.rows).toBe(rows);
   });
 
+  // contract 3.8
   test.each(['any', 'started', 'completed'] as const satisfies readonly Selection['filterEvents'][])(
     'an empty result of %s is an empty file',
     async filterEvents => {
@@ -75,7 +77,7 @@ describe('the edges of a window', () => {
   );
 });
 
-test('a transition before its from-state started keeps both sides', async () => {
+test('a transition before its from-state started keeps both sides (contract 2.4)', async () => {
   const store = await openTestStore();
   await store.storeLines([
     started('S', at(10)),
@@ -94,7 +96,7 @@ test('a transition before its from-state started keeps both sides', async () => 
   ]);
 });
 
-test('a deleted service starts anew, wherever its rows lay', async () => {
+test('a deleted service starts anew, wherever its rows lay (contract 2.7)', async () => {
   const store = await openTestStore();
   const state = (name: string) => event('state.completed', 'S', at(10), { state_id: name });
   await store.storeLines([
@@ -114,9 +116,45 @@ test('a deleted service starts anew, wherever its rows lay', async () => {
   }
 });
 
-test('a service with events of two partitions is counted as split', async () => {
+test('a service with events of two partitions is counted as split (contract 2.9)', async () => {
   const store = await openTestStore();
   await store.storeLines([started('S', at(10)), started('T', at(10))], 0);
   await store.storeLines([event('state.started', 'S', at(10), { state_id: 'x' })], 1);
   expect((await store.exported('services', window)).splitServices).toBe(1);
+});
+
+test('a selected service goes out whole, also what lies outside of the window (contract 3.6)', async () => {
+  const store = await openTestStore();
+  await store.storeLines([
+    started('S', at(10)),
+    event('state.started', 'S', at(7), { state_id: 'before' }),
+    event('state.completed', 'S', at(12), { state_id: 'after' }),
+    event('task.started', 'S', at(13), { task_id: 'later' }),
+    event('state.started', 'T', at(10), { state_id: 'of another' }),
+  ]);
+  const idsOf = async (kind: 'states' | 'tasks') =>
+    (await store.exported(kind, window)).bytes
+      .toString()
+      .split('\n')
+      .filter(Boolean)
+      .map(line => line.split(',')[1]);
+  expect([await idsOf('states'), await idsOf('tasks')]).toEqual([['before', 'after'], ['later']]);
+});
+
+test('a later start makes nothing active again (contract 2.8)', async () => {
+  const store = await openTestStore();
+  await store.storeLines([started('S', at(10)), completed('S', at(10, 1))]);
+  await store.storeLines([started('S', at(10, 2)), event('state.started', 'S', at(10, 3), { state_id: 'x' })]);
+  const { bytes } = await store.exported('services', { ...window, filterState: 'inactive' });
+  expect(ids(bytes)).toEqual(['S']);
+});
+
+test('rows are in the order of start, absent last, then of the ids’ UTF-8 bytes (contract 4.17)', async () => {
+  const store = await openTestStore();
+  await store.storeLines([
+    ...['🙂', '\uffff', 'ü', 'a', 'Z'].map(id => started(id, at(10, 1))),
+    completed('A', at(10)),
+    started('z', at(10)),
+  ]);
+  expect(ids((await store.exported('services', window)).bytes)).toEqual(['z', 'Z', 'a', 'ü', '\uffff', '🙂', 'A']);
 });

@@ -56,7 +56,7 @@ test.each([
   expect(await ended).toMatchObject({ code: 0, stderr: '' });
 });
 
-describe('exit codes', () => {
+describe('exit codes (contract 5.15)', () => {
   test.each([
     ['an unknown command', 64, ['bogus'], /unknown command 'bogus'/],
     ['no command', 64, [], /Usage: tidemark/],
@@ -166,7 +166,7 @@ test('the same file twice, renamed too, adds nothing; grown it adds its tail', a
   expect(await readBy(file)).toEqual([1]);
 });
 
-describe('a request id', () => {
+describe('a request id (contract 5.2, 5.3)', () => {
   const exportWith = (id: string, ...more: string[]) =>
     tidemark([
       ...['export', '--db', db, '--export-root', inFolder('out'), '--file-prefix', 'x_', ...window],

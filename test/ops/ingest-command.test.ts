@@ -40,6 +40,7 @@ describe('Ctrl-C', () => {
     expect(await readTables(db)).toEqual(await readTables(inFolder('whole.duckdb')));
   });
 
+  // contract 2.14
   test.each(['SIGINT', 'SIGTERM'] as const)('%s with an open but idle standard input', async signal => {
     const db = inFolder(`idle-${signal}.duckdb`);
     const { child, ended } = startTidemark(['ingest', '-', '--db', db, '--json']);
@@ -108,7 +109,7 @@ describe('golden/rejects', () => {
     expect(rows.map(({ offset }) => offset + 1)).toEqual(wanted.map(({ line }) => line));
   });
 
-  test('the raw bytes of every line are kept, and shown', async () => {
+  test('the raw bytes of every line are kept, and shown (contract 2.11)', async () => {
     const kept = await queryDatabase(db, query => query('SELECT "offset", base64(value) FROM quarantine ORDER BY 1'));
     const wanted = rejected.map(({ line }) => [String(line - 1), lines[line - 1]?.toString('base64')]);
     expect(kept).toEqual(wanted);
@@ -118,7 +119,7 @@ describe('golden/rejects', () => {
     expect(JSON.parse(await tidemarkDone(show))).toMatchObject({ offset: line - 1, reason: 'MALFORMED' });
   });
 
-  test('status: read = applied + quarantined, and the counts by reason', async () => {
+  test('status: read = applied + quarantined, and the counts by reason (contract 2.11)', async () => {
     const status = JSON.parse(await tidemarkDone(['status', '--db', db, '--json']));
     const [{ records_read: recordsRead, applied, quarantined }] = status.partitions;
     expect(recordsRead).toBe(applied + quarantined);

@@ -15,7 +15,7 @@ const listed = async (served: Served): Promise<readonly ExportReport[]> =>
   JSON.parse(await tidemarkDone(['exports', ...flags(served), '--json']));
 
 describe('tidemark export', () => {
-  test('prints the same through a running service as without one', async () => {
+  test('prints the same through a running service as without one (contract 5.19)', async () => {
     const served = await serve({ lines });
     const args = ['export', ...flags(served), ...window, '--file-prefix', 'day/x_', '--manifest'];
     const withStamp = (text: string) => text.replaceAll(/\d{8}_\d{6}_\d{3}/g, 'STAMP');
@@ -59,7 +59,7 @@ describe('tidemark export', () => {
 });
 
 describe('tidemark exports and cancel', () => {
-  test('ask the running service, and the file when none runs', async () => {
+  test('ask the running service, and the file when none runs (contract 5.19)', async () => {
     const served = await serve({ lines, settings: { export_wait_ms: 600_000, exports_at_once: 1 } });
     for (const id of ['runs', 'waits', 'left'])
       await fetch(`${served.url}/genesys/1/cs/maintenance/services/files?${query(endless)}&file_prefix=x_`, {

@@ -25,6 +25,7 @@ function outcome(
 
 const started = '{"event":"service.started","service_id":"s","timestamp":"2026-03-01T00:00:00Z"}';
 
+// contract 1.6, 1.7, 1.8, 1.9, 1.10, 1.11, 1.12, 1.13, 1.14, 1.15, 1.16, 1.17
 test('the golden rejects, line by line', () => {
   const lines = goldenLines('rejects/events.ndjson');
   const expected = readGolden<Expected[]>('rejects/expected.json');
@@ -38,7 +39,7 @@ test('the golden rejects, line by line', () => {
   expect(found).toEqual(expected);
 });
 
-describe('keys and tombstones', () => {
+describe('keys and tombstones (contract 1.2, 1.3)', () => {
   test.each([
     ['absent key', started, null, 'string', 'service.started'],
     ['same key', started, 's', 'string', 'service.started'],
@@ -77,7 +78,7 @@ describe('keys and tombstones', () => {
   });
 });
 
-describe("the record's own time", () => {
+describe("the record's own time (contract 1.11)", () => {
   const untimed = '{"event":"service.started","service_id":"s"}';
   test.each([
     ['serves an event without one', untimed, 1000, 1000],
@@ -96,7 +97,7 @@ describe("the record's own time", () => {
   });
 });
 
-test('64-bit integers keep their digits, and -0 is 0', () => {
+test('64-bit integers keep their digits, and -0 is 0 (contract 1.7, 1.8)', () => {
   const found = outcome(
     started.replace('"s"', '-9223372036854775808').replace('}', ',"customer_id":-0,"contact_key":9007199254740993}'),
   );
@@ -123,4 +124,12 @@ test('messages name the field, the value and what is allowed', () => {
     json,
   );
   expect(decoded).toMatchObject({ message: 'service_type is true; allowed is a string or a signed 64-bit integer' });
+});
+
+test('null is the same as absent, but for the value of an extension (contract 1.12)', () => {
+  const withNulls = started.replace('}', ',"customer_id":null,"media_type":null,"extensions":null}');
+  expect(outcome(withNulls)).toEqual(outcome(started));
+  expect(outcome(started.replace('"s"', 'null'))).toEqual(['MISSING_FIELD', 'service_id']);
+  const update = '{"event":"extension.updated","service_id":"s","entity":"service","name":"n","value":null}';
+  expect(outcome(update)).toMatchObject({ name: 'n', value: null });
 });

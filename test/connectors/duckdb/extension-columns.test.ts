@@ -16,7 +16,7 @@ const fields = (bytes: Buffer) =>
     .split('\n')
     .map(line => line.split(',').slice(24));
 
-test('columns stand in order of first appearance, rows in file order', async () => {
+test('columns stand in order of first appearance, rows in file order (contract 4.11)', async () => {
   const store = await openTestStore();
   await store.storeLines([
     started('second', 2, { b: 1, a: { y: 2, x: [3, { z: 4 }] } }),
@@ -30,7 +30,7 @@ test('columns stand in order of first appearance, rows in file order', async () 
   ]);
 });
 
-test('of two equal dotted paths in one row the later value stands', async () => {
+test('of two equal dotted paths in one row the later value stands (contract 4.11)', async () => {
   const store = await openTestStore();
   await store.storeLines([
     started('one', 1, { 'a.b': 1, a: { b: 2 } }).replace('"a.b":1,"a":{"b":2}', '"a.b":1,"a":{"b":2}'),
@@ -42,6 +42,7 @@ test('of two equal dotted paths in one row the later value stands', async () => 
   expect(fields(bytes)).toEqual([['2'], ['4'], ['5']]);
 });
 
+// contract 4.8, 4.11
 test('a path that is called like a column, or like another in capitals, is a column of its own', async () => {
   const store = await openTestStore();
   await store.storeLines([started('one', 1, { service_id: 'x', Label: 'y', label: 'z', 'quo"te,#': 'w' })]);
@@ -75,6 +76,7 @@ describe('how many there may be', () => {
     expect(fields(bytes)[0]?.at(-1)).toBe('999');
   });
 
+  // contract 4.12
   test('a hundred thousand fail before the first byte, naming the count and the other ways', async () => {
     const store = await openTestStore();
     for (let part = 0; part < 10; part += 1) {
@@ -99,7 +101,7 @@ describe('how many there may be', () => {
     });
   });
 
-  test('fixed columns keep width and order, and what falls outside is counted', async () => {
+  test('fixed columns keep width and order, and what falls outside is counted (contract 4.13)', async () => {
     const store = await openTestStore();
     await store.storeLines([started('one', 1, { a: 1, b: 2, c: { d: 3 } })]);
     const { columns, bytes, valuesLeftOut } = await store.exported('services', window, {

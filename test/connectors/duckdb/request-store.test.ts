@@ -91,6 +91,7 @@ describe('the outbox', () => {
     ]);
   });
 
+  // contract 5.18
   test('an end is repeated word for word, and nothing else is; nothing is told of what has ended', async () => {
     const { store } = await (await openDatabase())();
     await store.insert(recordOf('one'), positionAt(0));

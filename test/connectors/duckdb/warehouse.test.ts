@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { foldBatch } from '../../../pipeline/ingest/ingest.ts';
 import type { FoldedBatch } from '../../../pipeline/ingest/warehouse.ts';
 import type { LostRecords } from '../../../pipeline/ports.ts';
+import { entityTables } from '../../../schemas/columns.ts';
 import { openTestStore, withFacts } from '../../support/store.ts';
 
 const partition = { topic: 'calls', partition: 3 };
@@ -24,7 +25,7 @@ function upTo(nextOffset: number, batch: FoldedBatch): FoldedBatch {
   return withFacts(batch, { next: { nextOffset, bookmark: null } });
 }
 
-describe('a batch is stored only where the one before it ended', () => {
+describe('a batch is stored only where the one before it ended (contract 2.10)', () => {
   test.each([
     ['the same batch again', 10, 15],
     ['one that overlaps the end', 14, 18],
@@ -44,7 +45,7 @@ describe('a batch is stored only where the one before it ended', () => {
     expect(await rows('SELECT next_offset, records_read, applied FROM partitions')).toEqual([['18', '6', '6']]);
   });
 
-  test('records that were lost are written down with the batch behind them', async () => {
+  test('records that were lost are written down with the batch behind them (contract 2.15)', async () => {
     const { warehouse, rows } = await storeUpTo15();
     await warehouse.store(batchOf(40, 41, { from: 15, to: 40, reason: 'deleted by retention' }));
     expect(await rows('SELECT * FROM lost_records')).toEqual([['calls', 3, '15', '40', 'deleted by retention']]);
@@ -63,6 +64,17 @@ test('a partition whose first batch fails while its second waits: neither is sto
   expect(warehouse.positions()).toEqual([]);
   await warehouse.store(batchOf(0, 8));
   expect(await store.rows('SELECT next_offset, records_read FROM partitions')).toEqual([['8', '8']]);
+});
+
+test('the views have the columns of the files, and the extensions as one JSON object (contract 2.16)', async () => {
+  const store = await openTestStore();
+  const columnsOf = async (view: string) =>
+    (await store.rows(`SELECT column_name FROM (DESCRIBE ${view})`)).map(([column]) => column);
+  for (const { table, exported } of Object.values(entityTables))
+    expect(await columnsOf(table)).toEqual([...exported, 'extensions']);
+  const plain = '{"event":"extension.updated","service_id":"s","entity":"service","name":"n","value":[1.50]}';
+  await store.storeLines([plain, '{"event":"service.associated","service_id":"t","customer_id":1}']);
+  expect(await store.rows('SELECT extensions FROM services ORDER BY service_id')).toEqual([['{"n":[1.50]}'], [null]]);
 });
 
 async function storeUpTo15() {

@@ -59,7 +59,7 @@ describe('opening', () => {
     await expect(directory.publish(destination, 'id', [name])).rejects.toMatchObject(refused);
   });
 
-  test('resolving writes nothing, creating makes the folders', async () => {
+  test('resolving writes nothing, creating makes the folders (contract 4.4)', async () => {
     const directory = await openExportDirectory({ root: root.path });
     const destination = await directory.resolve('a/b/c_');
     expect(await readdir(root.path)).toEqual([]);

@@ -26,6 +26,7 @@ const contents: ReadonlyArray<readonly [string, () => Buffer]> = [
 ];
 
 describe.each(contents)('%s', (_, make) => {
+  // contract 4.5
   test.each(COMPRESSIONS)('%s: every judge reads back what was written', async compression => {
     const content = make();
     const { facts, path: file } = await packToDisk(root.path, compression, [content]);

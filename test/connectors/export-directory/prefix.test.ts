@@ -26,6 +26,7 @@ const refusal = (...words: readonly string[]) => ({
   message: expect.stringMatching(new RegExp(words.map(word => word.replaceAll('.', '\\.')).join('.*'))),
 });
 
+// contract 5.7, 5.8
 describe('accepted', () => {
   test.each([
     ['a stem in the root', 'export', '', 'export'],
@@ -69,6 +70,7 @@ describe('accepted', () => {
   });
 });
 
+// contract 5.7, 5.8
 describe('refused', () => {
   test.each([
     ['nothing', '', 'is empty'],

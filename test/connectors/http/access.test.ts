@@ -37,7 +37,7 @@ const doors = [
   ['GET', '/status', 'operator', 200],
 ] as const;
 
-test('each route is for its roles', async () => {
+test('each route is for its roles (contract 5.14)', async () => {
   const served = await serve({
     lines: ['{"event":"service.started","service_id":"s"}'],
     settings: { http_tokens: lines },
@@ -91,6 +91,7 @@ function servedOnce(): Promise<Served> {
 }
 
 describe('without tokens', () => {
+  // contract 5.14
   test('this machine may do everything, but no page of another site and no foreign name may', async () => {
     const served = await serve();
     const statusOf = async (...headers: readonly string[]) =>

@@ -39,6 +39,7 @@ async function exported(query: string): Promise<ExportReport> {
 const fileOf = ({ files }: ExportReport, kind = 'services') => files.find(file => file.kind === kind)!;
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
+// contract 5.10, 5.13
 test.each([
   ['format=csv', 'text/csv; charset=utf-8'],
   ['format=json', 'application/json'],
@@ -56,7 +57,7 @@ test.each([
   expect(answer.headers.get('content-disposition')).toContain(`filename*=UTF-8''%C3%A9_`);
 });
 
-describe('a part of a file', () => {
+describe('a part of a file (contract 5.13)', () => {
   let file: ExportReport['files'][number];
   let whole: string;
   const get = (headers: Record<string, string>, method = 'GET') =>
@@ -117,7 +118,7 @@ test('the manifest, where it was asked for', async () => {
   expect((await exported('file_prefix=told_')).manifest_href).toBeNull();
 });
 
-describe('what is not a file of the export', () => {
+describe('what is not a file of the export (contract 5.13)', () => {
   let report: ExportReport;
   beforeAll(async () => {
     report = await exported('file_prefix=safe/x_');
@@ -149,7 +150,7 @@ describe('what is not a file of the export', () => {
   });
 });
 
-describe('a file that is not what was exported is not handed out', () => {
+describe('a file that is not what was exported is not handed out (contract 5.13)', () => {
   const statusAfter = async (change: (file: string, folder: string) => Promise<void>, prefix: string) => {
     const file = fileOf(await exported(`file_prefix=${prefix}/x_`));
     const folder = path.join(served.root, prefix);

@@ -22,6 +22,7 @@ const post = (query: string, ...headers: readonly string[]) =>
 const refusalOf = async (answer: ReturnType<typeof post>) => JSON.parse((await answer).body);
 
 describe("a client of the source system, by its page's example", () => {
+  // contract 5.8, 5.10
   test('gets the paths as it spelled the prefix, and the files hold the rows of that page', async () => {
     const line = `POST ${address}/file?${window}&file_prefix=C:/export&format=csv`;
     const answer = await sendRaw(served.url, request(line, 'Content-Length: 0'));
@@ -36,6 +37,7 @@ describe("a client of the source system, by its page's example", () => {
     }
   });
 
+  // contract 5.10
   test.each([
     ['no content type and no length', []],
     ['an empty JSON body', ['Content-Type: application/json', 'Content-Length: 0']],
@@ -75,7 +77,7 @@ describe('every fault is named at once', () => {
     expect(await readdir(served.folder)).not.toContain('out');
   });
 
-  test('of what is sent twice, of a body, and of the request id', async () => {
+  test('of what is sent twice, of a body, and of the request id (contract 5.3, 5.9)', async () => {
     const query = `${window}&time_to=2016-01-01T00:00:00Z&file_prefix=a&file_prefix=b&file_prefix=c`;
     const lines = request(`POST ${address}/files?${query}`, 'Content-Length: 2', `Idempotency-Key: ${'x'.repeat(256)}`);
     const { message } = JSON.parse((await sendRaw(served.url, [...lines.slice(0, -1), '{}'])).body);
@@ -120,7 +122,7 @@ describe('request ids', () => {
     expect([exception, code]).toEqual(['REQUEST_CONFLICT', 409]);
   });
 
-  test('without one the service gives one back', async () => {
+  test('without one the service gives one back (contract 5.3)', async () => {
     const { headers } = await post(query);
     const id = headers.get('x-request-id');
     expect(id).toMatch(/^[0-9a-f-]{36}$/);
@@ -133,7 +135,7 @@ describe('request ids', () => {
   });
 });
 
-describe('what is no request to us', () => {
+describe('what is no request to us (contract 5.15)', () => {
   test.each([
     ['an address that is not there', 404, request('GET /nothing')],
     ['a method that is not there', 405, request(`GET ${address}/files`)],

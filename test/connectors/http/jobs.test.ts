@@ -23,7 +23,7 @@ const post = (served: Served, query: string, id: string, prefer = 'respond-async
 const cancel = (served: Served, id: string) => ask(served, `/exports/${id}`, { method: 'DELETE' });
 const reportOf = async (served: Served, id: string) => (await ask(served, `/exports/${id}`)).body as ExportReport;
 
-test('a full queue: 503, when to come again, and nothing is recorded', async () => {
+test('a full queue: 503, when to come again, and nothing is recorded (contract 5.6, 5.12)', async () => {
   const served = await serve({ lines: goldenLines('seed/events.ndjson'), settings: oneAtOnce });
   await post(served, endless, 'runs');
   await post(served, endless, 'waits');
@@ -38,6 +38,7 @@ test('a full queue: 503, when to come again, and nothing is recorded', async () 
   expect((await ask(served, '/exports?limit=1')).body).toHaveLength(1);
 });
 
+// contract 5.12
 test('an export is cancelled while it waits for its turn, while it runs, and not when it has ended', async () => {
   const served = await serve({ lines: goldenLines('seed/events.ndjson'), settings: oneAtOnce });
   const asked = post(served, endless, 'runs', '');
@@ -86,7 +87,7 @@ test('what was running when the process stopped is done by the next one, for the
   if (answered !== null) expect([answered.status, answered.body.exception]).toEqual([503, 'INTERRUPTED']);
 });
 
-test('what ended is answered as it ended, at once, also to who would not wait', async () => {
+test('what ended is answered as it ended, at once, also to who would not wait (contract 5.10)', async () => {
   const served = await serve({ lines: goldenLines('seed/events.ndjson') });
   const first = await post(served, quick, 'one', '');
   const again = await post(served, quick, 'one');

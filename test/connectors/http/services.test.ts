@@ -51,7 +51,7 @@ const exported = async (query: string): Promise<string> => {
 };
 const streamed = async (query: string) => (await fetch(`${served.url}${services}/stream?${query}`)).text();
 
-describe('the stream', () => {
+describe('the stream (contract 5.11)', () => {
   test.each([
     ['all', window],
     ['those that were completed', `${window}&filter_events=completed&filter_state=inactive`],
@@ -103,6 +103,7 @@ describe('one service', () => {
     expect((await find('numbers')).body).toContain(`"extensions":{"n":${big},"d":1.50,"e":1e3}`);
   });
 
+  // contract 4.16, 5.11
   test('has all its arrays when they are asked for, and then is the service of the export', async () => {
     const all = '?active_states=true&completed_states=true&active_tasks=true&completed_tasks=true';
     const lines = (await exported(window)).split('\n').slice(1, -2);
@@ -113,6 +114,7 @@ describe('one service', () => {
     }
   });
 
+  // contract 5.11
   test.each([
     ['', []],
     ['?active_states=true', ['active_states']],

@@ -46,6 +46,7 @@ describe.skipIf(!kafka.available)('poison on a topic', () => {
     expect(await store.rows("SELECT count(*) FROM services WHERE service_id IN ('a', 'z')")).toEqual([['2']]);
   });
 
+  // contract 2.11
   test('and nothing else in a partition: the offset moves to its end, and its bytes, headers and key are kept', async () => {
     const topic = await kafka.createTopic('only-poison', { partitions: 2 });
     const poison = Array.from({ length: 40 }, (_, index) => ({

@@ -41,26 +41,26 @@ describe.each([
   ['small', ten],
   ['large', large],
 ])('a %s file that was read', (_, content) => {
-  test('adds nothing when it is read again', async () => {
+  test('adds nothing when it is read again (contract 2.12)', async () => {
     const { stored } = await readAs('a', content);
     expect(await readAs('a', content, stored)).toEqual({ batches: [], lines: [], stored, failure: null });
   });
 
-  test('adds nothing when it was renamed', async () => {
+  test('adds nothing when it was renamed (contract 2.12)', async () => {
     const { stored } = await readAs('a', content);
     await rename(path.join(folder.path, 'a'), path.join(folder.path, 'b'));
     const again = await readLines(ndjsonFileSource({ path: path.join(folder.path, 'b'), ...LIMITS }), stored);
     expect([again.batches, again.failure]).toEqual([[], null]);
   });
 
-  test('adds nothing when it was packed or unpacked', async () => {
+  test('adds nothing when it was packed or unpacked (contract 2.12)', async () => {
     const plain = await readAs('a', content);
     expect((await readAs('a.gz', gzipSync(content), plain.stored)).batches).toEqual([]);
     const packed = await readAs('b.gz', gzipSync(content));
     expect((await readAs('b', content, packed.stored)).batches).toEqual([]);
   });
 
-  test('adds its tail when it has grown, packed or not', async () => {
+  test('adds its tail when it has grown, packed or not (contract 2.12)', async () => {
     const { stored, lines } = await readAs('a', content);
     for (const grown of [`${content}{"new":1}\n`, gzipSync(`${content}{"new":1}\n`)]) {
       const tail = await readAs('a', grown, stored);
@@ -69,6 +69,7 @@ describe.each([
     }
   });
 
+  // contract 2.13
   test.each([0.1, 0.5, 0.9])('is refused when a byte at %d of it is another, grown or not', async share => {
     const { stored } = await readAs('a', content);
     const bytes = Buffer.from(content);
@@ -107,7 +108,7 @@ describe('another file', () => {
     expect((await readAs('b', `{"other":1}\n${ten}`, other.stored)).batches).toEqual([]);
   });
 
-  test('that begins with the same record is refused until an empty line goes before it', async () => {
+  test('that begins with the same record is refused until an empty line goes before it (contract 2.13)', async () => {
     const { stored } = await readAs('a', ten);
     const other = `{"line":0}\n{"other":1}\n`;
     expect((await readAs('b', other, stored)).failure).toMatchObject(changed('same record', 'empty line'));

@@ -45,7 +45,7 @@ async function readContent(content: string | Uint8Array) {
   return readLines(sourceOf());
 }
 
-describe('lines', () => {
+describe('lines (contract 1.1)', () => {
   test.each([
     ['one a line', '{"a":1}\n{"a":2}\n', ['0 {"a":1}', '1 {"a":2}']],
     ['CR LF', '{"a":1}\r\n{"a":2}\r\n', ['0 {"a":1}', '1 {"a":2}']],
@@ -133,7 +133,7 @@ describe('batches', () => {
 });
 
 describe('what is left at the end', () => {
-  test('a torn line is told with its number and length, and taken once it is whole', async () => {
+  test('a torn line is told with its number and length, and taken once it is whole (contract 1.1)', async () => {
     await writeFile(file, '{"a":1}\n\n{"a":');
     const source = sourceOf();
     expect(source.unterminated()).toBe(null);

@@ -20,6 +20,7 @@ const judge = (watermarks: readonly (number | null)[], allowedLatenessMs = 0, sp
     splitServices,
   });
 
+// contract 4.20
 test.each([
   ['the watermark is exactly at the end of the window', [timeTo], 0],
   ['it is beyond it', [timeTo + 1], 0],
@@ -29,6 +30,7 @@ test.each([
   expect(judge(watermarks, lateness)).toEqual({ status: 'complete', reasons: [] });
 });
 
+// contract 4.20
 test.each([
   [
     'a millisecond is missing',
@@ -46,14 +48,14 @@ test.each([
   expect(judged.reasons).toEqual(reasons.map(reason => expect.stringMatching(reason)));
 });
 
-test('provisional: services without order in the log, also where all watermarks have passed', () => {
+test('provisional: services without order in the log, also where all watermarks have passed (contract 4.20)', () => {
   expect(judge([timeTo], 0, 2)).toEqual({
     status: 'provisional',
     reasons: ['2 of the services have events in more than one partition'],
   });
 });
 
-describe('a partition whose watermark lags, as of one that has been idle', () => {
+describe('a partition whose watermark lags, as of one that has been idle (contract 4.20)', () => {
   const ends = (high: number) => [{ partition: { topic: 'calls', partition: 0 }, low: 0, high }];
   const judgeSeen = (seen: { readonly ends: ReturnType<typeof ends> | null; readonly at: number }, nextOffset = 10) =>
     judgeCompleteness({
@@ -86,7 +88,7 @@ describe('a partition whose watermark lags, as of one that has been idle', () =>
   });
 });
 
-test('provisional: records that the log had deleted before they were read', () => {
+test('provisional: records that the log had deleted before they were read (contract 4.20)', () => {
   const input = { positions: [position('calls', 0, timeTo)], seen: noLog, timeTo, allowedLatenessMs: 0 };
   expect(judgeCompleteness({ ...input, splitServices: 0, lostRecords: 5 })).toEqual({
     status: 'provisional',
@@ -94,7 +96,7 @@ test('provisional: records that the log had deleted before they were read', () =
   });
 });
 
-describe('a log that could not be looked at', () => {
+describe('a log that could not be looked at (contract 4.20)', () => {
   const input = { timeTo, allowedLatenessMs: 0, splitServices: 0, lostRecords: 0 };
   const positions = [position('calls', 0, timeTo)];
   const reasons = ['the log could not be looked at'];

@@ -3,6 +3,7 @@ import { exportFileName, manifestFileName } from '../../../pipeline/export/file-
 
 const at = (text: string) => Date.parse(text);
 
+// contract 4.1
 test.each([
   ['', '2014-09-02T12:30:45.678Z', 'services', 'csv', 'uncompressed', '20140902_123045_678_services.csv'],
   ['day', '2014-09-02T12:30:45.678Z', 'services', 'csv', 'zip', 'day20140902_123045_678_services.csv.zip'],
@@ -15,7 +16,7 @@ test.each([
   expect(exportFileName(stem, at(stamp), kind, { format, compression })).toBe(name);
 });
 
-test('a manifest is never compressed', () => {
+test('a manifest is never compressed (contract 4.18)', () => {
   expect(manifestFileName('day_', at('2014-09-02T12:30:45.678Z'))).toBe('day_20140902_123045_678_manifest.json');
 });
 

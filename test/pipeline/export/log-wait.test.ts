@@ -57,7 +57,7 @@ async function wait(
   return waitForLog(record, waiting, signal ?? new AbortController().signal);
 }
 
-describe('wait=end, the default', () => {
+describe('wait=end, the default (contract 4.22)', () => {
   test('goes on at once when all is stored that the log held', async () => {
     story.stored = 10;
     expect(await wait('end')).toMatchObject({ gaveUp: null, seen: { at: acceptedAt, ends: [{ high: 10 }] } });
@@ -117,7 +117,7 @@ describe('wait=end, the default', () => {
   });
 });
 
-describe('wait=complete', () => {
+describe('wait=complete (contract 4.22)', () => {
   const timeTo = acceptedAt + 1_000;
 
   test('waits until the clock has passed the window and all is stored', async () => {
@@ -168,7 +168,7 @@ test('wait=none says of a log that could not be looked at that it was not', asyn
   expect(await wait('none')).toMatchObject({ gaveUp: null, seen: { ends: null, isUnseen: true } });
 });
 
-test('wait=none waits for nothing', async () => {
+test('wait=none waits for nothing (contract 4.22)', async () => {
   expect(await wait('none')).toMatchObject({ gaveUp: null, seen: { ends: [{ high: 10 }] } });
   expect(story.pauses).toEqual([]);
 });

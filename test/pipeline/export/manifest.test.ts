@@ -51,7 +51,7 @@ const parts = (): Exporting & Acceptance => ({
   signal: new AbortController().signal,
 });
 
-test('a manifest says all that is needed to rebuild the export and compare', async () => {
+test('a manifest says all that is needed to rebuild the export and compare (contract 4.18, 4.19)', async () => {
   const record = await acceptAs(given, 'one', parts());
   const { manifest } = await runExport(record, parts());
   expect(manifest).toEqual({
@@ -82,14 +82,14 @@ test('a manifest says all that is needed to rebuild the export and compare', asy
   expect(await store.find('one')).toMatchObject({ state: 'completed', manifest });
 });
 
-test('without being asked for it is kept with the job only', async () => {
+test('without being asked for it is kept with the job only (contract 4.18)', async () => {
   const { manifest: _, ...quiet } = given;
   await runExport(await acceptAs(quiet, 'one', parts()), parts());
   expect([...directory.files.keys()].filter(name => name.includes('manifest'))).toEqual([]);
   expect((await store.find('one'))?.manifest).not.toBeNull();
 });
 
-describe('after a crash', () => {
+describe('after a crash (contract 5.4)', () => {
   test('a request that was running is run again, with its names and window', async () => {
     const record = await acceptAs(given, 'one', parts());
     await store.update('one', { state: 'running' });

@@ -10,7 +10,7 @@ function read(more: GivenParameters) {
   return 'faults' in result ? result.faults.map(({ parameter }) => parameter) : result.parameters;
 }
 
-test('the least that is needed, and every default', () => {
+test('the least that is needed, and every default (contract 3.1)', () => {
   expect(read({})).toEqual({
     filePrefix: 'x_',
     timeFrom: Date.parse('2026-03-01T00:00:00Z'),
@@ -28,7 +28,7 @@ test('the least that is needed, and every default', () => {
   });
 });
 
-describe('separator', () => {
+describe('separator (contract 4.8)', () => {
   const allowed = [..."!$%&'()*+,/;<=>?@[\\]^_`{|}~"];
   const printable = Array.from({ length: 95 }, (_, index) => String.fromCharCode(0x20 + index));
 
@@ -63,7 +63,7 @@ describe('separator', () => {
   });
 });
 
-describe('times', () => {
+describe('times (contract 3.3)', () => {
   test.each([
     ['UTC', '2026-03-01T10:00:00.123Z', '2026-03-01T10:00:00.123Z'],
     ['another zone', '2026-03-01T12:00:00+02:00', '2026-03-01T10:00:00.000Z'],
@@ -92,7 +92,7 @@ describe('times', () => {
   });
 });
 
-describe('the window', () => {
+describe('the window (contract 3.2)', () => {
   test.each([
     ['of one millisecond', '2026-03-01T00:00:00.000Z', '2026-03-01T00:00:00.001Z', []],
     ['of nothing', '2026-03-01T00:00:00.000Z', '2026-03-01T00:00:00.000Z', ['time_to']],
@@ -108,7 +108,7 @@ describe('the window', () => {
   });
 });
 
-describe('words', () => {
+describe('words (contract 3.1)', () => {
   test.each([
     ['filter_events', ['any', 'started', 'completed']],
     ['filter_state', ['any', 'active', 'inactive']],
@@ -141,7 +141,7 @@ describe('words', () => {
   });
 });
 
-test('every fault is named, with what was given and what is allowed', () => {
+test('every fault is named, with what was given and what is allowed (contract 3.1, 5.9)', () => {
   const given = { time_from: 'x', filter_events: 'y', separator: 'z', header: 'w', size: 'big' };
   const result = readParameters(given, acceptedAt);
   const messages = 'faults' in result ? result.faults.map(({ message }) => message) : [];

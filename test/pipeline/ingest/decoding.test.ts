@@ -54,7 +54,7 @@ const quarantined = (store: TestStore) =>
   store.rows('SELECT "offset", schema_id, reason, message FROM quarantine ORDER BY "offset"');
 const schemaIds = (store: TestStore) => store.rows('SELECT topic, schema_id FROM schema_ids ORDER BY schema_id');
 
-test('a topic may hold JSON beside Avro of several schemas, with Avro keys', async () => {
+test('a topic may hold JSON beside Avro of several schemas, with Avro keys (contract 1.4)', async () => {
   const store = await openTestStore();
   const deleted = asAvro('{"event":"service.deleted","service_id":"b"}')!;
   const records = recordsOf([
@@ -80,6 +80,7 @@ test('each schema is asked for once, whatever the number of batches; one that do
   expect(registry.asked).toEqual([id, 77, 77]);
 });
 
+// contract 1.17
 test('a record of an unknown schema is quarantined under its id, which is no schema of the topic', async () => {
   const store = await openTestStore();
   const records = recordsOf([
@@ -104,7 +105,7 @@ test('a record of an unknown schema is quarantined under its id, which is no sch
   expect(await schemaIds(store)).toEqual([['calls', String(id)]]);
 });
 
-test('without a registry the bytes of Avro are no JSON', async () => {
+test('without a registry the bytes of Avro are no JSON (contract 1.4)', async () => {
   const store = await openTestStore();
   await ingested(store, { records: recordsOf([{ value: avro('a') }]) });
   expect(await quarantined(store)).toEqual([
@@ -125,7 +126,7 @@ test('a batch that names thousands of schemas asks for some at a time', async ()
   expect([registry.asked.length, registry.mostAtOnce]).toEqual([1_000, 8]);
 });
 
-describe('while the registry cannot be asked', () => {
+describe('while the registry cannot be asked (contract 1.18)', () => {
   /** Answers as soon as it is told to. */
   class AwayRegistry extends MemoryRegistry {
     readonly begun: Promise<void>;

@@ -55,6 +55,7 @@ const events = fc.oneof(
 /** After a batch: go on, close and open again as after a crash between transactions, or what keeps the tables small. */
 const between = fc.constantFrom('go on', 'go on', 'reopen', 'settle', 'move');
 
+// contract 2.1, 2.2, 2.3, 2.4, 2.5, 2.6, 2.7, 2.8
 test('any events, any split into batches, any reopening give the rows of the reference fold', {
   timeout: 300_000,
 }, async () => {

@@ -2,7 +2,7 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import { expect, test } from 'vitest';
 import { TidemarkError } from '../../../pipeline/errors.ts';
-import { ingest } from '../../../pipeline/ingest/ingest.ts';
+import { foldBatch, ingest } from '../../../pipeline/ingest/ingest.ts';
 import type { FoldedBatch, Warehouse } from '../../../pipeline/ingest/warehouse.ts';
 import { memorySource } from '../../support/memory-source.ts';
 
@@ -84,3 +84,24 @@ test('what was folded is let go of while it waits', async () => {
   for (let stored = 0; stored < 4; stored += 1) warehouse.storeNext();
   expect(await run).toMatchObject({ recordsRead: 4 });
 });
+
+// contract 4.21
+test.each([
+  ['the highest time of its events', [at(1), at(3), at(2)], at(9), at(3)],
+  ['one as late as the skew allows', [at(1), at(9, 500)], at(9), at(9, 500)],
+  ['none that is later', [at(1), at(9, 501)], at(9), at(1)],
+  ['compared with now, where records have no time', [at(1), at(20, 500), at(20, 501)], null, at(20, 500)],
+])('the watermark of a batch is %s', (_, times, recordTime, watermark) => {
+  const records = times.map((time, offset) => {
+    const line = `{"event":"service.started","service_id":"s","timestamp":"${new Date(time).toISOString()}"}`;
+    return { offset, timestamp: recordTime, key: null, value: Buffer.from(line), headers: [] };
+  });
+  const next = { nextOffset: times.length, bookmark: null };
+  const batch = { partition: { topic: 'calls', partition: 0 }, origin: 'test', records, from: 0, next, bytesRead: 0 };
+  const { facts } = foldBatch(batch, { keyFormat: 'string', skewMs: 500, clock: { now: () => at(20) } });
+  expect(facts.watermark).toBe(watermark);
+});
+
+function at(second: number, millisecond = 0): number {
+  return Date.UTC(2026, 2, 1, 0, 0, second, millisecond);
+}

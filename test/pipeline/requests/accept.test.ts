@@ -19,13 +19,14 @@ beforeEach(() => {
 const accept = (id: string, more: Record<string, string> = {}) => acceptAs({ ...given, ...more }, id, acceptance);
 
 describe('what is decided at acceptance', () => {
-  test('names, stamp and window are fixed and recorded', async () => {
+  test('names, stamp and window are fixed and recorded (contract 3.2)', async () => {
     const record = await accept('one');
     expect(record).toMatchObject({ state: 'accepted', acceptedAt: now, given });
     expect(record.plan).toMatchObject({ timeTo: now, stamp: now, destination: { folder: '/exports/day', stem: 'x_' } });
     expect(await store.find('one')).toEqual(record);
   });
 
+  // contract 4.2, 4.4
   test.each([
     ['csv', {}, ['tasks.csv', 'states.csv', 'services.csv']],
     ['csv with a manifest', { manifest: 'true' }, ['tasks.csv', 'states.csv', 'manifest.json', 'services.csv']],
@@ -39,7 +40,7 @@ describe('what is decided at acceptance', () => {
   });
 });
 
-describe('the next free millisecond', () => {
+describe('the next free millisecond (contract 4.3)', () => {
   const put = (name: string) => directory.files.set(`/exports/day/${name}`, new Uint8Array());
 
   test('when one of the names exists', async () => {
@@ -89,7 +90,7 @@ describe('the next free millisecond', () => {
   });
 });
 
-describe('a request id', () => {
+describe('a request id (contract 5.2)', () => {
   test('with the same parameters in any order gives the recorded request, whatever its state', async () => {
     const first = await accept('one', { header: 'true' });
     await store.update('one', { state: 'completed' });
@@ -112,7 +113,7 @@ describe('a request id', () => {
   });
 });
 
-describe('what is refused is not recorded', () => {
+describe('what is refused is not recorded (contract 5.9)', () => {
   test.each([
     ['a bad parameter', { format: 'xml' }, 'REQUEST_INVALID', ['format']],
     ['a bad prefix', { file_prefix: '../x' }, 'PREFIX_REFUSED', ['file_prefix']],

@@ -19,7 +19,7 @@ const read = (key: string | null, value: string | null) =>
 const readAvro = (key: string, id: number, value: object) =>
   readControlRequest({ key: bytes(key), value: wireBytes(id, request.toBuffer(value)) }, ours);
 
-describe('a request', () => {
+describe('a request (contract 5.16)', () => {
   test.each([
     ['text', '{"action":"export","file_prefix":"a/b_"}', { file_prefix: 'a/b_' }],
     ['true and false', '{"header":true,"manifest":false,"action":"export"}', { header: 'true', manifest: 'false' }],
@@ -31,7 +31,7 @@ describe('a request', () => {
     expect(read('id', value)).toEqual({ kind: 'export', requestId: 'id', given });
   });
 
-  test('cancel', () => {
+  test('cancel (contract 5.3)', () => {
     expect(read('ü/1', ' {"action":"cancel"}\n')).toEqual({ kind: 'cancel', requestId: 'ü/1' });
   });
 
@@ -57,7 +57,7 @@ describe('a request', () => {
   });
 });
 
-describe('nobody can be answered', () => {
+describe('nobody can be answered (contract 5.3)', () => {
   test.each([
     ['no key', null, '{"action":"export"}', 'NO_KEY'],
     ['an empty key', '', '{"action":"nonsense"}', 'NO_KEY'],
@@ -75,7 +75,7 @@ describe('nobody can be answered', () => {
   });
 });
 
-describe('a request as Avro', () => {
+describe('a request as Avro (contract 5.16)', () => {
   test('says what the same request says as JSON', () => {
     const from = { long: Date.parse('2026-03-01T00:00:00Z') };
     const value = { ...nothing, action: 'export', file_prefix: { string: 'a_' }, time_from: from };

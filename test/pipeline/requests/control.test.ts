@@ -16,7 +16,7 @@ async function opened(options: ServiceOptions = {}) {
   return { ...world, service, ask, told, moved: () => world.store.moves.map(({ next }) => next) };
 }
 
-test('each record moves the position by one, with the bookmark after it', async () => {
+test('each record moves the position by one, with the bookmark after it (contract 5.17)', async () => {
   const { topic, ask, moved, store, service } = await opened();
   service.snapshots.open();
   ask('one');
@@ -29,7 +29,7 @@ test('each record moves the position by one, with the bookmark after it', async 
   expect(store.setAside.map(({ reject }) => reject.reason)).toEqual(['NO_KEY']);
 });
 
-test('refusals have sequence 0, whatever was said before and is said later', async () => {
+test('refusals have sequence 0, whatever was said before and is said later (contract 5.18)', async () => {
   const { topic, ask, told, service } = await opened();
   topic.append('one', { action: 'cancel' });
   ask('one', { format: 'xml' });
@@ -54,7 +54,7 @@ test('refusals have sequence 0, whatever was said before and is said later', asy
   expect(told('two')).toEqual([[0, 'failed', 'PREFIX_REFUSED']]);
 });
 
-test('a full queue refuses nothing: the record stays in the topic until there is room', async () => {
+test('a full queue refuses nothing: the record stays in the topic until there is room (contract 5.17)', async () => {
   const { ask, moved, store, service } = await opened({ queue: 0 });
   for (const id of ['one', 'two', 'three']) ask(id);
   await settled();

@@ -138,6 +138,7 @@ function checkStatuses({ world: { store } }: Real, { requestId, state }: ExportR
   expect(told.at(-1)).toBe(ends[0]);
 }
 
+// contract 5.1
 test('whoever asks, cancels, dies and when: each request ends once, with its files or without any', async () => {
   await fc.assert(
     fc.asyncProperty(commands, fc.nat(), async (cmds, seed) => {

@@ -66,7 +66,7 @@ describe('a request', () => {
   });
 });
 
-describe('the queue', () => {
+describe('the queue (contract 5.6)', () => {
   test('so many run at once, so many wait, and one more is refused', async () => {
     const { jobs, submit, snapshots } = await opened({ atOnce: 2, queue: 1 });
     for (const id of ['one', 'two', 'three']) await submit(id);
@@ -115,7 +115,7 @@ describe('the queue', () => {
   });
 });
 
-describe('a cancellation', () => {
+describe('a cancellation (contract 5.5)', () => {
   test.each([
     ['queued', 'two'],
     ['running', 'one'],

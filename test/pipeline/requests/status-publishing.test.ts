@@ -83,7 +83,7 @@ test('a topic that is away is tried again and again, each time from the oldest',
   expect(pauses).toEqual([250, 500, 1_000]);
 });
 
-test('a death after sending and before forgetting sends it again', async () => {
+test('a death after sending and before forgetting sends it again (contract 5.18)', async () => {
   outbox.add('a');
   const forget = outbox.sent;
   outbox.sent = async () => {

@@ -6,7 +6,7 @@ import { idAndTime, instant, startedWith, through, whole } from '../../support/a
 
 const event = { kind: 'service.started', service_id: 's', occasion: { timestamp: instant } };
 
-describe('a writer whose schema', () => {
+describe('a writer whose schema (contract 1.5)', () => {
   test('has other fields in between: they are stepped over, whatever their type', () => {
     const others = {
       before: { type: 'map', values: { type: 'array', items: ['null', 'double', 'string'] } },
@@ -122,7 +122,7 @@ describe('a writer whose schema', () => {
   });
 });
 
-describe('the kind is the record', () => {
+describe('the kind is the record (contract 1.5)', () => {
   test.each([
     ['of one of our names', { namespace: 'service', name: 'started' }, 'service.started'],
     ["with the producer's namespace in front", { namespace: 'com.acme.service', name: 'started' }, 'service.started'],

@@ -55,7 +55,7 @@ const nested = (inner: fc.Arbitrary<Typed>): fc.Arbitrary<Typed> =>
 const anything = nested(fc.oneof(scalar, nested(fc.oneof(scalar, nested(scalar)))));
 const other = fc.oneof(scalar, anything);
 
-test('whatever other fields a writer has, and in whatever order, the event is the same', () => {
+test('whatever other fields a writer has, and in whatever order, the event is the same (contract 1.5, 1.16)', () => {
   const customer = fc.oneof(
     long.map(value => ({ type: ['null', 'int', 'long'], value: { long: value }, kept: String(value) })),
     text.map(value => ({ type: ['string', 'null'], value: { string: value }, kept: value })),

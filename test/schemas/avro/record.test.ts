@@ -41,7 +41,7 @@ function outcome(record: {
   return isReject(decoded) ? [decoded.reason, decoded.field] : decoded.kind;
 }
 
-describe('the reasons, in their order', () => {
+describe('the reasons, in their order (contract 1.17)', () => {
   test.each([
     ['an event', { value: started }, 'service.started'],
     ['JSON beside it', { value: json }, 'service.started'],
@@ -71,7 +71,7 @@ describe('the reasons, in their order', () => {
   });
 });
 
-describe('an Avro key', () => {
+describe('an Avro key (contract 1.2, 1.3)', () => {
   const withId = (id: string) => wireBytes(7, avroWriter(startedWith()).toBuffer({ ...whole, service_id: id }));
   const long = 9_007_199_254_740_993n;
   test.each([

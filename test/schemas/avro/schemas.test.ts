@@ -50,7 +50,7 @@ function wantedFields(kind: (typeof kinds)[number]): readonly Field[] {
 const undocumented = (text: string) => JSON.parse(text, (name, value) => (name === 'doc' ? undefined : value));
 
 describe.each(kinds)('%s.avsc', kind => {
-  test('has the fields of its kind, in the order of the table', () => {
+  test('has the fields of its kind, in the order of the table (contract 1.6)', () => {
     const [namespace, name] = kind.split('.');
     expect(undocumented(schemaText(kind))).toEqual({ type: 'record', namespace, name, fields: wantedFields(kind) });
   });
@@ -70,7 +70,7 @@ describe('the control topic', () => {
     expect(parameters.filter(field => field.default !== null)).toEqual([]);
   });
 
-  test('its statuses have the members of the contract, in their order', () => {
+  test('its statuses have the members of the contract, in their order (contract 5.18)', () => {
     expect(fieldsOf('control.status').map(({ name }) => name)).toEqual([
       ...['request_id', 'sequence', 'status', 'at', 'progress', 'created', 'rows', 'manifest', 'error'],
     ]);

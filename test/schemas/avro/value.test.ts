@@ -3,7 +3,7 @@ import { decodeRecord } from '../../../schemas/decode.ts';
 import { avroWriter, compiled, wireBytes } from '../../support/avro.ts';
 import { instant, startedWith, through, timestampMillis, whole } from '../../support/avro-events.ts';
 
-describe('an id or code', () => {
+describe('an id or code (contract 1.5, 1.8)', () => {
   const max = 2n ** 63n - 1n;
   test.each<[string, unknown, unknown, unknown]>([
     ['string', 'string', '', ''],
@@ -43,7 +43,7 @@ describe('an id or code', () => {
   });
 });
 
-describe('timestamp', () => {
+describe('timestamp (contract 1.5)', () => {
   const stamped = (type: unknown, timestamp: unknown) => {
     const fields = [
       { name: 'service_id', type: 'string' },
@@ -97,7 +97,7 @@ describe('timestamp', () => {
   });
 });
 
-describe('durations', () => {
+describe('durations (contract 1.9)', () => {
   test.each<[unknown, unknown, unknown]>([
     ['long', 90n, 90],
     ['int', 0, 0],
@@ -112,7 +112,7 @@ describe('durations', () => {
   });
 });
 
-describe('JSON in Avro', () => {
+describe('JSON in Avro (contract 1.5, 1.13)', () => {
   const extended = (text: string) =>
     through(startedWith({ name: 'extensions', type: 'string' }), { ...whole, extensions: text });
   test('keeps the spelling of numbers and the order of members', () => {

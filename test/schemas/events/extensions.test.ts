@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { storedExtension } from '../../../schemas/events/extensions.ts';
 import { parseJson } from '../../../schemas/json/json.ts';
 
+// contract 4.10
 test.each([
   ['a scalar', '"x"', ['n'], ['x']],
   ['a number as spelled', '1.50', ['n'], ['1.50']],

@@ -46,7 +46,7 @@ describe('against the engine as an independent judge', () => {
     );
   });
 
-  test('accepts and refuses the same texts, apart from lone surrogates', () => {
+  test('accepts and refuses the same texts, apart from lone surrogates (contract 1.15)', () => {
     const pieces = fc.constantFrom(
       '{',
       '}',
@@ -92,6 +92,7 @@ describe('against the engine as an independent judge', () => {
   });
 });
 
+// contract 1.13, 1.14
 test.each([
   [
     'numbers keep their spelling',
@@ -105,6 +106,7 @@ test.each([
   expect(compactJson(parseJson(text))).toBe(wanted);
 });
 
+// contract 1.15
 test.each([
   ['a lone surrogate', '"\\ud800"'],
   ['a lone surrogate in a name', '{"\\udc00":1}'],
@@ -116,7 +118,7 @@ test.each([
   expect(() => parseJson(text)).toThrow(JsonSyntaxError);
 });
 
-test('counts depth from the outermost container', () => {
+test('counts depth from the outermost container (contract 1.15)', () => {
   const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
   expect(accepts(nested(maxDepth))).toBe(true);
   expect(accepts(nested(maxDepth + 1))).toBe(false);

@@ -8,6 +8,7 @@ import {
   timeEnd,
 } from '../../../schemas/json/timestamps.ts';
 
+// contract 1.10
 test.each([
   ['UTC', '2026-03-01T00:00:00Z', '2026-03-01T00:00:00.000Z'],
   ['a zone', '2026-03-01T05:30:00.5+05:30', '2026-03-01T00:00:00.500Z'],
@@ -20,6 +21,7 @@ test.each([
   expect(formatTimestamp(parseTimestamp(text)!)).toBe(instant);
 });
 
+// contract 1.10
 test.each([
   ['no leap day', '2026-02-29T00:00:00.000Z'],
   ['no leap day in 2100', '2100-02-29T00:00:00.000Z'],
@@ -42,6 +44,7 @@ test.each([
   expect(parseTimestamp(text)).toBeUndefined();
 });
 
+// contract 3.3
 test.each([
   ['0000-01-01T00:00:00Z', '0000-01-01T00:00:00.000Z'],
   ['0000-02-29T00:00:00Z', '0000-02-29T00:00:00.000Z'],

@@ -55,7 +55,7 @@ const wanted = [
   { service_id: '3', active_states: [{ state_id: 'a', ...none }], completed_states: [], ...none },
 ];
 
-test('rows lie in their places, however the bytes are cut', async () => {
+test('rows lie in their places, however the bytes are cut (contract 4.15)', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(Buffer.byteLength(services)), { maxLength: 5 }), async cuts => {
       const text = await assemble(services, states, tasks, cuts);

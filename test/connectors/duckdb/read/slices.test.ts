@@ -134,7 +134,7 @@ const whole = (service: number, at: number) => [
   line('service.completed', service, at + 1),
 ];
 
-test('what is stored, settled and tidied up beside an export changes no byte of it', async () => {
+test('what is stored, settled and tidied up beside an export changes no byte of it (contract 3.7)', async () => {
   const store = await openTestStore();
   const numbers = Array.from({ length: 200 }, (_, number) => number);
   const states = (number: number, at: number) =>

@@ -46,7 +46,7 @@ const remake = (topic: string) =>
   });
 
 describe.skipIf(!kafka.available)('records that Kafka deleted before they were read', () => {
-  test('stop us with the offsets in words, and nothing is changed', async () => {
+  test('stop us with the offsets in words, and nothing is changed (contract 2.15)', async () => {
     const topic = await kafka.createTopic('deleted');
     await kafka.produce(topic, services(0, 10));
     const store = await openTestStore();
@@ -62,7 +62,7 @@ describe.skipIf(!kafka.available)('records that Kafka deleted before they were r
     expect(await store.rows('SELECT next_offset, records_read FROM partitions')).toEqual([['10', '10']]);
   });
 
-  test('or by policy leave a gap that is written down', async () => {
+  test('or by policy leave a gap that is written down (contract 2.15)', async () => {
     const topic = await kafka.createTopic('skipped');
     await kafka.produce(topic, services(0, 10));
     const store = await openTestStore();

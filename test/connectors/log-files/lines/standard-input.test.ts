@@ -28,6 +28,7 @@ async function* chunks(...texts: readonly string[]): AsyncGenerator<Uint8Array> 
   for (const text of texts) yield Buffer.from(text);
 }
 
+// contract 1.1
 test.each([
   ['lines', ['a\nb\n'], ['a', 'b']],
   ['a last line without LF', ['a\nb'], ['a', 'b']],
