@@ -7,7 +7,7 @@ import { readSecretFiles } from './secret-files.ts';
 import { type Config, isSecret, type Setting, type SettingName, settingNames, settings } from './settings.ts';
 
 /** Where settings come from; a later one wins: defaults, file, variables, flags. */
-export interface ConfigSources {
+interface ConfigSources {
   /** A YAML file; null: `tidemark.yaml` of the working directory, if there is one. */
   readonly file: string | null;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -24,7 +24,7 @@ interface Given {
   readonly open?: boolean;
 }
 
-export interface ResolvedConfig {
+interface ResolvedConfig {
   readonly config: Config;
   /** For each setting, where its value was found. */
   readonly places: Readonly<Record<SettingName, string>>;
@@ -131,6 +131,6 @@ function variableOf(name: string): string {
 }
 
 /** The command-line spelling of a setting. */
-export function flagOf(name: string): string {
+function flagOf(name: string): string {
   return `--${name.replaceAll('_', '-')}`;
 }

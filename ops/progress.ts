@@ -2,7 +2,7 @@ import { Presets, SingleBar } from 'cli-progress';
 import { formatBytes, formatCount, type Output } from './output.ts';
 
 /** Shows how far a long run is: a bar with rate and time left on a terminal, a plain line now and then elsewhere. */
-export interface Progress {
+interface Progress {
   /** `bytes` and `records` are what came in since the last call. */
   advance(bytes: number, records: number): void;
   end(): void;

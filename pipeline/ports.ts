@@ -51,6 +51,13 @@ export interface RecordBatch {
   readonly bytesRead: number;
 }
 
+/** How much one batch may hold at most; a single record larger than `batchBytes` makes a batch of its own. */
+export interface BatchLimits {
+  readonly batchRecords: number;
+  /** Encoded bytes of the records. */
+  readonly batchBytes: number;
+}
+
 /** A gap `[from, to)` in what was read of a partition. */
 export interface LostRecords {
   readonly from: number;

@@ -14,7 +14,7 @@ import { type EventMembers, isJsonValue, show } from './json/members.ts';
 export type KeyFormat = 'string' | 'json' | 'avro';
 
 /** A record as the log holds it; `timestamp` is the log's own, in milliseconds, null where it keeps none. */
-export interface RawRecord {
+interface RawRecord {
   readonly timestamp: number | null;
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;

@@ -21,7 +21,7 @@ import {
   updateRequest,
 } from './requests/request-rows.ts';
 
-export interface RequestStoreOptions {
+interface RequestStoreOptions {
   readonly now: () => number;
   /** Whether statuses are to be sent: only then are they written. */
   readonly statuses?: boolean;

@@ -16,7 +16,7 @@ import { defaultSlicing, type Slicing } from './read/slices.ts';
 import { readPartitions } from './store/partitions.ts';
 import { readSchemaIds } from './store/schema-ids.ts';
 
-export interface SnapshotOptions {
+interface SnapshotOptions {
   readonly maxExtensionColumns: number;
   /** How an export is cut; other sizes than the usual serve tests. */
   readonly slicing?: Slicing;

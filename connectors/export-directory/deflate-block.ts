@@ -4,7 +4,7 @@ const WINDOW_BYTES = 32 * 1024;
 /** Packed bytes come in one piece in nearly all cases: every piece more is a turn through the thread pool. */
 const OUTPUT_BYTES = 512 * 1024;
 
-export interface DeflateBlock {
+interface DeflateBlock {
   readonly block: Buffer;
   /** The block before, whose last 32 KiB this one may refer to; null for the first. */
   readonly previous: Buffer | null;

@@ -14,7 +14,7 @@ import { openPublished } from './published-file.ts';
 import { checkRootUnchanged, type ExportRoot, openRoot } from './root.ts';
 import { sweepFolder } from './sweep.ts';
 
-export interface ExportDirectorySettings {
+interface ExportDirectorySettings {
   /** The folder all exports lie in; absolute, or relative to the working directory. */
   readonly root: string;
   readonly prefixMap?: PrefixMap;

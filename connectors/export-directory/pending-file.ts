@@ -10,7 +10,7 @@ import { createPacker, plainName } from './create-packer.ts';
 import { hiddenName } from './hidden-names.ts';
 import type { Packer } from './packer.ts';
 
-export interface NewFile {
+interface NewFile {
   /** Absolute path of a folder that exists. */
   readonly folder: string;
   readonly requestId: string;

@@ -7,7 +7,7 @@ import { TidemarkError } from '../../pipeline/errors.ts';
  */
 export type PrefixMap = Readonly<Record<string, string>>;
 
-export interface Mapping {
+interface Mapping {
   /** Relative to the export root, without a slash at its end; empty for the root itself. */
   readonly folder: string;
   /** The prefix's own text after the mapped part, without a leading slash. */

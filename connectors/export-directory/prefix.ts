@@ -4,7 +4,7 @@ import { prefixRefused } from './prefix-refused.ts';
 import type { ExportRoot } from './root.ts';
 
 /** A prefix read as text, before the disk is looked at: folders below the root, and how the file names begin. */
-export interface ParsedPrefix {
+interface ParsedPrefix {
   readonly folders: readonly string[];
   readonly stem: string;
 }

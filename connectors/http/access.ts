@@ -10,7 +10,7 @@ export type Role = (typeof roles)[number];
 /** Who a route is for: whoever knocks, whoever has shown a token, or holders of a role. */
 export type Audience = 'everyone' | 'authenticated' | Role;
 
-export interface HttpClient extends Asker {
+interface HttpClient extends Asker {
   readonly role: Role;
 }
 

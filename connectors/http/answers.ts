@@ -10,7 +10,7 @@ export interface Refusal {
   readonly code: number;
 }
 
-export interface Answering {
+interface Answering {
   readonly roots: readonly string[];
   readonly log: Log;
 }

@@ -1,5 +1,5 @@
 /** Which bytes of a content are asked for: `[from, to]`, all, or such as it does not have. */
-export type ByteRange = { readonly from: number; readonly to: number } | 'all' | 'none';
+type ByteRange = { readonly from: number; readonly to: number } | 'all' | 'none';
 
 /**
  * What a `Range` header asks for of a content of so many bytes. Several ranges at once, and what cannot be read, are

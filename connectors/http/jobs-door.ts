@@ -3,7 +3,7 @@ import type { Jobs } from '../../pipeline/requests/jobs.ts';
 import { type Roots, reportOf } from './export-report.ts';
 import { listQuery, noQuery, refusals, report, requestIdParams } from './schemas.ts';
 
-export interface JobsDoor {
+interface JobsDoor {
   readonly jobs: Pick<Jobs, 'list' | 'find' | 'cancel'>;
   readonly roots: Roots;
 }

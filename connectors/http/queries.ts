@@ -2,9 +2,6 @@ import type { FastifySchemaValidationError } from 'fastify';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Fault, GivenParameters } from '../../pipeline/export/parameters.ts';
 
-/** A query as it was sent: a text a name, or all of them where a name was sent more than once. */
-export type Query = Readonly<Record<string, string | readonly string[]>>;
-
 /** Never fails: what is wrong with a query is told with its other faults. */
 export function parseQuery(text: string): Record<string, string | string[]> {
   const query: Record<string, string | string[]> = Object.create(null);

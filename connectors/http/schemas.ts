@@ -129,7 +129,7 @@ const reportMembers = {
 
 export const report = { type: 'object', properties: reportMembers, required: Object.keys(reportMembers) } as const;
 
-export const refusal = {
+const refusal = {
   type: 'object',
   properties: {
     message: { type: 'string' },

@@ -12,7 +12,7 @@ export interface Reading {
   close(): Promise<void>;
 }
 
-export interface SendOptions {
+interface SendOptions {
   /** Who is slower is cut off, so that it does not hold its turn for ever. */
   readonly patience: Patience;
   readonly log: Log;

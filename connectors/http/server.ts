@@ -23,7 +23,7 @@ import { checkQueryText, faultsOf, parseQuery, requestInvalid } from './queries.
 import { refuseBrokenRequests } from './raw-refusals.ts';
 import { addServicesDoor, type Services } from './services-door.ts';
 
-export interface HttpOptions {
+interface HttpOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -49,7 +49,7 @@ export interface HttpOptions {
 }
 
 /** A listening server; `url` is where this machine reaches it. */
-export interface HttpServer {
+interface HttpServer {
   readonly url: string;
   close(): Promise<void>;
 }

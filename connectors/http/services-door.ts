@@ -9,7 +9,7 @@ import { refusals, serviceIdParams, serviceQuery, streamQuery } from './schemas.
 import { type Reading, Sendings } from './sending.ts';
 
 /** Which of a service's arrays are asked for. */
-export interface AskedArrays {
+interface AskedArrays {
   readonly active_states: boolean;
   readonly completed_states: boolean;
   readonly active_tasks: boolean;
@@ -23,7 +23,7 @@ export interface Services {
   open(selection: Selection, withContent: boolean): Promise<Reading>;
 }
 
-export interface ServicesDoor {
+interface ServicesDoor {
   readonly services: Services;
   readonly clock: Clock;
   readonly log: Log;

@@ -1,7 +1,6 @@
 import { isSamePartition } from '../../pipeline/partition.ts';
-import type { EventSource, LogRecord, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import type { BatchLimits, EventSource, LogRecord, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 import { readFailure } from '../disk.ts';
-import type { BatchLimits } from './batch-limits.ts';
 import { batchHeaderBytes } from './log/batch-format.ts';
 import { damaged } from './log/damage.ts';
 import { logBytes } from './log/list-logs.ts';
@@ -11,13 +10,13 @@ import { findLogs, type LogFolder } from './log/log-folder.ts';
 import { findStart } from './log/log-start.ts';
 import { RecordRun } from './log/record-run.ts';
 
-export interface LogDirectoryOptions extends BatchLimits {
+interface LogDirectoryOptions extends BatchLimits {
   /** A log root, or one log's own folder. */
   readonly path: string;
 }
 
 /** A source that also tells how much there is. */
-export interface LogDirectorySource extends EventSource {
+interface LogDirectorySource extends EventSource {
   /** Bytes of all segments now. The `bytesRead` of a reading from the beginning come to this. */
   totalBytes(): Promise<number>;
 }

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { EventSource, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
-import type { BatchLimits } from './batch-limits.ts';
+import type { BatchLimits, EventSource, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 import { ConsumedLines } from './lines/consumed-lines.ts';
 import { ConsumedPrefix } from './lines/consumed-prefix.ts';
 import { type FileContent, fileBytes, openContent } from './lines/file-content.ts';
@@ -9,7 +8,7 @@ import { findFileStart } from './lines/file-start.ts';
 import { isCompleteJson } from './lines/last-line.ts';
 import { byteOrderMarkBytes, LineBlocks, lineValue } from './lines/lines.ts';
 
-export interface NdjsonFileOptions extends BatchLimits {
+interface NdjsonFileOptions extends BatchLimits {
   /** A file of lines, plain or gzip (told by its first bytes, not its name). */
   readonly path: string;
 }
@@ -24,7 +23,7 @@ export interface UnterminatedLine {
 }
 
 /** A source that also tells how far a reading came, and how far it can come. */
-export interface NdjsonFileSource extends EventSource {
+interface NdjsonFileSource extends EventSource {
   /** What the last reading left at the end of the file; null when nothing was left. */
   unterminated(): UnterminatedLine | null;
   /**

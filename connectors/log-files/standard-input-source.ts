@@ -5,7 +5,7 @@ import { appendStandardInput } from './lines/standard-input.ts';
 import { openLogWriter } from './log/log-writer.ts';
 import { logDirectorySource } from './log-directory-source.ts';
 
-export interface StandardInputOptions {
+interface StandardInputOptions {
   readonly input: AsyncIterable<Uint8Array>;
   /** Folder of the log that the lines are appended to first. */
   readonly logRoot: string;

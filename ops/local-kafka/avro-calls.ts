@@ -5,7 +5,7 @@ import { kindSpecs } from '../../schemas/events/events.ts';
 import { packageRoot } from '../../schemas/sql.ts';
 import type { Call } from './calls.ts';
 
-export type Encode = (call: Call) => Buffer;
+type Encode = (call: Call) => Buffer;
 
 /** Registers our schemas for a topic, one subject a kind of event, and gives what encodes events by them. */
 export async function registerCallSchemas(registryUrl: string, topic: string): Promise<Encode> {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fillSql } from '../../schemas/sql.ts';
 import { localKafkaFile } from './java.ts';
 
-export interface BrokerPlaces {
+interface BrokerPlaces {
   /** Where it listens: `NAME://host:port` with commas between. */
   readonly listeners: string;
   /** The same as clients reach it. */

@@ -9,7 +9,7 @@ import { markOf } from './state.ts';
 import { exists, runTool } from './tools.ts';
 import { freePort, startPatienceMs, waitFor } from './waiting.ts';
 
-export type SecurityProtocol = 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL';
+type SecurityProtocol = 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL';
 
 export interface BrokerOptions {
   /** Its own folder: data, settings and log. A second start on the same folder finds the records of the first. */

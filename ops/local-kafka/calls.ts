@@ -13,7 +13,7 @@ export interface Call {
 }
 
 /** Recorded calls of one call centre: a day comes with the package, the month with its tests. */
-export const recordings = {
+const recordings = {
   day: 'examples/calls-2010-08-05.ndjson.gz',
   month: 'test/golden/calls/calls-august.ndjson.gz',
 } as const;

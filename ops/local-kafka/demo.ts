@@ -11,7 +11,7 @@ import { registryUrl } from './registry.ts';
 import { localFolder, readState } from './state.ts';
 import { waitFor } from './waiting.ts';
 
-export interface DemoOptions {
+interface DemoOptions {
   readonly brokers?: string;
   readonly registryUrl?: string;
   readonly topic: string;

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
-export interface JavaLaunch {
+interface JavaLaunch {
   readonly java: string;
   readonly args: readonly string[];
   /** Working folder. */

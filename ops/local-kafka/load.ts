@@ -2,7 +2,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import type { Admin, Kafka, Message, Producer } from 'kafkajs';
 import type { Call } from './calls.ts';
 
-export interface Load {
+interface Load {
   readonly kafka: Kafka;
   readonly topic: string;
   readonly calls: AsyncIterable<Call>;

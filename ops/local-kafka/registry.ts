@@ -5,7 +5,7 @@ import { JavaProcess } from './java-process.ts';
 import { markOf } from './state.ts';
 import { freePort, startPatienceMs, waitFor } from './waiting.ts';
 
-export interface RegistryOptions {
+interface RegistryOptions {
   /** Its own folder: schemas and log. A second start on the same folder finds the schemas of the first. */
   readonly dir: string;
   /** By default a free one. */

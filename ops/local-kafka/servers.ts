@@ -5,14 +5,14 @@ import { Registry } from './registry.ts';
 import { endServer, isRunning, type LocalState, readState, type Server, writeState } from './state.ts';
 import { freePort, isFree } from './waiting.ts';
 
-export type ServerName = keyof LocalState;
+type ServerName = keyof LocalState;
 
 const kinds = {
   kafka: { usualPort: 9092, start: Broker.start },
   registry: { usualPort: 8081, start: Registry.start },
 } as const;
 
-export interface Upping {
+interface Upping {
   readonly folder: string;
   /** Which ones; those that already run are left alone. */
   readonly wanted: readonly ServerName[];

@@ -10,7 +10,7 @@ export class ToolsMissing extends Error {
 }
 
 /** Where fetched programs are kept: `LOCAL_KAFKA_TOOLS`, else `tidemark` in the user's cache. */
-export function toolsFolder(): string {
+function toolsFolder(): string {
   const { LOCAL_KAFKA_TOOLS, XDG_CACHE_HOME } = process.env;
   return path.resolve(LOCAL_KAFKA_TOOLS || path.join(XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'tidemark'));
 }

@@ -8,7 +8,7 @@ import { findServer, type ServerFile } from './server-file.ts';
 
 const usualAnswerMs = 30_000;
 
-export interface Asked {
+interface Asked {
   readonly method?: 'GET' | 'POST' | 'DELETE';
   /** Address and query. */
   readonly path: string;

@@ -6,7 +6,7 @@ import type { Answered } from '../../connectors/http/audit.ts';
 import { isEnded } from '../../pipeline/export/request.ts';
 import type { JobView } from '../../pipeline/requests/job.ts';
 
-export interface DoorGauges {
+interface DoorGauges {
   readonly database: Database;
   /** Exports that wait for their turn, and that run. */
   readonly jobs: { readonly waiting: number; readonly running: number };

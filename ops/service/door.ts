@@ -18,7 +18,7 @@ import { LiveAccess } from './live-access.ts';
 import { announceServer } from './server-file.ts';
 import { traceRequest } from './traces.ts';
 
-export interface DoorParts {
+interface DoorParts {
   readonly config: Config;
   readonly log: Log;
   readonly database: Database;

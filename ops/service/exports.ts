@@ -9,7 +9,7 @@ import type { Config } from '../settings.ts';
 import type { DoorMetrics } from './door-metrics.ts';
 import { traceExport } from './traces.ts';
 
-export interface JobsParts {
+interface JobsParts {
   readonly config: Config;
   readonly log: Log;
   readonly exporting: ExportParts;

@@ -7,7 +7,7 @@ import { accessOf, hasLocalOnly, tokensOf } from './access.ts';
 /** A look at a file costs little, but not nothing, and clients may ask a thousand times a second. */
 const lookEveryMs = 1_000;
 
-export interface LiveAccessParts {
+interface LiveAccessParts {
   readonly config: Config;
   readonly localToken: string;
   readonly clock: Clock;

@@ -5,7 +5,7 @@ import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
 import { RetentionWatch } from '../../connectors/kafka/reading/retention-watch.ts';
 import { KafkaCluster } from '../../connectors/kafka/topics/cluster.ts';
 import { checkTopics, type TopicWarning } from '../../connectors/kafka/topics/topic-checks.ts';
-import { followedLog } from '../../connectors/log-files/log/followed-log.ts';
+import { followedLog } from '../../connectors/log-files/followed-log-source.ts';
 import { listLogs } from '../../connectors/log-files/log/list-logs.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { EventSource, Log, LogEnd, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';

@@ -6,7 +6,7 @@ import type { LiveSource } from './live-source.ts';
 
 const lookEveryMs = 2_000;
 
-export interface LogWatchParts {
+interface LogWatchParts {
   readonly source: Pick<LiveSource, 'ends' | 'assigned' | 'commit'>;
   readonly positions: () => readonly StoredPosition[];
   readonly log: Log;
@@ -73,7 +73,7 @@ export class LogWatch {
   }
 }
 
-export interface EndsQuestion {
+interface EndsQuestion {
   /** Why the log cannot be looked at; null when it can. */
   readonly problem: string | null;
   /** True when the partitions are a fixed list, which holds before the group has assigned them. */

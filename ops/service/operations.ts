@@ -12,7 +12,7 @@ import type { PartitionStatus } from './partition-status.ts';
 import { type Unready, unreadiness } from './readiness.ts';
 import { type Status, storedStatus } from './status.ts';
 
-export interface OperationsParts {
+interface OperationsParts {
   readonly database: Database;
   readonly source: LiveSource;
   readonly watch: LogWatch;

@@ -20,7 +20,7 @@ export interface PartitionStatus {
   readonly quarantined: number;
 }
 
-export interface PartitionFacts {
+interface PartitionFacts {
   readonly known: readonly KnownPartition[];
   readonly ends: readonly LogEnd[];
   /** The log's own time of the newest stored record, by partition, in milliseconds. */

@@ -6,7 +6,7 @@ import type { GivenParameters } from '../../pipeline/export/parameters.ts';
 import { Backoff, pause } from '../../pipeline/waiting.ts';
 import type { ServiceClient } from './client.ts';
 
-export interface RemoteExport {
+interface RemoteExport {
   readonly client: ServiceClient;
   readonly requestId: string;
   readonly given: GivenParameters;
@@ -16,7 +16,7 @@ export interface RemoteExport {
   readonly onProgress: (bytes: number) => void;
 }
 
-export interface DoneExport {
+interface DoneExport {
   readonly plan: { readonly destination: { readonly folder: string }; readonly names: readonly string[] };
   readonly manifest: Manifest;
 }

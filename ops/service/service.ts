@@ -22,7 +22,7 @@ import { operationsOf } from './operations.ts';
 import { partitionStatuses } from './partition-status.ts';
 import { StoredBatches } from './stored-batches.ts';
 
-export interface RunningService {
+interface RunningService {
   readonly config: Config;
   readonly log: Log;
   /** Stops the service. */

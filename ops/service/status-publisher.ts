@@ -10,7 +10,7 @@ import { openRegistryHttp } from '../schema-registry.ts';
 import type { Config } from '../settings.ts';
 import type { ControlMetrics } from './control-metrics.ts';
 
-export interface StatusPublisherParts {
+interface StatusPublisherParts {
   readonly config: Config;
   readonly options: KafkaOptions;
   /** The status topic. */

@@ -16,7 +16,7 @@ export interface SeenEnds {
   readonly isUnseen?: boolean;
 }
 
-export interface CompletenessInput {
+interface CompletenessInput {
   readonly positions: readonly StoredPosition[];
   readonly seen: SeenEnds;
   /** End of the window, in milliseconds since 1970 UTC. */

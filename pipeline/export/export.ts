@@ -9,7 +9,7 @@ export interface Exporting extends Writing {
 }
 
 /** A request whose files are there. */
-export interface CompletedExport extends ExportRecord {
+interface CompletedExport extends ExportRecord {
   readonly manifest: Manifest;
 }
 

@@ -14,7 +14,7 @@ export interface LogView {
   nextBatch(signal: AbortSignal): Promise<void>;
 }
 
-export interface LogWait {
+interface LogWait {
   readonly log: LogView;
   readonly clock: Clock;
   /** The longest wait. */

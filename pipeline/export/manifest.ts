@@ -12,7 +12,7 @@ export interface WrittenFile extends FileFacts, WrittenRows {
   readonly kind: FileKind;
 }
 
-export interface ManifestParts {
+interface ManifestParts {
   readonly requestId: string;
   readonly parameters: GivenParameters;
   readonly selection: Selection;

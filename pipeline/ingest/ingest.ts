@@ -83,7 +83,7 @@ export async function ingest(source: EventSource, warehouse: Warehouse, options:
   return total;
 }
 
-export interface FoldOptions extends Pick<IngestOptions, 'keyFormat' | 'skewMs' | 'clock'> {
+interface FoldOptions extends Pick<IngestOptions, 'keyFormat' | 'skewMs' | 'clock'> {
   /** The schemas that the batch's records name and that exist; without them all records are JSON. */
   readonly schemas?: WriterSchemas | null;
 }

@@ -20,7 +20,7 @@ export interface ControlStore {
   setAside(entry: QuarantinedRecord, control: ControlPosition): Promise<void>;
 }
 
-export interface ControlParts {
+interface ControlParts {
   readonly source: EventSource;
   /** Where Avro requests have their schemas; null where all requests are JSON. */
   readonly registry: SchemaRegistry | null;

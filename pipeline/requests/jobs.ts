@@ -5,7 +5,7 @@ import { type Acceptance, type AcceptedRequest, acceptExport } from './accept.ts
 import { WaitingLine } from './fair-queue.ts';
 import { Job, type JobView, recordedView } from './job.ts';
 
-export interface JobsParts {
+interface JobsParts {
   readonly accepting: Acceptance;
   readonly exporting: Omit<Exporting, 'signal' | 'onProgress'>;
   /** How many run at once, and how many more may wait. */

@@ -8,7 +8,7 @@ export interface StatusSink {
   send(entries: readonly OutboxEntry[]): Promise<void>;
 }
 
-export interface Publishing {
+interface Publishing {
   readonly outbox: Outbox;
   readonly sink: StatusSink;
   readonly signal: AbortSignal;

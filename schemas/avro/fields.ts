@@ -7,7 +7,7 @@ export interface WriterField {
   readonly type: Type;
 }
 
-export interface ClaimedField {
+interface ClaimedField {
   readonly type: Type;
   /** The member of an event that the field becomes; null where it is none that we know. */
   readonly member: string | null;

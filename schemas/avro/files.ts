@@ -4,7 +4,7 @@ import { kindSpecs } from '../events/events.ts';
 import { packageRoot } from '../sql.ts';
 
 /** One of our ten schemas: what producers may write with. */
-export interface OwnSchema {
+interface OwnSchema {
   /** The kind of event, which is the record's full name. */
   readonly kind: string;
   readonly text: string;

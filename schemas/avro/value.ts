@@ -25,7 +25,7 @@ export function branchOf<T>(branches: readonly ((reader: AvroReader) => T)[]): (
 }
 
 /** Reads a value of a type that is no union; null where its role does not take the type. */
-export function readOf(type: Type, role: Role): Read | null {
+function readOf(type: Type, role: Role): Read | null {
   if (type.typeName === 'null') return () => null;
   if (role === 'instant') return isTimestampMillis(type) ? reader => Number(reader.long()) : null;
   if (role === 'text') return type.typeName === 'string' ? reader => jsonOf(reader.string()) : null;

@@ -18,7 +18,6 @@ export const occasionFields = [
   'resource_id',
   'media_type',
 ] as const;
-export type OccasionField = (typeof occasionFields)[number];
 
 export interface Occasion {
   /** The event's time in milliseconds since 1970 UTC; null where the kind needs none and none was given. */
@@ -49,8 +48,8 @@ export interface Carried {
 export type Started = Said & Carried & { readonly kind: 'service.started' | 'state.started' | 'task.started' };
 export type Associated = Said & Carried & { readonly kind: 'service.associated' };
 export type Completed = Said & Carried & { readonly kind: 'service.completed' | 'state.completed' | 'task.completed' };
-export type Transitioned = Carried & { readonly kind: 'state.transitioned'; readonly from: Said; readonly to: Said };
-export interface Deleted {
+type Transitioned = Carried & { readonly kind: 'state.transitioned'; readonly from: Said; readonly to: Said };
+interface Deleted {
   readonly kind: 'service.deleted';
   readonly service_id: string;
 }
@@ -86,7 +85,7 @@ export interface Reject {
   readonly message: string;
 }
 
-export interface KindSpec {
+interface KindSpec {
   readonly required: readonly string[];
   readonly optional: readonly string[];
   /** `kept`: the event's time is needed (its own, or the record's); `checked`: looked at only where it is given. */

@@ -4,7 +4,7 @@ import { compactJson, isJsonObject, JsonNumber, type JsonValue } from '../json/j
  * One extension as a row keeps it: its value as compact JSON, and flattened once, so that nothing downstream has to
  * parse JSON again (DuckDB's parser would respell numbers: 1.50 becomes 1.5).
  */
-export interface StoredExtension {
+interface StoredExtension {
   readonly name: string;
   readonly json: string;
   /** Dotted paths of the scalars inside, in order; null, {} and [] have none. */

@@ -26,7 +26,7 @@ export function positionOf(member: string): number {
 }
 
 /** A kind's fields but service_id, in the order in which they are looked at. */
-export interface Plan {
+interface Plan {
   readonly required: readonly Place[];
   readonly all: readonly Place[];
 }

@@ -5,13 +5,13 @@ import { type Entity, occasionFields } from '../events/events.ts';
 
 const isoFormat = "'%Y-%m-%dT%H:%M:%S.%gZ'";
 
-export interface Filters {
+interface Filters {
   readonly filterEvents: 'any' | 'started' | 'completed';
   readonly filterState: 'any' | 'active' | 'inactive';
 }
 
 /** Which services: those of a window, or the one that the variables `service_key` and `service_id` name. */
-export type Chosen = Filters | 'named';
+type Chosen = Filters | 'named';
 
 /** The condition on services' rows, named `x`, for a window and filters; the window itself comes in by two variables. */
 export function selected(chosen: Chosen): string {
@@ -30,7 +30,7 @@ export function selected(chosen: Chosen): string {
 }
 
 /** The rows of one file, named `x`, joined with their picked service, `p`. */
-export function exportedRows(entity: Entity, filters: Chosen): string {
+function exportedRows(entity: Entity, filters: Chosen): string {
   // Of services the condition says nothing new, but lets whole row groups outside of the window be left unread.
   const where = entity === 'service' ? selected(filters) : 'true';
   return `${entityTables[entity].table}_rows x JOIN picked p ON ${isPicked} WHERE ${where}`;
@@ -52,7 +52,7 @@ export function orderKeys(entity: Entity, rank: string): string {
 export type CarriedExtensions = 'none' | 'lists' | 'object';
 
 /** Which rows of a file, and how. */
-export interface RowsWanted {
+interface RowsWanted {
   readonly entity: Entity;
   readonly filters: Chosen;
   readonly extensions: CarriedExtensions;
@@ -83,7 +83,7 @@ export function csvColumns({ exported }: EntityTable): string[] {
 }
 
 /** A row's extensions as one JSON object, NULL where there are none. */
-export const extensionsObject = `CASE WHEN len(x.extensions) > 0 THEN '{' || list_aggregate(list_transform(x.extensions,
+const extensionsObject = `CASE WHEN len(x.extensions) > 0 THEN '{' || list_aggregate(list_transform(x.extensions,
   lambda e: to_json(e.name)::VARCHAR || ':' || e.json), 'string_agg', ',') || '}' END`;
 
 /**

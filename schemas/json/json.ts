@@ -36,7 +36,7 @@ export function parseMembers(text: string, wanted: ReadonlyMap<string, number>):
 }
 
 /** Values of wanted members by position; undefined where a member is absent. */
-export type Members = readonly (JsonValue | undefined)[];
+type Members = readonly (JsonValue | undefined)[];
 
 /** The value as compact JSON: numbers as spelled, members in their order, strings with the fewest escapes. */
 export function compactJson(value: JsonValue): string {

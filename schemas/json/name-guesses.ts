@@ -5,7 +5,7 @@ const mostOthers = 1_000;
 const longest = 200;
 
 /** A member's name as a compact JSON text spells it, with its quotes and colon, and what came after it lately. */
-export interface KnownName {
+interface KnownName {
   readonly text: string;
   /** The position of its value among the wanted members, or -1. */
   readonly position: number;

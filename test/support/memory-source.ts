@@ -1,7 +1,13 @@
-import type { BatchLimits } from '../../connectors/log-files/batch-limits.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { isSamePartition } from '../../pipeline/partition.ts';
-import type { EventSource, LogRecord, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import type {
+  BatchLimits,
+  EventSource,
+  LogRecord,
+  PartitionId,
+  RecordBatch,
+  StoredPosition,
+} from '../../pipeline/ports.ts';
 
 export interface MemoryPartition {
   readonly partition: PartitionId;

@@ -12,7 +12,7 @@ import { readTextsWhole } from './whole-texts.ts';
 
 readTextsWhole();
 
-export interface DatabaseOptions {
+interface DatabaseOptions {
   /** The DuckDB file; made when it is missing. */
   readonly path: string;
   /** DuckDB's own limit, such as `256MB`; beyond it sorts and aggregates spill to disk. */
@@ -126,7 +126,7 @@ async function checkLayout(connection: DuckDBConnection, path: string): Promise<
 }
 
 /** Everything a new file holds, made in one transaction. */
-export function layoutSql(): string {
+function layoutSql(): string {
   const entityTemplate = readSql('tables/0002_entity.sql');
   const perEntity = Object.values(entityTables).map(table => fillSql(entityTemplate, entityPlaces(table)));
   const control = readSql('tables/0003_control.sql');

@@ -11,7 +11,7 @@ import type { FilePlan } from './file-plan.ts';
 import { type PlacedRows, readNumber } from './placed-rows.ts';
 import { cutSlices, type Slicing, servicesPerSlice } from './slices.ts';
 
-export interface CsvPlanning {
+interface CsvPlanning {
   readonly placed: PlacedRows;
   readonly slicing: Slicing;
   readonly layout: Layout;

@@ -11,7 +11,7 @@ import { cutSlices, type Slicing, servicesPerSlice } from './slices.ts';
 /** One column without quotes: every line is written as it is, for JSON text holds no line break. */
 const lineOptions = "QUOTE '', ESCAPE '', DELIMITER ''";
 
-export interface JsonPlanning {
+interface JsonPlanning {
   readonly placed: PlacedRows;
   readonly slicing: Slicing;
   readonly format: 'json' | 'ndjson';

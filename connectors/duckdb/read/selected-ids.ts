@@ -6,7 +6,7 @@ import { databaseFailure, savedMemory } from '../file/failure.ts';
 import { beginWithSteadyRowids } from '../file/steady-rowids.ts';
 import { setWindow } from './placed-rows.ts';
 
-export interface IdsParts {
+interface IdsParts {
   readonly selection: Selection;
   readonly memoryLimit: string;
   endTurn(): void;

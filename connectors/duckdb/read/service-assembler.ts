@@ -9,7 +9,7 @@ interface Holder {
   readonly completedTasks: Buffer[];
 }
 
-export interface AssemblerParts {
+interface AssemblerParts {
   /** What stands between two services; the last one is followed by a line end. */
   readonly separator: string;
   readonly states: Pick<RankedLines, 'take'>;

@@ -8,7 +8,7 @@ import { beginWithSteadyRowids } from '../file/steady-rowids.ts';
 import { rowKey } from '../vectors/row-key.ts';
 
 /** The arrays of a service that are shown; of a state those of the same names. */
-export interface ShownArrays {
+interface ShownArrays {
   readonly active_states: boolean;
   readonly completed_states: boolean;
   readonly active_tasks: boolean;

@@ -25,7 +25,7 @@ export const defaultSlicing: Slicing = { rowsPerSlice: 50_000, blockRows: 20_480
 /** Strays are read in at most so many pieces, and one a table: each is a scan of its own in the query's plan. */
 const strayPieces = 32;
 
-export interface SliceCut {
+interface SliceCut {
   readonly entity: Entity;
   readonly servicesPerSlice: number;
   readonly slicing: Slicing;

@@ -9,7 +9,7 @@ import type { Membership } from './seen-keys.ts';
 import { type BatchMark, deletionColumns, entityColumns, quarantineColumns, type StagedRow } from './staged-columns.ts';
 
 /** One entity's rows of a batch, by the way they take into the tables. */
-export interface StagedRows {
+interface StagedRows {
   /** Certainly never stored before: appended at once, without and with an end side. */
   readonly open: readonly DuckDBDataChunk[];
   readonly closed: readonly DuckDBDataChunk[];

@@ -1,6 +1,5 @@
 import type { Hash } from 'node:crypto';
-import type { LogHeader, LogRecord, RecordBatch } from '../../../pipeline/ports.ts';
-import type { BatchLimits } from '../batch-limits.ts';
+import type { BatchLimits, LogHeader, LogRecord, RecordBatch } from '../../../pipeline/ports.ts';
 import { changedFile } from './changed-file.ts';
 import { encodeFileBookmark } from './file-bookmark.ts';
 import type { FileStart } from './file-start.ts';
@@ -8,7 +7,7 @@ import { byteOrderMarkBytes, lineEnd, lineValue } from './lines.ts';
 
 const noHeaders: readonly LogHeader[] = [];
 
-export interface ConsumedSettings {
+interface ConsumedSettings {
   readonly origin: string;
   readonly limits: BatchLimits;
   readonly start: FileStart;

@@ -5,7 +5,7 @@ import type { FileBookmark } from './file-bookmark.ts';
 const LF = 0x0a;
 const CR = 0x0d;
 
-export interface PrefixSettings {
+interface PrefixSettings {
   readonly path: string;
   /** What was consumed; null for nothing. */
   readonly consumed: FileBookmark | null;

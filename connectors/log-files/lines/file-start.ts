@@ -15,7 +15,7 @@ export interface FileStart {
 }
 
 /** A file's topic, and of how many bytes from the start it is the hash. */
-export interface FileName {
+interface FileName {
   readonly topic: string;
   readonly head: number;
 }

@@ -6,7 +6,7 @@ import { byteOrderMarkBytes, LineBlocks, lineEnd, lineValue } from './lines.ts';
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 const PIECE_BYTES = 1024 * 1024;
 
-export interface InputBatching {
+interface InputBatching {
   /** Records per append, each one an fsync. */
   readonly batchRecords: number;
   /** A record waits no longer than this for others to be appended with, in milliseconds. */

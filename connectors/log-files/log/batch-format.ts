@@ -76,7 +76,7 @@ export function readBatch(bytes: Buffer, at: number): StoredBatch | null {
 }
 
 /** Bytes a record takes in a batch. */
-export function recordBytes({ key, value, headers }: NewRecord): number {
+function recordBytes({ key, value, headers }: NewRecord): number {
   let bytes = recordHeaderBytes + (key?.length ?? 0) + (value?.length ?? 0);
   if (headers === undefined) return bytes;
   for (const header of headers) bytes += 8 + Buffer.byteLength(header.name) + (header.value?.length ?? 0);

@@ -5,7 +5,7 @@ import { findLogs, type LogFolder } from './log-folder.ts';
 import { SegmentReader } from './segment-reader.ts';
 
 /** One log and how far it reaches: offsets `[low, high)`. Topic and partition are those of the records read from it. */
-export interface ListedLog extends PartitionId {
+interface ListedLog extends PartitionId {
   /** The topic as it was named, without the log's id. */
   readonly name: string;
   readonly path: string;

@@ -16,7 +16,7 @@ export interface CutTail {
 }
 
 /** The end of a log, ready to be appended to. */
-export interface OpenedTail {
+interface OpenedTail {
   readonly handle: FileHandle;
   readonly size: number;
   readonly nextOffset: number;

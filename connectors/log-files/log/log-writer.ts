@@ -12,7 +12,7 @@ import { lockForWriting, type WriterLock } from './writer-lock.ts';
 /** Small enough that opening a log, which checks its last segment, takes a fraction of a second. */
 const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024;
 
-export interface LogWriterOptions {
+interface LogWriterOptions {
   /** Folder that holds one folder per log; made when it is missing. */
   readonly root: string;
   readonly topic: string;

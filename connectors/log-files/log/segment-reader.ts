@@ -5,7 +5,7 @@ import { batchHeaderBytes, batchMagic, claimedLength, readBatch, type StoredBatc
 const WINDOW_BYTES = 2 * 1024 * 1024;
 const EMPTY = Buffer.alloc(0);
 
-export interface SegmentStart {
+interface SegmentStart {
   readonly handle: FileHandle;
   /** Bytes of the file that count; what a writer adds meanwhile is for the next reader. */
   readonly size: number;

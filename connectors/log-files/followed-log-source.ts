@@ -1,9 +1,8 @@
-import { partitionName } from '../../../pipeline/partition.ts';
-import type { EventSource, RecordBatch, StoredPosition } from '../../../pipeline/ports.ts';
-import { pause } from '../../../pipeline/waiting.ts';
-import type { BatchLimits } from '../batch-limits.ts';
-import { logDirectorySource } from '../log-directory-source.ts';
-import { logBytes } from './list-logs.ts';
+import { partitionName } from '../../pipeline/partition.ts';
+import type { BatchLimits, EventSource, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import { pause } from '../../pipeline/waiting.ts';
+import { logBytes } from './log/list-logs.ts';
+import { logDirectorySource } from './log-directory-source.ts';
 
 const lookEveryMs = 100;
 
