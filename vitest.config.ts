@@ -1,13 +1,18 @@
 import { defineConfig } from 'vitest/config';
+import { lanes } from './test/lanes.ts';
+
+const { fast, slow } = lanes();
+
+const common = { testTimeout: 120_000, hookTimeout: 120_000, pool: 'forks' } as const;
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['./test/support/kafka/global-setup.ts'],
-    pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    globalSetup: ['./test/support/build.ts', './test/support/kafka/global-setup.ts'],
     reporters: ['default', './test/support/tally-reporter.ts'],
+    projects: [
+      { extends: true, test: { name: 'fast', include: [...fast], ...common } },
+      { extends: true, test: { name: 'slow', include: [...slow], ...common } },
+    ],
   },
 });

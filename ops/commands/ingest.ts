@@ -125,11 +125,12 @@ async function ingestOne(
 }
 
 function report(path: string, ingested: Ingested, milliseconds: number, { config, output }: Run): void {
+  const { recordsRead, applied, quarantined } = ingested;
   if (output.json) {
-    output.result(JSON.stringify({ path, ...ingested, seconds: milliseconds / 1000 }));
+    const counts = { records_read: recordsRead, applied, quarantined };
+    output.result(JSON.stringify({ path, ...counts, seconds: milliseconds / 1000 }));
     return;
   }
-  const { recordsRead, applied, quarantined } = ingested;
   const rate = formatCount(Math.round(recordsRead / Math.max(milliseconds / 1000, 0.001)));
   output.result(
     `${path}: ${formatCount(recordsRead)} records read = ${formatCount(applied)} applied + ${formatCount(quarantined)} quarantined, in ${formatSeconds(milliseconds)} (${rate}/s)`,

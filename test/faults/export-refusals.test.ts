@@ -104,7 +104,7 @@ test('a database whose disk is full: the run can be repeated once there is room'
   const { code, stdout, stderr } = await tidemark([...args, '--batch-records', '1000', '--json'], { within });
   expect(stderr).toMatch(/"DISK_FULL".*could not store a batch of .*no space is left.*first: 74\n/s);
   expect(code, stderr).toBe(0);
-  const { recordsRead }: { recordsRead: number } = JSON.parse(stdout.trim());
+  const { records_read: recordsRead }: { records_read: number } = JSON.parse(stdout.trim());
   expect(recordsRead, 'the rest of 17,152').toBeGreaterThan(0);
   expect(recordsRead).toBeLessThan(17_152);
 });

@@ -158,7 +158,7 @@ test('the same file twice, renamed too, adds nothing; grown it adds its tail', a
     return text
       .trim()
       .split('\n')
-      .map(line => JSON.parse(line).recordsRead);
+      .map(line => JSON.parse(line).records_read);
   };
   expect(await readBy(file)).toEqual([16]);
   expect(await readBy(file, seed)).toEqual([0, 0]);

@@ -34,8 +34,8 @@ describe('Ctrl-C', () => {
     expect(partition).toMatchObject({ nextOffset: stored, recordsRead: stored, applied: stored, quarantined: 0 });
     expect(stored % 5).toBe(0);
 
-    const rest: { recordsRead: number } = JSON.parse(await tidemarkDone(['ingest', events, '--db', db, '--json']));
-    expect(stored + rest.recordsRead).toBe(3553);
+    const rest: { records_read: number } = JSON.parse(await tidemarkDone(['ingest', events, '--db', db, '--json']));
+    expect(stored + rest.records_read).toBe(3553);
     await tidemarkDone(['ingest', events, '--db', inFolder('whole.duckdb')]);
     expect(await readTables(db)).toEqual(await readTables(inFolder('whole.duckdb')));
   });
@@ -75,7 +75,7 @@ describe('golden/rejects', () => {
     db = inFolder('rejects.duckdb');
     const read = JSON.parse(await tidemarkDone(['ingest', goldenPath('rejects/events.ndjson'), '--db', db, '--json']));
     expect(read).toMatchObject({
-      recordsRead: expected.length,
+      records_read: expected.length,
       applied: expected.length - rejected.length,
       quarantined: rejected.length,
     });
