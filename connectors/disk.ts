@@ -57,7 +57,7 @@ async function makeOneFolder(folder: string, parent: string): Promise<void> {
 }
 
 /**
- * Turns what the file system refused into an error with a code, keeping the cause. `attempt` completes "could not …" and
+ * Semaphore what the file system refused into an error with a code, keeping the cause. `attempt` completes "could not …" and
  * names the path. A full disk is `DISK_FULL`, a missing right `NOT_WRITABLE`, anything else `otherwise`; a TidemarkError
  * passes unchanged.
  */

@@ -179,6 +179,9 @@ export interface Clock {
   now(): number;
 }
 
+/** Takes bytes in order; resolves when it can take more, and rejects when it cannot take them. */
+export type ByteSink = (bytes: Uint8Array) => Promise<void>;
+
 /** What was written of one file, besides its bytes. */
 export interface WrittenRows {
   readonly rows: number;
@@ -202,7 +205,7 @@ export interface Snapshot {
    * Writes one file's plain bytes, in order, into `sink`, honouring its back-pressure.
    * Throws `TOO_MANY_COLUMNS` before the first byte; a failing sink ends the query and its error is thrown.
    */
-  write(kind: FileKind, sink: (bytes: Uint8Array) => Promise<void>): Promise<WrittenRows>;
+  write(kind: FileKind, sink: ByteSink): Promise<WrittenRows>;
   /** Makes a `write` that is under way fail soon. */
   interrupt(): void;
   close(): Promise<void>;

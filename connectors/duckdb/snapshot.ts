@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { FileKind, Layout, Selection } from '../../pipeline/export/selection.ts';
-import type { Snapshot, SnapshotReader, StoredPosition, WrittenRows } from '../../pipeline/ports.ts';
-import { Turns } from '../../pipeline/requests/semaphore.ts';
+import type { ByteSink, Snapshot, SnapshotReader, StoredPosition, WrittenRows } from '../../pipeline/ports.ts';
+import { Semaphore } from '../../pipeline/requests/semaphore.ts';
 import { quoteText } from '../../schemas/sql.ts';
 import type { Database } from './file/database.ts';
 import { databaseFailure, savedMemory } from './file/failure.ts';
@@ -28,8 +28,6 @@ interface SnapshotOptions {
  */
 const snapshotsAtOnce = 2;
 
-type Sink = (bytes: Uint8Array) => Promise<void>;
-
 /**
  * Reads exports from one transaction each, so that all files of an export see the same tables. A few may be open at
  * once; whoever asks for more waits in line until one is closed.
@@ -37,7 +35,7 @@ type Sink = (bytes: Uint8Array) => Promise<void>;
 export class DuckDbSnapshots implements SnapshotReader {
   readonly #database: Database;
   readonly #options: SnapshotOptions;
-  readonly #turns = new Turns(snapshotsAtOnce);
+  readonly #semaphore = new Semaphore(snapshotsAtOnce);
 
   constructor(database: Database, options: SnapshotOptions) {
     this.#database = database;
@@ -45,7 +43,7 @@ export class DuckDbSnapshots implements SnapshotReader {
   }
 
   async snapshot(selection: Selection, layout: Layout): Promise<Snapshot> {
-    const endTurn = await this.#turns.take();
+    const endTurn = await this.#semaphore.take();
     try {
       return await this.#open(selection, layout, endTurn);
     } catch (error) {
@@ -56,7 +54,7 @@ export class DuckDbSnapshots implements SnapshotReader {
 
   /** The ids of a selection, in their turn with snapshots: they hold memory and threads as these do. */
   async ids(selection: Selection): Promise<SelectedIds> {
-    const endTurn = await this.#turns.take();
+    const endTurn = await this.#semaphore.take();
     try {
       const { memoryLimit } = this.#database;
       return new SelectedIds(await this.#database.connect(), { selection, memoryLimit, endTurn });
@@ -115,7 +113,7 @@ interface SnapshotParts extends SnapshotOptions {
 /** Without a pipe, for no query has anything to say. */
 async function writeEmpty(
   { head, tail, transform, columns, valuesLeftOut }: FilePlan,
-  sink: Sink,
+  sink: ByteSink,
 ): Promise<WrittenRows> {
   const body = transform === null ? '' : Buffer.from(transform.end()).toString();
   const text = `${head}${body}${tail}`;
@@ -138,7 +136,7 @@ class DuckDbSnapshot implements Snapshot {
     this.#parts = parts;
   }
 
-  async write(kind: FileKind, sink: Sink): Promise<WrittenRows> {
+  async write(kind: FileKind, sink: ByteSink): Promise<WrittenRows> {
     try {
       return await this.#write(kind, sink);
     } catch (error) {
@@ -146,7 +144,7 @@ class DuckDbSnapshot implements Snapshot {
     }
   }
 
-  async #write(kind: FileKind, sink: Sink): Promise<WrittenRows> {
+  async #write(kind: FileKind, sink: ByteSink): Promise<WrittenRows> {
     const { placed, slicing, layout, maxExtensionColumns, pipePath } = this.#parts;
     const plan =
       layout.format === 'csv'
@@ -160,7 +158,7 @@ class DuckDbSnapshot implements Snapshot {
     }
   }
 
-  async #carry(plan: FilePlan, sink: Sink): Promise<WrittenRows> {
+  async #carry(plan: FilePlan, sink: ByteSink): Promise<WrittenRows> {
     const { head, tail, transform, columns, valuesLeftOut } = plan;
     if (head !== '') await sink(Buffer.from(head));
     const pipe = await Pipe.open(this.#parts.pipePath);

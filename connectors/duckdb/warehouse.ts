@@ -16,7 +16,7 @@ import {
   saveLostRecords,
 } from './store/partitions.ts';
 import { SavedSchemaIds } from './store/schema-ids.ts';
-import { Membership } from './store/seen-keys.ts';
+import { SeenKeys } from './store/seen-keys.ts';
 import { type StagedBatch, stageBatch } from './store/staging.ts';
 import { Upkeep } from './store/upkeep.ts';
 import { appendChunks } from './vectors/row-chunks.ts';
@@ -24,7 +24,7 @@ import { appendChunks } from './vectors/row-chunks.ts';
 /** Writes folded batches into DuckDB, exactly once: rows, quarantine and offsets in one transaction. */
 export class DuckDbWarehouse implements Warehouse {
   readonly #connection: DuckDBConnection;
-  readonly #membership: Membership;
+  readonly #seenKeys: SeenKeys;
   readonly upkeep: Upkeep;
   readonly #memoryLimit: string;
   readonly #partitions = new Map<string, KnownPartition>();
@@ -34,17 +34,17 @@ export class DuckDbWarehouse implements Warehouse {
   #lastStaged = 0;
   #turn: Promise<void> = Promise.resolve();
 
-  private constructor(connection: DuckDBConnection, membership: Membership, upkeep: Upkeep, memoryLimit: string) {
+  private constructor(connection: DuckDBConnection, seenKeys: SeenKeys, upkeep: Upkeep, memoryLimit: string) {
     this.#connection = connection;
-    this.#membership = membership;
+    this.#seenKeys = seenKeys;
     this.upkeep = upkeep;
     this.#memoryLimit = memoryLimit;
   }
 
   static async open(database: Database): Promise<DuckDbWarehouse> {
     const connection = await database.connect();
-    const membership = await readMembership(connection);
-    const warehouse = new DuckDbWarehouse(connection, membership, await Upkeep.open(connection), database.memoryLimit);
+    const seenKeys = await readSeenKeys(connection);
+    const warehouse = new DuckDbWarehouse(connection, seenKeys, await Upkeep.open(connection), database.memoryLimit);
     for (const known of await readPartitions(connection)) {
       warehouse.#partitions.set(partitionName(known.partition), known);
       warehouse.#sources.set(partitionName(known.partition), known.source);
@@ -63,7 +63,7 @@ export class DuckDbWarehouse implements Warehouse {
     // What waits for its turn keeps these and no more of the batch.
     const { facts } = batch;
     const mark = { number: this.#lastStaged, source: this.#sourceOf(facts) };
-    const staged = stageBatch(batch, mark, this.#membership);
+    const staged = stageBatch(batch, mark, this.#seenKeys);
     const stored = this.#turn
       .then(() => this.#storeStaged(facts, staged))
       .catch(error => {
@@ -149,17 +149,17 @@ export class DuckDbWarehouse implements Warehouse {
   }
 }
 
-async function readMembership(connection: DuckDBConnection): Promise<Membership> {
+async function readSeenKeys(connection: DuckDBConnection): Promise<SeenKeys> {
   const tables = entities.flatMap(entity =>
     ['open', 'closed', 'late'].map(part => `${entityTables[entity].table}_${part}`),
   );
   // Row keys fit into a double, which is read far faster than a 64-bit integer.
   const keys = tables.map(table => `SELECT row_key::DOUBLE FROM ${table}`).join(' UNION ALL ');
   const count = await connection.runAndReadAll(`SELECT count(*) FROM (${keys})`);
-  const membership = new Membership(Number(count.value(0, 0)));
+  const seenKeys = new SeenKeys(Number(count.value(0, 0)));
   const result = await connection.stream(keys);
   for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
-    for (const key of chunk.getColumnValues(0)) membership.add(Number(key));
+    for (const key of chunk.getColumnValues(0)) seenKeys.add(Number(key));
   }
-  return membership;
+  return seenKeys;
 }

@@ -1,11 +1,12 @@
 import type { Compression } from '../../pipeline/export/selection.ts';
+import type { ByteSink } from '../../pipeline/ports.ts';
 import { GzipPacker } from './gzip-packer.ts';
 import { OrderedWrites } from './ordered-writes.ts';
-import type { Packer, Sink } from './packer.ts';
+import type { Packer } from './packer.ts';
 import { ZipPacker } from './zip-packer.ts';
 
 /** The packer for a compression; `plainName` is the name of the content inside an archive. */
-export function createPacker(compression: Compression, plainName: string, sink: Sink): Packer {
+export function createPacker(compression: Compression, plainName: string, sink: ByteSink): Packer {
   switch (compression) {
     case 'uncompressed':
       return new NoPacker(sink);
@@ -25,7 +26,7 @@ export function plainName(name: string): string {
 class NoPacker implements Packer {
   readonly #writes: OrderedWrites;
 
-  constructor(sink: Sink) {
+  constructor(sink: ByteSink) {
     this.#writes = new OrderedWrites(sink, 1);
   }
 

@@ -1,7 +1,8 @@
 import { crc32 } from 'node:zlib';
+import type { ByteSink } from '../../pipeline/ports.ts';
 import { deflateBlock } from './deflate-block.ts';
 import { OrderedWrites } from './ordered-writes.ts';
-import type { Packer, Sink } from './packer.ts';
+import type { Packer } from './packer.ts';
 
 /** Deflate, no flags, no time, no hint, unknown system: nothing that differs between machines. */
 const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
@@ -15,7 +16,7 @@ export class GzipPacker implements Packer {
   #crc = 0;
   #plainBytes = 0;
 
-  constructor(sink: Sink) {
+  constructor(sink: ByteSink) {
     this.#writes = new OrderedWrites(sink, BLOCKS_IN_FLIGHT);
   }
 

@@ -1,13 +1,13 @@
-import type { Sink } from './packer.ts';
+import type { ByteSink } from '../../pipeline/ports.ts';
 
 /** Lets a few blocks be packed at the same time while their bytes are written in the order the blocks came. */
 export class OrderedWrites {
-  readonly #sink: Sink;
+  readonly #sink: ByteSink;
   readonly #limit: number;
   readonly #waiting: Promise<void>[] = [];
   #last: Promise<void> = Promise.resolve();
 
-  constructor(sink: Sink, limit: number) {
+  constructor(sink: ByteSink, limit: number) {
     this.#sink = sink;
     this.#limit = limit;
   }

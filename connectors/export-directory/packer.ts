@@ -1,7 +1,4 @@
-/** Takes packed bytes for the file; resolves when they are written. */
-export type Sink = (bytes: Uint8Array) => Promise<void>;
-
-/** Turns plain blocks into the bytes of the file. One call at a time; after a rejection it is of no more use. */
+/** Semaphore plain blocks into the bytes of the file. One call at a time; after a rejection it is of no more use. */
 export interface Packer {
   /** Takes a full block; resolves when the next may come. The block belongs to the packer from now on. */
   take(block: Buffer): Promise<void>;

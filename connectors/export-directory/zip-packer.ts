@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { ZipFile } from 'yazl';
+import type { ByteSink } from '../../pipeline/ports.ts';
 import { BLOCK_BYTES } from './block-cutter.ts';
-import type { Packer, Sink } from './packer.ts';
+import type { Packer } from './packer.ts';
 
 /** A zip archive of one entry, zip64 where its size demands. */
 export class ZipPacker implements Packer {
@@ -10,7 +11,7 @@ export class ZipPacker implements Packer {
   readonly #archive = new ZipFile();
   readonly #written: Promise<void>;
 
-  constructor(plainName: string, sink: Sink) {
+  constructor(plainName: string, sink: ByteSink) {
     this.#archive.addReadStream(this.#plain, plainName, entryFacts());
     this.#archive.end();
     this.#written = this.#carry(sink);
@@ -38,7 +39,7 @@ export class ZipPacker implements Packer {
     await this.#written.catch(() => undefined);
   }
 
-  async #carry(sink: Sink): Promise<void> {
+  async #carry(sink: ByteSink): Promise<void> {
     try {
       for await (const bytes of this.#archive.outputStream) await sink(Buffer.from(bytes));
     } catch (error) {

@@ -1,14 +1,14 @@
 import { entityTables } from '../../schemas/columns.ts';
 import {
   type Associated,
-  type Carried,
   type Completed,
   carriedFields,
   type Entity,
   type Event,
+  type EventContext,
   type FieldValues,
   occasionFields,
-  type Said,
+  type RowPart,
   type Started,
 } from '../../schemas/events/events.ts';
 import type { JsonValue } from '../../schemas/json/json.ts';
@@ -21,7 +21,7 @@ export interface Fragment {
 }
 
 /** What one batch says of one service: its own row and those of its states and tasks, by their ids. */
-export interface Family {
+export interface ServiceFragments {
   /** True when the service was deleted in this batch: what the tables hold goes, what is here came after. */
   readonly deleted: boolean;
   readonly service: Map<string, Fragment>;
@@ -35,48 +35,48 @@ export interface Family {
  * the tables by the same rule.
  */
 export class Fold {
-  readonly families = new Map<string, Family>();
+  readonly fragments = new Map<string, ServiceFragments>();
 
   apply(event: Event): void {
     switch (event.kind) {
       case 'service.deleted':
-        this.families.set(event.service_id, newFamily(true));
+        this.fragments.set(event.service_id, newServiceFragments(true));
         break;
       case 'extension.updated':
         extend(this.#row(event.entity, event.service_id, event.id), [[event.name, event.value]]);
         break;
       case 'state.transitioned': {
         const { service_id, from, to, occasion, extensions } = event;
-        this.#say(transition.from, { service_id, ...from, occasion, extensions: null });
-        this.#say(transition.to, { service_id, ...to, occasion, extensions });
+        this.#applyPart(transition.from, { service_id, ...from, occasion, extensions: null });
+        this.#applyPart(transition.to, { service_id, ...to, occasion, extensions });
         const started = this.#row('state', service_id, to.id);
         started.columns[previousState] = from.id;
         break;
       }
       default:
-        this.#say(effects[event.kind], event);
+        this.#applyPart(effects[event.kind], event);
     }
   }
 
-  #say(effect: Effect, said: Said & Carried): void {
-    const row = this.#row(effect.entity, said.service_id, said.id);
-    set(row.columns, effect.fields, said.fields);
-    set(row.columns, effect.occasion, said.occasion.values);
-    const { timestamp } = said.occasion;
+  #applyPart(effect: Effect, part: RowPart & EventContext): void {
+    const row = this.#row(effect.entity, part.service_id, part.id);
+    set(row.columns, effect.fields, part.fields);
+    set(row.columns, effect.occasion, part.occasion.values);
+    const { timestamp } = part.occasion;
     if (effect.time !== null && timestamp !== null) row.columns[effect.time] = timestamp;
-    if (said.extensions !== null) extend(row, said.extensions);
+    if (part.extensions !== null) extend(row, part.extensions);
   }
 
   #row(entity: Entity, serviceId: string, id: string): Fragment {
-    let family = this.families.get(serviceId);
-    if (family === undefined) {
-      family = newFamily(false);
-      this.families.set(serviceId, family);
+    let service = this.fragments.get(serviceId);
+    if (service === undefined) {
+      service = newServiceFragments(false);
+      this.fragments.set(serviceId, service);
     }
-    let row = family[entity].get(id);
+    let row = service[entity].get(id);
     if (row === undefined) {
       row = { columns: new Array(entityTables[entity].values.length), extensions: null };
-      family[entity].set(id, row);
+      service[entity].set(id, row);
     }
     return row;
   }
@@ -126,7 +126,7 @@ function set(columns: Fragment['columns'], positions: readonly number[], values:
   }
 }
 
-function newFamily(deleted: boolean): Family {
+function newServiceFragments(deleted: boolean): ServiceFragments {
   return { deleted, service: new Map(), state: new Map(), task: new Map() };
 }
 

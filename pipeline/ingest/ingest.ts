@@ -34,7 +34,7 @@ export interface Ingested {
  * Batches that the warehouse has at most and has not stored. Enough for what is read and folded while one of them waits
  * for a checkpoint of the database; what each holds meanwhile is its rows.
  */
-const handedOver = 4;
+const maxBatchesAhead = 4;
 
 /**
  * Carries records from a source into the warehouse, exactly once: positions are stored in the transaction that stores
@@ -71,7 +71,7 @@ export async function ingest(source: EventSource, warehouse: Warehouse, options:
       // Awaited in a later turn, which an idle source may never give: its failure ends the reading.
       next.catch(() => failed.abort());
       storing = [...storing, next];
-      if (storing.length < handedOver) continue;
+      if (storing.length < maxBatchesAhead) continue;
       await storing[0];
       storing = storing.slice(1);
     }
@@ -158,7 +158,7 @@ class BatchFolding {
       watermark: this.#watermark,
       lastRecordTime: records.at(-1)?.timestamp ?? null,
     };
-    return { facts, families: this.#fold.families, rejects: this.#rejects };
+    return { facts, fragments: this.#fold.fragments, rejects: this.#rejects };
   }
 }
 

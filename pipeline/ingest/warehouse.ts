@@ -1,6 +1,6 @@
 import type { Reject } from '../../schemas/events/events.ts';
 import type { LogRecord, LostRecords, PartitionId, Position, StoredPosition } from '../ports.ts';
-import type { Family } from './fold.ts';
+import type { ServiceFragments } from './fold.ts';
 
 /** A record set aside because it cannot be understood. */
 export interface QuarantinedRecord {
@@ -32,7 +32,7 @@ export interface BatchFacts {
 /** A batch of one partition, folded: everything the warehouse stores in one transaction. */
 export interface FoldedBatch {
   readonly facts: BatchFacts;
-  readonly families: ReadonlyMap<string, Family>;
+  readonly fragments: ReadonlyMap<string, ServiceFragments>;
   readonly rejects: readonly QuarantinedRecord[];
 }
 

@@ -5,7 +5,7 @@ import { type ExportParameters, type Fault, type GivenParameters, readParameters
 import type { Asker, ControlPosition, ExportPlan, ExportRecord, RequestStore } from '../export/request.ts';
 import { fileKinds } from '../export/selection.ts';
 import type { Clock, Destination, ExportDirectory } from '../ports.ts';
-import { Turns } from './semaphore.ts';
+import { Semaphore } from './semaphore.ts';
 
 export interface Acceptance {
   readonly store: RequestStore;
@@ -41,11 +41,11 @@ export function acceptExport(request: AcceptedRequest, acceptance: Acceptance): 
   return acceptingOf(acceptance.store).run(() => acceptNext(request, acceptance));
 }
 
-const accepting = new WeakMap<RequestStore, Turns>();
+const accepting = new WeakMap<RequestStore, Semaphore>();
 
 /** Requests of one store are accepted one after the other: two at once would be promised the same names. */
-function acceptingOf(store: RequestStore): Turns {
-  const turns = accepting.get(store) ?? new Turns(1);
+function acceptingOf(store: RequestStore): Semaphore {
+  const turns = accepting.get(store) ?? new Semaphore(1);
   accepting.set(store, turns);
   return turns;
 }

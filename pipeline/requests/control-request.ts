@@ -5,7 +5,7 @@ import { isReject, rejected } from '../../schemas/events/decode-members.ts';
 import type { Reject, RejectReason } from '../../schemas/events/events.ts';
 import { isWireFormat, schemaIdOf } from '../../schemas/events/wire-format.ts';
 import { isJsonObject, JsonNumber, JsonSyntaxError, parseJson } from '../../schemas/json/json.ts';
-import { Misfit, show } from '../../schemas/json/members.ts';
+import { show, WrongType } from '../../schemas/json/members.ts';
 import type { GivenParameters } from '../export/parameters.ts';
 import type { LogRecord } from '../ports.ts';
 
@@ -102,7 +102,7 @@ function readAvro(value: Uint8Array, schemas: WriterSchemas | null): RequestMemb
   }
   try {
     const body = schema.request(value);
-    if (!(body instanceof Misfit)) return body;
+    if (!(body instanceof WrongType)) return body;
     return rejected('UNKNOWN_KIND', null, `the value is ${body.shown}; allowed is an Avro record control.request`);
   } catch (error) {
     if (error instanceof AvroSyntaxError) return malformed(error.message);

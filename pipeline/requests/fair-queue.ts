@@ -1,5 +1,5 @@
 /** A line for each client, served by turns: nobody waits behind all that somebody else has asked for. */
-export class WaitingLine<T> {
+export class FairQueue<T> {
   readonly #lines = new Map<string, T[]>();
 
   get length(): number {

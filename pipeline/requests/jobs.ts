@@ -2,7 +2,7 @@ import { TidemarkError } from '../errors.ts';
 import { cancelled, type Exporting, endAs, recoverExports, runExport } from '../export/export.ts';
 import { type ControlPosition, type ExportRecord, isEnded } from '../export/request.ts';
 import { type Acceptance, type AcceptedRequest, acceptExport } from './accept.ts';
-import { WaitingLine } from './fair-queue.ts';
+import { FairQueue } from './fair-queue.ts';
 import { Job, type JobView, recordedView } from './job.ts';
 
 interface JobsParts {
@@ -28,7 +28,7 @@ interface JobsParts {
 export class Jobs {
   readonly #parts: JobsParts;
   readonly #jobs = new Map<string, Job>();
-  readonly #line = new WaitingLine<Job>();
+  readonly #queue = new FairQueue<Job>();
   #running = 0;
   #atRoom: (() => void)[] = [];
 
@@ -44,7 +44,7 @@ export class Jobs {
 
   /** Requests that wait for their turn. */
   get waiting(): number {
-    return this.#line.length;
+    return this.#queue.length;
   }
 
   get running(): number {
@@ -103,7 +103,7 @@ export class Jobs {
     if (job === undefined) await endAs(reason, requestId, store);
     else {
       job.abort(reason);
-      if (this.#line.remove(job)) await this.#end(job, () => endAs(reason, requestId, store));
+      if (this.#queue.remove(job)) await this.#end(job, () => endAs(reason, requestId, store));
       this.#tellRoom();
     }
     return this.ended(requestId);
@@ -148,14 +148,14 @@ export class Jobs {
     if (this.#parts.signal.aborted) return;
     const job = new Job(record, this.#parts.accepting.clock);
     this.#jobs.set(record.requestId, job);
-    this.#line.add(`${record.asker.door} ${record.asker.client}`, job);
+    this.#queue.add(`${record.asker.door} ${record.asker.client}`, job);
     this.#parts.onChange?.(this.#viewOf({ ...record, state: 'accepted' }), 0);
     this.#serve();
   }
 
   #serve(): void {
     while (this.#hasPlace && !this.#parts.signal.aborted) {
-      const job = this.#line.next();
+      const job = this.#queue.next();
       if (job === undefined) return;
       this.#running += 1;
       job.start();
@@ -219,7 +219,7 @@ export class Jobs {
       'INTERRUPTED',
       'the service is stopping; the export is run again at its next start',
     );
-    for (let job = this.#line.next(); job !== undefined; job = this.#line.next()) job.finish(null);
+    for (let job = this.#queue.next(); job !== undefined; job = this.#queue.next()) job.finish(null);
     for (const job of this.#jobs.values()) job.abort(reason);
     this.#tellRoom();
   }

@@ -1,5 +1,5 @@
 /** Lets at most `limit` pieces of work run at once; the others wait and come in the order they asked. */
-export class Turns {
+export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 

@@ -3,7 +3,7 @@ import { isEventKind } from '../events/events.ts';
 import { memberPositions, positionOf } from '../events/field-plan.ts';
 import { fieldReaders } from '../events/fields.ts';
 import { wireHead } from '../events/wire-format.ts';
-import { type EventMembers, type Member, Misfit } from '../json/members.ts';
+import { type EventMembers, type Member, WrongType } from '../json/members.ts';
 import { claimMembers, type WriterField } from './fields.ts';
 import { AvroReader, AvroSyntaxError } from './reader.ts';
 import { type RequestMembers, requestOf } from './request.ts';
@@ -15,8 +15,8 @@ import { branchOf, misfitOf, type Read, type Role, scalarOf } from './value.ts';
 export interface WriterSchema {
   /** The members of an event. Throws AvroSyntaxError when the bytes are not what the schema says. */
   members(value: Uint8Array): EventMembers;
-  /** The members of a request of the control topic; a Misfit where it is none. Throws AvroSyntaxError as `members` does. */
-  request(value: Uint8Array): RequestMembers | Misfit;
+  /** The members of a request of the control topic; a WrongType where it is none. Throws AvroSyntaxError as `members` does. */
+  request(value: Uint8Array): RequestMembers | WrongType;
   /** A record's key. Throws AvroSyntaxError as `members` does. */
   key(key: Uint8Array): Member;
 }
@@ -40,8 +40,8 @@ export function compileSchema(schema: RegisteredSchema): WriterSchema {
   } catch (error) {
     const why = `of a schema that cannot be read as Avro (${error instanceof Error ? error.message : String(error)})`;
     return {
-      members: () => noEvent(new Misfit(why)),
-      request: () => new Misfit(why),
+      members: () => noEvent(new WrongType(why)),
+      request: () => new WrongType(why),
       key: () => {
         throw new AvroSyntaxError(`the key is ${why}`);
       },
@@ -69,7 +69,7 @@ function eventOf(type: Type, skips: Skips): ReadEvent {
 }
 
 function recordOf(name: string | undefined, fields: readonly WriterField[], skips: Skips): ReadEvent {
-  const event = name === undefined ? new Misfit('an Avro record without a name') : kindOf(name);
+  const event = name === undefined ? new WrongType('an Avro record without a name') : kindOf(name);
   const steps = claimMembers(fields, eventMembers).flatMap(({ type, member }) => {
     if (member === null) return skips.of(type) ?? [];
     const at = positionOf(member);

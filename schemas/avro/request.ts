@@ -1,6 +1,6 @@
 import type { Type } from 'avsc';
 import { JsonNumber } from '../json/json.ts';
-import { type Member, Misfit } from '../json/members.ts';
+import { type Member, WrongType } from '../json/members.ts';
 import { formatTimestamp, isInstant } from '../json/timestamps.ts';
 import { claimMembers } from './fields.ts';
 import { readControlSchema } from './files.ts';
@@ -16,12 +16,12 @@ const recordName = 'control.request';
 
 /**
  * Makes what reads requests of the control topic. No field is stepped over: what a request says and nobody knows is a
- * fault, in Avro as in JSON. A record of any other name is a Misfit, in its place.
+ * fault, in Avro as in JSON. A record of any other name is a WrongType, in its place.
  */
-export function requestOf(type: Type, skips: Skips): (reader: AvroReader) => RequestMembers | Misfit {
+export function requestOf(type: Type, skips: Skips): (reader: AvroReader) => RequestMembers | WrongType {
   if (isUnion(type)) return branchOf(type.types.map(branch => requestOf(branch, skips)));
   if (!isRecord(type) || type.name === undefined || ownPartOf(type.name) !== recordName) {
-    const misfit = new Misfit(isRecord(type) ? `an Avro record ${type.name}` : `an Avro ${type.typeName}`);
+    const misfit = new WrongType(isRecord(type) ? `an Avro record ${type.name}` : `an Avro ${type.typeName}`);
     const skip = skips.of(type);
     return from => {
       skip?.(from);

@@ -1,6 +1,6 @@
 import type { Type } from 'avsc';
 import { JsonNumber, JsonSyntaxError, parseJson } from '../json/json.ts';
-import { type Member, Misfit } from '../json/members.ts';
+import { type Member, WrongType } from '../json/members.ts';
 import type { AvroReader } from './reader.ts';
 import type { Skip, Skips } from './skip.ts';
 import { isEnum, isTimestampMillis, isUnion } from './type.ts';
@@ -36,7 +36,7 @@ function readOf(type: Type, role: Role): Read | null {
 
 /** Steps over a value and tells what it was. */
 export function misfitOf(type: Type, skip: Skip | null): Read {
-  const misfit = new Misfit(`an Avro ${type.typeName}`);
+  const misfit = new WrongType(`an Avro ${type.typeName}`);
   return reader => {
     skip?.(reader);
     return misfit;
@@ -64,6 +64,6 @@ function jsonOf(text: string): Member {
     return parseJson(text);
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
-    return new Misfit(`no JSON text (${error.message})`);
+    return new WrongType(`no JSON text (${error.message})`);
   }
 }

@@ -1,4 +1,4 @@
-import { type EventMembers, type Half, type Member, show } from '../json/members.ts';
+import { type EventMembers, type Member, show, type TransitionMembers } from '../json/members.ts';
 import { isEventTime } from '../json/timestamps.ts';
 import {
   carriedFields,
@@ -40,7 +40,7 @@ export function decodeMembers(body: EventMembers, recordTime: number | null): De
   if (kind === 'state.transitioned') {
     for (const half of ['from', 'to'] as const) {
       const given = body[at[half]] ?? null;
-      if (given !== null && !isHalf(given)) return badField(half, given, 'an object');
+      if (given !== null && !isTransitionMembers(given)) return badField(half, given, 'an object');
     }
   }
   // A time below 0 is how Kafka says that a record has none.
@@ -76,11 +76,11 @@ function updatedId(body: EventMembers): Place | null {
 
 function memberAt(body: EventMembers, place: Place): Member | undefined {
   const member = body[place.at];
-  if (place.half === null) return member;
-  return isHalf(member) ? member.get(place.name) : undefined;
+  if (place.side === null) return member;
+  return isTransitionMembers(member) ? member.get(place.name) : undefined;
 }
 
-function isHalf(member: Member | undefined): member is Half {
+function isTransitionMembers(member: Member | undefined): member is TransitionMembers {
   return member instanceof Map;
 }
 
@@ -92,24 +92,24 @@ interface Reading {
 }
 
 /** What was read of the row, or of the two rows, that an event speaks of. */
-interface SaidSoFar {
+interface RowPartSoFar {
   id: string;
   readonly fields: (string | number | undefined)[];
 }
 
 /** Reads what the kind's table lists, in its order; the first field that is not allowed ends it. */
 function readFields({ kind, service_id, body, recordTime }: Reading): Decoded {
-  const whole: SaidSoFar = { id: service_id, fields: new Array(carriedCounts[kind]) };
-  const to: SaidSoFar = { id: service_id, fields: [] };
+  const whole: RowPartSoFar = { id: service_id, fields: new Array(carriedCounts[kind]) };
+  const to: RowPartSoFar = { id: service_id, fields: [] };
   for (const place of plans[kind].all) {
     const given = memberAt(body, place) ?? null;
     if (given === null) continue;
     // Ids and columns are read as strings or numbers; only an extension's value is anything else.
     const kept = place.reader.read(given) as string | number | undefined;
     if (kept === undefined) return badField(place.path, given, place.reader.allowed);
-    const said = place.half === 'to' ? to : whole;
-    if (place.field === null) said.id = kept as string;
-    else said.fields[place.field] = kept;
+    const part = place.side === 'to' ? to : whole;
+    if (place.field === null) part.id = kept as string;
+    else part.fields[place.field] = kept;
   }
   const time = readTime(body, recordTime);
   if (time !== null && typeof time === 'object') return time;

@@ -33,22 +33,27 @@ export type Extensions = ReadonlyMap<string, JsonValue>;
 export type FieldValues = readonly (string | number | undefined)[];
 
 /** What an event says of one row, known by its own id (the service's, the state's or the task's). */
-export interface Said {
+export interface RowPart {
   readonly id: string;
   readonly fields: FieldValues;
 }
 
 /** What an event says besides: where and when it happened, and free values by name. */
-export interface Carried {
+export interface EventContext {
   readonly service_id: string;
   readonly occasion: Occasion;
   readonly extensions: Extensions | null;
 }
 
-export type Started = Said & Carried & { readonly kind: 'service.started' | 'state.started' | 'task.started' };
-export type Associated = Said & Carried & { readonly kind: 'service.associated' };
-export type Completed = Said & Carried & { readonly kind: 'service.completed' | 'state.completed' | 'task.completed' };
-type Transitioned = Carried & { readonly kind: 'state.transitioned'; readonly from: Said; readonly to: Said };
+export type Started = RowPart & EventContext & { readonly kind: 'service.started' | 'state.started' | 'task.started' };
+export type Associated = RowPart & EventContext & { readonly kind: 'service.associated' };
+export type Completed = RowPart &
+  EventContext & { readonly kind: 'service.completed' | 'state.completed' | 'task.completed' };
+type Transitioned = EventContext & {
+  readonly kind: 'state.transitioned';
+  readonly from: RowPart;
+  readonly to: RowPart;
+};
 interface Deleted {
   readonly kind: 'service.deleted';
   readonly service_id: string;
@@ -135,19 +140,19 @@ export function isEventKind(text: string): text is EventKind {
 }
 
 /** A transition speaks of two rows, every other kind of one. */
-export type Half = 'from' | 'to' | null;
+export type TransitionSide = 'from' | 'to' | null;
 
 /** The required ids among a kind's fields say which row is meant; `state_id` of a task's start is an ordinary field. */
 const idFields: ReadonlySet<string> = new Set(['service_id', 'state_id', 'task_id']);
 
-/** The names of the columns that an event of this kind (or half) can set besides its occasion, in the table's order. */
-export function carriedFields(kind: EventKind, half: Half): readonly string[] {
+/** The names of the columns that an event of this kind (or side) can set besides its occasion, in the table's order. */
+export function carriedFields(kind: EventKind, side: TransitionSide): readonly string[] {
   const { required, optional } = kindSpecs[kind];
   const names = (paths: readonly string[]): string[] =>
     paths.flatMap(path => {
       const [head, tail] = path.split('.');
-      if (tail === undefined) return half === null ? [path] : [];
-      return head === half ? [tail] : [];
+      if (tail === undefined) return side === null ? [path] : [];
+      return head === side ? [tail] : [];
     });
   return [...names(required).filter(name => !idFields.has(name)), ...names(optional)];
 }

@@ -1,4 +1,4 @@
-import { carriedFields, type EventKind, type Half, kindSpecs, occasionFields } from './events.ts';
+import { carriedFields, type EventKind, kindSpecs, occasionFields, type TransitionSide } from './events.ts';
 import { type FieldReader, fieldReaders } from './fields.ts';
 
 /** Where one field of a kind stands in the event, how it is read, and where its value goes. */
@@ -6,10 +6,10 @@ export interface Place {
   /** Dotted path, as rejects name it. */
   readonly path: string;
   readonly name: string;
-  /** Position among the members that are read, of the field itself or of the half that holds it. */
+  /** Position among the members that are read, of the field itself or of the side that holds it. */
   readonly at: number;
-  readonly half: Half;
-  /** Position in `carriedFields` of kind and half; null for the id of the row that is meant. */
+  readonly side: TransitionSide;
+  /** Position in `carriedFields` of kind and side; null for the id of the row that is meant. */
   readonly field: number | null;
   readonly reader: FieldReader<unknown>;
 }
@@ -54,14 +54,14 @@ function placeOf(kind: EventKind, path: string, required: boolean): Place {
   const name = tail ?? head;
   const reader = fieldReaders[name];
   if (reader === undefined) throw new Error(`no reader for the field ${path}`);
-  const half = tail === undefined ? null : head === 'from' ? 'from' : 'to';
+  const side = tail === undefined ? null : head === 'from' ? 'from' : 'to';
   const isId = required && (name === 'state_id' || name === 'task_id');
   return {
     path,
     name,
     at: positionOf(head),
-    half,
-    field: isId ? null : carriedFields(kind, half).indexOf(name),
+    side,
+    field: isId ? null : carriedFields(kind, side).indexOf(name),
     reader,
   };
 }

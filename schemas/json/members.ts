@@ -5,14 +5,14 @@ import { compactJson, type JsonValue } from './json.ts';
  * in milliseconds (a number, of `timestamp` alone), a value whose type is not allowed where it stands, and halves of a
  * transition that hold such values.
  */
-export type Member = JsonValue | number | Misfit | Half;
-export interface Half extends ReadonlyMap<string, Member> {}
+export type Member = JsonValue | number | WrongType | TransitionMembers;
+export interface TransitionMembers extends ReadonlyMap<string, Member> {}
 
 /** Values of wanted members by position; undefined where a member is absent. */
 export type EventMembers = readonly (Member | undefined)[];
 
 /** A value that no field takes, in the words of a message. */
-export class Misfit {
+export class WrongType {
   readonly shown: string;
 
   constructor(shown: string) {
@@ -22,7 +22,7 @@ export class Misfit {
 
 /** True for what JSON can write; a half is never asked. */
 export function isJsonValue(member: Member): member is JsonValue {
-  return typeof member !== 'number' && !(member instanceof Misfit);
+  return typeof member !== 'number' && !(member instanceof WrongType);
 }
 
 /** The value as the user wrote it, cut so that one bad record cannot fill the quarantine. */
@@ -32,6 +32,6 @@ export function show(member: Member): string {
 }
 
 function shownWhole(member: Member): string {
-  if (member instanceof Misfit) return member.shown;
+  if (member instanceof WrongType) return member.shown;
   return isJsonValue(member) ? compactJson(member) : `${member} ms`;
 }

@@ -1,13 +1,13 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { TidemarkError } from '../../../pipeline/errors.ts';
-import { Turns } from '../../../pipeline/requests/semaphore.ts';
+import { Semaphore } from '../../../pipeline/requests/semaphore.ts';
 import { databaseFailure } from './failure.ts';
 
 /** One connection whose transactions come one after the other, each whole or not at all. */
 export class Transactions {
   readonly #connection: DuckDBConnection;
   readonly #onUndone: () => void;
-  readonly #turns = new Turns(1);
+  readonly #semaphore = new Semaphore(1);
   #isClosed = false;
 
   /** `onUndone` is called when a transaction failed, before the next one begins. */
@@ -57,14 +57,14 @@ export class Transactions {
    * leaves a thread that waits for itself, and with it a process that never ends.
    */
   async close(): Promise<void> {
-    await this.#turns.run(async () => {
+    await this.#semaphore.run(async () => {
       this.#isClosed = true;
       this.#connection.closeSync();
     });
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    return this.#turns.run(async () => {
+    return this.#semaphore.run(async () => {
       if (this.#isClosed) throw new TidemarkError('INTERRUPTED', 'the database is closed: this process is stopping');
       try {
         return await work();

@@ -3,10 +3,9 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
+import type { ByteSink } from '../../../pipeline/ports.ts';
 
 const run = promisify(execFile);
-
-type Sink = (bytes: Uint8Array) => Promise<void>;
 
 /** A chunk has at most 64 KiB: as much as a slice of ordinary rows makes, 16 MiB. */
 const chunksAhead = 256;
@@ -38,7 +37,7 @@ export class Pipe {
    * its signal, and what it still writes is read and dropped: a FIFO that nobody reads would block the next query in
    * `open` for good.
    */
-  async carry<T>(write: (sinkFailed: AbortSignal) => Promise<T>, sink: Sink): Promise<T> {
+  async carry<T>(write: (sinkFailed: AbortSignal) => Promise<T>, sink: ByteSink): Promise<T> {
     const failure = new AbortController();
     const reading = this.#drain(sink, failure);
     reading.catch(() => undefined);
@@ -57,7 +56,7 @@ export class Pipe {
   }
 
   /** Reads on while the sink is busy, so that the next query can work while the bytes of the last are packed. */
-  async #drain(sink: Sink, failure: AbortController): Promise<void> {
+  async #drain(sink: ByteSink, failure: AbortController): Promise<void> {
     const ahead: Promise<void>[] = [];
     let last: Promise<void> = Promise.resolve();
     for await (const bytes of this.#reader) {

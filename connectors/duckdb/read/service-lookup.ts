@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { Turns } from '../../../pipeline/requests/semaphore.ts';
+import { Semaphore } from '../../../pipeline/requests/semaphore.ts';
 import { jsonLines, selected } from '../../../schemas/exports/exports.ts';
 import { fillSql, readSql } from '../../../schemas/sql.ts';
 import type { Database } from '../file/database.ts';
@@ -29,7 +29,7 @@ const lookupsAtOnce = 2;
 /** Looks single services up, in the shape of the JSON export. */
 export class ServiceLookup {
   readonly #database: Database;
-  readonly #turns = new Turns(lookupsAtOnce);
+  readonly #semaphore = new Semaphore(lookupsAtOnce);
 
   constructor(database: Database) {
     this.#database = database;
@@ -39,7 +39,7 @@ export class ServiceLookup {
   find(serviceId: string, shown: ShownArrays): Promise<string | null> {
     // No id holds a NUL, and DuckDB could not be asked for one.
     if (serviceId.includes('\0')) return Promise.resolve(null);
-    return this.#turns.run(async () => {
+    return this.#semaphore.run(async () => {
       const connection = await this.#database.connect();
       try {
         await connection.run(beginWithSteadyRowids);

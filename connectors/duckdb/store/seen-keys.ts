@@ -7,7 +7,7 @@ const probes = 8;
  * a key, about 0.1 % false positives at 2 bytes a key. It grows by adding filters of doubled size. Only what may have
  * been seen has to be looked for in the tables, so a batch's cost does not grow with what is stored.
  */
-export class Membership {
+export class SeenKeys {
   readonly #filters: { words: Uint32Array; capacity: number; size: number }[] = [];
 
   constructor(expectedKeys: number) {

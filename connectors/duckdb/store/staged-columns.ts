@@ -3,7 +3,7 @@ import type { QuarantinedRecord } from '../../../pipeline/ingest/warehouse.ts';
 import type { LogRecord, PartitionId } from '../../../pipeline/ports.ts';
 import { columnType, entityTables } from '../../../schemas/columns.ts';
 import type { Entity } from '../../../schemas/events/events.ts';
-import { blob, type Column, extensions, integer, never, text, timestamp, whole } from '../vectors/row-chunks.ts';
+import { blob, type Column, extensions, falseColumn, integer, text, timestamp, whole } from '../vectors/row-chunks.ts';
 
 /** How rows tell the batch and the partition they come from. */
 export interface BatchMark {
@@ -39,7 +39,7 @@ function columnsOf(entity: Entity): readonly Column<StagedRow>[] {
     whole(row => row.serviceKey),
     whole(row => row.mark.number),
     integer(row => row.mark.source),
-    never(),
+    falseColumn(),
   ];
 }
 

@@ -1,11 +1,11 @@
 import type { DuckDBDataChunk } from '@duckdb/node-api';
-import type { Family, Fragment } from '../../../pipeline/ingest/fold.ts';
+import type { Fragment, ServiceFragments } from '../../../pipeline/ingest/fold.ts';
 import type { FoldedBatch } from '../../../pipeline/ingest/warehouse.ts';
 import { entityTables } from '../../../schemas/columns.ts';
 import { type Entity, entities } from '../../../schemas/events/events.ts';
 import { chunksOf } from '../vectors/row-chunks.ts';
 import { rowKey } from '../vectors/row-key.ts';
-import type { Membership } from './seen-keys.ts';
+import type { SeenKeys } from './seen-keys.ts';
 import { type BatchMark, deletionColumns, entityColumns, quarantineColumns, type StagedRow } from './staged-columns.ts';
 
 /** One entity's rows of a batch, by the way they take into the tables. */
@@ -29,17 +29,17 @@ export interface StagedBatch {
 
 /** Lays out a batch's fragments, deletions and rejects as DuckDB holds them. Touches no table. */
 export function stageBatch(
-  { facts, families, rejects }: FoldedBatch,
+  { facts, fragments, rejects }: FoldedBatch,
   mark: BatchMark,
-  membership: Membership,
+  seenKeys: SeenKeys,
 ): StagedBatch {
   const sorted = { service: new SortedRows(), state: new SortedRows(), task: new SortedRows() };
   const deletions: { service_id: string; service_key: number; batch: number }[] = [];
-  for (const [serviceId, family] of families) {
+  for (const [serviceId, service] of fragments) {
     const serviceKey = rowKey(serviceId, 0);
-    if (family.deleted) deletions.push({ service_id: serviceId, service_key: serviceKey, batch: mark.number });
+    if (service.deleted) deletions.push({ service_id: serviceId, service_key: serviceKey, batch: mark.number });
     for (const entity of entities)
-      sortFamily({ entity, serviceId, serviceKey, family, membership, mark }, sorted[entity]);
+      sortFragments({ entity, serviceId, serviceKey, service, seenKeys, mark }, sorted[entity]);
   }
   return {
     ...mark,
@@ -63,12 +63,12 @@ class SortedRows {
   readonly seen: StagedRow[] = [];
 }
 
-interface FamilyStaging {
+interface FragmentStaging {
   readonly entity: Entity;
   readonly serviceId: string;
   readonly serviceKey: number;
-  readonly family: Family;
-  readonly membership: Membership;
+  readonly service: ServiceFragments;
+  readonly seenKeys: SeenKeys;
   readonly mark: BatchMark;
 }
 
@@ -81,12 +81,12 @@ const endColumns: Readonly<Record<Entity, number>> = {
   task: entityTables.task.values.indexOf('end_timestamp'),
 };
 
-function sortFamily(staging: FamilyStaging, sorted: SortedRows): void {
-  const { entity, serviceId, serviceKey, family, membership, mark } = staging;
-  for (const [id, fragment] of family[entity]) {
+function sortFragments(staging: FragmentStaging, sorted: SortedRows): void {
+  const { entity, serviceId, serviceKey, service, seenKeys, mark } = staging;
+  for (const [id, fragment] of service[entity]) {
     const key = entity === 'service' ? serviceKey : rowKey(id, serviceKey + seeds[entity]);
     const row = { serviceId, id, key, serviceKey, fragment, mark };
-    if (membership.add(key)) sorted.seen.push(row);
+    if (seenKeys.add(key)) sorted.seen.push(row);
     else if (isOpen(entity, fragment)) sorted.open.push(row);
     else sorted.closed.push(row);
   }

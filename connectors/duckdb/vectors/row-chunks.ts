@@ -51,7 +51,7 @@ export const integer = <R>(of: (row: R) => number): Column<R> => ({
     bindings.copy_data_to_vector(vector, 0, values.buffer, 0, values.byteLength);
   },
 });
-export const never = <R>(): Column<R> => ({
+export const falseColumn = <R>(): Column<R> => ({
   type: BOOLEAN,
   write: (vector, rows) => bindings.copy_data_to_vector(vector, 0, new ArrayBuffer(rows.length), 0, rows.length),
 });

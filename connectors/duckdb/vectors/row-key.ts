@@ -1,6 +1,6 @@
 /**
  * Hash of a row's ids, 53 bits, so that it is exact as a number here, in JSON and as BIGINT. Rows are never told apart
- * by it alone: it narrows joins and feeds the membership filter.
+ * by it alone: it narrows joins and feeds the filter of seen keys.
  * Two multiply-xorshift lanes of 32 bits over UTF-16 units, with MurmurHash3's finalizer mixing both.
  */
 export function rowKey(text: string, seed: number): number {

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
 import { TidemarkError } from '../../../pipeline/errors.ts';
 import type { Log, LogEnd } from '../../../pipeline/ports.ts';
-import { Turns } from '../../../pipeline/requests/semaphore.ts';
+import { Semaphore } from '../../../pipeline/requests/semaphore.ts';
 import { within } from '../../../pipeline/waiting.ts';
 import { createClient } from '../client/client.ts';
 import { kafkaFailure } from '../client/failure.ts';
@@ -23,7 +23,7 @@ export class KafkaCluster {
   readonly #admin: Admin;
   readonly #options: KafkaOptions;
   /** Two looks at once take each other's metadata away. */
-  readonly #turns = new Turns(1);
+  readonly #turns = new Semaphore(1);
 
   private constructor(kafka: Kafka, admin: Admin, clusterId: string, options: KafkaOptions) {
     this.kafka = kafka;

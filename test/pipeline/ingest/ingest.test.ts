@@ -8,15 +8,15 @@ import { memorySource } from '../../support/memory-source.ts';
 
 /** Stores a batch when it is told to, in the order in which they came. */
 class SlowWarehouse implements Warehouse {
-  readonly came: { readonly from: number; readonly families: WeakRef<object> }[] = [];
+  readonly came: { readonly from: number; readonly fragments: WeakRef<object> }[] = [];
   readonly #waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
 
   positions(): readonly [] {
     return [];
   }
 
-  store({ facts, families }: FoldedBatch): Promise<void> {
-    this.came.push({ from: facts.from, families: new WeakRef(families) });
+  store({ facts, fragments }: FoldedBatch): Promise<void> {
+    this.came.push({ from: facts.from, fragments: new WeakRef(fragments) });
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
@@ -80,7 +80,11 @@ test('what was folded is let go of while it waits', async () => {
   await quiet();
   collect();
   // The last one is still at hand where it was folded.
-  expect(warehouse.came.map(({ families }) => families.deref() === undefined).slice(0, 3)).toEqual([true, true, true]);
+  expect(warehouse.came.map(({ fragments }) => fragments.deref() === undefined).slice(0, 3)).toEqual([
+    true,
+    true,
+    true,
+  ]);
   for (let stored = 0; stored < 4; stored += 1) warehouse.storeNext();
   expect(await run).toMatchObject({ recordsRead: 4 });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Turns } from '../../../pipeline/requests/semaphore.ts';
+import { Semaphore } from '../../../pipeline/requests/semaphore.ts';
 
 test('no more than the limit run at once, in the order they asked, whichever ends first', async () => {
   await fc.assert(
@@ -8,7 +8,7 @@ test('no more than the limit run at once, in the order they asked, whichever end
       fc.integer({ min: 1, max: 4 }),
       fc.array(fc.integer({ min: 5, max: 12 })),
       async (limit, lengths) => {
-        const turns = new Turns(limit);
+        const turns = new Semaphore(limit);
         const begun: number[] = [];
         let running = 0;
         let most = 0;
@@ -31,7 +31,7 @@ test('no more than the limit run at once, in the order they asked, whichever end
 });
 
 test('work that fails gives its turn on, and its failure to its caller', async () => {
-  const turns = new Turns(1);
+  const turns = new Semaphore(1);
   const failing = turns.run(async () => {
     throw new Error('no');
   });
@@ -41,7 +41,7 @@ test('work that fails gives its turn on, and its failure to its caller', async (
 });
 
 test('a turn ended twice frees one place only', async () => {
-  const turns = new Turns(1);
+  const turns = new Semaphore(1);
   const end = await turns.take();
   end();
   end();

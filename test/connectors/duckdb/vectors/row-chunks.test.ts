@@ -6,8 +6,8 @@ import {
   type Column,
   chunksOf,
   extensions,
+  falseColumn,
   integer,
-  never,
   text,
   timestamp,
   whole,
@@ -63,7 +63,7 @@ const columns: readonly Column<Row>[] = [
   timestamp(({ time }) => time),
   extensions(({ extensions: given }) => given),
   integer(({ small }) => small),
-  never(),
+  falseColumn(),
   text(({ last }) => last),
 ];
 
