@@ -1,10 +1,10 @@
 import type { FailureCode } from './errors.ts';
 
 /**
- * Failures whose words are for the client: they speak of its request. All others speak of our disk, our database or our
- * brokers, so that only the log gets their words.
+ * Failures whose messages speak of the client's own request, so that the client may read them. All other messages name
+ * the service's disk, database or brokers; they go to the log only.
  */
-const told: ReadonlySet<string> = new Set<FailureCode>([
+const readableCodes: ReadonlySet<string> = new Set<FailureCode>([
   'REQUEST_INVALID',
   'REQUEST_CONFLICT',
   'PREFIX_REFUSED',
@@ -22,21 +22,22 @@ const told: ReadonlySet<string> = new Set<FailureCode>([
   'INTERRUPTED',
 ]);
 
-const instead: Readonly<Partial<Record<string, string>>> = {
+/** What clients read in place of such a message. */
+const replacements: Readonly<Partial<Record<string, string>>> = {
   DISK_FULL: 'no space is left on the disk of the service',
   NOT_WRITABLE: 'the service may not write where its exports go',
   NAME_TAKEN: 'a file of that name appeared meanwhile; ask again under a new request id',
 };
 
 /**
- * What a client may read of a failure, by whichever door. `roots` are the spellings of our export root, which is our own
- * affair.
+ * The message of a failure as a client may read it. `roots` are the spellings of the export root; they are replaced, as
+ * no client needs to know where exports lie on the service's machine.
  */
 export function clientMessage(
   { code, message }: { readonly code: string; readonly message: string },
   roots: readonly string[],
 ): string {
-  if (!told.has(code)) return instead[code] ?? `the service could not do it (${code}); its log says why`;
+  if (!readableCodes.has(code)) return replacements[code] ?? `the service failed (${code}); its log says why`;
   // The longest first: one spelling may lie in another.
   const longestFirst = roots.toSorted((one, other) => other.length - one.length);
   return longestFirst.reduce((text, root) => text.replaceAll(root, '<export root>'), message);

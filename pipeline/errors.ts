@@ -1,4 +1,7 @@
-/** What each failure means to whoever catches it. Adding a code means adding a row (and a section in `ops/runbook.md`). */
+/**
+ * Every failure code: whether trying again later may help, the exit code of a command, the HTTP status of an answer.
+ * A new code needs a row here, a section in `ops/runbook.md` and a row in `docs/contract.md`.
+ */
 const failures = {
   USAGE: { retry: false, exitCode: 64, httpStatus: 400 },
   CONFIG_INVALID: { retry: false, exitCode: 78, httpStatus: 500 },
@@ -69,7 +72,7 @@ export class TidemarkError extends Error {
   }
 }
 
-/** True for a failure of ours that passes: trying again later may do. */
+/** True for a TidemarkError whose cause may pass, so that trying again later may help. */
 export function isPassing(failure: unknown): failure is TidemarkError {
   return failure instanceof TidemarkError && failure.retry;
 }

@@ -2,7 +2,7 @@ import type { RegisteredSchema } from '../schemas/avro/type.ts';
 import type { Compression, FileKind, Layout, Selection } from './export/selection.ts';
 
 /**
- * What the pipeline needs of the outside world. Connectors fill these; nothing here knows Kafka, HTTP or the disk.
+ * What the pipeline needs of the outside world. Connectors implement these interfaces; nothing here knows Kafka, HTTP or the disk.
  * Times are milliseconds since 1970-01-01T00:00:00Z (UTC). Offsets are whole numbers below 2^53.
  */
 
@@ -26,10 +26,10 @@ export interface LogRecord {
   readonly headers: readonly LogHeader[];
 }
 
-/** Records in their order. An array is one; a source may also make each record only when it is asked for. */
+/** Records in offset order: an array, or a collection that builds each record when it is read, to save memory. */
 export type LogRecords = Iterable<LogRecord> & Pick<readonly LogRecord[], 'length' | 'at'>;
 
-/** Where reading of a partition goes on. `bookmark` is opaque to all but the source which wrote it. */
+/** Where to read on in a partition. Only the source that wrote `bookmark` understands it. */
 export interface Position {
   readonly nextOffset: number;
   readonly bookmark: string | null;
@@ -38,14 +38,14 @@ export interface Position {
 /** Consecutive records of one partition, in offset order, and the position after them. */
 export interface RecordBatch {
   readonly partition: PartitionId;
-  /** Where the records come from in the user's words (a path), for messages and status. */
+  /** Where the records come from, as the user knows it (a path, a broker list), for messages and status. */
   readonly origin: string;
-  /** May be empty: the log goes on without a record, as where a transaction was aborted. */
+  /** May be empty where offsets hold no record, as after an aborted transaction. */
   readonly records: LogRecords;
-  /** The offset that reading went on from. What is stored must end exactly there, or the batch is refused as stale. */
+  /** The offset that this batch was read from. The stored position must be exactly this, or the batch is refused as stale. */
   readonly from: number;
   readonly next: Position;
-  /** Records that the log no longer held when they were to be read; by policy reading went on behind them. */
+  /** Records that were deleted from the log before they were read; the settings allow reading to go on after them. */
   readonly lost?: LostRecords;
   /** Encoded bytes read to make this batch, for progress. */
   readonly bytesRead: number;
@@ -65,18 +65,18 @@ export interface LostRecords {
   readonly reason: string;
 }
 
-/** A position as the warehouse keeps it. */
+/** A position as the database holds it. */
 export interface StoredPosition extends Position {
   readonly partition: PartitionId;
   readonly origin: string;
-  /** Highest event time seen that was plausible, in milliseconds; null before the first. */
+  /** Highest plausible event time so far, in milliseconds; null before the first event. */
   readonly watermark: number | null;
 }
 
 /**
- * A place events come from. `read` is called once, with every position the warehouse holds; it yields batches until
- * its end is reached (bounded sources) or `signal` aborts, and never yields a record below a stored position.
- * It may throw a TidemarkError (`SOURCE_MISSING`, `SOURCE_CHANGED`, `SOURCE_CORRUPT`); what was yielded before stays valid.
+ * Where events come from. `read` is called once, with all stored positions. It yields batches until its end (a file) or
+ * until `signal` aborts (Kafka), and never a record below a stored position. It may throw `SOURCE_MISSING`,
+ * `SOURCE_CHANGED` or `SOURCE_CORRUPT`; batches that it yielded before stay valid.
  */
 export interface EventSource {
   read(stored: readonly StoredPosition[], signal: AbortSignal): AsyncIterable<RecordBatch>;
@@ -89,17 +89,16 @@ export interface LogEnd {
   readonly high: number;
 }
 
-/** Where writers' schemas are found by the ids that records carry. */
+/** Finds the Avro schemas that records were written with, by the ids that they carry. */
 export interface SchemaRegistry {
   /**
-   * The schema of this id; null when the registry says that there is none, now: it may be registered later. To be out of
-   * reach is no answer: it is asked again until it gives one, or the signal aborts and the promise rejects. May be called many
-   * times at once.
+   * The schema with this id; null when the registry answers that it has none, which may change later. While the registry
+   * does not answer, it is asked again; the promise rejects when the signal aborts. May be called concurrently.
    */
   schemaOf(id: number, signal: AbortSignal): Promise<RegisteredSchema | null>;
 }
 
-/** A record to append to a log that we own. */
+/** A record to append to a local log. */
 export interface NewRecord {
   readonly timestamp: number | null;
   readonly key: Uint8Array | null;
@@ -117,11 +116,11 @@ export interface LogWriter {
 export interface PendingFile {
   /** The final name, without folder. */
   readonly name: string;
-  /** Takes the plain bytes in order; resolves when the file can take more. Rejects when the disk does. */
+  /** Takes the plain bytes in order; resolves when it can take more. Rejects when the disk refuses them. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Flushes the packer, fsyncs; tells what was written. */
+  /** Ends the compression, syncs the file to disk, and returns sizes and hashes. */
   seal(): Promise<FileFacts>;
-  /** Drops the hidden file. Safe at any time, also after a failure, and twice. */
+  /** Removes the hidden file. May be called at any time, also after a failure and more than once. */
   discard(): Promise<void>;
 }
 
@@ -137,40 +136,40 @@ export interface ContentFacts {
   readonly sha256: string;
 }
 
-/** A folder inside the export root plus the start of the file names, as resolved from a `file_prefix`. */
+/** Where the files of a `file_prefix` go: a folder inside the export root, and how their names begin. */
 export interface Destination {
   /** Absolute real path of the folder. */
   readonly folder: string;
-  /** What every file name of this export begins with, before the stamp; may be empty. */
+  /** The beginning of every file name, before the stamp; may be empty. */
   readonly stem: string;
-  /** The prefix as the client spelled it: answered paths are this + the rest of the name. */
+  /** The prefix as the client spelled it; answered paths begin with it. */
   readonly spelled: string;
 }
 
-/** Where export files appear. One request owns the names it was given; hidden files carry the request's id. */
+/** The folder tree of export files. Each request owns its file names; its hidden files carry its id. */
 export interface ExportDirectory {
   /** Checks a `file_prefix` without writing anything. Throws TidemarkError `PREFIX_REFUSED` saying why and what is allowed. */
   resolve(filePrefix: string): Promise<Destination>;
   /** True when none of the names exists in the destination (a missing folder has none). */
   areFree(destination: Destination, names: readonly string[]): Promise<boolean>;
-  /** Makes missing folders and opens a hidden file for one name. */
+  /** Makes missing folders and opens a hidden file that will get this name. */
   create(destination: Destination, requestId: string, name: string, compression: Compression): Promise<PendingFile>;
   /**
-   * Gives sealed hidden files their names, in the order given, never replacing a file. Idempotent, so that a crash in
-   * the middle is finished by calling it again. Throws `NAME_TAKEN` when a name belongs to a file that is not ours.
+   * Gives sealed hidden files their names, in the order given, and never replaces a file. Idempotent: after a crash in
+   * the middle, calling it again finishes the work. Throws `NAME_TAKEN` when another file has a name already.
    */
   publish(destination: Destination, requestId: string, names: readonly string[]): Promise<void>;
-  /** Takes away every hidden file of the request; published files stay. */
+  /** Removes every hidden file of the request; published files stay. */
   sweep(destination: Destination, requestId: string): Promise<void>;
 }
 
-/** Lines for whoever runs the service: facts by name, then one sentence. Never called once a record. */
+/** The service's log: named facts and one sentence. Never called once a record, which would slow ingestion down. */
 export interface Log {
   debug(facts: Readonly<Record<string, unknown>>, sentence: string): void;
   info(facts: Readonly<Record<string, unknown>>, sentence: string): void;
-  /** It was mended; look at it tomorrow. */
+  /** The service recovered by itself; look at it tomorrow. */
   warn(facts: Readonly<Record<string, unknown>>, sentence: string): void;
-  /** Data may be late, or somebody must act. */
+  /** Data may be late, or an operator must act. */
   error(facts: Readonly<Record<string, unknown>>, sentence: string): void;
 }
 
@@ -187,26 +186,26 @@ export interface WrittenRows {
   readonly rows: number;
   /** Names of the columns in order; empty for JSON. */
   readonly columns: readonly string[];
-  /** Values that lay outside of fixed extension columns. */
+  /** Values that fixed extension columns (`extension_columns`) left out. */
   readonly valuesLeftOut: number;
 }
 
-/** One consistent view of all tables; ingestion goes on beside it. */
+/** One consistent view of all tables. Ingestion goes on meanwhile and does not change it. */
 export interface Snapshot {
   /** Positions the snapshot holds. */
   readonly positions: readonly StoredPosition[];
-  /** The schemas of all records up to there, in ascending order. */
+  /** The ids of the Avro schemas of all records below those positions, ascending. */
   readonly schemaIds: readonly number[];
   /** How many of the selected services have events from more than one partition. */
   readonly splitServices: number;
-  /** How many offsets the log had deleted before they were read, in all partitions together. */
+  /** Offsets that were deleted from the log before they were read, in all partitions together. */
   readonly lostRecords: number;
   /**
-   * Writes one file's plain bytes, in order, into `sink`, honouring its back-pressure.
-   * Throws `TOO_MANY_COLUMNS` before the first byte; a failing sink ends the query and its error is thrown.
+   * Writes the plain bytes of one file into `sink`, waiting for each of its promises. Throws `TOO_MANY_COLUMNS` before
+   * the first byte. When the sink rejects, the query ends and the sink's error is thrown.
    */
   write(kind: FileKind, sink: ByteSink): Promise<WrittenRows>;
-  /** Makes a `write` that is under way fail soon. */
+  /** Makes a running `write` fail soon. */
   interrupt(): void;
   close(): Promise<void>;
 }

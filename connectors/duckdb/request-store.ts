@@ -114,7 +114,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     });
   }
 
-  async tell(requestId: string, progress: StatusProgress): Promise<void> {
+  async recordProgress(requestId: string, progress: StatusProgress): Promise<void> {
     if (!this.#statuses) return;
     await this.#transactions.run(async connection => {
       const open = await this.#open.rows(connection);

@@ -41,7 +41,7 @@ export async function openJobs({ config, log, exporting, view, metrics, signal, 
     signal,
     onCrash,
     onProgress: ({ record, progress: { phase, file, rows, bytes } }) =>
-      store.tell(record.requestId, { phase, file, rows, bytes }),
+      store.recordProgress(record.requestId, { phase, file, rows, bytes }),
     onChange(view, milliseconds) {
       metrics.changed(view, milliseconds);
       traceExport(view, milliseconds, clock.now());

@@ -8,11 +8,13 @@ export interface Completeness {
   readonly reasons: readonly string[];
 }
 
-/** How far the log reached at a moment, in milliseconds; null where it could not be asked, or there is none to ask. */
+/** How far each partition of the log reached when it was looked at. */
 export interface SeenEnds {
+  /** Null where the log could not be asked, or the database is judged without its log. */
   readonly ends: readonly LogEnd[] | null;
+  /** When, in milliseconds since 1970 UTC. */
   readonly at: number;
-  /** There is a log, but it could not be looked at: it may have partitions that nothing was stored of. */
+  /** True when there is a log but it could not be asked: it may have partitions of which nothing is stored. */
   readonly isUnseen?: boolean;
 }
 
@@ -22,17 +24,17 @@ interface CompletenessInput {
   /** End of the window, in milliseconds since 1970 UTC. */
   readonly timeTo: number;
   readonly allowedLatenessMs: number;
-  /** Selected services whose events come from more than one partition: they have no order in the log. */
+  /** Selected services with events from more than one partition: the log gives these events no common order. */
   readonly splitServices: number;
   /** Offsets that the log had deleted before they were read. */
   readonly lostRecords: number;
 }
 
 /**
- * Complete: no event with a time before `time_to` is still expected (contract, section 4). Every partition's watermark has
- * passed the window's end and the allowed lateness; or the clock had passed it when the log was looked at, and all that
- * the partition held then is stored: an idle partition holds nothing back. A log that could not be looked at vouches for
- * nothing.
+ * Judges whether an event with a time before `time_to` is still expected (contract 4.20, 4.21). A window is complete
+ * when each partition satisfies one of two conditions. Either its watermark has passed `time_to` plus the allowed
+ * lateness; or the log was looked at after that time and everything it held then is stored, so that an idle partition
+ * holds nothing back. While the log cannot be looked at, every window is provisional.
  */
 export function judgeCompleteness(input: CompletenessInput): Completeness {
   const { positions, seen, splitServices, lostRecords } = input;
@@ -46,7 +48,7 @@ export function judgeCompleteness(input: CompletenessInput): Completeness {
   return { status: reasons.length === 0 ? 'complete' : 'provisional', reasons };
 }
 
-/** Those that something was stored of, then those that are ours and hold nothing yet. */
+/** Partitions with a stored position, then those that were seen in the log only. */
 function partitionsOf({ positions, seen }: CompletenessInput): readonly PartitionId[] {
   const stored = positions.map(({ partition }) => partition);
   const others = (seen.ends ?? []).map(({ partition }) => partition);
@@ -61,17 +63,17 @@ function reasonAgainst(partition: PartitionId, { positions, seen, timeTo, allowe
   const end = seen.ends?.find(of => isSamePartition(of.partition, partition));
   if (end !== undefined && seen.at >= wanted && isConsumed(end, positions)) return null;
   const at = watermark === null ? 'not known' : formatTimestamp(watermark);
-  return `${partitionName(partition)}: watermark ${at} has not passed ${formatTimestamp(wanted)}${excuse(end, stored, seen)}`;
+  return `${partitionName(partition)}: watermark ${at} has not passed ${formatTimestamp(wanted)}${unstored(end, stored, seen)}`;
 }
 
-/** True when all that the partition holds, or held when it was looked at, is stored. */
+/** True when everything that the partition held at the look is stored. */
 export function isConsumed(end: LogEnd, positions: readonly StoredPosition[]): boolean {
   const stored = positions.find(({ partition }) => isSamePartition(partition, end.partition));
   return (stored?.nextOffset ?? end.low) >= end.high;
 }
 
-/** Why the clock could not stand in for the watermark, where there is a log to look at. */
-function excuse(end: LogEnd | undefined, stored: StoredPosition | undefined, { ends }: SeenEnds): string {
+/** How many records seen in the log are not stored, as the end of a sentence; empty where that is not known or none. */
+function unstored(end: LogEnd | undefined, stored: StoredPosition | undefined, { ends }: SeenEnds): string {
   if (ends === null || end === undefined) return '';
   const behind = end.high - (stored?.nextOffset ?? end.low);
   return behind > 0 ? `, and ${behind} records of it are not stored` : '';

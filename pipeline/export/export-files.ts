@@ -6,24 +6,24 @@ import { buildManifest, type Manifest, type WrittenFile } from './manifest.ts';
 import type { ExportRecord } from './request.ts';
 import { type FileKind, fileKinds, type Selection } from './selection.ts';
 
-/** Where the files of an export come from and go to. */
+/** What is needed to write the files of an export. */
 export interface Writing {
   readonly directory: ExportDirectory;
   readonly snapshots: SnapshotReader;
   readonly allowedLatenessMs: number;
   /** Name and version of this software, for the manifest. */
   readonly software: string;
-  /** Waits for what the export is to hold, before its snapshot is taken. */
+  /** Waits until the export may take its snapshot. */
   readonly wait: (record: ExportRecord, signal: AbortSignal) => Promise<Waited>;
   /**
-   * Ends the export: for good, as cancelled, when its reason is a `CANCELLED`; else it stays as it is, to be run again by
-   * the next start.
+   * Stops the export. With a `CANCELLED` error as its reason the export ends as cancelled; with any other reason it stays
+   * as it is, and the next start runs it again.
    */
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: ExportProgress) => void;
 }
 
-/** Bytes that were written of a file, or the rows of one that is whole. */
+/** New bytes of a file that is being written, or the rows of one that is whole. */
 export interface ExportProgress {
   readonly kind: FileKind;
   readonly bytes: number;
@@ -31,8 +31,8 @@ export interface ExportProgress {
 }
 
 /**
- * Writes the files of an export, all from one snapshot, whole and on disk under hidden names, and gives what its manifest
- * says. Throws what refuses them, when nothing is being written any more; what was written is the caller's to sweep.
+ * Writes all files of an export from one snapshot, under hidden names, synced to disk, and returns the manifest. When it
+ * throws, nothing is being written any more; the caller removes the hidden files.
  */
 export async function writeFiles(record: ExportRecord, exporting: Writing): Promise<Manifest> {
   const { requestId, plan, given } = record;
@@ -44,7 +44,7 @@ export async function writeFiles(record: ExportRecord, exporting: Writing): Prom
   const interrupt = (): void => snapshot.interrupt();
   exporting.signal.addEventListener('abort', interrupt, { once: true });
   try {
-    // An abort while the snapshot was being opened interrupted nothing.
+    // An abort while the snapshot was being opened could not interrupt it.
     exporting.signal.throwIfAborted();
     const files = await writeKinds(snapshot, record, exporting);
     const { schemaIds, positions } = snapshot;
@@ -76,7 +76,7 @@ function judge(
   return { ...judged, reasons: [...judged.reasons, waited.gaveUp] };
 }
 
-/** One after the other; while a file goes to the disk for good, the next is written already. */
+/** Writes the files one after the other; while one is synced to disk, the next is written. */
 async function writeKinds(
   snapshot: Snapshot,
   record: ExportRecord,
@@ -89,12 +89,12 @@ async function writeKinds(
     for (const kind of fileKinds(record.plan.parameters.format)) {
       const sealed = sealFile(await writeFile(kind, snapshot, record, { ...exporting, signal }));
       sealing.push(sealed);
-      // The file that is being written then is given up with it.
+      // Sealing failed, so the file that is being written meanwhile is given up too.
       sealed.catch(error => failed.abort(error));
     }
     return await Promise.all(sealing);
   } finally {
-    // Whoever takes half-written files away must find none that is still on its way.
+    // The caller removes hidden files next, and must not miss one that is still being sealed.
     await Promise.allSettled(sealing);
   }
 }
@@ -108,7 +108,7 @@ async function sealFile({ pending, ...written }: UnsealedFile): Promise<WrittenF
   return { ...written, ...(await keepOrDiscard(pending, () => pending.seal())) };
 }
 
-/** A step on the way of a file, which goes when the step fails. */
+/** Runs a step of writing a file, and removes the hidden file when the step fails. */
 async function keepOrDiscard<T>(pending: PendingFile, step: () => Promise<T>): Promise<T> {
   try {
     return await step();

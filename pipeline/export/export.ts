@@ -3,26 +3,26 @@ import { type Writing, writeFiles } from './export-files.ts';
 import type { Manifest } from './manifest.ts';
 import { type ExportRecord, isEnded, type RequestChange, type RequestStore } from './request.ts';
 
-/** What a request needs to be run to its end. */
+/** What is needed to run a request to its end. */
 export interface Exporting extends Writing {
   readonly store: RequestStore;
 }
 
-/** A request whose files are there. */
+/** A request whose files are published. */
 interface CompletedExport extends ExportRecord {
   readonly manifest: Manifest;
 }
 
 /**
- * Runs an accepted request to its end: one snapshot, every file whole on disk under a hidden name, then all names at
- * once, `services` last. Whatever fails leaves no file and the request `failed` or `cancelled`; the error is thrown.
- * A request that has ended is not run again: its recorded outcome is given, or thrown.
+ * Runs an accepted request to its end: one snapshot, every file whole on disk under a hidden name, then all names,
+ * `services` last. On a failure no file is left, the request ends as `failed` or `cancelled`, and the error is thrown.
+ * A request that has ended is not run again: its recorded outcome is returned or thrown.
  */
 export async function runExport(record: ExportRecord, exporting: Exporting): Promise<CompletedExport> {
   if (record.error !== null) throw new TidemarkError(record.error.code, record.error.message);
   if (record.state === 'completed' && record.manifest !== null) return { ...record, manifest: record.manifest };
   const manifest = await writeAndPublish(record, exporting);
-  // Past publication nothing may be taken back: should this fail, the next start finds `publishing` and finishes it.
+  // The files are public, so nothing is taken back: if this update fails, the next start finds `publishing` and completes it.
   const completed = await exporting.store.update(record.requestId, { state: 'completed' });
   if (completed === null) throw new Error(`export ${record.requestId} has its files, and had ended before`);
   return { ...completed, manifest };
@@ -31,16 +31,16 @@ export async function runExport(record: ExportRecord, exporting: Exporting): Pro
 async function writeAndPublish(record: ExportRecord, exporting: Exporting): Promise<Manifest> {
   const { store, directory } = exporting;
   const { requestId, plan } = record;
-  let mayStop = true;
+  let isStoppable = true;
   try {
     await begin(record, store);
     const manifest = await writeFiles(record, exporting);
     await moveOn(record, { state: 'publishing', manifest }, store);
-    mayStop = false;
+    isStoppable = false;
     await directory.publish(plan.destination, requestId, plan.names);
     return manifest;
   } catch (cause) {
-    const stopped = mayStop && exporting.signal.aborted;
+    const stopped = isStoppable && exporting.signal.aborted;
     const error = stopped ? reasonOf(exporting.signal, requestId) : asExportError(cause, requestId);
     await directory.sweep(plan.destination, requestId).catch(() => undefined);
     if (error.code !== 'INTERRUPTED') await endAs(error, requestId, store);
@@ -48,14 +48,14 @@ async function writeAndPublish(record: ExportRecord, exporting: Exporting): Prom
   }
 }
 
-/** A request that was recorded as running may have been cancelled before anyone here could be told. */
+/** A request that was recorded as running may have been cancelled before it had a signal to abort. */
 async function begin(record: ExportRecord, store: RequestStore): Promise<void> {
   if (record.state !== 'running') return moveOn(record, { state: 'running' }, store);
   const known = await store.find(record.requestId);
   if (known === null || isEnded(known.state) || known.cancelledBy !== null) throw notRun(record, known);
 }
 
-/** Throws `CANCELLED` when the request is to get no files: the database may know it before our signal aborts. */
+/** Throws `CANCELLED` when the request was cancelled: the database knows it before the signal aborts. */
 async function moveOn(record: ExportRecord, change: RequestChange, store: RequestStore): Promise<void> {
   if ((await store.update(record.requestId, change)) !== null) return;
   throw notRun(record, await store.find(record.requestId));
@@ -67,14 +67,14 @@ function notRun({ requestId }: ExportRecord, known: ExportRecord | null): Tidema
   return new TidemarkError('REQUEST_ENDED', `export ${requestId} is not run: it has ended already`);
 }
 
-/** What ends a request without its files. */
+/** The error that ends a cancelled request. */
 export function cancelled(requestId: string, by: string): TidemarkError {
   return new TidemarkError('CANCELLED', `export ${requestId} was cancelled by ${by}; no file of it is there`);
 }
 
 /**
- * Finishes what a dead process left: files that only lacked their names get them, other requests lose their half-written
- * files and are run again with their recorded stamp and window. Gives the requests to run.
+ * Recovers the requests that a dead process left unfinished: those in `publishing` get their file names and complete; of
+ * the others the half-written files are removed. Returns the requests to run again, with their recorded stamp and window.
  */
 export async function recoverExports({
   store,
@@ -88,8 +88,8 @@ export async function recoverExports({
 }
 
 /**
- * True when the request is to be run again. One that cannot be finished must not keep all others from running: it ends
- * as failed. But one whose folder lies in another export root is left for the next start with that root.
+ * Returns true when the request must run again. One that cannot be recovered ends as failed, so that it does not keep the
+ * others from running; one whose folder lies in another export root is left for the next start with that root.
  */
 async function prepareAgain(
   { requestId, plan, state, cancelledBy }: ExportRecord,
@@ -112,7 +112,7 @@ async function prepareAgain(
   return false;
 }
 
-/** Records that a request ended without its files; null where it had ended before. */
+/** Records that a request ended without files; returns null where it had ended before. */
 export function endAs(
   { code, message }: TidemarkError,
   requestId: string,
@@ -122,7 +122,7 @@ export function endAs(
   return store.update(requestId, { state, error: { code, message } });
 }
 
-/** What an aborted signal means to a request: it was cancelled, or the process is being stopped. */
+/** Why the signal aborted: the request was cancelled, or the process is stopping. */
 function reasonOf({ reason }: AbortSignal, requestId: string): TidemarkError {
   if (reason instanceof TidemarkError) return reason;
   return new TidemarkError('INTERRUPTED', `export ${requestId} was interrupted; it is run again at the next start`);

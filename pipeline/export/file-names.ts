@@ -2,7 +2,7 @@ import type { Compression, Layout } from './selection.ts';
 
 const packedEndings: Readonly<Record<Compression, string>> = { uncompressed: '', zip: '.zip', gzip: '.gz' };
 
-/** `<stem><yyyyMMdd>_<HHmmss>_<SSS>_<kind>.<format>[.zip|.gz]`, the stamp in UTC (contract, section 4). */
+/** `<stem><yyyyMMdd>_<HHmmss>_<SSS>_<kind>.<format>[.zip|.gz]`, the stamp in UTC (contract 4.1). */
 export function exportFileName(
   stem: string,
   stamp: number,
@@ -16,7 +16,7 @@ export function manifestFileName(stem: string, stamp: number): string {
   return `${stampedName(stem, stamp, 'manifest')}.json`;
 }
 
-/** The paths of the data files as they are answered: in the client's own spelling of the prefix, without the manifest. */
+/** The paths of the data files in the client's spelling of the prefix, without the manifest: what an export answers. */
 export function answeredPaths({
   destination: { spelled, stem },
   names,

@@ -5,9 +5,9 @@ import type { Clock, LogEnd, StoredPosition } from '../ports.ts';
 import { orAborted } from '../waiting.ts';
 import type { ExportRecord } from './request.ts';
 
-/** What the export needs to know of the log: how far it reaches, and what of it is stored. */
+/** The log as an export sees it: how far it reaches, and how much of it is stored. */
 export interface LogView {
-  /** The partitions that are ours and how far each reaches now. Throws `SOURCE_UNREACHABLE`. */
+  /** How far each assigned partition reaches now. Throws `SOURCE_UNREACHABLE`. */
   ends(): Promise<readonly LogEnd[]>;
   positions(): readonly StoredPosition[];
   /** Resolves at the next batch that is stored, or when the signal aborts. */
@@ -17,26 +17,26 @@ export interface LogView {
 interface LogWait {
   readonly log: LogView;
   readonly clock: Clock;
-  /** The longest wait. */
+  /** The longest wait, in milliseconds. */
   readonly waitMs: number;
   readonly allowedLatenessMs: number;
-  /** Resolves after so many milliseconds, or when the signal aborts. */
+  /** Resolves after so many milliseconds, or when the signal aborts; given, so that tests need not wait. */
   pause(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
-/** What an export may rely on when its snapshot is taken. */
+/** The outcome of the wait. */
 export interface Waited {
   readonly seen: SeenEnds;
-  /** Why waiting ended before what was waited for; null when it came. */
+  /** Why the wait ended too early; null when it reached its goal. */
   readonly gaveUp: string | null;
 }
 
 const lookEveryMs = 500;
 
 /**
- * Waits, within bounds, until all is stored that the log held when the request was accepted, or, where the request asks
- * for it, until the window is complete. A log that could not be looked at then is looked at as soon as it can be. Throws
- * the signal's reason when it aborts.
+ * Waits until everything that the log held when the request was accepted is stored, or, with `wait=complete`, until the
+ * window is complete; at most `waitMs`. A log that could not be looked at when the request was accepted is looked at as
+ * soon as it answers. Throws the signal's reason when it aborts.
  */
 export async function waitForLog(record: ExportRecord, wait: LogWait, signal: AbortSignal): Promise<Waited> {
   const { plan, acceptedAt } = record;
@@ -73,7 +73,7 @@ async function waitForComplete(
   return { seen, gaveUp: complete ? null : gaveUp(seen, waiting.wait) };
 }
 
-/** How far the log reaches now; unknown while it cannot be reached. */
+/** Looks at how far the log reaches now; `ends` is null while it does not answer. */
 export async function lookAt(log: LogView, clock: Clock): Promise<SeenEnds> {
   try {
     return { ends: await log.ends(), at: clock.now() };
@@ -83,7 +83,7 @@ export async function lookAt(log: LogView, clock: Clock): Promise<SeenEnds> {
   }
 }
 
-/** A server that is frozen answers late, and who stops does not wait for it. */
+/** A frozen server answers late; stopping does not wait for it. */
 async function unlessStopped(look: Promise<SeenEnds>, signal: AbortSignal): Promise<SeenEnds> {
   const seen = await orAborted(signal, look);
   if (seen === undefined) throw signal.reason;
@@ -108,10 +108,10 @@ function gaveUp({ ends }: SeenEnds, { log, waitMs }: LogWait): string {
   const names = behind.map(({ partition, high }) => `${partitionName(partition)} up to ${high}`);
   const rest = ends === null ? 'a look at the log' : 'the window to be complete';
   const what = names.length === 0 ? rest : names.join(', ');
-  return `waited ${waitMs} ms in vain for ${what}`;
+  return `waited ${waitMs} ms without success for ${what}`;
 }
 
-/** For a database without its log: there is nothing to look at or to wait for. */
+/** For commands that open the database without its log: there is nothing to look at and nothing to wait for. */
 export function withoutLog(clock: Clock) {
   return {
     lookAtLog: async (): Promise<SeenEnds> => ({ ends: null, at: clock.now() }),

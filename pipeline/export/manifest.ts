@@ -4,7 +4,7 @@ import type { FileFacts, StoredPosition, WrittenRows } from '../ports.ts';
 import type { GivenParameters } from './parameters.ts';
 import type { FileKind, Selection } from './selection.ts';
 
-/** Version of the contract that the files follow, and of the fold that made the rows. */
+/** Versions of the contract (`docs/contract.md`) for the files, and of the fold for the rows. */
 const contractVersion = 1;
 const projectionVersion = 1;
 
@@ -23,7 +23,7 @@ interface ManifestParts {
   readonly software: string;
 }
 
-/** What an export says of itself, enough to rebuild it from the log and compare. Holds no wall clock but the window's. */
+/** Everything needed to rebuild an export from the log and to compare the result. It holds no time but the window's. */
 export type Manifest = ReturnType<typeof buildManifest>;
 
 export function buildManifest(parts: ManifestParts) {

@@ -4,29 +4,31 @@ import type { Manifest } from './manifest.ts';
 import type { ExportParameters, GivenParameters } from './parameters.ts';
 
 /**
- * accepted → running → publishing → completed, or failed or cancelled from any of the first three. `publishing` is the
- * point of no return: the files are whole on disk and only their names are missing, so a crash is rolled forward.
+ * accepted → running → publishing → completed; from the first three also → failed or cancelled. In `publishing` the files
+ * are whole on disk and only their names are missing, so that after a crash the export is completed, not run again.
  */
 export type RequestState = 'accepted' | 'running' | 'publishing' | 'completed' | 'failed' | 'cancelled';
 
-/** True for the three states that a request never leaves. */
+/** True for completed, failed and cancelled: a request never leaves these. */
 export function isEnded(state: RequestState): boolean {
   return state === 'completed' || state === 'failed' || state === 'cancelled';
 }
 
-/** Everything decided when the request was accepted, so that running it again gives the same files. */
+/** What was decided when the request was accepted; recorded, so that running it again gives the same files. */
 export interface ExportPlan {
   readonly parameters: ExportParameters;
+  /** End of the window, in milliseconds since 1970 UTC. */
   readonly timeTo: number;
+  /** The time in the file names, in milliseconds since 1970 UTC. */
   readonly stamp: number;
   readonly destination: Destination;
-  /** File names in the order they appear: `services` last, so that who sees it sees all. */
+  /** File names in the order of their publication: `services` last, so that a reader who sees it sees all files. */
   readonly names: readonly string[];
-  /** How far the log reached at acceptance; null where there was none to ask. */
+  /** How far the log reached at acceptance; null where it could not be asked or there is none. */
   readonly ends: readonly LogEnd[] | null;
 }
 
-/** Who asks, and by which door. Requests of one client are served in their order, those of several by turns. */
+/** The client of a request and the door it came by. One client's requests run in their order; clients take turns. */
 export interface Asker {
   readonly door: 'http' | 'control' | 'cli';
   readonly client: string;
@@ -43,14 +45,14 @@ export interface ExportRecord {
   readonly plan: ExportPlan;
   readonly manifest: Manifest | null;
   readonly error: { readonly code: FailureCode; readonly message: string } | null;
-  /** Who wants its end; null: nobody. Such a request gets no files any more, whatever dies. */
+  /** Who cancelled it, or null. A cancelled request never publishes, even after a crash. */
   readonly cancelledBy: string | null;
 }
 
 /**
- * A record of the control topic. The topic's stored position moves in the transaction that does what the record asks for:
- * from `from` (or the beginning of what was lost before it) to `next`, or not at all (`STALE_BATCH`), so that no record
- * is served twice.
+ * The position of a record of the control topic. The stored position moves from `from` (or from the start of a gap before
+ * it) to `next` in the transaction that carries out the request, so that no record is served twice. Where the stored
+ * position is another one, nothing happens (`STALE_BATCH`).
  */
 export interface ControlPosition {
   readonly partition: PartitionId;
@@ -63,20 +65,21 @@ export interface ControlPosition {
 export type RequestChange = Partial<Pick<ExportRecord, 'state' | 'manifest' | 'error'>>;
 
 /**
- * Keeps requests in the database. Each call is one transaction, on disk when it resolves; with a control position it moves
- * the control topic too.
+ * Keeps requests in the database. Each call is one transaction, on disk when it resolves. A control position that is given
+ * is moved in the same transaction.
  */
 export interface RequestStore {
-  /** Records a new request. Of one that runs already both is said, that it was accepted and that it runs. */
+  /** Records a new request. One that is `running` already gets two statuses: accepted and running. */
   insert(record: ExportRecord, control?: ControlPosition): Promise<void>;
   /**
-   * Moves a request on, and gives it as it then is. Null, and nothing is changed, when it has ended, or is to be cancelled
-   * and would run or publish: this is where it is decided whether a cancellation or the files came first.
+   * Changes a request and returns it as changed. Returns null and changes nothing when the request has ended, or when it is
+   * cancelled and the change would run or publish it. This transaction decides whether a cancellation or the files came
+   * first.
    */
   update(requestId: string, change: RequestChange): Promise<ExportRecord | null>;
-  /** Wants the end of a request. False, and nothing is changed (no position either), when there is none that could be cancelled. */
+  /** Marks a request as cancelled. Returns false and changes nothing, no position either, when it is unknown or has ended. */
   cancel(requestId: string, by: string, control?: ControlPosition): Promise<boolean>;
-  /** A known request was asked for again: nothing but the position changes. */
+  /** A known request came again: only the position moves. */
   repeat(requestId: string, control: ControlPosition): Promise<void>;
   find(requestId: string): Promise<ExportRecord | null>;
   /** Requests without a terminal state, oldest first. */

@@ -1,4 +1,4 @@
-/** Which services an export holds: those with the wanted event in `[timeFrom, timeTo)` (ms since 1970 UTC) and state. */
+/** Which services an export selects: by a start or end in `[timeFrom, timeTo)`, in milliseconds since 1970 UTC, and by state. */
 export interface Selection {
   readonly timeFrom: number;
   readonly timeTo: number;
@@ -12,11 +12,11 @@ export type Compression = 'uncompressed' | 'zip' | 'gzip';
 export interface Layout {
   readonly format: 'csv' | 'json' | 'ndjson';
   readonly compression: Compression;
-  /** CSV only: one printable ASCII character, see `separators`. */
+  /** CSV only: one printable ASCII character or a tab. */
   readonly separator: string;
   readonly header: boolean;
   readonly extensions: 'columns' | 'json' | 'none';
-  /** Fixed extension columns and their order; null: one column a path found. */
+  /** Fixed extension columns in their order; null: one column for each path found in the rows. */
   readonly extensionColumns: readonly string[] | null;
 }
 

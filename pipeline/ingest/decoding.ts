@@ -3,12 +3,12 @@ import type { KeyFormat, RecordFormat, WriterSchemas } from '../../schemas/decod
 import { schemaIdOf } from '../../schemas/events/wire-format.ts';
 import type { LogRecord, LogRecords, SchemaRegistry } from '../ports.ts';
 
-/** So many schemas are asked for at once: a first batch may name some tens, a broken one thousands. */
-const askedAtOnce = 8;
+/** Concurrent requests for schemas: a first batch may name some tens of them, a corrupt one thousands. */
+const requestsAtOnce = 8;
 
 /**
- * Finds the writers' schemas that records name. They come from afar, while decoding goes on without a pause: so all
- * that a batch names are had before its first record is decoded. Each is made ready once, whatever the number of batches.
+ * Finds the Avro schemas that records were written with. Decoding is synchronous and fetching a schema is not, so all
+ * schemas of a batch are fetched before its first record is decoded. Each schema is compiled once.
  */
 export class SchemaLookup {
   readonly #registry: SchemaRegistry | null;
@@ -21,8 +21,8 @@ export class SchemaLookup {
   }
 
   /**
-   * The schemas that these records name and that exist; null where there is no registry. Waits as long as the registry
-   * cannot be asked, and rejects when the signal aborts.
+   * The schemas, by id, that these records carry and that exist; null where no registry is configured. Waits while the
+   * registry does not answer; rejects when the signal aborts.
    */
   async named(records: LogRecords, signal: AbortSignal): Promise<WriterSchemas | null> {
     if (this.#registry === null) return null;
@@ -48,11 +48,11 @@ export class SchemaLookup {
         if (schema !== null) this.#ready.set(id, compileSchema(schema));
       }
     };
-    await Promise.all(Array.from({ length: Math.min(askedAtOnce, ids.length) }, askInTurn));
+    await Promise.all(Array.from({ length: Math.min(requestsAtOnce, ids.length) }, askInTurn));
   }
 }
 
-/** Undefined when it failed because we were told to stop: an end between two transactions, and no failure. */
+/** A rejection handler: gives undefined when the signal has aborted, since stopping is no failure; else throws the error. */
 export function unlessAborted(signal: AbortSignal): (error: unknown) => undefined {
   return error => {
     if (!signal.aborted) throw error;
@@ -70,7 +70,7 @@ function namedIds(records: LogRecords, keyFormat: KeyFormat): ReadonlySet<number
   return ids;
 }
 
-/** The id that a record set aside is listed with: its value's, else its key's. */
+/** The schema id that a quarantined record is listed with: its value's, else its key's. */
 export function listedSchemaId({ key, value }: LogRecord, { keyFormat, schemas }: RecordFormat): number | null {
   if (schemas === null) return null;
   return schemaIdOf(value) ?? (keyFormat === 'avro' ? schemaIdOf(key) : null);

@@ -13,16 +13,16 @@ import {
 } from '../../schemas/events/events.ts';
 import type { JsonValue } from '../../schemas/json/json.ts';
 
-/** What one batch says of one row. */
+/** The changes of one batch to one row. */
 export interface Fragment {
-  /** The last value of each column, by position in its table's `values`; undefined keeps what the table holds. */
+  /** The last value of each column, by position in its table's `values`; undefined keeps the stored value. */
   readonly columns: (string | number | undefined)[];
   extensions: Map<string, JsonValue> | null;
 }
 
-/** What one batch says of one service: its own row and those of its states and tasks, by their ids. */
+/** The changes of one batch to one service: fragments of its own row and of its states and tasks, by their ids. */
 export interface ServiceFragments {
-  /** True when the service was deleted in this batch: what the tables hold goes, what is here came after. */
+  /** True when this batch deletes the service: stored rows are removed; the fragments here came after the deletion. */
   readonly deleted: boolean;
   readonly service: Map<string, Fragment>;
   readonly state: Map<string, Fragment>;
@@ -30,9 +30,9 @@ export interface ServiceFragments {
 }
 
 /**
- * The left fold of events into fragments (contract, section 2): an event sets the fields it carries, absent ones keep
- * their value, the later in the log wins. Any split of a log into batches gives the same rows, because fragments meet
- * the tables by the same rule.
+ * Folds events into fragments in log order (contract 2.1, 2.2): an event sets the fields that it carries, absent fields
+ * keep their value, a later event wins. The tables merge fragments by the same rule, so that any split of a log into
+ * batches gives the same rows.
  */
 export class Fold {
   readonly fragments = new Map<string, ServiceFragments>();
@@ -82,7 +82,7 @@ export class Fold {
   }
 }
 
-/** Where what an event says goes: positions of columns in the values of its entity's table. */
+/** The columns that an event sets, as positions in the `values` of its entity's table. */
 interface Effect {
   readonly entity: Entity;
   readonly fields: readonly number[];
@@ -93,7 +93,7 @@ interface Effect {
 
 const effects: Readonly<Record<(Started | Associated | Completed)['kind'], Effect>> = {
   'service.started': effect('service', 'start', carriedFields('service.started', null)),
-  // It is no start: what it carries sets the start side, but its time is not kept.
+  // An association is no start: it sets the columns of the start side, but not the start time.
   'service.associated': { ...effect('service', 'start', carriedFields('service.associated', null)), time: null },
   'service.completed': effect('service', 'end', carriedFields('service.completed', null)),
   'state.started': effect('state', 'start', carriedFields('state.started', null)),
@@ -130,7 +130,7 @@ function newServiceFragments(deleted: boolean): ServiceFragments {
   return { deleted, service: new Map(), state: new Map(), task: new Map() };
 }
 
-/** Extensions merge by name; a name's whole value is replaced, its place among the names stays. */
+/** Merges extensions by name: a repeated name gets the new value and keeps its place. */
 function extend(row: Fragment, extensions: Iterable<readonly [string, JsonValue]>): void {
   row.extensions ??= new Map();
   for (const [name, value] of extensions) row.extensions.set(name, value);

@@ -8,9 +8,12 @@ import type { BatchFacts, FoldedBatch, QuarantinedRecord, Warehouse } from './wa
 
 export interface IngestOptions {
   readonly keyFormat: KeyFormat;
-  /** Where Avro records have their schemas; without one all records are JSON. */
+  /** Finds schemas of Avro records; without one all records are JSON. */
   readonly registry?: SchemaRegistry | null;
-  /** An event this much later than its record's own time, or than now where the record has none, moves no watermark. */
+  /**
+   * An event whose time is more than this after its record's own time (or after now, where the record has none) does not
+   * move the watermark. In milliseconds.
+   */
   readonly skewMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -20,7 +23,7 @@ export interface IngestOptions {
 
 export interface StoredBatch {
   readonly bytesRead: number;
-  /** How long its transaction took. */
+  /** Duration of its transaction. */
   readonly milliseconds: number;
 }
 
@@ -31,16 +34,16 @@ export interface Ingested {
 }
 
 /**
- * Batches that the warehouse has at most and has not stored. Enough for what is read and folded while one of them waits
- * for a checkpoint of the database; what each holds meanwhile is its rows.
+ * Batches given to the warehouse and not stored yet, at most. Four are enough to read and fold on while one waits for a
+ * checkpoint of the database; more would only take memory, as each holds its rows until it is stored.
  */
 const maxBatchesAhead = 4;
 
 /**
- * Carries records from a source into the warehouse, exactly once: positions are stored in the transaction that stores
- * their rows, so a crash makes us read a batch again and never lose or double one. While batches are being stored
- * the next are read, folded and laid out. Ends with the source, or between two transactions when the signal aborts. A
- * transaction that fails ends the reading at once, also of a source that has nothing to give for the moment.
+ * Stores the records of a source exactly once. The position is stored in the same transaction as the rows, so that after
+ * a crash a batch is read again and never lost or doubled. While batches are being stored, the next are read and folded.
+ * Ends with the source, or between two transactions when the signal aborts. A failed transaction ends the reading at
+ * once, even while the source has nothing to read; its error is thrown.
  */
 export async function ingest(source: EventSource, warehouse: Warehouse, options: IngestOptions): Promise<Ingested> {
   const total = { recordsRead: 0, applied: 0, quarantined: 0 };
@@ -48,7 +51,7 @@ export async function ingest(source: EventSource, warehouse: Warehouse, options:
   const failed = new AbortController();
   let storing: readonly Promise<void>[] = [];
   let lastStored = 0;
-  /** Keeps nothing of the batch but its facts, for as long as it waits and is stored. */
+  /** While the batch waits and is stored, only its facts are kept here, to save memory. */
   const store = (batch: FoldedBatch, bytesRead: number): Promise<void> => {
     const { facts } = batch;
     const asked = options.clock.now();
@@ -68,7 +71,7 @@ export async function ingest(source: EventSource, warehouse: Warehouse, options:
       if (schemas === undefined) break;
       const folded = await foldInSlices(batch, { ...options, schemas });
       const next = store(folded, batch.bytesRead);
-      // Awaited in a later turn, which an idle source may never give: its failure ends the reading.
+      // An idle source may never yield the batch after which this promise is awaited, so a failure ends the reading here.
       next.catch(() => failed.abort());
       storing = [...storing, next];
       if (storing.length < maxBatchesAhead) continue;
@@ -76,7 +79,7 @@ export async function ingest(source: EventSource, warehouse: Warehouse, options:
       storing = storing.slice(1);
     }
   } finally {
-    // The first failure is the cause: what stands in line behind it fails with it.
+    // Batches queued behind a failed one fail too; Promise.all throws the first failure, which is the cause.
     await Promise.allSettled(storing);
     await Promise.all(storing);
   }
@@ -84,7 +87,7 @@ export async function ingest(source: EventSource, warehouse: Warehouse, options:
 }
 
 interface FoldOptions extends Pick<IngestOptions, 'keyFormat' | 'skewMs' | 'clock'> {
-  /** The schemas that the batch's records name and that exist; without them all records are JSON. */
+  /** The schemas that the records of the batch carry and that exist; null where all records are JSON. */
   readonly schemas?: WriterSchemas | null;
 }
 
@@ -95,10 +98,10 @@ export function foldBatch(batch: RecordBatch, options: FoldOptions): FoldedBatch
   return folding.finish();
 }
 
-/** So many records are folded in a few milliseconds. */
+/** Records folded without a break: a few milliseconds of work. */
 const sliceRecords = 2_000;
 
-/** As foldBatch. Between slices others have their turn: the database's next statement, and whoever asks over HTTP. */
+/** Like foldBatch, but lets other work of the process run between slices: database statements and HTTP requests. */
 async function foldInSlices(batch: RecordBatch, options: FoldOptions): Promise<FoldedBatch> {
   const folding = new BatchFolding(batch, options);
   for (let from = 0; from < batch.records.length; from += sliceRecords) {
@@ -133,12 +136,12 @@ class BatchFolding {
         this.#rejects.push({ record, reject: decoded, schemaId: listedSchemaId(record, this.#format) });
       else {
         this.#fold.apply(decoded);
-        this.#watch(eventTime(decoded), record);
+        this.#moveWatermark(eventTime(decoded), record);
       }
     }
   }
 
-  #watch(time: number | null, record: LogRecord): void {
+  #moveWatermark(time: number | null, record: LogRecord): void {
     if (time === null || (this.#watermark !== null && time <= this.#watermark)) return;
     if (time <= latestPlausible(record, this.#now) + this.#skewMs) this.#watermark = time;
   }
@@ -167,7 +170,7 @@ function eventTime(event: Event): number | null {
   return event.kind === 'extension.updated' ? event.timestamp : event.occasion.timestamp;
 }
 
-/** An event of the year 2099 is applied, but must not make us believe that all before it has come. */
+/** The time to compare an event's time with: an event of the year 2099 is applied but must not move the watermark there. */
 function latestPlausible({ timestamp }: LogRecord, now: number): number {
   return timestamp === null || timestamp < 0 ? now : timestamp;
 }

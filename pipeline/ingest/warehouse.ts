@@ -2,15 +2,15 @@ import type { Reject } from '../../schemas/events/events.ts';
 import type { LogRecord, LostRecords, PartitionId, Position, StoredPosition } from '../ports.ts';
 import type { ServiceFragments } from './fold.ts';
 
-/** A record set aside because it cannot be understood. */
+/** A record that cannot be understood, and why. */
 export interface QuarantinedRecord {
   readonly record: LogRecord;
   readonly reject: Reject;
-  /** The schema that its value names, or its key; null where it names none. */
+  /** The schema id in its value, else in its key; null where there is none. */
   readonly schemaId: number | null;
 }
 
-/** What is to be known of a batch of one partition when its rows are on their way. */
+/** What is known of a batch of one partition besides its rows. */
 export interface BatchFacts {
   readonly partition: PartitionId;
   readonly origin: string;
@@ -21,31 +21,32 @@ export interface BatchFacts {
   readonly recordsRead: number;
   readonly applied: number;
   readonly quarantined: number;
-  /** The schemas its records were written with. */
+  /** The ids of the schemas that its records were written with. */
   readonly schemaIds: readonly number[];
   /** Highest event time that may move the watermark; null when the batch has none. */
   readonly watermark: number | null;
-  /** The log's own time of the last record; null where it keeps none. */
+  /** The log's own time of the last record, in milliseconds; null where the log keeps none. */
   readonly lastRecordTime: number | null;
 }
 
-/** A batch of one partition, folded: everything the warehouse stores in one transaction. */
+/** A folded batch of one partition: everything that one transaction stores. */
 export interface FoldedBatch {
   readonly facts: BatchFacts;
   readonly fragments: ReadonlyMap<string, ServiceFragments>;
   readonly rejects: readonly QuarantinedRecord[];
 }
 
-/** Where rows are kept. One process owns it. */
+/** Stores rows. One process at a time owns it. */
 export interface Warehouse {
   /** Every partition's position, as of the last committed batch. */
   positions(): readonly StoredPosition[];
   /**
-   * Stores rows, quarantine and position in one transaction: all or nothing, on disk when it resolves. It may be called
-   * again before that: batches are stored one at a time, in the order of the calls, and what was handed over behind one
-   * that fails fails with it. A batch of a known partition that does not begin exactly at the stored position is refused
-   * with `STALE_BATCH` and changes nothing: whoever was late, paused or replaced cannot apply records twice. Rows and
-   * rejects of a batch that waits for its turn are let go of: they were laid out when it was handed over.
+   * Stores rows, quarantined records and position in one transaction, on disk when it resolves. It may be called again
+   * before that: batches are stored one at a time, in the order of the calls. When a batch fails, those queued behind it
+   * fail too; otherwise a new partition's second batch would be taken for its first. A batch that does not begin exactly
+   * at the stored position of its partition is refused with `STALE_BATCH` and changes nothing, so that a process that was
+   * frozen or replaced cannot apply records twice. The batch is laid out as columns during the call; its fragments are
+   * not needed any more when the call returns.
    */
   store(batch: FoldedBatch): Promise<void>;
 }

@@ -11,31 +11,31 @@ export interface Acceptance {
   readonly store: RequestStore;
   readonly directory: ExportDirectory;
   readonly clock: Clock;
-  /** How far the log reaches now; null where there is none to ask. */
+  /** Looks at how far the log reaches now. */
   readonly lookAtLog: () => Promise<SeenEnds>;
 }
 
 export interface AcceptedRequest {
   readonly requestId: string;
-  /** The id was made for this request alone: nobody can have used it before. */
+  /** True when the id was generated for this request, so that no other request can have it. */
   readonly hasOwnId?: boolean;
-  /** As given, before defaults. */
+  /** The parameters as given, before defaults. */
   readonly given: GivenParameters;
   readonly asker: Asker;
-  /** What its door found wrong, to be named together with the other faults. */
+  /** Faults that the door has found already; they are named together with those found here. */
   readonly faults?: readonly Fault[];
   readonly control?: ControlPosition;
   /**
-   * Called before a new request is recorded; throws when there is no room for it. `running`: it begins at once, and is
-   * recorded so, which saves a transaction.
+   * Called before a new request is recorded; throws when the queue is full. `running` means that it starts at once and is
+   * recorded as running, which saves a transaction.
    */
   readonly admit?: () => 'accepted' | 'running';
 }
 
 /**
- * Checks a request and records it: from here on its names are its own, and its window is fixed.
- * A known id with the same parameters gives the recorded request; with other ones it throws `REQUEST_CONFLICT`.
- * Throws `REQUEST_INVALID` naming every fault at once, `PREFIX_REFUSED` for a prefix that leaves the export root.
+ * Checks and records a request: its window is fixed and its file names are reserved. A known id with the same parameters
+ * returns the recorded request; with others it throws `REQUEST_CONFLICT`. Throws `REQUEST_INVALID` naming every fault,
+ * or `PREFIX_REFUSED` for a prefix that leaves the export root.
  */
 export function acceptExport(request: AcceptedRequest, acceptance: Acceptance): Promise<ExportRecord> {
   return acceptingOf(acceptance.store).run(() => acceptNext(request, acceptance));
@@ -43,11 +43,11 @@ export function acceptExport(request: AcceptedRequest, acceptance: Acceptance): 
 
 const accepting = new WeakMap<RequestStore, Semaphore>();
 
-/** Requests of one store are accepted one after the other: two at once would be promised the same names. */
+/** Requests of one store are accepted one after the other; two at once could reserve the same names. */
 function acceptingOf(store: RequestStore): Semaphore {
-  const turns = accepting.get(store) ?? new Semaphore(1);
-  accepting.set(store, turns);
-  return turns;
+  const semaphore = accepting.get(store) ?? new Semaphore(1);
+  accepting.set(store, semaphore);
+  return semaphore;
 }
 
 async function acceptNext(request: AcceptedRequest, acceptance: Acceptance): Promise<ExportRecord> {
@@ -80,7 +80,7 @@ async function acceptNext(request: AcceptedRequest, acceptance: Acceptance): Pro
   return record;
 }
 
-/** What is wrong with the prefix, so that it can be named together with the other faults. */
+/** The fault of the prefix, if any, so that it can be named together with the other faults. */
 async function prefixFaults({ file_prefix }: GivenParameters, directory: ExportDirectory): Promise<readonly Fault[]> {
   if (file_prefix === undefined || file_prefix === '') return [];
   try {
@@ -92,7 +92,7 @@ async function prefixFaults({ file_prefix }: GivenParameters, directory: ExportD
   }
 }
 
-/** The first millisecond from the moment of acceptance whose names neither exist nor are promised to another request. */
+/** The first millisecond at or after acceptance whose file names neither exist nor are reserved by another request. */
 async function freeNames(
   parameters: ExportParameters,
   destination: Destination,
@@ -100,10 +100,10 @@ async function freeNames(
   { store, directory }: Acceptance,
 ): Promise<{ stamp: number; names: readonly string[] }> {
   const others = (await store.unfinished()).filter(({ plan }) => plan.destination.folder === destination.folder);
-  const promised = new Set(others.flatMap(({ plan }) => plan.names));
+  const reserved = new Set(others.flatMap(({ plan }) => plan.names));
   for (let stamp = acceptedAt; ; stamp += 1) {
     const names = exportNames(parameters, destination.stem, stamp);
-    if (names.every(name => !promised.has(name)) && (await directory.areFree(destination, names)))
+    if (names.every(name => !reserved.has(name)) && (await directory.areFree(destination, names)))
       return { stamp, names };
   }
 }

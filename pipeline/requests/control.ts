@@ -7,33 +7,33 @@ import { type ControlRequest, readControlRequest } from './control-request.ts';
 import type { Jobs } from './jobs.ts';
 
 /**
- * What is written of the control topic besides requests. Each call is one transaction that moves the topic's position, and
- * throws `STALE_BATCH` where it is not the one that the record was read from.
+ * Writes about the control topic besides requests. Each call is one transaction that moves the topic's position; it throws
+ * `STALE_BATCH` where the stored position is not the one that the record was read from.
  */
 export interface ControlStore {
   positions(): Promise<readonly StoredPosition[]>;
-  /** Nothing was asked for. */
+  /** Moves the position past offsets that hold no record. */
   pass(control: ControlPosition): Promise<void>;
-  /** Says on the status topic that a record was refused. */
+  /** Writes a status that refuses a record. */
   refuse(requestId: string, error: TidemarkError, control: ControlPosition): Promise<void>;
-  /** Keeps a record that nobody can be answered for. */
-  setAside(entry: QuarantinedRecord, control: ControlPosition): Promise<void>;
+  /** Quarantines a record that has no request id to answer to. */
+  quarantine(entry: QuarantinedRecord, control: ControlPosition): Promise<void>;
 }
 
 interface ControlParts {
   readonly source: EventSource;
-  /** Where Avro requests have their schemas; null where all requests are JSON. */
+  /** Finds the schemas of Avro requests; null where all requests are JSON. */
   readonly registry: SchemaRegistry | null;
   readonly store: ControlStore;
   readonly jobs: Pick<Jobs, 'submit' | 'cancel' | 'room'>;
   readonly signal: AbortSignal;
-  /** Called for each record when what it asked for is in the database. */
+  /** Called for each record once its request is in the database. */
   readonly onServed?: (request: ControlRequest) => void;
 }
 
 /**
- * Serves the control topic, each record exactly once: the topic's position moves in the transaction that does what the
- * record asks for. Ends with the source, or between two records when the signal aborts.
+ * Serves each record of the control topic exactly once: the topic's position moves in the transaction that carries out the
+ * request. Ends with the source, or between two records when the signal aborts.
  */
 export async function serveControl(parts: ControlParts): Promise<void> {
   const { source, registry, store, signal } = parts;
@@ -51,12 +51,12 @@ interface Serving extends ControlParts {
 }
 
 interface ControlRecord {
-  /** Null where the log goes on without a record. */
+  /** Null where the offsets hold no record. */
   readonly record: LogRecord | null;
   readonly control: ControlPosition;
 }
 
-/** A bookmark is known after a batch only: sources that are to give one after each record are asked for batches of one. */
+/** A batch has one bookmark, at its end. To have one after each record, the source is opened with batches of one record. */
 function* recordsOf({ partition, origin, records, from, next, lost }: RecordBatch): Generator<ControlRecord> {
   const last = records.at(-1);
   let at: Pick<ControlPosition, 'from' | 'lost'> = { from, lost: lost ?? null };
@@ -68,17 +68,17 @@ function* recordsOf({ partition, origin, records, from, next, lost }: RecordBatc
   if (last === undefined) yield { record: null, control: { partition, origin, ...at, next } };
 }
 
-/** False when we are to stop before the record was served; it is read again. */
+/** Returns false when the service stops before the record was served; the next start reads it again. */
 async function serve(record: LogRecord, control: ControlPosition, serving: Serving): Promise<boolean> {
   const { store, signal, lookup, onServed } = serving;
-  // A registry that does not answer is waited for, and with it all behind.
+  // While the registry does not answer, this record and all after it wait.
   const schemas = await lookup.named([record], signal).catch(unlessAborted(signal));
   if (schemas === undefined) return false;
   const request = readControlRequest(record, schemas);
   try {
     if (request.kind === 'unanswerable') {
       const schemaId = listedSchemaId(record, { keyFormat: 'string', schemas });
-      await store.setAside({ record, reject: request.reject, schemaId }, control);
+      await store.quarantine({ record, reject: request.reject, schemaId }, control);
     } else await carryOut(request, control, serving);
   } catch (error) {
     if (!(error instanceof TidemarkError) || request.kind === 'unanswerable') throw error;
@@ -105,7 +105,7 @@ async function carryOut(
   }
 }
 
-/** A request of the topic is never refused for a full queue: it stays in the topic until there is room. */
+/** A full queue refuses no control record: the record waits in the topic until there is room. */
 async function submitWithRoom(
   { requestId, given }: Extract<ControlRequest, { kind: 'export' }>,
   control: ControlPosition,
@@ -123,7 +123,7 @@ async function submitWithRoom(
   }
 }
 
-/** What is the asker's own to mend. Anything else is not: the record stays in the topic, and the service says why it ends. */
+/** True for a fault of the request itself. After any other failure the record stays in the topic, and the service stops. */
 function isRefusal({ code }: TidemarkError): boolean {
   return (
     code === 'REQUEST_INVALID' ||

@@ -1,35 +1,35 @@
-/** A line for each client, served by turns: nobody waits behind all that somebody else has asked for. */
+/** A queue for each client. Clients take turns, so that none waits behind everything that another has asked for. */
 export class FairQueue<T> {
-  readonly #lines = new Map<string, T[]>();
+  readonly #queues = new Map<string, T[]>();
 
   get length(): number {
-    return [...this.#lines.values()].reduce((sum, line) => sum + line.length, 0);
+    return [...this.#queues.values()].reduce((sum, line) => sum + line.length, 0);
   }
 
   add(client: string, item: T): void {
-    const line = this.#lines.get(client);
-    if (line === undefined) this.#lines.set(client, [item]);
+    const line = this.#queues.get(client);
+    if (line === undefined) this.#queues.set(client, [item]);
     else line.push(item);
   }
 
-  /** The first of the client whose turn it is, who then goes to the end of the round. */
+  /** Takes the first item of the client whose turn it is; that client is then last in turn. */
   next(): T | undefined {
-    const [turn] = this.#lines;
+    const [turn] = this.#queues;
     if (turn === undefined) return undefined;
     const [client, line] = turn;
     const item = line.shift();
-    this.#lines.delete(client);
-    if (line.length > 0) this.#lines.set(client, line);
+    this.#queues.delete(client);
+    if (line.length > 0) this.#queues.set(client, line);
     return item;
   }
 
-  /** Takes an item out of the line; false when it is not there. */
+  /** Removes an item; false when it is not queued. */
   remove(item: T): boolean {
-    for (const [client, line] of this.#lines) {
+    for (const [client, line] of this.#queues) {
       const at = line.indexOf(item);
       if (at < 0) continue;
       line.splice(at, 1);
-      if (line.length === 0) this.#lines.delete(client);
+      if (line.length === 0) this.#queues.delete(client);
       return true;
     }
     return false;

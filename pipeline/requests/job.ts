@@ -2,18 +2,18 @@ import type { ExportProgress } from '../export/export-files.ts';
 import { type ExportRecord, isEnded } from '../export/request.ts';
 import type { Clock } from '../ports.ts';
 
-/** How far a job is. */
+/** The progress of a job. */
 export interface JobProgress {
   readonly phase: 'queued' | 'waiting for the log' | 'writing' | 'ended';
-  /** The kind of file that is being written. */
+  /** The kind of file that is being written; null when none is. */
   readonly file: string | null;
   /** Rows of the files that are whole. */
   readonly rows: number;
   /** Plain bytes written so far. */
   readonly bytes: number;
-  /** Over the time since the job runs. */
+  /** Average since the job started. */
   readonly bytesPerSecond: number;
-  /** How long it waited, or has been waiting, for the log. */
+  /** How long it waited for the log, or has waited so far. */
   readonly waitedMs: number;
 }
 
@@ -22,13 +22,13 @@ export interface JobView {
   readonly progress: JobProgress;
 }
 
-/** Progress that is only so many bytes more is told this often at most. */
-const tellEveryMs = 5_000;
+/** Progress that only adds bytes is reported this often at most. */
+const reportEveryMs = 5_000;
 
-/** One request on its way, between its acceptance and its end. */
+/** An accepted request until it has ended. */
 export class Job {
   readonly requestId: string;
-  /** Resolves when the job has left the service: with its end as recorded, or null where it was stopped before. */
+  /** Resolves when the job is over: with its record as ended, or null where the service stopped before. */
   readonly done: Promise<ExportRecord | null>;
   readonly #record: ExportRecord;
   readonly #clock: Clock;
@@ -40,7 +40,7 @@ export class Job {
   #bytes = 0;
   #startedAt: number | null = null;
   #waitedMs: number | null = null;
-  #toldAt = 0;
+  #reportedAt = 0;
 
   constructor(record: ExportRecord, clock: Clock) {
     this.requestId = record.requestId;
@@ -59,7 +59,7 @@ export class Job {
     return this.#controller.signal;
   }
 
-  /** How long it has been running. */
+  /** The time since it started; 0 before. */
   get milliseconds(): number {
     return this.#startedAt === null ? 0 : this.#clock.now() - this.#startedAt;
   }
@@ -72,21 +72,21 @@ export class Job {
   write(): void {
     this.#waitedMs = this.milliseconds;
     this.#phase = 'writing';
-    this.#toldAt = this.#clock.now();
+    this.#reportedAt = this.#clock.now();
   }
 
-  /** True when it is time to tell of it. */
+  /** Adds progress; returns true when it is time to report it. */
   advance({ kind, bytes, rows }: ExportProgress): boolean {
     this.#file = kind;
     this.#bytes += bytes;
     this.#rows += rows;
     const now = this.#clock.now();
-    if (now - this.#toldAt < tellEveryMs) return false;
-    this.#toldAt = now;
+    if (now - this.#reportedAt < reportEveryMs) return false;
+    this.#reportedAt = now;
     return true;
   }
 
-  /** Aborts with an error that says what it means: cancelled for good, or stopped for now. */
+  /** Stops the job. The reason's code says what follows: `CANCELLED` ends the request, any other leaves it for the next start. */
   abort(reason: Error): void {
     this.#controller.abort(reason);
   }
@@ -104,7 +104,7 @@ export class Job {
   }
 }
 
-/** A request that is none of the running ones, as it is recorded. */
+/** The view of a request that is no job any more (or not in this process), from its record. */
 export function recordedView(record: ExportRecord): JobView {
   const files = record.manifest?.files ?? [];
   const rows = files.reduce((sum, file) => sum + file.rows, 0);

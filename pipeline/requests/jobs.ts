@@ -8,36 +8,37 @@ import { Job, type JobView, recordedView } from './job.ts';
 interface JobsParts {
   readonly accepting: Acceptance;
   readonly exporting: Omit<Exporting, 'signal' | 'onProgress'>;
-  /** How many run at once, and how many more may wait. */
+  /** How many exports run at once. */
   readonly atOnce: number;
+  /** How many more may wait for their turn. */
   readonly queue: number;
-  /** Called when a job was queued, when it starts to run, and when it has ended. */
+  /** Called when a job is queued, starts to run, and has ended. */
   readonly onChange?: (view: JobView, milliseconds: number) => void;
-  /** Called now and then while files are written; has resolved before the job ends. */
+  /** Called every few seconds while files are written. The job ends only after its promise has resolved. */
   readonly onProgress?: (view: JobView) => Promise<void>;
-  /** Called with what no request can be blamed for, such as a database that refuses: the service cannot go on. */
+  /** Called on an unexpected error, such as a database that refuses to write; the service must stop. */
   readonly onCrash: (error: unknown) => void;
-  /** Stops all that runs; it is run again at the next start. */
+  /** Stops all jobs; the next start runs them again. */
   readonly signal: AbortSignal;
 }
 
 /**
- * The exports of a service, whoever asked for them: recorded before any work, served by turns, so many at once, each
- * ended exactly once.
+ * The exports of a service, from every door: each is recorded before any work, runs when its client has its turn, at most
+ * `atOnce` at a time, and ends exactly once.
  */
 export class Jobs {
   readonly #parts: JobsParts;
   readonly #jobs = new Map<string, Job>();
   readonly #queue = new FairQueue<Job>();
   #running = 0;
-  #atRoom: (() => void)[] = [];
+  #waitingForRoom: (() => void)[] = [];
 
   constructor(parts: JobsParts) {
     this.#parts = parts;
     parts.signal.addEventListener('abort', () => this.#stop(), { once: true });
   }
 
-  /** Finishes what a dead process left: files get their names, requests that had not got so far are run again. */
+  /** Completes or queues the requests that a dead process left unfinished. */
   async recover(): Promise<void> {
     for (const record of await recoverExports(this.#parts.exporting)) this.#enqueue(record);
   }
@@ -52,8 +53,8 @@ export class Jobs {
   }
 
   /**
-   * Accepts a request and sees to it that it is served; a known one is given as it stands. Throws as `acceptExport` does,
-   * and `QUEUE_FULL` for a new request when there is no room.
+   * Accepts a request and queues it; a known one is returned as it stands. Throws as `acceptExport` does, and `QUEUE_FULL`
+   * for a new request when the queue is full.
    */
   async submit(request: Omit<AcceptedRequest, 'admit'>): Promise<JobView> {
     const record = await acceptExport({ ...request, admit: () => this.#admit() }, this.#parts.accepting);
@@ -61,13 +62,13 @@ export class Jobs {
     return this.#viewOf(record);
   }
 
-  /** Resolves when a new request may find room, or when we stop. */
+  /** Resolves when a new request may find room in the queue, or when the service stops. */
   room(): Promise<void> {
     if (this.#hasRoom || this.#parts.signal.aborted) return Promise.resolve();
-    return new Promise(resolve => this.#atRoom.push(resolve));
+    return new Promise(resolve => this.#waitingForRoom.push(resolve));
   }
 
-  /** Resolves when the request has ended, at once when it had. Throws `REQUEST_UNKNOWN`, `INTERRUPTED` when we stop before. */
+  /** Resolves when the request has ended. Throws `REQUEST_UNKNOWN`, or `INTERRUPTED` when the service stops before. */
   async ended(requestId: string): Promise<ExportRecord> {
     const known = await this.#jobs.get(requestId)?.done;
     const record = known ?? (await this.find(requestId)).record;
@@ -88,9 +89,9 @@ export class Jobs {
   }
 
   /**
-   * Ends a request without its files: when the database has taken the wish, only `cancelled` can follow, or `failed` where
-   * it failed at that moment. Throws `REQUEST_UNKNOWN`, `REQUEST_ENDED` when it is too late, `INTERRUPTED` when we stop
-   * before it has ended: then the next start ends it.
+   * Cancels a request. Once the database has recorded that, the request can only end as `cancelled`, or as `failed` where it
+   * failed at that moment. Throws `REQUEST_UNKNOWN`, `REQUEST_ENDED` when it is too late, and `INTERRUPTED` when the service
+   * stops before the request has ended; the next start then ends it.
    */
   async cancel(requestId: string, by: string, control?: ControlPosition): Promise<ExportRecord> {
     const { store } = this.#parts.accepting;
@@ -104,12 +105,12 @@ export class Jobs {
     else {
       job.abort(reason);
       if (this.#queue.remove(job)) await this.#end(job, () => endAs(reason, requestId, store));
-      this.#tellRoom();
+      this.#announceRoom();
     }
     return this.ended(requestId);
   }
 
-  /** Resolves when all that ran has stopped, after the signal aborted. */
+  /** Resolves when every job has stopped, after the signal aborted. */
   async stopped(): Promise<void> {
     await Promise.all(Array.from(this.#jobs.values(), ({ done }) => done));
   }
@@ -127,23 +128,23 @@ export class Jobs {
     return this.#running < this.#parts.atOnce;
   }
 
-  #tellRoom(): void {
+  #announceRoom(): void {
     if (!this.#hasRoom && !this.#parts.signal.aborted) return;
-    const waiting = this.#atRoom;
-    this.#atRoom = [];
+    const waiting = this.#waitingForRoom;
+    this.#waitingForRoom = [];
     for (const resolve of waiting) resolve();
   }
 
   #admit(): 'accepted' | 'running' {
     const { queue, signal } = this.#parts;
     if (signal.aborted) throw new TidemarkError('QUEUE_FULL', 'the service is stopping; ask again when it is up');
-    // Requests are accepted one after the other, so the place is still free when this one is recorded.
+    // Requests are accepted one at a time, so the place is still free when this one is recorded.
     if (this.#hasPlace && this.waiting === 0) return 'running';
     if (this.#hasRoom) return 'accepted';
     throw new TidemarkError('QUEUE_FULL', `${this.waiting} exports wait already, and ${queue} may; ask again later`);
   }
 
-  /** What comes while we stop is left to the next start. */
+  /** A request that comes while the service stops is left to the next start. */
   #enqueue(record: ExportRecord): void {
     if (this.#parts.signal.aborted) return;
     const job = new Job(record, this.#parts.accepting.clock);
@@ -163,18 +164,18 @@ export class Jobs {
       void this.#end(job, () => this.#run(job)).then(() => {
         this.#running -= 1;
         this.#serve();
-        this.#tellRoom();
+        this.#announceRoom();
       });
     }
   }
 
   async #run(job: Job): Promise<ExportRecord> {
     const { exporting, onProgress } = this.#parts;
-    let told: Promise<unknown> = Promise.resolve();
-    const tell = (): void => {
+    let reported: Promise<unknown> = Promise.resolve();
+    const report = (): void => {
       const view = { record: { ...job.record, state: 'running' as const }, progress: job.progress() };
-      told = Promise.all([told, onProgress?.(view)]);
-      told.catch(() => undefined);
+      reported = Promise.all([reported, onProgress?.(view)]);
+      reported.catch(() => undefined);
     };
     try {
       return await runExport(job.record, {
@@ -183,19 +184,19 @@ export class Jobs {
         async wait(record, signal) {
           const waited = await exporting.wait(record, signal);
           job.write();
-          tell();
+          report();
           return waited;
         },
         onProgress: progress => {
-          if (job.advance(progress)) tell();
+          if (job.advance(progress)) report();
         },
       });
     } finally {
-      await told;
+      await reported;
     }
   }
 
-  /** A job leaves when its end is in the database, or is left to the next start; what ended it is recorded there. */
+  /** Runs the job's work, then forgets the job: its end is recorded in the database, or it is left to the next start. */
   async #end(job: Job, work: () => Promise<ExportRecord | null>): Promise<void> {
     try {
       const completed = await work().catch((error: unknown) => {
@@ -221,6 +222,6 @@ export class Jobs {
     );
     for (let job = this.#queue.next(); job !== undefined; job = this.#queue.next()) job.finish(null);
     for (const job of this.#jobs.values()) job.abort(reason);
-    this.#tellRoom();
+    this.#announceRoom();
   }
 }

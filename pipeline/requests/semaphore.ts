@@ -1,4 +1,4 @@
-/** Lets at most `limit` pieces of work run at once; the others wait and come in the order they asked. */
+/** Lets at most `limit` pieces of work run at once; the others wait and start in the order of their calls. */
 export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -7,18 +7,18 @@ export class Semaphore {
     this.#free = limit;
   }
 
-  /** Waits for a turn. The function given ends it, once, however often it is called. */
+  /** Waits for a permit. The returned function releases it; further calls of it do nothing. */
   async take(): Promise<() => void> {
     if (this.#free > 0) this.#free -= 1;
     else await new Promise<void>(resolve => this.#waiting.push(resolve));
-    let taken = true;
+    let isHeld = true;
     return () => {
-      if (taken) this.#pass();
-      taken = false;
+      if (isHeld) this.#release();
+      isHeld = false;
     };
   }
 
-  /** Runs one piece of work in its turn. */
+  /** Runs one piece of work with a permit. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     const end = await this.take();
     try {
@@ -28,8 +28,8 @@ export class Semaphore {
     }
   }
 
-  /** Handed straight to the next in line, so that no newcomer can step in between. */
-  #pass(): void {
+  /** Gives the permit to the next that waits, so that a later call cannot take it first. */
+  #release(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free += 1;
     else next();

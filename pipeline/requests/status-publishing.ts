@@ -4,7 +4,10 @@ import type { Outbox, OutboxEntry, Status } from './statuses.ts';
 
 /** Where statuses go. */
 export interface StatusSink {
-  /** Resolves when they are safe there. Throws with `retry` when it may succeed later; `STATUS_TOO_LARGE` when it takes none so large. */
+  /**
+   * Resolves when the statuses are stored there. Throws an error with `retry` when trying later may succeed, and
+   * `STATUS_TOO_LARGE` when one is larger than the topic takes.
+   */
   send(entries: readonly OutboxEntry[]): Promise<void>;
 }
 
@@ -15,26 +18,26 @@ interface Publishing {
   /** Resolves after so many milliseconds, or when the signal aborts. */
   pause(milliseconds: number, signal: AbortSignal): Promise<void>;
   readonly onSent?: (entries: readonly OutboxEntry[]) => void;
-  /** Called with what keeps statuses from being sent, and with null when they are sent again. */
+  /** Called with the reason why statuses cannot be sent, and with null when they are sent again. */
   readonly onProblem?: (problem: TidemarkError | null) => void;
 }
 
 const entriesAtOnce = 100;
-/** Together well below what a topic takes by default. */
+/** Well below the 1 MB that a topic takes by default in one request. */
 const bytesAtOnce = 256 << 10;
 const firstPauseMs = 250;
 const longestPauseMs = 5_000;
 
 /**
- * Sends what the outbox holds, in its order, until the signal aborts. A status is forgotten when it is safe: after a crash
- * in between it is sent again, under the same sequence. Throws what no waiting mends.
+ * Sends the statuses of the outbox in order until the signal aborts. A status is forgotten after it was sent, so that a
+ * crash in between sends it again with the same sequence. Throws failures that waiting does not mend.
  */
 export async function publishStatuses(publishing: Publishing): Promise<void> {
   const { outbox, signal, onProblem, pause } = publishing;
   const backoff = new Backoff(firstPauseMs, longestPauseMs);
   let awaited: Promise<void> | null = null;
   while (!signal.aborted) {
-    // Asked for before looking, so that nothing slips in between; and once, however often sending is tried again.
+    // Waiting starts before looking, so that no status in between is missed; retries share one wait.
     awaited ??= outbox.changed(signal).finally(() => {
       awaited = null;
     });
@@ -77,7 +80,7 @@ function cut(entries: readonly OutboxEntry[]): readonly OutboxEntry[] {
   return end < 0 ? entries : entries.slice(0, end);
 }
 
-/** A topic may take less than we think: then one by one, and without the manifest, which the database keeps. */
+/** Where the topic takes less than expected, statuses are sent one by one, too large ones without their manifest. */
 async function sendFitting(entries: readonly OutboxEntry[], sink: StatusSink): Promise<void> {
   try {
     await sink.send(entries);
@@ -89,7 +92,7 @@ async function sendFitting(entries: readonly OutboxEntry[], sink: StatusSink): P
 }
 
 function withoutManifest(text: string): string {
-  // Written by us, from this type.
+  // The outbox holds JSON written from this type.
   const status = JSON.parse(text) as Status;
   return JSON.stringify({ ...status, manifest: null } satisfies Status);
 }

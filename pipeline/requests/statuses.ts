@@ -7,15 +7,15 @@ import { type ExportRecord, isEnded, type RequestState } from '../export/request
 import type { FileKind } from '../export/selection.ts';
 import type { JobProgress } from './job.ts';
 
-/** What the status topic says of a request (contract, section 5). */
+/** A record of the status topic: the state of a request (contract 5.18). */
 export interface Status {
   readonly request_id: string;
-  /** Grows from 1 with everything that is said of one request. */
+  /** Counts the statuses of one request, from 1; 0 for the refusal of a control record. */
   readonly sequence: number;
   readonly status: Exclude<RequestState, 'publishing'>;
   readonly at: string;
   readonly progress: StatusProgress | null;
-  /** The paths of the files that are there, as the HTTP door answers them. */
+  /** The paths of the published files, in the client's spelling; empty before. */
   readonly created: readonly string[];
   readonly rows: Readonly<Partial<Record<FileKind, number>>> | null;
   readonly manifest: Manifest | null;
@@ -26,38 +26,38 @@ export interface StatusProgress extends Pick<JobProgress, 'file' | 'rows' | 'byt
   readonly phase: JobProgress['phase'] | 'publishing';
 }
 
-/** Says progress of a running request; nothing of one that has ended. */
+/** Records the progress of a running request; does nothing for one that has ended. */
 export interface ProgressStore {
-  tell(requestId: string, progress: StatusProgress): Promise<void>;
+  recordProgress(requestId: string, progress: StatusProgress): Promise<void>;
 }
 
-/** A status on its way: records of one key are sent in the order of their numbers. */
+/** A status that waits to be sent; the statuses of one request are sent in the order of their numbers. */
 export interface OutboxEntry {
   readonly number: number;
   readonly requestId: string;
   readonly status: string;
 }
 
-/** Statuses that were written with the changes they tell of, and are not known to be sent. */
+/** Statuses written in the transactions of their changes and not known to be sent. */
 export interface Outbox {
   oldest(limit: number): Promise<readonly OutboxEntry[]>;
-  /** All up to this number are sent, and forgotten. */
+  /** Forgets all statuses up to this number: they were sent. */
   sent(upTo: number): Promise<void>;
   count(): Promise<number>;
   /** Resolves when there may be something new, or the signal aborts. */
   changed(signal: AbortSignal): Promise<void>;
 }
 
-export interface SaidOf {
+export interface StatusContext {
   readonly sequence: number;
   readonly now: number;
   readonly progress?: StatusProgress | null;
-  /** The spellings of the export root, which no status tells. */
+  /** The spellings of the export root, which are replaced in messages. */
   readonly roots: readonly string[];
 }
 
-/** What is to be said of a request as it is recorded. */
-export function statusOf(record: ExportRecord, { sequence, now, progress = null, roots }: SaidOf): Status {
+/** The status of a request as it is recorded. */
+export function statusOf(record: ExportRecord, { sequence, now, progress = null, roots }: StatusContext): Status {
   const { requestId, state, plan, manifest, error, endedAt } = record;
   return {
     request_id: requestId,
@@ -73,14 +73,14 @@ export function statusOf(record: ExportRecord, { sequence, now, progress = null,
 }
 
 /**
- * Says that a record of the control topic was refused. Its sequence is 0, below all that is said of a request by that id:
- * the refusal of a second request, or of a late cancellation, must not look like the end of the first one. A reader who
- * keeps the highest sequence sees it only where there is nothing else to see.
+ * The status of a refused control record. Its sequence is 0, below every status of a request with that id: the refusal of
+ * a conflicting request, or of a late cancellation, must not look like the end of the request. A reader that keeps the
+ * status with the highest sequence sees a refusal only where there is no request.
  */
 export function refusalOf(
   requestId: string,
   error: TidemarkError,
-  { now, roots }: Pick<SaidOf, 'now' | 'roots'>,
+  { now, roots }: Pick<StatusContext, 'now' | 'roots'>,
 ): Status {
   return {
     request_id: requestId,

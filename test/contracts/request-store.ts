@@ -139,7 +139,7 @@ export function describeRequestStore(filling: string, open: () => Promise<Opened
       await expect(store.cancel('one', 'ben', position)).rejects.toMatchObject(stale);
       await expect(control.pass(position)).rejects.toMatchObject(stale);
       await expect(control.refuse('one', new TidemarkError('USAGE', ''), position)).rejects.toMatchObject(stale);
-      await expect(control.setAside(entry, position)).rejects.toMatchObject(stale);
+      await expect(control.quarantine(entry, position)).rejects.toMatchObject(stale);
       expect(await store.find('one')).toEqual(recordOf('one'));
       expect(await store.find('two')).toBeNull();
       expect(await offsets()).toEqual([8]);

@@ -20,7 +20,7 @@ test('a failure of the client’s own making keeps its words, the export root ta
 
 describe('a status tells of', () => {
   const error = { code: 'EXPORT_FAILED', message: 'could not write x.csv into /data/exports: EIO' } as const;
-  const words = 'the service could not do it (EXPORT_FAILED); its log says why';
+  const words = 'the service failed (EXPORT_FAILED); its log says why';
 
   test('an export that failed', () => {
     const failed = { ...recordOf('one'), state: 'failed', error } as const;

@@ -28,7 +28,7 @@ export class MemoryRequestStore implements RequestStore {
       this.#move(control);
       this.statuses.push(refusalOf(requestId, error, { now: 0, roots: [] }));
     },
-    setAside: async (entry, control) => {
+    quarantine: async (entry, control) => {
       this.#move(control);
       this.setAside.push(entry);
     },

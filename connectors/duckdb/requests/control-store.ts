@@ -3,7 +3,7 @@ import type { ControlPosition } from '../../../pipeline/export/request.ts';
 import type { QuarantinedRecord } from '../../../pipeline/ingest/warehouse.ts';
 import type { StoredPosition } from '../../../pipeline/ports.ts';
 import type { ControlStore } from '../../../pipeline/requests/control.ts';
-import { refusalOf, type SaidOf } from '../../../pipeline/requests/statuses.ts';
+import { refusalOf, type StatusContext } from '../../../pipeline/requests/statuses.ts';
 import type { Transactions } from '../file/transactions.ts';
 import { quarantineColumns } from '../store/staged-columns.ts';
 import { appendChunks, chunksOf } from '../vectors/row-chunks.ts';
@@ -14,12 +14,12 @@ import type { DuckDbOutbox } from './outbox.ts';
 export class DuckDbControlStore implements ControlStore {
   readonly #transactions: Transactions;
   readonly #outbox: DuckDbOutbox;
-  readonly #saying: () => Pick<SaidOf, 'now' | 'roots'>;
+  readonly #context: () => Pick<StatusContext, 'now' | 'roots'>;
 
-  constructor(transactions: Transactions, outbox: DuckDbOutbox, saying: () => Pick<SaidOf, 'now' | 'roots'>) {
+  constructor(transactions: Transactions, outbox: DuckDbOutbox, context: () => Pick<StatusContext, 'now' | 'roots'>) {
     this.#transactions = transactions;
     this.#outbox = outbox;
-    this.#saying = saying;
+    this.#context = context;
   }
 
   positions(): Promise<readonly StoredPosition[]> {
@@ -33,11 +33,11 @@ export class DuckDbControlStore implements ControlStore {
   refuse(requestId: string, error: TidemarkError, control: ControlPosition): Promise<void> {
     return this.#transactions.run(async connection => {
       await moveControlPosition(connection, control);
-      await this.#outbox.add(connection, refusalOf(requestId, error, this.#saying()));
+      await this.#outbox.add(connection, refusalOf(requestId, error, this.#context()));
     });
   }
 
-  setAside(entry: QuarantinedRecord, control: ControlPosition): Promise<void> {
+  quarantine(entry: QuarantinedRecord, control: ControlPosition): Promise<void> {
     return this.#transactions.run(async connection => {
       await moveControlPosition(connection, control);
       const { partition } = control;

@@ -49,7 +49,7 @@ test('what it holds in memory of open requests is what the next process reads', 
   await first.store.update('ended', { state: 'failed', error: { code: 'DISK_FULL', message: 'no room' } });
   await first.store.cancel('cancelled', 'ben');
   await first.store.update('running', { state: 'running' });
-  await first.store.tell('running', { phase: 'writing', file: 'services', rows: 1, bytes: 2 });
+  await first.store.recordProgress('running', { phase: 'writing', file: 'services', rows: 1, bytes: 2 });
   const held = await first.store.unfinished();
   expect(held.map(({ requestId }) => requestId)).toEqual(['cancelled', 'running', 'accepted']);
   const ended = await first.store.find('ended');
@@ -83,7 +83,7 @@ describe('the outbox', () => {
     expect(await second.store.outbox.count()).toBe(0);
     await second.close();
     const third = await open();
-    await third.store.tell('one', { phase: 'writing', file: 'states', rows: 7, bytes: 8 });
+    await third.store.recordProgress('one', { phase: 'writing', file: 'states', rows: 7, bytes: 8 });
     await third.store.update('one', { state: 'completed' });
     expect(await texts(third.store)).toMatchObject([
       { sequence: 3, status: 'running', progress: { phase: 'writing', file: 'states', rows: 7, bytes: 8 } },
@@ -97,7 +97,7 @@ describe('the outbox', () => {
     await store.insert(recordOf('one'), positionAt(0));
     await store.repeat('one', positionAt(1));
     await store.update('one', { state: 'completed' });
-    await store.tell('one', { phase: 'writing', file: null, rows: 0, bytes: 0 });
+    await store.recordProgress('one', { phase: 'writing', file: null, rows: 0, bytes: 0 });
     await store.repeat('one', positionAt(2));
     expect(await told(store)).toEqual(['one 1 accepted', 'one 2 completed', 'one 2 completed']);
     const [, end, again] = await texts(store);
@@ -108,7 +108,7 @@ describe('the outbox', () => {
     const open = await openDatabase();
     const silent = await open(false);
     await silent.store.insert(recordOf('one'));
-    await silent.store.tell('one', { phase: 'writing', file: null, rows: 0, bytes: 0 });
+    await silent.store.recordProgress('one', { phase: 'writing', file: null, rows: 0, bytes: 0 });
     await silent.store.update('one', { state: 'completed' });
     expect(await silent.store.outbox.count()).toBe(0);
     await silent.close();

@@ -79,7 +79,7 @@ describe('wait=end, the default (contract 4.22)', () => {
   });
 
   test('gives up at the bound, naming what is missing', async () => {
-    expect(await wait('end')).toMatchObject({ gaveUp: 'waited 2000 ms in vain for calls/0 up to 10' });
+    expect(await wait('end')).toMatchObject({ gaveUp: 'waited 2000 ms without success for calls/0 up to 10' });
     expect(story.now).toBe(acceptedAt + 2_000);
   });
 
@@ -102,7 +102,7 @@ describe('wait=end, the default (contract 4.22)', () => {
   test('gives up at the bound on a log that never can be', async () => {
     story.isAway = true;
     expect(await wait('end')).toMatchObject({
-      gaveUp: 'waited 2000 ms in vain for a look at the log',
+      gaveUp: 'waited 2000 ms without success for a look at the log',
       seen: { ends: null, isUnseen: true },
     });
     expect(story.now).toBe(acceptedAt + 2_000);
@@ -140,7 +140,7 @@ describe('wait=complete (contract 4.22)', () => {
   test('gives up at the bound', async () => {
     story.stored = 10;
     expect((await wait('complete', { timeTo: acceptedAt + 1e9 })).gaveUp).toMatch(
-      /^waited 2000 ms in vain for the window to be complete/,
+      /^waited 2000 ms without success for the window to be complete/,
     );
   });
 
