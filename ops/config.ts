@@ -6,22 +6,22 @@ import { hidden } from './secret.ts';
 import { readSecretFiles } from './secret-files.ts';
 import { type Config, isSecret, type Setting, type SettingName, settingNames, settings } from './settings.ts';
 
-/** Where settings come from; a later one wins: defaults, file, variables, flags. */
+/** Where settings come from. A flag wins over a variable, a variable over the file, the file over the default. */
 interface ConfigSources {
-  /** A YAML file; null: `tidemark.yaml` of the working directory, if there is one. */
+  /** A YAML file; null for `tidemark.yaml` in the working directory, if there is one. */
   readonly file: string | null;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Values of command-line flags, by setting name. */
   readonly flags: Readonly<Record<string, unknown>>;
 }
 
-/** One value somewhere, with the words that lead a user to it. */
+/** A value as it was given, and where, for messages. */
 interface Given {
   readonly name: string;
   readonly value: unknown;
   readonly place: string;
-  /** True in files and flags: others may read those. */
-  readonly open?: boolean;
+  /** True in files and flags, which other users of the machine may read: no place for a secret. */
+  readonly isReadable?: boolean;
 }
 
 interface ResolvedConfig {
@@ -43,17 +43,17 @@ export function readConfig(sources: ConfigSources): ResolvedConfig {
     config[name] = settings[name].default;
     places[name] = 'default';
   }
-  for (const { name, value, place, open } of [
+  for (const { name, value, place, isReadable } of [
     ...fromFile(sources, faults),
     ...fromEnvironment(sources),
     ...fromFlags(sources),
   ]) {
     if (!isSetting(name)) {
-      faults.push(`${place}: ${name} is no setting; did you mean ${closest(name, [...settingNames])}?`);
+      faults.push(`${place}: ${name} is not a setting; did you mean ${closest(name, [...settingNames])}?`);
       continue;
     }
     const { kind }: Setting<unknown> = settings[name];
-    if (isSecret(name) && open === true && value !== null) {
+    if (isSecret(name) && isReadable === true && value !== null) {
       faults.push(
         `${place}: ${name} is a secret; allowed are the variable ${variableOf(name)} and the setting ${name}_file`,
       );
@@ -66,7 +66,7 @@ export function readConfig(sources: ConfigSources): ResolvedConfig {
     places[name] = place;
   }
   readSecretFiles(config, places, faults);
-  // Node would then believe whoever answers, at every TLS connection of ours, whatever the settings say.
+  // With this variable Node checks no certificate of any TLS connection, whatever the settings say.
   if (sources.environment[uncheckedTls] === '0') {
     const instead = 'a _ca_file setting names the authority that signs a certificate';
     faults.push(`${uncheckedTls} is "0", so no certificate would be checked; it must not be set: ${instead}`);
@@ -76,7 +76,7 @@ export function readConfig(sources: ConfigSources): ResolvedConfig {
   return { config: Object.freeze(config) as Config, places: places as Record<SettingName, string> };
 }
 
-/** A value as it was given, without the password that an address may hold. */
+/** A value for a message, without the password that an address may hold. */
 function shown(value: unknown): string {
   return String(JSON.stringify(value)).replaceAll(/\/\/[^"\s]*@/g, `//${hidden}@`);
 }
@@ -99,7 +99,7 @@ function fromFile({ file, environment }: ConfigSources, faults: string[]): reado
   return document.contents.items.map(({ key, value }) => {
     const position = isScalar(key) ? lines.linePos(key.range?.[0] ?? 0).line : 1;
     const plain: unknown = value === null ? null : (value as { toJSON(): unknown }).toJSON();
-    return { name: String(key), value: plain, place: `${path}:${position}`, open: true };
+    return { name: String(key), value: plain, place: `${path}:${position}`, isReadable: true };
   });
 }
 
@@ -123,7 +123,7 @@ function fromEnvironment({ environment }: ConfigSources): readonly Given[] {
 function fromFlags({ flags }: ConfigSources): readonly Given[] {
   return Object.entries(flags)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => ({ name, value, place: flagOf(name), open: true }));
+    .map(([name, value]) => ({ name, value, place: flagOf(name), isReadable: true }));
 }
 
 function variableOf(name: string): string {

@@ -1,9 +1,9 @@
 import { Secret } from './secret.ts';
 
-/** How a setting's text or YAML value becomes its value; undefined where it is not allowed. */
+/** How the text or YAML value of a setting is read; `read` gives undefined for a value that is not allowed. */
 export interface Kind<T> {
   readonly allowed: string;
-  /** Comes from a variable, or from the file that the setting of the same name and `_file` names; is never shown. */
+  /** True for a secret: allowed in an environment variable or a `…_file` only, and never shown. */
   readonly secret?: true;
   read(given: unknown): T | undefined;
 }
@@ -13,13 +13,13 @@ export const text: Kind<string> = {
   read: given => (typeof given === 'string' && given !== '' ? given : undefined),
 };
 
-/** An empty variable is how a container's environment says none. */
+/** Empty counts as none, because a container's environment can only leave a variable empty. */
 export const optionalText: Kind<string | null> = {
   allowed: 'a text, or null for none',
   read: given => (given === null || given === '' ? null : text.read(given)),
 };
 
-/** A password in it would be shown wherever it is. */
+/** No password is allowed in an address, because addresses are shown in messages and logs. */
 export const webAddress: Kind<string | null> = {
   allowed: 'an address that begins with http:// or https:// and holds no password, or null for none',
   read(given) {
@@ -89,7 +89,7 @@ export const partitions: Kind<readonly number[] | null> = {
   },
 };
 
-/** A line that lets the holder of a token in. Of the token itself it holds the hash only, so it is no secret. */
+/** The line of a token: name, role and SHA-256 of the token. It holds no secret. */
 export const tokenLine = /^([A-Za-z0-9._-]{1,64}):(reader|exporter|operator):([0-9a-f]{64})$/;
 
 export const tokenLines: Kind<readonly string[]> = {

@@ -203,8 +203,8 @@ test('all faults at once: place, value and what is allowed; unknown names with t
   expect(code).toBe(78);
   expect(stderr.split('\n')).toEqual([
     'tidemark: tidemark.yaml:1: threads is "many"; allowed is a whole number from 1 to 256',
-    'tidemark.yaml:2: treads is no setting; did you mean threads?',
-    'TIDEMARK_EXPORTROOT: exportroot is no setting; did you mean export_root?',
+    'tidemark.yaml:2: treads is not a setting; did you mean threads?',
+    'TIDEMARK_EXPORTROOT: exportroot is not a setting; did you mean export_root?',
     'TIDEMARK_MEMORY_LIMIT: memory_limit is "256"; allowed is a size such as 256MB or 2GB',
     '--batch-records: batch_records is "0"; allowed is a whole number from 1 to 1000000 [CONFIG_INVALID]',
     '',
