@@ -11,11 +11,11 @@ const flags = settingNames.filter(
   (name): name is Exclude<SettingName, `${string}password` | `${string}token`> => !isSecret(name),
 );
 
-/** `tidemark run`: the service. It consumes and serves until it is told to stop. */
+/** `tidemark run`: the service, until SIGTERM or Ctrl-C. */
 export function runCommand(): Command {
   return commandWithSettings(
     'run',
-    'consume events from Kafka (or a local log) and serve, until SIGTERM or Ctrl-C',
+    'read events from Kafka (or a local log) and serve exports, until SIGTERM or Ctrl-C',
     flags,
     [
       'tidemark run --config tidemark.yaml',
@@ -41,19 +41,19 @@ export function runCommand(): Command {
   });
 }
 
-/** All is stored and closed; a client that still waits for a server that is gone must not keep the process. */
+/** Everything is stored and closed; a Kafka client that waits for a dead server must not keep the process alive. */
 function exitSoon(): void {
   setTimeout(() => process.exit(), 1_000).unref();
 }
 
-/** Stopping in order may hang on a server that is gone. Nothing is lost by ending the hard way: transactions are whole. */
-function deadlineAfter(signal: AbortSignal, milliseconds: number, tell: Log['error']) {
+/** Ends the process when stopping hangs on a dead server. Nothing is lost, as every transaction is whole. */
+function deadlineAfter(signal: AbortSignal, milliseconds: number, logError: Log['error']) {
   let timer: NodeJS.Timeout | undefined;
   signal.addEventListener('abort', () => {
     timer = setTimeout(() => {
-      tell(
+      logError(
         { stop_deadline_ms: milliseconds },
-        'the deadline for stopping is over: ending at once, nothing stored is lost',
+        'stopping took longer than stop_deadline_ms: the process ends now; nothing stored is lost',
       );
       process.exit(75);
     }, milliseconds);

@@ -5,7 +5,7 @@ import { formatBytes, formatTable, type Output } from '../output.ts';
 import type { ControlPartition } from '../service/control-status.ts';
 import { readStatus, type Status } from '../service/status.ts';
 
-/** `tidemark status`: what the database holds and where reading stands, of a running service too. */
+/** `tidemark status`: what the database holds and how far the log was read; asks the running service, if there is one. */
 export function statusCommand(): Command {
   const examples = ['tidemark status --db calls.duckdb', 'tidemark status --json'];
   return commandWithSettings('status', 'show tables, active counts, offsets and quarantine', ['db'], examples).action(

@@ -5,22 +5,22 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import { tokenLine } from '../setting-kinds.ts';
 import type { Config } from '../settings.ts';
 
-/** Who sends the token of this run: a command of the user who may read the server's note beside the database. */
+/** The client that holds the token of `<db>.server.json`: a command of the user who may read that file. */
 const localClient = { door: 'cli', client: 'command line', role: 'operator' } as const;
 
-/** A token nobody can guess. */
+/** A new random token of 256 bits. */
 export function newToken(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** The line that lets the holder of a token in, without telling the token. */
+/** The line for `http_tokens` that admits the holder of a token. It holds the token's hash, not the token. */
 export function lineOf(name: string, role: Role, token: string): string {
   return `${name}:${role}:${hashOf(token).toString('hex')}`;
 }
 
 /**
- * Who may come in by HTTP. Throws `CONFIG_INVALID` as `tokensOf` does, and for a door that everyone could walk through from
- * elsewhere without having been asked to be so.
+ * Who may use HTTP. Throws `CONFIG_INVALID` as `tokensOf` does, and where HTTP would be open to other machines without
+ * tokens and `http_allow_anonymous` is not set.
  */
 export function accessOf(config: Config, localToken: string): Access {
   const tokens = tokensOf(config, localToken);
@@ -29,15 +29,15 @@ export function accessOf(config: Config, localToken: string): Access {
   if (anonymous && !loopback && !config.http_allow_anonymous)
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `http_host is ${JSON.stringify(config.http_host)}, which others reach, and there are no tokens; allowed are ` +
+      `http_host is ${JSON.stringify(config.http_host)}, which other machines reach, and there are no tokens; allowed are ` +
         'http_tokens (make one with: tidemark token), 127.0.0.1, or http_allow_anonymous: true',
     );
   return { tokens, anonymous, loopback };
 }
 
 /**
- * The tokens of the settings and of their file, and that of this run. Throws `CONFIG_INVALID` for a line that is none, and
- * for a name given twice.
+ * The tokens of the settings, of `http_tokens_file`, and of this run. Throws `CONFIG_INVALID` for a line that cannot be
+ * read and for a name that has two lines.
  */
 export function tokensOf(config: Config, localToken: string): readonly KnownToken[] {
   const lines = [...config.http_tokens, ...linesOfFile(config.http_tokens_file)];
@@ -47,7 +47,7 @@ export function tokensOf(config: Config, localToken: string): readonly KnownToke
   throw new TidemarkError('CONFIG_INVALID', `http_tokens: ${twice} has two lines; allowed is one a name`);
 }
 
-/** True when nobody was given a token. */
+/** True when the settings hold no token. */
 export function hasLocalOnly(tokens: readonly KnownToken[]): boolean {
   return tokens.every(({ door }) => door === localClient.door);
 }
@@ -59,12 +59,9 @@ function linesOfFile(file: string | null): readonly string[] {
     const line = text.trim();
     if (line === '' || line.startsWith('#')) return [];
     if (tokenLine.test(line)) return [line];
-    // Somebody may have written a token there in place of its line, so it is not shown.
+    // The line may hold a token by mistake, so it is not shown.
     const allowed = 'allowed is name:role:SHA-256 as `tidemark token` prints it';
-    throw new TidemarkError(
-      'CONFIG_INVALID',
-      `http_tokens_file: line ${at + 1} of ${file} is no such line; ${allowed}`,
-    );
+    throw new TidemarkError('CONFIG_INVALID', `http_tokens_file: line ${at + 1} of ${file} cannot be read; ${allowed}`);
   });
 }
 
@@ -77,7 +74,7 @@ function hashOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 
-/** Certificate and key of the door; null where it speaks plain HTTP. Throws `CONFIG_INVALID`. */
+/** Certificate and key for HTTPS; null where HTTP is unencrypted. Throws `CONFIG_INVALID`. */
 export function tlsOf(config: Config): { readonly cert: string; readonly key: string } | null {
   const { http_tls_cert_file: cert, http_tls_key_file: key } = config;
   if (cert === null && key === null) return null;

@@ -13,11 +13,11 @@ interface Asked {
   /** Address and query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** How long the service may take to answer. */
+  /** How long the service may take to answer, in milliseconds. */
   readonly answerMs?: number;
 }
 
-/** The running service that owns a database, as commands on its machine speak to it. */
+/** Sends requests to the running service that owns a database, from commands on the same machine. */
 export class ServiceClient {
   readonly #server: ServerFile;
 
@@ -25,12 +25,12 @@ export class ServiceClient {
     this.#server = server;
   }
 
-  /** The folder that the service's exports lie in. */
+  /** The export root of the service. */
   get exportRoot(): string {
     return this.#server.export_root;
   }
 
-  /** Asks, and gives the answer's JSON. Throws what the service refused, and `SOURCE_UNREACHABLE` where it does not answer. */
+  /** Sends a request and returns the JSON of the answer. Throws the service's refusal, or `SOURCE_UNREACHABLE`. */
   async ask<T>({ method = 'GET', path, headers = {}, answerMs = usualAnswerMs }: Asked): Promise<T> {
     const { status, text } = await this.#send({ method, path, headers, answerMs });
     if (status < 400) return JSON.parse(text) as T;
@@ -65,12 +65,12 @@ export class ServiceClient {
 
   #silent(reason: string, cause?: unknown): TidemarkError {
     const { url, pid } = this.#server;
-    const message = `the service at ${url} (process ${pid}) does not answer as it should: ${reason}`;
+    const message = `the service at ${url} (process ${pid}) gives no usable answer: ${reason}`;
     return new TidemarkError('SOURCE_UNREACHABLE', message, { cause });
   }
 }
 
-/** The service that owns a database; null when none runs: a note may be left of one that died. */
+/** The service that owns a database; null when none runs, also where a dead one has left its file. */
 export async function findClient(db: string): Promise<ServiceClient | null> {
   const server = await findServer(db);
   if (server === null) return null;
@@ -79,13 +79,13 @@ export async function findClient(db: string): Promise<ServiceClient | null> {
     await client.ask({ path: '/healthz' });
     return client;
   } catch (error) {
-    // Its lock is gone with it: the file itself can be opened.
+    // The service is dead and its lock with it, so the database file can be opened.
     if (error instanceof TidemarkError && hasSystemCode(error.cause, 'ECONNREFUSED')) return null;
     throw error;
   }
 }
 
-/** The certificate may name another host, but must be the one that the service says it shows. */
+/** Accepts exactly the certificate of the server file; the host that it names does not matter. */
 async function connect({ certificate }: ServerFile, host: string, port: number) {
   if (certificate === null) {
     const socket = net.connect({ host, port });
@@ -98,11 +98,11 @@ async function connect({ certificate }: ServerFile, host: string, port: number) 
   socket.destroy();
   throw new TidemarkError(
     'SOURCE_UNREACHABLE',
-    `what answers at ${host}:${port} is not the service: other certificate`,
+    `${host}:${port} shows another certificate than the service that owns the database`,
   );
 }
 
-/** The refusal as the failure that it tells of; null where it is none of ours. */
+/** The service's refusal as an error; null where the answer is no refusal of Tidemark. */
 function refusedAs(text: string): TidemarkError | null {
   try {
     const { exception, message } = JSON.parse(text) as Refusal;

@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
-/** What Prometheus reads of the control topic and the status topic. */
+/** Metrics of the control topic and the status topic. */
 export class ControlMetrics {
   readonly #read: Counter;
   readonly #published: Counter;
@@ -15,7 +15,7 @@ export class ControlMetrics {
     this.#published = new Counter({ name: 'tidemark_statuses_published_total', help: 'Statuses sent', registers });
     new Gauge({
       name: 'tidemark_outbox_statuses',
-      help: 'Statuses that wait to be sent',
+      help: 'Statuses in the outbox, waiting to be sent',
       registers,
       async collect() {
         this.set(await outboxLength());

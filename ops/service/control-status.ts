@@ -2,10 +2,10 @@ import type { ControlOverview } from '../../connectors/duckdb/overview.ts';
 import { isSamePartition } from '../../pipeline/partition.ts';
 import type { LogEnd } from '../../pipeline/ports.ts';
 
-/** How far requests were read and statuses sent. */
+/** How far the control topic was read, and how many statuses wait to be sent. */
 export interface ControlStatus {
   readonly partitions: readonly ControlPartition[];
-  /** Statuses that are written and not known to be sent. */
+  /** Statuses in the outbox: written and not known to be sent. */
   readonly statuses_waiting: number;
 }
 
@@ -13,12 +13,12 @@ export interface ControlPartition {
   readonly topic: string;
   readonly partition: number;
   readonly stored_offset: number;
-  /** Null where the topic cannot be asked, or the partition is not ours now. */
+  /** Null where the topic cannot be asked, or the partition is not assigned to this process. */
   readonly log_end: number | null;
   readonly lag_records: number | null;
 }
 
-/** Every partition of the control topic that was read or is ours, in order. */
+/** Every partition of the control topic that was read or is assigned, by topic and number. */
 export function controlStatus({ positions, statusesWaiting }: ControlOverview, ends: readonly LogEnd[]): ControlStatus {
   const unread = ends.filter(({ partition }) => !positions.some(read => isSamePartition(read.partition, partition)));
   const all = [...positions, ...unread.map(({ partition, low }) => ({ partition, nextOffset: low }))];

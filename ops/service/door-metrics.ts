@@ -14,7 +14,7 @@ interface DoorGauges {
 
 const seconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800];
 
-/** What Prometheus reads of requests and exports, whichever door they came by. */
+/** Metrics of HTTP requests, and of exports from every door. */
 export class DoorMetrics {
   readonly #registry: Registry;
   readonly #exports: Counter<'outcome' | 'door'>;
@@ -52,7 +52,7 @@ export class DoorMetrics {
         },
       });
     gauge('exports_waiting', 'Exports that wait for their turn', () => jobs.waiting);
-    gauge('exports_running', 'Exports that run', () => jobs.running);
+    gauge('exports_running', 'Exports that are running', () => jobs.running);
     const { path } = database;
     gauge('database_bytes', 'Size of the database and of its log', () => sizeOf(path) + sizeOf(`${path}.wal`));
     new Gauge({
@@ -77,7 +77,7 @@ export class DoorMetrics {
     this.#bytes.inc(progress.bytes);
   }
 
-  /** To be called once a request. By route, not by address: addresses are without number. */
+  /** To be called once for each request. The label is the route, not the address, of which there are any number. */
   answered({ method, route, status, milliseconds }: Answered): void {
     const named = route ?? 'none';
     this.#requests.inc({ method, route: named, status });

@@ -28,13 +28,13 @@ interface DoorParts {
   readonly metrics: Pick<DoorMetrics, 'answered'>;
 }
 
-/** Checks what the door needs, before anything else is opened. Throws `CONFIG_INVALID`. */
+/** Checks the settings of HTTP before anything is opened. Throws `CONFIG_INVALID`. */
 export function checkDoor(config: Config): void {
   accessOf(config, '');
   tlsOf(config);
 }
 
-/** Opens the HTTP door and tells commands on this machine where it is and how they come in. Gives what closes it. */
+/** Starts the HTTP server, and writes the file by which commands on this machine find it. */
 export async function openDoor(parts: DoorParts): Promise<{ readonly url: string; close(): Promise<void> }> {
   const { config, log, database, exporting, operations, jobs, metrics } = parts;
   const token = newToken();
@@ -103,7 +103,7 @@ function servicesOf(database: Database, { snapshots }: ExportParts): Services {
   };
 }
 
-/** One line a request, for whoever must know later who asked for what. */
+/** Logs each request, so that it can be seen later who asked for what. */
 function audit(answered: Answered, log: Log): void {
   const { method, route, status, milliseconds, client, requestId, exportId, cut } = answered;
   const facts = { method, route, status, ms: milliseconds, client, request_id: requestId };

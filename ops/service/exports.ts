@@ -52,7 +52,7 @@ export async function openJobs({ config, log, exporting, view, metrics, signal, 
   return jobs;
 }
 
-/** One line a change of state. */
+/** Logs a change of state. */
 function logChange({ record, progress }: JobView, ms: number, log: Log): void {
   const { requestId, state, asker, manifest, error } = record;
   const facts = { request_id: requestId, state, door: asker.door, client: asker.client };

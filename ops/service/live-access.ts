@@ -4,7 +4,7 @@ import type { Clock, Log } from '../../pipeline/ports.ts';
 import type { Config } from '../settings.ts';
 import { accessOf, hasLocalOnly, tokensOf } from './access.ts';
 
-/** A look at a file costs little, but not nothing, and clients may ask a thousand times a second. */
+/** How often the tokens file is looked at, at most: clients may send a thousand requests a second. */
 const lookEveryMs = 1_000;
 
 interface LiveAccessParts {
@@ -15,8 +15,8 @@ interface LiveAccessParts {
 }
 
 /**
- * Who may come in, by what `http_tokens_file` says now: a token whose line is taken out is refused within a second. A file
- * that cannot be used changes nothing but is told of, so that a slip of the pen locks nobody out.
+ * Who may use HTTP, by the current `http_tokens_file`: a token whose line is removed is refused within a second. A file that
+ * cannot be read changes nothing and is logged, so that a typing mistake locks nobody out.
  */
 export class LiveAccess {
   readonly #parts: LiveAccessParts;
@@ -24,7 +24,7 @@ export class LiveAccess {
   #stamp: string;
   #lookedAt: number;
 
-  /** Throws as `accessOf` does: what is wrong at the start is not gone on with. */
+  /** Throws as `accessOf` does. */
   constructor(parts: LiveAccessParts) {
     this.#parts = parts;
     this.#lookedAt = parts.clock.now();
@@ -35,10 +35,10 @@ export class LiveAccess {
   now(): Access {
     const { config, clock } = this.#parts;
     const now = clock.now();
-    // A clock that was set back must not keep us from looking.
+    // The difference may be negative when the clock was set back; that too must lead to a look.
     if (Math.abs(now - this.#lookedAt) < lookEveryMs) return this.#access;
     this.#lookedAt = now;
-    // Before the file is read: one that changes meanwhile is read again.
+    // Taken before the file is read, so that a change while it is read is noticed at the next look.
     const stamp = stampOf(config.http_tokens_file);
     if (stamp !== this.#stamp) this.#readAgain();
     this.#stamp = stamp;
@@ -49,7 +49,7 @@ export class LiveAccess {
     const { config, localToken, log } = this.#parts;
     try {
       const tokens = tokensOf(config, localToken);
-      // A file that lost its last line takes rights away; it never opens the door to all.
+      // Removing the last line takes rights away; it never opens HTTP to everyone.
       const anonymous = this.#access.anonymous && hasLocalOnly(tokens);
       this.#access = { ...this.#access, anonymous, tokens };
       log.info({}, 'http_tokens_file has changed and was read again');
@@ -60,13 +60,13 @@ export class LiveAccess {
   }
 }
 
-/** What differs when a file was written, replaced or taken away; the same for one that is not there. */
+/** A text that differs after the file was written, replaced or removed. */
 function stampOf(file: string | null): string {
   if (file === null) return '';
   try {
     const { mtimeNs, ctimeNs, size, ino } = statSync(file, { bigint: true });
     return [mtimeNs, ctimeNs, size, ino].join(' ');
   } catch {
-    return 'it cannot be looked at';
+    return 'unreadable';
   }
 }

@@ -4,7 +4,7 @@ import type { BatchFacts } from '../../pipeline/ingest/warehouse.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import type { Config } from '../settings.ts';
 
-/** The service's log: JSON lines on standard output, one a batch or change of state, times in UTC. */
+/** The service's log: JSON lines on standard output, one for each batch and each change of state; times are UTC. */
 export function openLog(level: Config['log_level']): Log {
   return pino({
     level,
@@ -14,14 +14,14 @@ export function openLog(level: Config['log_level']): Log {
   });
 }
 
-/** One line a batch. */
+/** Logs a stored batch. */
 export function logBatch(batch: BatchFacts, { milliseconds }: StoredBatch, log: Log): void {
   const { partition, from, next, recordsRead, applied, quarantined } = batch;
   const counts = { records: recordsRead, applied, quarantined };
   log.info({ ...partition, from, next: next.nextOffset, ...counts, ms: milliseconds }, 'batch stored');
 }
 
-/** Says why reading waits for the schema registry, and when it does no longer. */
+/** Logs why reading waits for the schema registry, and when it goes on. */
 export function logRegistryProblem(log: Log): (problem: string | null) => void {
   return problem => {
     if (problem === null) log.info({}, 'the schema registry answers again');

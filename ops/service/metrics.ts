@@ -5,29 +5,29 @@ import type { PartitionStatus } from './partition-status.ts';
 
 const partitionLabels = ['topic', 'partition'] as const;
 
-/** What Prometheus reads of the service. Names and units by its conventions: seconds, bytes, `_total` for what only grows. */
+/** Metrics of ingestion. Names and units follow Prometheus: seconds, bytes, `_total` for a counter. */
 export class ServiceMetrics {
   readonly registry = new Registry();
   readonly #consumed = this.#counter('records_consumed_total', 'Records read and stored, applied or quarantined');
   readonly #applied = this.#counter('records_applied_total', 'Records applied to the tables');
-  readonly #quarantined = this.#counter('records_quarantined_total', 'Records set aside');
+  readonly #quarantined = this.#counter('records_quarantined_total', 'Records quarantined');
   readonly #bytes = this.#counter('read_bytes_total', 'Bytes of keys and values read');
-  readonly #lost = this.#counter('records_lost_total', 'Offsets that the log had deleted before they were read');
+  readonly #lost = this.#counter('records_lost_total', 'Offsets that were deleted from the log before they were read');
   readonly #batchRecords = new Histogram({
     name: 'tidemark_batch_records',
-    help: 'Records a transaction stored',
+    help: 'Records stored by one transaction',
     buckets: [1, 10, 100, 1_000, 5_000, 10_000, 20_000, 50_000],
     registers: [this.registry],
   });
   readonly #transaction = new Histogram({
     name: 'tidemark_transaction_seconds',
-    help: 'How long the transaction of a batch took',
+    help: 'Duration of the transaction of a batch',
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers: [this.registry],
   });
   readonly #warnings = new Gauge({
     name: 'tidemark_topic_warning',
-    help: 'Something about a topic that will hurt later; see the log',
+    help: '1 for a problem of a topic that will lose records later; the log says which',
     labelNames: ['topic', 'kind'],
     registers: [this.registry],
   });
@@ -36,18 +36,13 @@ export class ServiceMetrics {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  /** One gauge a number of a partition, read whenever Prometheus asks. */
+  /** Adds the gauges of partitions, which are read from the running service whenever Prometheus asks. */
   addPartitionGauges(partitions: () => readonly PartitionStatus[]): void {
-    this.#partitionGauge('stored_offset', 'Offset to go on from', partitions, status => status.stored_offset);
-    this.#partitionGauge(
-      'log_end_offset',
-      'Offset at which the log ended when last looked at',
-      partitions,
-      status => status.log_end,
-    );
+    this.#partitionGauge('stored_offset', 'Next offset to store', partitions, status => status.stored_offset);
+    this.#partitionGauge('log_end_offset', 'End of the log at the last look', partitions, status => status.log_end);
     this.#partitionGauge(
       'lag_records',
-      'Records in the log that are not stored',
+      'Records in the log that are not stored yet',
       partitions,
       status => status.lag_records,
     );
@@ -59,7 +54,7 @@ export class ServiceMetrics {
     );
     this.#partitionGauge(
       'watermark_timestamp_seconds',
-      'Event time up to which the partition was read',
+      'Highest plausible event time that was stored',
       partitions,
       status => (status.watermark === null ? null : Date.parse(status.watermark) / 1000),
     );
@@ -77,7 +72,7 @@ export class ServiceMetrics {
     this.#transaction.observe(milliseconds / 1000);
   }
 
-  /** One gauge a warning, so that an alert can name the topic. */
+  /** Sets one gauge per topic and kind of warning, so that an alert can name the topic. */
   warn({ topic, kind }: { readonly topic: string; readonly kind: string }): void {
     this.#warnings.set({ topic, kind }, 1);
   }

@@ -3,16 +3,16 @@ import { partitionName } from '../../pipeline/partition.ts';
 import type { LogEnd } from '../../pipeline/ports.ts';
 import { formatTimestamp } from '../../schemas/json/timestamps.ts';
 
-/** One partition, as `tidemark status` and the metrics tell of it. */
+/** One partition as `tidemark status` and the metrics show it. */
 export interface PartitionStatus {
   readonly topic: string;
   readonly partition: number;
   readonly origin: string;
   readonly stored_offset: number;
-  /** Null where the log cannot be asked, or the partition is not ours now. */
+  /** Null where the log cannot be asked, or the partition is not assigned to this process. */
   readonly log_end: number | null;
   readonly lag_records: number | null;
-  /** How long ago the newest stored record was written, while there are newer ones; 0 when all is stored. */
+  /** Age of the newest stored record while newer ones are not stored; 0 when all are stored. */
   readonly lag_seconds: number | null;
   readonly watermark: string | null;
   readonly records_read: number;
@@ -28,7 +28,7 @@ interface PartitionFacts {
   readonly now: number;
 }
 
-/** Every partition that is stored or ours, in order. */
+/** Every partition that is stored or assigned, by topic and number. */
 export function partitionStatuses(facts: PartitionFacts): readonly PartitionStatus[] {
   const names = new Map([
     ...facts.known.map(({ partition }) => [partitionName(partition), partition] as const),

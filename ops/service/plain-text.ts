@@ -1,21 +1,21 @@
 import type { Config } from '../settings.ts';
 
-/** Which secrets of ours everyone on the way could read, a sentence each. */
+/** One sentence for each configured secret that would travel unencrypted. */
 export function plainTextSecrets(config: Config): readonly string[] {
   const { kafka_sasl_mechanism: mechanism, kafka_oauth_token_url: tokenUrl, registry_url: registry } = config;
   const sentences: string[] = [];
   const isKafka = config.kafka_brokers.length > 0;
-  // SCRAM proves that it knows the password without saying it.
+  // SCRAM proves that the client knows the password without sending it.
   if (isKafka && !config.kafka_tls && (mechanism === 'plain' || mechanism === 'oauthbearer')) {
     const what = mechanism === 'plain' ? 'kafka_sasl_password' : 'the bearer token';
-    sentences.push(`${what} goes to the brokers in plain text: set kafka_tls`);
+    sentences.push(`${what} is sent to the brokers in plain text: set kafka_tls`);
   }
   if (isKafka && mechanism === 'oauthbearer' && isPlain(tokenUrl))
     sentences.push(
-      'kafka_sasl_password goes to kafka_oauth_token_url in plain text, and so comes the token: use https',
+      'kafka_sasl_password is sent to kafka_oauth_token_url in plain text, and so is the token: use https',
     );
   if (config.registry_username !== null && isPlain(registry))
-    sentences.push('registry_password goes to registry_url in plain text: use https');
+    sentences.push('registry_password is sent to registry_url in plain text: use https');
   return sentences;
 }
 

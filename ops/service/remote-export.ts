@@ -10,7 +10,7 @@ interface RemoteExport {
   readonly client: ServiceClient;
   readonly requestId: string;
   readonly given: GivenParameters;
-  /** Aborts when the export is not wanted any more: it is cancelled then. */
+  /** Cancels the export when it aborts. */
   readonly signal: AbortSignal;
   /** Plain bytes written since the last call. */
   readonly onProgress: (bytes: number) => void;
@@ -21,11 +21,11 @@ interface DoneExport {
   readonly manifest: Manifest;
 }
 
-/** Requests are accepted one after the other: behind a crowd even a long silence is no dead service. */
+/** Requests are accepted one at a time, so that behind many others an answer may take this long. */
 const answerMs = 300_000;
 const pollMs = { first: 50, most: 1_000 };
 
-/** Has the running service make an export, and waits until it has ended. Throws what it failed with. */
+/** Lets the running service make an export and waits for its end. Throws the error that it failed with. */
 export async function exportByService(asked: RemoteExport): Promise<DoneExport> {
   const { client, requestId, given } = asked;
   await client.ask({
@@ -53,7 +53,7 @@ async function ended({ client, requestId, signal, onProgress }: RemoteExport): P
   }
 }
 
-/** Cancels; an export that ended first is given as it ended. */
+/** Cancels the export; returns its report, also where it ended before. */
 async function cancelByService(client: ServiceClient, requestId: string): Promise<ExportReport> {
   try {
     return await client.ask<ExportReport>({ method: 'DELETE', path: addressOf(requestId), answerMs });

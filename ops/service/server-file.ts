@@ -1,19 +1,19 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { hasSystemCode } from '../../pipeline/errors.ts';
 
-/** How a running service is reached by commands of its user on the same machine. */
+/** The file `<db>.server.json`: how commands on the same machine reach the running service. */
 export interface ServerFile {
   readonly url: string;
   readonly pid: number;
-  /** Lets its holder do everything, for as long as this service runs. */
+  /** A token with all rights, valid while this service runs. */
   readonly token: string;
-  /** The real path of the folder its exports lie in. */
+  /** The real path of the export root. */
   readonly export_root: string;
-  /** Fingerprint (SHA-256) of the certificate it shows; null where it speaks plain HTTP. */
+  /** SHA-256 fingerprint of its certificate; null where it serves plain HTTP. */
   readonly certificate: string | null;
 }
 
-/** Writes beside the database where its service is reached, readable by its owner only. Gives what takes it away again. */
+/** Writes the file beside the database, readable by its owner only, and returns a function that removes it. */
 export async function announceServer(db: string, server: ServerFile): Promise<() => Promise<void>> {
   const path = serverFileOf(db);
   await rm(path, { force: true });
@@ -21,7 +21,7 @@ export async function announceServer(db: string, server: ServerFile): Promise<()
   return () => rm(path, { force: true });
 }
 
-/** The service that owns a database, as it wrote it down; null when none did. It may have died since. */
+/** Reads the file of a database; null when there is none. The service that wrote it may have died since. */
 export async function findServer(db: string): Promise<ServerFile | null> {
   try {
     return JSON.parse(await readFile(serverFileOf(db), 'utf8')) as ServerFile;

@@ -4,8 +4,8 @@ import { isEnded } from '../../pipeline/export/request.ts';
 import type { JobView } from '../../pipeline/requests/job.ts';
 
 /**
- * Spans of requests and exports, for whoever preloads an OpenTelemetry SDK; without one each call does nothing. A span is
- * made when its work is over and told when it began, so that nothing has to be carried through the work.
+ * Spans of requests and exports for OpenTelemetry; without a preloaded SDK each call does nothing. A span is made when its
+ * work is over, with the time at which it began, so that no span has to be passed through the code.
  */
 const tracer = () => trace.getTracer('tidemark');
 

@@ -20,18 +20,18 @@ const account = { kafka_sasl_username: 'me', kafka_sasl_password: 'hunter2' };
 const registryAccount = { registry_username: 'me', registry_password: 'hunter2' };
 
 test.each([
-  ['a password', { kafka_sasl_mechanism: 'plain', ...account }, [/^kafka_sasl_password goes to the brokers/]],
+  ['a password', { kafka_sasl_mechanism: 'plain', ...account }, [/^kafka_sasl_password is sent to the brokers/]],
   [
     'a token',
     { kafka_sasl_mechanism: 'oauthbearer', kafka_oauth_token: 't' },
-    [/^the bearer token goes to the brokers/],
+    [/^the bearer token is sent to the brokers/],
   ],
   [
     'a client secret and a token',
     { kafka_sasl_mechanism: 'oauthbearer', kafka_oauth_token_url: 'http://idp/token', ...account },
-    [/^the bearer token/, /^kafka_sasl_password goes to kafka_oauth_token_url/],
+    [/^the bearer token/, /^kafka_sasl_password is sent to kafka_oauth_token_url/],
   ],
-  ['the account of the registry', { registry_url: 'http://r', ...registryAccount }, [/^registry_password goes to/]],
+  ['the account of the registry', { registry_url: 'http://r', ...registryAccount }, [/^registry_password is sent to/]],
 ])('what goes in plain text is told: %s', (_, given, told) => {
   const sentences = plainTextSecrets(configOf({ ...kafka, ...given }));
   expect(sentences).toEqual(told.map(sentence => expect.stringMatching(sentence)));
@@ -88,6 +88,6 @@ test('a secret in plain text is warned of at the start', async () => {
   const { stdout } = await startTidemark(['run', '--http-port', '0'], { cwd: folder.path, env }).ended;
   expect(JSON.parse(stdout.split('\n')[0]!)).toMatchObject({
     level: 'warn',
-    msg: 'registry_password goes to registry_url in plain text: use https',
+    msg: 'registry_password is sent to registry_url in plain text: use https',
   });
 });

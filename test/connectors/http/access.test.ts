@@ -138,7 +138,7 @@ describe('a token', () => {
   });
 
   test.each([
-    ['a token in place of its line', 'tokens', (token: string) => token, /line 1 of .* is no such line/],
+    ['a token in place of its line', 'tokens', (token: string) => token, /line 1 of .* cannot be read/],
     ['a name twice', 'tokens', () => `${lines[0]}\n${lines[0]}`, /a-reader has two lines/],
     ['no file', 'nothing', () => '', /cannot be read/],
   ])('file with %s: refused, and not shown', async (_, name, content, why) => {

@@ -46,7 +46,7 @@ test('a running service: a revoked token is refused, a new one let in, and a bro
   await becomes(second, 401);
   expect(await statusOf(first)).toBe(200);
   await served.stop();
-  expect(served.log()).toMatch(/"reason":"http_tokens_file: line 2 of [^"]* is no such line/);
+  expect(served.log()).toMatch(/"reason":"http_tokens_file: line 2 of [^"]* cannot be read/);
   for (const token of [first, second, secret]) expect(served.log()).not.toContain(token);
 });
 
