@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openExportDirectory } from '../../../connectors/export-directory/local-export-directory.ts';
 import type { Destination, ExportDirectory } from '../../../pipeline/ports.ts';
 import { runChild } from '../../support/child-program.ts';
+import { recordDiskCalls } from '../../support/disk-calls.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const NAMES = Array.from({ length: 6 }, (_, index) => `x_${index}.csv`);
@@ -107,6 +108,40 @@ describe('cut off after each single step', () => {
     await writeFile(path.join(destination.folder, lost), 'foreign');
     await expect(directory.publish(destination, 'id', NAMES)).rejects.toMatchObject({ code: 'EXPORT_FAILED' });
     expect(await visible()).toEqual([lost]);
+  });
+});
+
+describe('the calls of publishing', () => {
+  const [hidden, out] = ['rm hidden', 'sync out'];
+  const linked = (names: readonly string[]) => names.map(name => `link ${name}`);
+  /** Hidden names hold an id that differs from run to run. */
+  const named = (calls: readonly string[]) => calls.map(call => call.replace(/^rm \..*/, hidden));
+
+  test('make all names durable before the first hidden file goes and before publishing ends', async () => {
+    await sealAll('id');
+    const calls = await recordDiskCalls();
+    await directory.publish(destination, 'id', NAMES);
+    calls.push('published');
+    expect(named(calls), 'the folder is synced after the last link').toEqual([
+      ...linked(NAMES),
+      out,
+      ...NAMES.map(() => hidden),
+      out,
+      'published',
+    ]);
+  });
+
+  test('take names back from the last to the first, so that the last is never there without the others', async () => {
+    await sealAll('id');
+    await writeFile(path.join(destination.folder, NAMES[4] ?? ''), 'foreign');
+    const calls = await recordDiskCalls();
+    await expect(directory.publish(destination, 'id', NAMES)).rejects.toMatchObject({ code: 'NAME_TAKEN' });
+    const linkedNames = NAMES.slice(0, 4);
+    expect(calls, 'names go last to first').toEqual([
+      ...linked(linkedNames),
+      ...linkedNames.toReversed().map(name => `rm ${name}`),
+      out,
+    ]);
   });
 });
 

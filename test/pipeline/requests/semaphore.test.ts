@@ -60,3 +60,18 @@ test('a turn ended twice frees one place only', async () => {
   await Promise.all([first, second]);
   expect(begun).toBe(true);
 });
+
+test('a turn that is handed on frees no place: a newcomer waits until the next one has ended', async () => {
+  const turns = new Turns(1);
+  const running: string[] = [];
+  const endFirst = await turns.take();
+  const second = turns.take();
+  endFirst();
+  const endSecond = await second;
+  void turns.take().then(() => running.push('newcomer'));
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+  expect(running, 'two hold a turn at once though only one may').toEqual([]);
+  endSecond();
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+  expect(running).toEqual(['newcomer']);
+});

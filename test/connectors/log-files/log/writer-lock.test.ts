@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type LockOwner, thisProcess } from '../../../../connectors/log-files/log/lock-owner.ts';
 import { lockForWriting } from '../../../../connectors/log-files/log/writer-lock.ts';
+import { recordDiskCalls } from '../../../support/disk-calls.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -57,6 +58,23 @@ test('of many who see the same dead owner one gets the lock, and the next after 
     for (const { reason } of refused as PromiseRejectedResult[]) expect(reason).toMatchObject({ code: 'LOG_LOCKED' });
     for (const { value } of won as PromiseFulfilledResult<{ release(): Promise<void> }>[]) await value.release();
   }
+});
+
+test('a process that was late to make a claim that had gone again looks a second time and gives way', async () => {
+  await claim('');
+  let isLate = false;
+  await recordDiskCalls({
+    link: async () => {
+      if (isLate) return;
+      isLate = true;
+      // Between its look at the claims and its own claim two others come: the second one removes the claim of the first.
+      await (await lockForWriting(folder.path)).release();
+      await lockForWriting(folder.path);
+    },
+  });
+  const late = lockForWriting(folder.path);
+  await expect(late, 'two writers hold the lock at once').rejects.toMatchObject({ code: 'LOG_LOCKED' });
+  expect(await readdir(folder.path)).toEqual(['lock-9']);
 });
 
 test('an old number beside the newest says nothing: the newest rules', async () => {
