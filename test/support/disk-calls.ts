@@ -7,7 +7,7 @@ import { onTestFinished, vi } from 'vitest';
 type Meddle = (file: string) => Promise<void>;
 
 /** What is to happen just before a call, by the call's name. What it throws fails the call. */
-type Before = Partial<Record<'link' | 'rm' | 'write' | 'sync' | 'datasync', Meddle>>;
+type Before = Partial<Record<'link' | 'rm' | 'writeFile' | 'write' | 'sync' | 'datasync', Meddle>>;
 
 /**
  * Records, until the test ends, the calls that change a disk or make a change durable, each once it has succeeded:
@@ -22,9 +22,12 @@ export async function recordDiskCalls(before: Before = {}): Promise<string[]> {
     calls.push(`${name} ${path.basename(file)}`);
     return result;
   };
-  const { link, rm, open } = fs;
+  const { link, rm, writeFile, open } = fs;
   vi.spyOn(fs, 'link').mockImplementation((from, to) => record('link', String(to), () => link(from, to)));
   vi.spyOn(fs, 'rm').mockImplementation((file, options) => record('rm', String(file), () => rm(file, options)));
+  vi.spyOn(fs, 'writeFile').mockImplementation((file, data, options) =>
+    record('writeFile', String(file), () => writeFile(file, data, options)),
+  );
   const files = new WeakMap<FileHandle, string>();
   vi.spyOn(fs, 'open').mockImplementation(async (file, ...more) => {
     const handle = await open(file, ...more);

@@ -60,20 +60,21 @@ test('of many who see the same dead owner one gets the lock, and the next after 
   }
 });
 
-test('a process that was late to make a claim that had gone again looks a second time and gives way', async () => {
+test('a process that makes a claim too late looks at the claims again and gives way to a higher one', async () => {
   await claim('');
   let isLate = false;
   await recordDiskCalls({
-    link: async () => {
+    // The late process has seen lock-7 and will claim lock-8. Before it does, one process takes and releases lock-8, and
+    // another takes lock-9 and removes lock-8, so that the late claim succeeds.
+    writeFile: async () => {
       if (isLate) return;
       isLate = true;
-      // Between its look at the claims and its own claim two others come: the second one removes the claim of the first.
       await (await lockForWriting(folder.path)).release();
       await lockForWriting(folder.path);
     },
   });
   const late = lockForWriting(folder.path);
-  await expect(late, 'two writers hold the lock at once').rejects.toMatchObject({ code: 'LOG_LOCKED' });
+  await expect(late, 'two processes hold the lock at once').rejects.toMatchObject({ code: 'LOG_LOCKED' });
   expect(await readdir(folder.path)).toEqual(['lock-9']);
 });
 
