@@ -2,9 +2,10 @@ import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type OpenedLogWriter, openLogWriter } from '../../../../connectors/log-files/log/log-writer.ts';
-import { mountNamespace, runChild } from '../../../support/child-program.ts';
+import { runChild } from '../../../support/child-program.ts';
 import { recordDiskCalls } from '../../../support/disk-calls.ts';
 import { readValues, records, segmentFiles } from '../../../support/log-files.ts';
+import { mountNamespace } from '../../../support/skipping.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -144,12 +145,8 @@ test('nothing of the lock is left lying but one small file', async () => {
   expect(names.filter(name => name.includes('lock'))).toHaveLength(1);
 });
 
-test('on a disk that fills up, what was acknowledged stays, and the log can be opened again', async () => {
-  const within = mountNamespace();
-  if (within === null) {
-    process.stderr.write('full log disk: not run, since "unshare -m" or "mount" is not permitted here\n');
-    return;
-  }
+test('on a disk that fills up, what was acknowledged stays, and the log can be opened again', async context => {
+  const within = mountNamespace(context);
   await mkdir(root, { recursive: true });
   const end = await runChild({ program: 'fill-log-disk', args: [root], within });
   expect(end.code, end.stderr).toBe(0);
