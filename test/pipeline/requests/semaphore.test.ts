@@ -61,17 +61,17 @@ test('a turn ended twice frees one place only', async () => {
   expect(begun).toBe(true);
 });
 
-test('a turn that is handed on frees no place: a newcomer waits until the next one has ended', async () => {
-  const turns = new Turns(1);
+test('a permit that is handed on is not free: a later call waits until the next holder has released it', async () => {
+  const permits = new Semaphore(1);
   const running: string[] = [];
-  const endFirst = await turns.take();
-  const second = turns.take();
+  const endFirst = await permits.take();
+  const second = permits.take();
   endFirst();
   const endSecond = await second;
-  void turns.take().then(() => running.push('newcomer'));
+  void permits.take().then(() => running.push('later call'));
   for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
-  expect(running, 'two hold a turn at once though only one may').toEqual([]);
+  expect(running, 'two hold a permit at once though there is only one').toEqual([]);
   endSecond();
   for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
-  expect(running).toEqual(['newcomer']);
+  expect(running).toEqual(['later call']);
 });
