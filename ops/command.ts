@@ -26,10 +26,20 @@ export function commandWithSettings(
     .option('--config <file>', 'YAML file of settings (default: tidemark.yaml, if it is there)');
   for (const flag of flags) {
     const { help, default: value } = settings[flag];
-    command.option(`--${flag.replaceAll('_', '-')} <${flag}>`, `${help} (default: ${JSON.stringify(value)})`);
+    command.option(`${flagOf(flag)} <${flag}>`, `${help} (default: ${JSON.stringify(value)})`);
   }
   command.option('--json', 'print results as JSON, for machines', false);
   return withExamples(command, examples);
+}
+
+/** The flag of a setting or parameter: `--time-from` of `time_from`. */
+export function flagOf(name: string): string {
+  return `--${name.replaceAll('_', '-')}`;
+}
+
+/** What was given for the flag of a setting or parameter; undefined where it was not given. */
+export function givenOption(options: Readonly<Record<string, unknown>>, name: string): unknown {
+  return options[name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())];
 }
 
 export function withExamples(command: Command, examples: readonly string[]): Command {
@@ -40,8 +50,8 @@ export function withExamples(command: Command, examples: readonly string[]): Com
 export function prepareRun(options: Readonly<Record<string, unknown>>): Run {
   const flags: Record<string, unknown> = {};
   for (const name of Object.keys(settings)) {
-    const option = name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
-    if (options[option] !== undefined) flags[name] = options[option];
+    const value = givenOption(options, name);
+    if (value !== undefined) flags[name] = value;
   }
   const file = typeof options.config === 'string' ? options.config : null;
   const { config } = readConfig({ file, environment: process.env, flags });

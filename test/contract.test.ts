@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { type FailureCode, TidemarkError } from '../pipeline/errors.ts';
-import { parameterNames, readParameters } from '../pipeline/export/parameters.ts';
+import { parameterNames } from '../pipeline/export/parameter-table.ts';
+import { readParameters } from '../pipeline/export/parameters.ts';
 import { entityTables } from '../schemas/columns.ts';
 import { isEventKind, kindSpecs, occasionFields } from '../schemas/events/events.ts';
 

@@ -8,6 +8,12 @@ import { readConfig } from '../ops/config.ts';
 import { type Setting, settingNames, settings } from '../ops/settings.ts';
 import { readPackage } from '../ops/software.ts';
 import { failureCodes, TidemarkError } from '../pipeline/errors.ts';
+import {
+  describeAllowed,
+  describeDefault,
+  parameterNames,
+  parameterTable,
+} from '../pipeline/export/parameter-table.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
 const read = (file: string): Promise<string> => readFile(file, 'utf8');
@@ -71,6 +77,15 @@ describe('settings', () => {
     const { config } = readConfig({ file: 'tidemark.example.yaml', environment: {}, flags: {} });
     expect(config).toEqual(Object.fromEntries(settingNames.map(name => [name, settings[name].default])));
   });
+});
+
+test('the parameters of an export are all in the table of the README, with what is allowed, default and help', async () => {
+  const section = (await read('README.md')).split('## Parameters of an export')[1]!.split('\n## ')[0]!;
+  const rows = parameterNames.map(name => {
+    const ifAbsent = describeDefault(name) ?? 'required';
+    return `| \`${name}\` | ${describeAllowed(name).replaceAll('|', '\\|')} | ${ifAbsent} | ${parameterTable[name].help} |`;
+  });
+  expect(tableRows(section)).toEqual(rows);
 });
 
 test('each runtime dependency has its line, and no other package has', async () => {

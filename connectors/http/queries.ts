@@ -56,7 +56,7 @@ function faultOf({ keyword, instancePath, params, data, parentSchema, message }:
   if (keyword === 'additionalProperties') {
     const parameter = String(params.additionalProperty);
     const allowed = Object.keys(parentSchema?.properties ?? {}).join(', ');
-    return { parameter, message: `${parameter} is no parameter; allowed are ${allowed || 'none'}` };
+    return { parameter, message: `${parameter} is not a parameter; allowed are ${allowed || 'none'}` };
   }
   const parameter = instancePath.slice(1).replaceAll('~1', '/').replaceAll('~0', '~').split('/')[0] ?? '';
   if (Array.isArray(data)) return { parameter, message: `${parameter} is given ${data.length} times; allowed is once` };

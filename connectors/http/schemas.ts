@@ -1,56 +1,20 @@
 import { roles } from './access.ts';
+import { exportParameters, selectionParameters } from './parameter-schemas.ts';
 
 /**
- * The schemas of the routes. They validate, and `/openapi.json` is made from them. What a parameter of an export means is
- * checked once for all doors, in `pipeline/export/parameters.ts`; here stand names, choices and how often one may be given.
+ * The schemas of the routes. Fastify validates requests by them and makes `/openapi.json` from them. `readParameters`
+ * checks the values of export parameters in full, for all ways to ask for an export.
  */
 
 const flag = { type: 'boolean' } as const;
-const time = { type: 'string', format: 'date-time' } as const;
 
-const selection = {
-  time_from: { ...time, description: 'start of the window, such as 2014-09-02T08:00:00.000Z' },
-  time_to: { ...time, description: 'end of the window, itself outside of it; now, if it is not given' },
-  filter_events: {
-    type: 'string',
-    enum: ['any', 'started', 'completed'],
-    description: 'which event must lie in the window; any, if it is not given',
-  },
-  filter_state: {
-    type: 'string',
-    enum: ['any', 'active', 'inactive'],
-    description: 'which services are kept; any, if it is not given',
-  },
-} as const;
+export const exportQuery = closed(exportParameters.properties, exportParameters.required);
 
-export const exportQuery = closed(
-  {
-    ...selection,
-    file_prefix: {
-      type: 'string',
-      minLength: 1,
-      description:
-        'where the files go and how their names begin: relative to the export root, inside it, or mapped to it',
-    },
-    format: { type: 'string', enum: ['csv', 'json', 'ndjson'], description: 'csv, if it is not given' },
-    compression: { type: 'string', enum: ['uncompressed', 'zip', 'gzip'], description: 'uncompressed, if not given' },
-    separator: { type: 'string', minLength: 1, maxLength: 2, description: 'of CSV; a comma, if it is not given' },
-    header: { ...flag, description: 'of CSV: a line of column names' },
-    extensions: { type: 'string', enum: ['columns', 'json', 'none'], description: 'of CSV; columns, if not given' },
-    extension_columns: { type: 'string', minLength: 1, description: 'of CSV: fixed extension columns, commas between' },
-    manifest: { ...flag, description: 'whether a manifest is written beside the files' },
-    wait: {
-      type: 'string',
-      enum: ['end', 'complete', 'none'],
-      description: "what the export waits for: the log's end, if it is not given",
-    },
-  },
-  ['time_from', 'file_prefix'],
-);
+const exportContent = { ...flag, description: 'whole services, not just their ids (default: false)' };
 
 export const streamQuery = closed(
-  { ...selection, export_content: { ...flag, description: 'whole services, not just their ids' } },
-  ['time_from'],
+  { ...selectionParameters.properties, export_content: exportContent },
+  selectionParameters.required,
 );
 
 export const serviceQuery = closed({

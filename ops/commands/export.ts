@@ -4,10 +4,11 @@ import type { Command } from 'commander';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { recoverExports, runExport } from '../../pipeline/export/export.ts';
 import type { Manifest } from '../../pipeline/export/manifest.ts';
-import { type GivenParameters, type ParameterName, parameterNames } from '../../pipeline/export/parameters.ts';
+import { describeParameter, parameterNames, parameterTable } from '../../pipeline/export/parameter-table.ts';
+import type { GivenParameters } from '../../pipeline/export/parameters.ts';
 import type { Asker, ExportPlan, ExportRecord } from '../../pipeline/export/request.ts';
 import { acceptExport } from '../../pipeline/requests/accept.ts';
-import { commandWithSettings, prepareRun, type Run } from '../command.ts';
+import { commandWithSettings, flagOf, givenOption, prepareRun, type Run } from '../command.ts';
 import { type ExportParts, withExistingDatabase, withExports } from '../main.ts';
 import { formatCount, formatTable, type Output } from '../output.ts';
 import { startProgress } from '../progress.ts';
@@ -15,26 +16,8 @@ import { findClient, type ServiceClient } from '../service/client.ts';
 import { exportByService } from '../service/remote-export.ts';
 import { settings } from '../settings.ts';
 
-const help: Readonly<Record<ParameterName, string>> = {
-  file_prefix: 'where the files go and how their names begin: relative to the export root, or absolute and inside it',
-  time_from: 'start of the window, such as 2010-08-05T09:00:00.000Z',
-  time_to: 'end of the window, itself outside of it (default: now)',
-  filter_events: 'any, started or completed: which event must lie in the window (default: any)',
-  filter_state: 'any, active or inactive: which services are kept (default: any)',
-  format: 'csv, json or ndjson (default: csv)',
-  compression: 'uncompressed, zip or gzip (default: uncompressed)',
-  separator: 'of CSV: , ; | \\t or another printable ASCII character (default: ,)',
-  header: 'of CSV: a line of column names',
-  extensions: 'of CSV: columns, json or none (default: columns)',
-  extension_columns: 'fixed extension columns, with commas between, so that every file has the same width',
-  manifest: 'write a manifest beside the files',
-  wait: "of a running service: for the log's end, for a complete window, or none (default: end)",
-};
-
 /** Who asks on the command line. */
 export const localAsker: Asker = { door: 'cli', client: 'command line' };
-
-const flags: ReadonlySet<ParameterName> = new Set(['header', 'manifest']);
 
 /** `tidemark export`: one window of the database, as files. */
 export function exportCommand(): Command {
@@ -48,8 +31,8 @@ export function exportCommand(): Command {
     ],
   );
   for (const name of parameterNames) {
-    const flag = `--${name.replaceAll('_', '-')}`;
-    command.option(flags.has(name) ? flag : `${flag} <${name}>`, help[name]);
+    const isFlag = parameterTable[name].kind.name === 'flag';
+    command.option(isFlag ? flagOf(name) : `${flagOf(name)} <${name}>`, describeParameter(name));
   }
   command.option('--request-id <id>', 'the same id and parameters again give the recorded outcome (default: a new id)');
   return command.action(options => exportOnce(options));
@@ -121,7 +104,7 @@ async function runShown(record: ExportRecord, parts: ExportParts, output: Output
 function givenParameters(options: Readonly<Record<string, unknown>>): GivenParameters {
   const given: Record<string, string> = {};
   for (const name of parameterNames) {
-    const value = options[name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())];
+    const value = givenOption(options, name);
     if (value !== undefined) given[name] = String(value);
   }
   return given;

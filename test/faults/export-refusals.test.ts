@@ -1,8 +1,8 @@
 import { mkdir, readdir, symlink } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { mountNamespace } from '../support/child-program.ts';
+import { afterAll, beforeAll, beforeEach, expect, type TestContext, test } from 'vitest';
 import { goldenPath } from '../support/golden.ts';
+import { mountNamespace } from '../support/skipping.ts';
 import { queryDatabase } from '../support/tables.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tidemark, tidemarkDone } from '../support/tidemark.ts';
@@ -69,23 +69,16 @@ test('an export root that is a file', async () => {
 });
 
 /** The command in a mount namespace where the export root is a disk of its own; what is left on it is told on stderr. */
-function onOwnDisk(options: string): readonly string[] | null {
-  const namespace = mountNamespace();
-  if (namespace !== null) {
-    const script = `mount -t tmpfs -o ${options} none "$0" && { "$@"; code=$?; echo "left: $(ls -A "$0")" >&2; exit $code; }`;
-    return [...namespace, 'sh', '-c', script, root];
-  }
-  if (process.env.CI === 'true') throw new Error('"unshare -m" and "mount" must be permitted under CI=true');
-  process.stderr.write('export refusals: not run on a real disk, as "unshare -m" or "mount" is not permitted here\n');
-  return null;
+function onOwnDisk(context: Pick<TestContext, 'skip'>, options: string): readonly string[] {
+  const script = `mount -t tmpfs -o ${options} none "$0" && { "$@"; code=$?; echo "left: $(ls -A "$0")" >&2; exit $code; }`;
+  return [...mountNamespace(context), 'sh', '-c', script, root];
 }
 
-test.each([
+test.for([
   ['full', 'size=200k', 74, 'DISK_FULL'],
   ['read-only', 'ro', 73, 'NOT_WRITABLE'],
-])('a disk that is %s', async (_, options, exitCode, word) => {
-  const within = onOwnDisk(options);
-  if (within === null) return;
+] as const)('a disk that is %s', async ([, options, exitCode, word], context) => {
+  const within = onOwnDisk(context, options);
   const { code, stderr } = await tidemark([...exportArgs('sub/x_'), '--request-id', word], { within });
   expect(code, stderr).toBe(exitCode);
   expect(stderr).toMatch(new RegExp(`could not .*${root}.*\\[${word}\\]`, 's'));
@@ -95,9 +88,8 @@ test.each([
   await expectStillExports();
 });
 
-test('a database whose disk is full: the run can be repeated once there is room', async () => {
-  const disk = onOwnDisk('size=2m');
-  if (disk === null) return;
+test('a database whose disk is full: the run can be repeated once there is room', async context => {
+  const disk = onOwnDisk(context, 'size=2m');
   const twice = '"$@"; echo "first: $?" >&2; mount -o remount,size=200m none "$0" && "$@"';
   const within = [...disk, 'sh', '-c', twice, root];
   const args = ['ingest', path.resolve('examples/calls-2010-08-05.ndjson.gz'), '--db', path.join(root, 'x.duckdb')];

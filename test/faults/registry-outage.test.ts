@@ -1,9 +1,10 @@
 import path from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openLogWriter } from '../../connectors/log-files/log/log-writer.ts';
+import { waitFor } from '../../ops/local-kafka/waiting.ts';
 import { asAvro, schemaText, wireBytes } from '../support/avro.ts';
 import { canStartRegistry, startRegistry } from '../support/kafka/own-servers.ts';
+import { RunningService } from '../support/running-service.ts';
 import { register } from '../support/schema-registry.ts';
 import { queryDatabase, readTables } from '../support/tables.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -21,30 +22,11 @@ async function logIn(folder: string) {
     writer.append(values.map(value => ({ timestamp: 1_800_000_000_000, key: null, value })));
 }
 
-/** The service, and what its log says. */
-function startService(args: readonly string[]) {
-  const { child, ended } = startTidemark(['run', '--http-port', '0', ...args]);
-  onTestFinished(() => void child.kill('SIGKILL'));
-  let text = '';
-  child.stdout.on('data', (more: string) => {
-    text += more;
-  });
-  const lines = () =>
-    text
-      .split('\n')
-      .slice(0, -1)
-      .map(line => JSON.parse(line) as Record<string, unknown>);
-  const untilSaid = async (sentence: RegExp, facts: Readonly<Record<string, unknown>> = {}) => {
-    for (;;) {
-      const found = lines().find(
-        line => sentence.test(String(line.msg)) && Object.entries(facts).every(([name, value]) => line[name] === value),
-      );
-      if (found !== undefined) return found;
-      if (child.exitCode !== null) throw new Error(`the service ended without saying ${sentence}: ${text}`);
-      await setImmediate();
-    }
-  };
-  return { child, ended, untilSaid };
+/** Resolves to the first line of the service's log that says this, with these facts. Throws when the service ends before. */
+function untilSaid(service: RunningService, sentence: RegExp, facts: Readonly<Record<string, unknown>> = {}) {
+  return service.line(
+    line => sentence.test(line.msg) && Object.entries(facts).every(([name, value]) => line[name] === value),
+  );
 }
 
 async function readiness(url: string): Promise<{ readonly ready: boolean; readonly reasons: readonly string[] }> {
@@ -63,7 +45,7 @@ describe.skipIf(!(await canStartRegistry()))('a registry that goes away', () => 
     const db = path.join(folder, 'calls.duckdb');
     const append = await logIn(folder);
     await append(avro(first, 'known'));
-    const service = startService([
+    const service = new RunningService([
       '--db',
       db,
       '--log-folder',
@@ -71,26 +53,25 @@ describe.skipIf(!(await canStartRegistry()))('a registry that goes away', () => 
       '--registry-url',
       registry.url,
     ]);
-    const { url } = await service.untilSaid(/the service is up/);
-    await service.untilSaid(/batch stored/, { next: 1 });
+    const url = await service.url();
+    await untilSaid(service, /batch stored/, { next: 1 });
 
     await registry.kill();
     // A schema that was had is had, registry or not.
     await append(avro(first, 'again'), Buffer.from(started('json')));
     await append(avro(second, 'other'), avro(99, 'never'));
-    const { level } = await service.untilSaid(/reading waits: the schema registry .* cannot be asked: .*ECONNREFUSED/);
+    const { level } = await untilSaid(service, /reading waits: the schema registry .* cannot be asked: .*ECONNREFUSED/);
     expect(level).toBe('error');
-    expect(await readiness(String(url))).toEqual({
+    expect(await readiness(url)).toEqual({
       ready: false,
       reasons: [expect.stringContaining('the schema registry')],
     });
 
     await registry.start();
-    await service.untilSaid(/the schema registry answers again/);
-    while (!(await readiness(String(url))).ready) await setImmediate();
-    await service.untilSaid(/batch stored/, { next: 5, quarantined: 1 });
-    service.child.kill('SIGTERM');
-    expect((await service.ended).code).toBe(0);
+    await untilSaid(service, /the schema registry answers again/);
+    await waitFor('readiness', async () => ((await readiness(url)).ready ? true : null));
+    await untilSaid(service, /batch stored/, { next: 5, quarantined: 1 });
+    expect((await service.stop()).code).toBe(0);
     const { services, partitions } = await readTables(db);
     expect(services.map(row => JSON.parse(row)[0])).toEqual(['again', 'json', 'known', 'other']);
     expect(partitions).toMatchObject([{ nextOffset: 5, recordsRead: 5, applied: 4, quarantined: 1 }]);
@@ -106,11 +87,15 @@ describe.skipIf(!(await canStartRegistry()))('a registry that goes away', () => 
     const db = path.join(folder, 'calls.duckdb');
     const args = ['ingest', path.join(folder, 'log'), '--db', db, '--registry-url', 'http://127.0.0.1:1'];
     const { child, ended } = startTidemark(args);
-    let told = '';
-    child.stderr.on('data', (more: string) => {
-      told += more;
+    const waits = 'waiting: the schema registry http://127.0.0.1:1 cannot be asked';
+    await new Promise<void>((resolve, reject) => {
+      let told = '';
+      child.stderr.on('data', (more: string) => {
+        told += more;
+        if (told.includes(waits)) resolve();
+      });
+      void ended.then(({ stderr }) => reject(new Error(`ingest ended before it said that it waits: ${stderr}`)));
     });
-    while (!told.includes('waiting: the schema registry http://127.0.0.1:1 cannot be asked')) await setImmediate();
     child.kill('SIGINT');
     expect((await ended).code).toBe(130);
     expect((await readTables(db)).partitions).toEqual([]);

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { appendFile, copyFile, mkdir, open, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describeParameter, parameterNames, parameterTable } from '../../pipeline/export/parameter-table.ts';
 import { goldenPath } from '../support/golden.ts';
 import { readTables } from '../support/tables.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -39,6 +40,15 @@ test.each([
 ])('help of tidemark %j has examples', async command => {
   const text = await tidemarkDone([...command, '--help']);
   expect(text).toMatch(new RegExp(`Examples:\\n  \\$ (npm run|tidemark) ${command.join(' ')}`));
+});
+
+test('each parameter of an export is an option of tidemark export, whose help says what is allowed and the default', async () => {
+  const help = (await tidemarkDone(['export', '--help'])).replaceAll(/\s+/g, ' ');
+  for (const name of parameterNames) {
+    const option = `--${name.replaceAll('_', '-')}`;
+    const value = parameterTable[name].kind.name === 'flag' ? '' : ` <${name}>`;
+    expect(help).toContain(` ${option}${value} ${describeParameter(name)} `);
+  }
 });
 
 test('the help of the program tells its exit codes', async () => {

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 
@@ -37,15 +37,4 @@ export async function runChild({ program, args, env, within = [] }: ChildRun): P
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ code, signal, ...output }));
   });
-}
-
-/** What to put before a command so that it may mount what no one else sees; null where the machine forbids it. */
-export function mountNamespace(): readonly string[] | null {
-  const ways = [
-    ['unshare', '-m'],
-    ['unshare', '-rm'],
-  ];
-  const works = (way: readonly string[]) =>
-    spawnSync(way[0] ?? '', [...way.slice(1), 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
-  return ways.find(works) ?? null;
 }

@@ -1,9 +1,9 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, type TestContext, test } from 'vitest';
 import { diskFailure } from '../../../connectors/disk.ts';
-import { type ChildRun, mountNamespace, runChild } from '../../support/child-program.ts';
+import { type ChildRun, runChild } from '../../support/child-program.ts';
+import { mountNamespace } from '../../support/skipping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-const within = mountNamespace();
 let root: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeEach(async () => {
   root = await temporaryFolder();
@@ -18,20 +18,15 @@ interface FaultReport {
   readonly published: readonly string[];
 }
 
-/** The child's report; null, with the reason printed, where this machine lets no one mount a disk of his own. */
-async function runOnOwnDisk(run: ChildRun): Promise<FaultReport | null> {
-  if (within === null) {
-    process.stderr.write('disk faults: not run on a real disk, since "unshare -m" or "mount" is not permitted here\n');
-    return null;
-  }
-  const end = await runChild({ ...run, within });
+/** The child's report; skips the test where this machine lets no one mount a disk of his own. */
+async function runOnOwnDisk(context: Pick<TestContext, 'skip'>, run: ChildRun): Promise<FaultReport> {
+  const end = await runChild({ ...run, within: mountNamespace(context) });
   expect(end.code, end.stderr).toBe(0);
   return JSON.parse(end.stdout);
 }
 
-test.each(['uncompressed', 'gzip', 'zip'])('a disk that fills up while writing %s', async compression => {
-  const report = await runOnOwnDisk({ program: 'disk-faults', args: ['full', root.path, compression] });
-  if (report === null) return;
+test.for(['uncompressed', 'gzip', 'zip'])('a disk that fills up while writing %s', async (compression, context) => {
+  const report = await runOnOwnDisk(context, { program: 'disk-faults', args: ['full', root.path, compression] });
   const { failures, ...rest } = report;
   expect(failures.length).toBeGreaterThan(0);
   for (const failure of failures)
@@ -39,9 +34,8 @@ test.each(['uncompressed', 'gzip', 'zip'])('a disk that fills up while writing %
   expect(rest).toEqual({ held: 1, after: [], published: ['x_1.csv'] });
 });
 
-test('a disk that turns read-only, and back', async () => {
-  const report = await runOnOwnDisk({ program: 'disk-faults', args: ['read-only', root.path] });
-  if (report === null) return;
+test('a disk that turns read-only, and back', async context => {
+  const report = await runOnOwnDisk(context, { program: 'disk-faults', args: ['read-only', root.path] });
   const refused = expect.stringMatching(new RegExp(`^NOT_WRITABLE could not .*${root.path}`));
   expect(report).toEqual({ failures: [refused, refused, refused, refused], published: ['x_1.csv'] });
 });

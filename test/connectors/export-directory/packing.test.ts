@@ -6,7 +6,8 @@ import { BLOCK_BYTES } from '../../../connectors/export-directory/block-cutter.t
 import { openExportDirectory } from '../../../connectors/export-directory/local-export-directory.ts';
 import type { FileFacts } from '../../../pipeline/ports.ts';
 import { csvText } from '../../support/csv-text.ts';
-import { COMPRESSIONS, isToolMissing, packToDisk, runTool, unpack } from '../../support/packed-files.ts';
+import { COMPRESSIONS, packToDisk, runTool, unpack } from '../../support/packed-files.ts';
+import { needTool } from '../../support/skipping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let root: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -25,9 +26,15 @@ const contents: ReadonlyArray<readonly [string, () => Buffer]> = [
   ['several blocks of nothing but zeros', () => Buffer.alloc(2 * BLOCK_BYTES + 5)],
 ];
 
+/** Tools of the system that check a packed file, and unpack it. */
+const tools = {
+  gzip: { check: ['gzip', '-t'], read: ['zcat'] },
+  zip: { check: ['unzip', '-tq'], read: ['unzip', '-p'] },
+} as const;
+
 describe.each(contents)('%s', (_, make) => {
   // contract 4.5
-  test.each(COMPRESSIONS)('%s: every judge reads back what was written', async compression => {
+  test.for(COMPRESSIONS)('%s: every judge reads back what was written', async (compression, context) => {
     const content = make();
     const { facts, path: file } = await packToDisk(root.path, compression, [content]);
     const packed = await readFile(file);
@@ -35,21 +42,14 @@ describe.each(contents)('%s', (_, make) => {
     expect(facts.packed).toEqual(factsOf(packed));
     expect(content.equals(unpack[compression](packed)), 'as fflate reads it').toBe(true);
     if (compression === 'gzip') expect(content.equals(gunzipSync(packed)), 'as zlib reads it').toBe(true);
-    if (compression !== 'uncompressed') judgeByTools(compression, file, content);
+    if (compression === 'uncompressed') return;
+    const { check, read } = tools[compression];
+    needTool(context, check[0]);
+    const checked = runTool([...check, file]);
+    expect(checked.status, checked.stderr.toString()).toBe(0);
+    expect(content.equals(runTool([...read, file]).stdout), 'as the tool reads it').toBe(true);
   });
 });
-
-function judgeByTools(compression: 'gzip' | 'zip', file: string, content: Buffer): void {
-  const tools = {
-    gzip: { check: ['gzip', '-t'], read: ['zcat'] },
-    zip: { check: ['unzip', '-tq'], read: ['unzip', '-p'] },
-  };
-  const { check, read } = tools[compression];
-  if (isToolMissing(check[0] ?? '')) return;
-  const checked = runTool([...check, file]);
-  expect(checked.status, checked.stderr.toString()).toBe(0);
-  expect(content.equals(runTool([...read, file]).stdout), 'as the tool reads it').toBe(true);
-}
 
 function factsOf(bytes: Uint8Array): FileFacts['plain'] {
   return { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };

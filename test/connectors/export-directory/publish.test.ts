@@ -1,9 +1,13 @@
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openExportDirectory } from '../../../connectors/export-directory/local-export-directory.ts';
+import { runExport } from '../../../pipeline/export/export.ts';
 import type { Destination, ExportDirectory } from '../../../pipeline/ports.ts';
+import { acceptAs } from '../../support/accepting.ts';
 import { runChild } from '../../support/child-program.ts';
+import { recordDiskCalls } from '../../support/disk-calls.ts';
+import { openExporting } from '../../support/exporting.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const NAMES = Array.from({ length: 6 }, (_, index) => `x_${index}.csv`);
@@ -108,6 +112,61 @@ describe('cut off after each single step', () => {
     await expect(directory.publish(destination, 'id', NAMES)).rejects.toMatchObject({ code: 'EXPORT_FAILED' });
     expect(await visible()).toEqual([lost]);
   });
+});
+
+describe('the calls of publishing', () => {
+  const [hidden, out] = ['rm hidden', 'sync out'];
+  const linked = (names: readonly string[]) => names.map(name => `link ${name}`);
+  /** Hidden names hold an id that differs from run to run. */
+  const named = (calls: readonly string[]) => calls.map(call => call.replace(/^rm \..*/, hidden));
+
+  test('make all names durable before the first hidden file goes and before publishing ends', async () => {
+    await sealAll('id');
+    const calls = await recordDiskCalls();
+    await directory.publish(destination, 'id', NAMES);
+    calls.push('published');
+    expect(named(calls), 'the folder is synced after the last link').toEqual([
+      ...linked(NAMES),
+      out,
+      ...NAMES.map(() => hidden),
+      out,
+      'published',
+    ]);
+  });
+
+  test('take names back from the last to the first, so that the last is never there without the others', async () => {
+    await sealAll('id');
+    await writeFile(path.join(destination.folder, NAMES[4] ?? ''), 'foreign');
+    const calls = await recordDiskCalls();
+    await expect(directory.publish(destination, 'id', NAMES)).rejects.toMatchObject({ code: 'NAME_TAKEN' });
+    const linkedNames = NAMES.slice(0, 4);
+    expect(calls, 'names go last to first').toEqual([
+      ...linked(linkedNames),
+      ...linkedNames.toReversed().map(name => `rm ${name}`),
+      out,
+    ]);
+  });
+});
+
+test('a request is recorded as completed only after its names are durable', async () => {
+  const { parts } = await openExporting({ db: path.join(root.path, 'x.duckdb'), root: root.path });
+  const window = { time_from: '2026-03-01T00:00:00Z', time_to: '2026-03-02T00:00:00Z' };
+  const record = await acceptAs({ file_prefix: 'out/x_', ...window }, 'id', parts);
+  const calls = await recordDiskCalls();
+  const update = parts.store.update.bind(parts.store);
+  vi.spyOn(parts.store, 'update').mockImplementation((requestId, change) => {
+    calls.push(String(change.state));
+    return update(requestId, change);
+  });
+  const { plan } = await runExport(record, parts);
+  const links = plan.names.map(name => `link ${name}`);
+  const seen = calls.filter(call => call === 'sync out' || call === 'completed' || links.includes(call));
+  expect(seen.slice(seen.indexOf(links[0]!)), 'link, sync the folder, then say completed').toEqual([
+    ...links,
+    'sync out',
+    'sync out',
+    'completed',
+  ]);
 });
 
 test('two requests that race for the same names: one gets all of them, the other none', async () => {

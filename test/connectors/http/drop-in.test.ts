@@ -72,8 +72,8 @@ describe('every fault is named at once', () => {
       ' ',
     ))
       expect(message).toMatch(new RegExp(`(^|; )${name} (is|"\\.\\./out")`));
-    expect(message).toContain('bogus is no parameter');
-    expect(message).toContain('__proto__ is no parameter');
+    expect(message).toContain('bogus is not a parameter');
+    expect(message).toContain('__proto__ is not a parameter');
     expect(await readdir(served.folder)).not.toContain('out');
   });
 

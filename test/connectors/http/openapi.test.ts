@@ -3,12 +3,13 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { Validator } from '@seriousme/openapi-schema-validator';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
 import { pipInstall } from '../../../ops/local-kafka/java.ts';
 import { fetchedOnce, ToolsMissing } from '../../../ops/local-kafka/tools.ts';
 import { lineOf, newToken } from '../../../ops/service/access.ts';
 import { goldenLines } from '../../support/golden.ts';
 import { type Served, serve } from '../../support/serving.ts';
+import { skipBecause } from '../../support/skipping.ts';
 
 const fuzzer = 'schemathesis==4.32.5';
 /** What is asked is the same in each run, but for the soak's, which looks for what no run has met. */
@@ -86,9 +87,8 @@ describe('/openapi.json', () => {
 
   test('holds against a fuzzer: no failure of ours, no status or shape that it does not describe', {
     timeout: 800_000,
-  }, async () => {
-    const folder = await fuzzerFolder();
-    if (folder === null) return;
+  }, async context => {
+    const folder = await fuzzerFolder(context);
     const report = path.join(served.folder, 'fuzz.ndjson');
     const checks =
       'not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method,negative_data_rejection';
@@ -115,14 +115,13 @@ describe('/openapi.json', () => {
   });
 });
 
-/** Where the fuzzer is; null at a desk without Python or network. */
-async function fuzzerFolder(): Promise<string | null> {
+/** Where the fuzzer is; skips the test at a desk without Python or network. */
+async function fuzzerFolder(context: Pick<TestContext, 'skip'>): Promise<string> {
   try {
     return await fetchedOnce(fuzzer.replace('==', '-'), target => pipInstall([fuzzer], target));
   } catch (error) {
-    if (!(error instanceof ToolsMissing) || process.env.CI) throw error;
-    process.stderr.write(`openapi: not fuzzed: ${error.message}\n`);
-    return null;
+    if (!(error instanceof ToolsMissing)) throw error;
+    return skipBecause(context, `openapi: not fuzzed: ${error.message}`);
   }
 }
 

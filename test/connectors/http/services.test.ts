@@ -73,7 +73,7 @@ describe('the stream (contract 5.11)', () => {
       [
         'export_content is "1"; allowed is true, false',
         'filter_state is "old"; allowed is any, active, inactive',
-        'format is no parameter; allowed are time_from, time_to, filter_events, filter_state, export_content',
+        'format is not a parameter; allowed are time_from, time_to, filter_events, filter_state, export_content',
         'time_from is required',
         'time_to is given 2 times; allowed is once',
       ]

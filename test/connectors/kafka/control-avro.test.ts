@@ -1,7 +1,7 @@
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import { describe, expect, test } from 'vitest';
 import { waitFor } from '../../../ops/local-kafka/waiting.ts';
-import { parameterNames } from '../../../pipeline/export/parameters.ts';
+import { parameterNames } from '../../../pipeline/export/parameter-table.ts';
 import type { Status } from '../../../pipeline/requests/statuses.ts';
 import { readControlSchema } from '../../../schemas/avro/files.ts';
 import { ControlPlace, exportRequest, StatusReader } from '../../support/kafka/control-place.ts';

@@ -130,7 +130,7 @@ describe.skipIf(!kafka.available)('the control topic', () => {
     expect(refused('json')).toContain('no JSON');
     expect(refused('action')).toContain('action is "import"; allowed are export, cancel, replay');
     expect(refused('replay')).toContain('replay cannot be asked for on the control topic yet');
-    expect(refused('parameters')).toMatch(/time_from is required.*colour is no parameter.*file_prefix/);
+    expect(refused('parameters')).toMatch(/time_from is required.*colour is not a parameter.*file_prefix/);
     expect(refused('nested')).toContain('file_prefix is ["x"]');
     expect(refused('tombstone')).toContain('no value');
     expect(refused('in the way', 'PREFIX_REFUSED')).toContain('runs through the file <export root>/file;');

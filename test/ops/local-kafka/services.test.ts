@@ -5,7 +5,8 @@ import { fetchedOnce, runTool, ToolsMissing } from '../../../ops/local-kafka/too
 import { freePort, waitFor } from '../../../ops/local-kafka/waiting.ts';
 import { kafkaVariables } from '../../support/kafka/docker.ts';
 import { anyKafka, anyRegistry } from '../../support/kafka/layers.ts';
-import { refuse, sharedKafka, sharedRegistry } from '../../support/kafka/shared.ts';
+import { sharedKafka, sharedRegistry } from '../../support/kafka/shared.ts';
+import { explainSkip } from '../../support/skipping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const kafka = await sharedKafka();
@@ -36,9 +37,9 @@ describe('services that are named by variables', () => {
 
   test('a missing one fails a run of continuous integration only', () => {
     vi.stubEnv('CI', 'true');
-    expect(() => refuse('there is no Kafka')).toThrow('there is no Kafka');
+    expect(() => explainSkip('there is no Kafka')).toThrow('there is no Kafka');
     vi.stubEnv('CI', '');
-    expect(() => refuse('this line belongs to a test of skipping')).not.toThrow();
+    expect(() => explainSkip('this line belongs to a test of skipping')).not.toThrow();
   });
 });
 

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type GivenParameters, parameterNames, readParameters } from '../../../pipeline/export/parameters.ts';
+import {
+  type Parameter,
+  type ParameterName,
+  type ParameterValue,
+  parameterNames,
+  parameterTable,
+} from '../../../pipeline/export/parameter-table.ts';
+import { type ExportParameters, type GivenParameters, readParameters } from '../../../pipeline/export/parameters.ts';
 
 const acceptedAt = Date.parse('2026-03-02T00:00:00Z');
 const least = { file_prefix: 'x_', time_from: '2026-03-01T00:00:00Z' };
@@ -25,6 +32,39 @@ test('the least that is needed, and every default (contract 3.1)', () => {
     extensionColumns: null,
     manifest: false,
     wait: 'end',
+  });
+});
+
+/** For each parameter a text and the value it is read as, other than the default. A parameter without a line does not compile. */
+const others: { readonly [N in ParameterName]: readonly [string, keyof ExportParameters, ParameterValue<N>] } = {
+  time_from: ['2026-02-01T00:00:00Z', 'timeFrom', Date.parse('2026-02-01T00:00:00Z')],
+  time_to: ['2026-04-01T00:00:00Z', 'timeTo', Date.parse('2026-04-01T00:00:00Z')],
+  filter_events: ['completed', 'filterEvents', 'completed'],
+  filter_state: ['inactive', 'filterState', 'inactive'],
+  file_prefix: ['y_', 'filePrefix', 'y_'],
+  format: ['ndjson', 'format', 'ndjson'],
+  compression: ['zip', 'compression', 'zip'],
+  separator: ['|', 'separator', '|'],
+  header: ['true', 'header', true],
+  extensions: ['json', 'extensions', 'json'],
+  extension_columns: ['b,a', 'extensionColumns', ['b', 'a']],
+  manifest: ['true', 'manifest', true],
+  wait: ['complete', 'wait', 'complete'],
+};
+
+describe.each(parameterNames)('%s', name => {
+  const { kind, default: ifAbsent, example }: Parameter<unknown> = parameterTable[name];
+
+  test('is read into its member, and no other member changes', () => {
+    const [text, member, value] = others[name];
+    expect(read({ [name]: text })).toEqual({ ...(read({}) as ExportParameters), [member]: value });
+  });
+
+  test('allows what the table gives as choices, as its default and as its example', () => {
+    const allowed = [...(kind.choices ?? []), ...(ifAbsent === null ? [] : [String(ifAbsent)]), example ?? []].flat();
+    expect(allowed).not.toEqual([]);
+    for (const text of allowed) expect(kind.read(text), text).toBeDefined();
+    if (ifAbsent !== null) expect(kind.read(String(ifAbsent))).toBe(ifAbsent);
   });
 });
 
@@ -117,6 +157,7 @@ describe('words (contract 3.1)', () => {
     ['extensions', ['columns', 'json', 'none']],
     ['header', ['false', 'true']],
     ['manifest', ['false', 'true']],
+    ['wait', ['end', 'complete', 'none']],
   ] as const)('%s is one of %j and nothing else', (name, words) => {
     for (const word of words) expect(Object.values(read({ [name]: word })).map(String)).toContain(word);
     for (const word of ['', 'ANY', 'Csv', ' csv', 'gz', '1', 'yes', 'constructor']) {
@@ -151,7 +192,7 @@ test('every fault is named, with what was given and what is allowed (contract 3.
     'filter_events is "y"; allowed is any, started, completed',
     expect.stringMatching(/^separator is "z"; allowed is "," ";"/),
     'header is "w"; allowed is true, false',
-    `size is no parameter; allowed are ${parameterNames.join(', ')}`,
+    `size is not a parameter; allowed are ${parameterNames.join(', ')}`,
   ]);
 });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parameterNames, readParameters } from '../../../pipeline/export/parameters.ts';
+import { parameterNames } from '../../../pipeline/export/parameter-table.ts';
+import { readParameters } from '../../../pipeline/export/parameters.ts';
 import { readControlRequest } from '../../../pipeline/requests/control-request.ts';
 import { readControlSchema } from '../../../schemas/avro/files.ts';
 import { avroWriter, compiled, schemaText, wireBytes } from '../../support/avro.ts';

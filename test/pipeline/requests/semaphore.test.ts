@@ -60,3 +60,18 @@ test('a turn ended twice frees one place only', async () => {
   await Promise.all([first, second]);
   expect(begun).toBe(true);
 });
+
+test('a permit that is handed on is not free: a later call waits until the next holder has released it', async () => {
+  const permits = new Semaphore(1);
+  const running: string[] = [];
+  const endFirst = await permits.take();
+  const second = permits.take();
+  endFirst();
+  const endSecond = await second;
+  void permits.take().then(() => running.push('later call'));
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+  expect(running, 'two hold a permit at once though there is only one').toEqual([]);
+  endSecond();
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+  expect(running).toEqual(['later call']);
+});

@@ -1,9 +1,19 @@
+import type { Type } from 'avsc';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compileSchema, type WriterSchema } from '../../../schemas/avro/decoder.ts';
 import { decodeRecord } from '../../../schemas/decode.ts';
 import { type Decoded, isReject } from '../../../schemas/events/decode-members.ts';
-import { type AvroText, asAvro, avroWriter, compiled, kinds, ourSchemas, wireBytes } from '../../support/avro.ts';
+import {
+  type AvroText,
+  asAvro,
+  avroWriter,
+  compiled,
+  kinds,
+  ourSchemas,
+  schemaText,
+  wireBytes,
+} from '../../support/avro.ts';
 import { startedWith, whole } from '../../support/avro-events.ts';
 import { goldenLines } from '../../support/golden.ts';
 
@@ -13,6 +23,9 @@ const decode = (value: Uint8Array, schemas: ReadonlyMap<number, WriterSchema> = 
 const good = ['seed/events.ndjson', 'messy/events.ndjson']
   .flatMap(log => goldenLines(log).slice(0, 300))
   .map(line => asAvro(line)!);
+
+/** Another reader of our schemas, by their kind. */
+const readers = new Map<string, Type>(kinds.map(kind => [kind, avroWriter(schemaText(kind))]));
 
 describe('no record crashes the reader', () => {
   test('whatever its bytes', () => {
@@ -27,17 +40,29 @@ describe('no record crashes the reader', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 8 }), bytes => void decode(Buffer.from([0, ...bytes]))));
   });
 
-  test('and one with a byte changed is an event or a reject', () => {
+  test('and one with a byte changed is an event of the same kind, which avsc can read too, or a reject with its reason', () => {
     const changed = fc.tuple(fc.nat(good.length - 1), fc.nat(10_000), fc.integer({ min: 0, max: 255 }));
+    const seen = new Set<string>();
     fc.assert(
       fc.property(changed, ([which, position, byte]) => {
-        const bytes = Buffer.from(good[which]!);
+        const original = good[which]!;
+        const bytes = Buffer.from(original);
         bytes[5 + (position % (bytes.length - 5))] = byte;
         const decoded = decode(bytes);
-        expect(isReject(decoded) || decoded.kind).toBeTruthy();
+        seen.add(isReject(decoded) ? decoded.reason : decoded.kind);
+        if (bytes.equals(original)) expect(decoded).toEqual(decode(original));
+        if (isReject(decoded)) {
+          expect(['MALFORMED', 'MISSING_FIELD', 'BAD_FIELD']).toContain(decoded.reason);
+          expect(decoded.message).not.toBe('');
+          return;
+        }
+        expect(decoded.kind).toBe(kinds[bytes.readUInt32BE(1) - 1]);
+        expect(() => readers.get(decoded.kind)!.fromBuffer(bytes.subarray(5))).not.toThrow();
       }),
       { numRuns: 20_000 },
     );
+    expect([...seen]).toEqual(expect.arrayContaining(['MALFORMED', 'BAD_FIELD']));
+    expect([...seen].filter(outcome => readers.has(outcome)).length, 'kinds still read').toBeGreaterThan(5);
   });
 
   test('cut anywhere it is malformed, and with a byte more too', () => {

@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import avro from 'avsc';
 import { describe, expect, test } from 'vitest';
-import { parameterNames } from '../../../pipeline/export/parameters.ts';
+import type { KindName } from '../../../pipeline/export/parameter-kinds.ts';
+import { type ParameterName, parameterNames, parameterTable } from '../../../pipeline/export/parameter-table.ts';
 import { type ControlRecordName, readControlSchema } from '../../../schemas/avro/files.ts';
 import { kindSpecs, occasionFields } from '../../../schemas/events/events.ts';
 import { kinds, schemaText } from '../../support/avro.ts';
@@ -21,6 +22,7 @@ interface Field {
   readonly name: string;
   readonly type: unknown;
   readonly default?: null;
+  readonly doc?: string;
 }
 
 function fieldOf(name: string, required: boolean): Field {
@@ -60,14 +62,28 @@ describe.each(kinds)('%s.avsc', kind => {
   });
 });
 
+/** The field of `control.request.avsc` for a parameter of an export: times as text or instant, flags as booleans. */
+function parameterField(name: ParameterName): Field {
+  const given: Readonly<Record<KindName, readonly unknown[]>> = {
+    time: ['string', { type: 'long', logicalType: 'timestamp-millis' }],
+    flag: ['boolean'],
+    choice: ['string'],
+    separator: ['string'],
+    list: ['string'],
+    text: ['string'],
+  };
+  return { name, type: ['null', ...given[parameterTable[name].kind.name]], default: null };
+}
+
 describe('the control topic', () => {
   const fieldsOf = (name: ControlRecordName): readonly Field[] => JSON.parse(readControlSchema(name)).fields;
 
-  test('its requests have an action and the parameters of an export, in their order', () => {
+  test('its requests have an action and exactly the parameters of an export, in the order and with the types of their table', () => {
     const [action, ...parameters] = fieldsOf('control.request');
     expect(action).toMatchObject({ name: 'action', type: { symbols: ['export', 'cancel', 'replay'] } });
-    expect(parameters.map(({ name }) => name)).toEqual(parameterNames);
-    expect(parameters.filter(field => field.default !== null)).toEqual([]);
+    expect(undocumented(JSON.stringify(parameters))).toEqual(parameterNames.map(parameterField));
+    const required = parameters.filter(({ doc }) => doc?.startsWith('required by an export')).map(({ name }) => name);
+    expect(required).toEqual(parameterNames.filter(name => 'required' in parameterTable[name]));
   });
 
   test('its statuses have the members of the contract, in their order (contract 5.18)', () => {

@@ -3,8 +3,8 @@ import { onTestFinished } from 'vitest';
 import { Broker, type BrokerOptions } from '../../../ops/local-kafka/broker.ts';
 import { javaOf, kafkaJars, registryJars } from '../../../ops/local-kafka/java.ts';
 import { Registry } from '../../../ops/local-kafka/registry.ts';
+import { explainSkip } from '../skipping.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
-import { refuse } from './shared.ts';
 
 /** True where tests can start, kill and stop a Kafka of their own; fetches what it takes. */
 export function canStartBroker(version?: string): Promise<boolean> {
@@ -50,7 +50,7 @@ export async function canStart(fetch: () => Promise<unknown>): Promise<boolean> 
     await fetch();
     return true;
   } catch (error) {
-    refuse((error as Error).message);
+    explainSkip((error as Error).message);
     return false;
   }
 }

@@ -1,4 +1,5 @@
 import { inject } from 'vitest';
+import { explainSkip } from '../skipping.ts';
 import { TestCluster } from './cluster.ts';
 import type { DeskAnswer } from './global-setup.ts';
 
@@ -24,12 +25,6 @@ async function ask<T>(name: 'kafka' | 'registry' | 'browser'): Promise<T | null>
   const response = await fetch(`${inject('serviceDesk')}/${name}`);
   const answer = (await response.json()) as DeskAnswer<T>;
   if ('value' in answer) return answer.value;
-  refuse(answer.refusal);
+  explainSkip(answer.refusal);
   return null;
-}
-
-/** Nothing to test with: in continuous integration a failure, at a desk a reason to skip. */
-export function refuse(refusal: string): void {
-  if (process.env.CI) throw new Error(refusal);
-  process.stdout.write(`skipped: ${refusal}\n`);
 }

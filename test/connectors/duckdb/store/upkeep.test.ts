@@ -1,6 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import path from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { Upkeep } from '../../../../connectors/duckdb/store/upkeep.ts';
-import { openTestStore, type TestStore } from '../../../support/store.ts';
+import { openTestStore, TestStore } from '../../../support/store.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 /** Services in the order in which they started, of which one in a hundred never ends. */
 async function mostlyEnded(services: number): Promise<TestStore> {
@@ -74,5 +76,44 @@ describe('open rows that stay while all around them go', () => {
     expect(await room()).toBe(enough);
     expect(await upkeep.moveForemost()).toBe(false);
     connection.closeSync();
+  });
+});
+
+describe('late fragments and deletions', () => {
+  test('are settled after a batch once there are more than 100,000, and are not before', async () => {
+    const store = await openTestStore();
+    const addDeletions = (count: number) =>
+      store.rows(
+        `INSERT INTO deletions SELECT i AS service_key, 's-' || i AS service_id, 1 AS batch FROM range(${count}) t(i)`,
+      );
+    const left = async () => Number((await store.rows('SELECT count(*) FROM deletions'))[0]![0]);
+    const connection = await store.database.connect();
+    onTestFinished(() => connection.closeSync());
+    const none = { open: [], closed: [], seen: [], seenCount: 0 };
+    const rows = { service: none, state: none, task: none };
+
+    await addDeletions(100_000);
+    const upkeep = await Upkeep.open(connection);
+    await upkeep.after({ rows, deletedCount: 0 });
+    expect(await left(), 'settled before there was enough').toBe(100_000);
+    // Of a batch it is only known how many of its rows may be late: here none was, and there is nothing to settle.
+    await upkeep.after({ rows: { ...rows, service: { ...none, seenCount: 1 } }, deletedCount: 0 });
+    expect(await left(), 'settled though no row was late').toBe(100_000);
+    await addDeletions(1);
+    await upkeep.after({ rows, deletedCount: 1 });
+    expect(await left(), 'never settled by itself').toBe(0);
+  });
+
+  test('are settled by the batch that the warehouse stores', async () => {
+    const folder = await temporaryFolder();
+    onTestFinished(folder.remove);
+    const file = path.join(folder.path, 'test.duckdb');
+    const first = await TestStore.open(file);
+    await first.rows("INSERT INTO deletions SELECT i, 's-' || i, 1 FROM range(100000) t(i)");
+    await first.close();
+    const store = await TestStore.open(file);
+    await store.storeLines(['{"event":"service.deleted","service_id":"one-more"}']);
+    expect(await store.rows('SELECT count(*) FROM deletions'), 'never settled by itself').toEqual([['0']]);
+    await store.close();
   });
 });

@@ -3,7 +3,7 @@ import { openCodecs } from '../../../../connectors/kafka/records/codecs.ts';
 import { FetchedBatch } from '../../../../connectors/kafka/records/fetched-batch.ts';
 import { DamagedBatch } from '../../../../connectors/kafka/records/record-batches.ts';
 import type { LogRecord } from '../../../../pipeline/ports.ts';
-import { batchOf } from '../../../support/kafka/record-batch.ts';
+import { batchOf, varint } from '../../../support/kafka/record-batch.ts';
 import { plainRecords } from '../../../support/reading.ts';
 
 const codecs = openCodecs();
@@ -66,6 +66,33 @@ describe('record batches', () => {
         new DamagedBatch('t/0: the record batch at offset 41 fails its CRC-32C'),
       );
     }
+  });
+});
+
+describe('a record', () => {
+  /** Attributes, time and offset of the first record, no key, the value `abc`, no headers. */
+  const inside = Buffer.concat([
+    Buffer.from([0]),
+    varint(0),
+    varint(0),
+    varint(-1),
+    varint(3),
+    Buffer.from('abc'),
+    varint(0),
+  ]);
+  const declaring = (length: number, ...behind: readonly number[]) =>
+    batchOf({ baseOffset: 41, body: Buffer.concat([varint(length), inside, Buffer.from(behind)]), count: 1 });
+
+  test('of the length that it declares is read, and one with bytes left over too', () => {
+    expect(values(decodeFetch(declaring(inside.length)))).toEqual(['abc']);
+    expect(values(decodeFetch(declaring(inside.length + 2, 0, 0)))).toEqual(['abc']);
+  });
+
+  test.each([1, 2, 5, inside.length])('that is longer than it declares, by %i bytes, is refused', bytes => {
+    const reading = () => values(decodeFetch(declaring(inside.length - bytes)));
+    expect(reading, 'a record longer than it declares was read').toThrow(
+      new DamagedBatch('t/0: a record of the batch at offset 41 is cut off'),
+    );
   });
 });
 

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { openCodecs } from '../../../../connectors/kafka/records/codecs.ts';
 import { FetchedBatch } from '../../../../connectors/kafka/records/fetched-batch.ts';
 import { batchOf } from '../../../support/kafka/record-batch.ts';
+import { plainRecords } from '../../../support/reading.ts';
 
 const most = 1 << 20;
 const codecs = openCodecs(most);
@@ -38,21 +39,38 @@ function zstd(bytes: Buffer, window: number | null = 7 << 3): Buffer {
 }
 
 /** Two frames, each of them small enough; one of a single byte. */
-function halves(bytes: Buffer): readonly Buffer[] {
+function halves(bytes: Buffer, pack: (part: Buffer) => Buffer): Buffer {
   const half = (bytes.length + 1) >> 1;
   const parts = [bytes.subarray(0, half), bytes.subarray(half)];
-  return parts.filter(({ length }) => length > 0).map(part => zstd(part, null));
+  return Buffer.concat(parts.filter(({ length }) => length > 0).map(pack));
 }
+
+const inTwoFramesOfLz4 = (bytes: Buffer) => halves(bytes, part => compressFrameSync(part));
+
+function fetchedBatch(codec: number, body: Buffer, count: number): FetchedBatch {
+  const messages = batchOf({ baseOffset: 41, attributes: codec, body, count });
+  const data = { partition: 3, highWatermark: '100', logStart: 0, messages, abortedTransactions: [] };
+  return new FetchedBatch('t', '41', data, codecs);
+}
+
+const tooLarge = expect.objectContaining({
+  name: 'DamagedBatch',
+  message: `t/3: the record batch at offset 41 cannot be unpacked: it unpacks to more than ${most} bytes`,
+});
 
 const packers = [
   ['gzip', 1, gzipSync],
   ['snappy in one block', 2, compressSync],
   ['snappy in blocks', 2, xerial],
   ['lz4', 3, compressFrameSync],
-  ['lz4 in two frames', 3, (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc(0)].map(of => compressFrameSync(of)))],
+  [
+    'lz4 behind which an empty frame lies',
+    3,
+    (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc(0)].map(of => compressFrameSync(of))),
+  ],
   ['zstd', 4, (bytes: Buffer) => zstd(bytes)],
   ['zstd that declares its size', 4, (bytes: Buffer) => zstd(bytes, null)],
-  ['zstd in two frames that declare their sizes', 4, (bytes: Buffer) => Buffer.concat(halves(bytes))],
+  ['zstd in two frames that declare their sizes', 4, (bytes: Buffer) => halves(bytes, part => zstd(part, null))],
 ] as const;
 
 describe.each(packers)('%s', (_, codec, pack) => {
@@ -63,19 +81,29 @@ describe.each(packers)('%s', (_, codec, pack) => {
 
   test('more than is allowed stops the reading with the offset in words', () => {
     const body = Buffer.from(pack(Buffer.alloc(most + 1, 7)));
-    const messages = batchOf({ baseOffset: 41, attributes: codec, body, count: 1 });
-    const data = { partition: 3, highWatermark: '100', logStart: 0, messages, abortedTransactions: [] };
-    expect(() => new FetchedBatch('t', '41', data, codecs)).toThrow(
-      expect.objectContaining({
-        name: 'DamagedBatch',
-        message: `t/3: the record batch at offset 41 cannot be unpacked: it unpacks to more than ${most} bytes`,
-      }),
-    );
+    expect(() => fetchedBatch(codec, body, 1)).toThrow(tooLarge);
+  });
+});
+
+describe('lz4 in two frames, of which clients of Kafka write and read one', () => {
+  test('counts as what both unpack to', () => {
+    expect(() => fetchedBatch(3, inTwoFramesOfLz4(Buffer.alloc(most + 1, 7)), 1)).toThrow(tooLarge);
+    expect(() => fetchedBatch(3, compressFrameSync(Buffer.alloc(most / 2 + 1, 7)), 0)).not.toThrow();
+  });
+
+  test('is refused, not read as the records of the first frame alone', () => {
+    const values = ['a', 'b'].map(letter => letter.repeat(1_000));
+    const plain = batchOf({ baseOffset: 41, values }).subarray(61);
+    const read = (body: Buffer) => plainRecords(fetchedBatch(3, body, 2).messages).map(({ value }) => String(value));
+    expect(read(compressFrameSync(plain))).toEqual(values);
+    expect(() => read(inTwoFramesOfLz4(plain))).toThrow(/the batch at offset 41 is cut off/);
   });
 });
 
 test('zstd with a window that is larger is refused before as much is taken', () => {
-  expect(() => codecs[4]!(zstd(Buffer.alloc(10), 20 << 3))).toThrow();
+  const refusal = /it unpacks to more than 1048576 bytes|too much memory/;
+  expect(() => codecs[4]!(zstd(Buffer.alloc(10), 20 << 3))).toThrow(refusal);
+  expect(codecs[4]!(zstd(Buffer.alloc(10), 10 << 3))).toEqual(Buffer.alloc(10));
 });
 
 test('by default a batch may unpack to 256 MiB, and to no byte more', () => {
@@ -83,7 +111,9 @@ test('by default a batch may unpack to 256 MiB, and to no byte more', () => {
   /** The head of a block says how many bytes it unpacks to, seven bits a byte; there are none behind it here. */
   const declaring = (last: number) => Buffer.from([last, 0x80, 0x80, 0x80, 0x01]);
   expect(() => unpackSnappy!(declaring(0x81))).toThrow('it unpacks to more than 268435456 bytes');
-  expect(() => unpackSnappy!(declaring(0x80))).not.toThrow('it unpacks to more');
+  expect(() => unpackSnappy!(declaring(0x80)), 'refused by the library, which was let at it').toThrow(
+    'expected 268435456 decompressed bytes but got 0',
+  );
 });
 
 test('lz4 of random bytes, which does not shrink, is unpacked', () => {

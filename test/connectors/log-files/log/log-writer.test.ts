@@ -2,8 +2,10 @@ import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type OpenedLogWriter, openLogWriter } from '../../../../connectors/log-files/log/log-writer.ts';
-import { mountNamespace, runChild } from '../../../support/child-program.ts';
+import { runChild } from '../../../support/child-program.ts';
+import { recordDiskCalls } from '../../../support/disk-calls.ts';
 import { readValues, records, segmentFiles } from '../../../support/log-files.ts';
+import { mountNamespace } from '../../../support/skipping.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -74,6 +76,46 @@ test('a second writer is refused at once, by the number of the process that writ
   await (await open()).append(records('next'));
 });
 
+test('an append is synced to disk before it ends, and before the next one is written', async () => {
+  const calls = await recordDiskCalls();
+  const writer = await open();
+  const segment = path.basename((await segmentFiles(writer.path))[0]!);
+  calls.length = 0;
+  await Promise.all(['a', 'b'].map(value => writer.append(records(value)).then(() => calls.push(`appended ${value}`))));
+  const appended = (value: string) => [`write ${segment}`, `datasync ${segment}`, `appended ${value}`];
+  expect(calls, 'each append is written, synced, and only then ends').toEqual([...appended('a'), ...appended('b')]);
+});
+
+test('a new segment is durable under its name before an append to it ends', async () => {
+  const calls = await recordDiskCalls();
+  const writer = await open(100);
+  await writer.append(records('a'.repeat(60)));
+  calls.length = 0;
+  await writer.append(records('b'.repeat(60)));
+  const segment = path.basename((await segmentFiles(writer.path))[1]!);
+  expect(calls).toEqual(['sync calls-0', `write ${segment}`, `datasync ${segment}`]);
+});
+
+test('after a failed sync the writer takes no more; opened again, the log holds what was acknowledged', async () => {
+  let fails = false;
+  await recordDiskCalls({
+    datasync: async () => {
+      if (fails) throw Object.assign(new Error('the disk is broken'), { code: 'EIO' });
+    },
+  });
+  const writer = await open();
+  await writer.append(records('a'));
+  fails = true;
+  const failure = { code: 'NOT_WRITABLE', message: expect.stringContaining('the disk is broken') };
+  await expect(writer.append(records('b'))).rejects.toMatchObject(failure);
+  fails = false;
+  const next = writer.append(records('c'));
+  await expect(next, 'nobody knows what is on disk, and yet the writer went on').rejects.toMatchObject(failure);
+  await writer.close();
+  expect((await readValues(root)).values).toEqual(['a']);
+  expect(await (await open()).append(records('d'))).toEqual({ firstOffset: 1 });
+});
+
 test('a closed writer takes no more', async () => {
   const writer = await open();
   await writer.close();
@@ -103,12 +145,8 @@ test('nothing of the lock is left lying but one small file', async () => {
   expect(names.filter(name => name.includes('lock'))).toHaveLength(1);
 });
 
-test('on a disk that fills up, what was acknowledged stays, and the log can be opened again', async () => {
-  const within = mountNamespace();
-  if (within === null) {
-    process.stderr.write('full log disk: not run, since "unshare -m" or "mount" is not permitted here\n');
-    return;
-  }
+test('on a disk that fills up, what was acknowledged stays, and the log can be opened again', async context => {
+  const within = mountNamespace(context);
   await mkdir(root, { recursive: true });
   const end = await runChild({ program: 'fill-log-disk', args: [root], within });
   expect(end.code, end.stderr).toBe(0);

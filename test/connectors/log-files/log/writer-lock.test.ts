@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type LockOwner, thisProcess } from '../../../../connectors/log-files/log/lock-owner.ts';
 import { lockForWriting } from '../../../../connectors/log-files/log/writer-lock.ts';
+import { recordDiskCalls } from '../../../support/disk-calls.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -57,6 +58,24 @@ test('of many who see the same dead owner one gets the lock, and the next after 
     for (const { reason } of refused as PromiseRejectedResult[]) expect(reason).toMatchObject({ code: 'LOG_LOCKED' });
     for (const { value } of won as PromiseFulfilledResult<{ release(): Promise<void> }>[]) await value.release();
   }
+});
+
+test('a process that makes a claim too late looks at the claims again and gives way to a higher one', async () => {
+  await claim('');
+  let isLate = false;
+  await recordDiskCalls({
+    // The late process has seen lock-7 and will claim lock-8. Before it does, one process takes and releases lock-8, and
+    // another takes lock-9 and removes lock-8, so that the late claim succeeds.
+    writeFile: async () => {
+      if (isLate) return;
+      isLate = true;
+      await (await lockForWriting(folder.path)).release();
+      await lockForWriting(folder.path);
+    },
+  });
+  const late = lockForWriting(folder.path);
+  await expect(late, 'two processes hold the lock at once').rejects.toMatchObject({ code: 'LOG_LOCKED' });
+  expect(await readdir(folder.path)).toEqual(['lock-9']);
 });
 
 test('an old number beside the newest says nothing: the newest rules', async () => {
