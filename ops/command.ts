@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { readConfig } from './config.ts';
 import { type Output, openOutput } from './output.ts';
-import { type Config, type SecretName, type SettingName, settings } from './settings.ts';
+import { readConfig } from './settings/config.ts';
+import { type Config, type SecretName, type SettingName, settings } from './settings/settings.ts';
 
 /** What every command is run with. */
 export interface Run {

@@ -1,7 +1,7 @@
 import type { KafkaOptions, KafkaSecurity, Sasl } from '../connectors/kafka/client/options.ts';
 import { TidemarkError } from '../pipeline/errors.ts';
 import { bearerToken } from './oauth-token.ts';
-import type { Config } from './settings.ts';
+import type { Config } from './settings/settings.ts';
 
 /**
  * A batch is a transaction, and a hundred small ones a second leave no time for exports: what comes slowly is gathered until

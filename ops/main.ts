@@ -11,7 +11,7 @@ import { TidemarkError } from '../pipeline/errors.ts';
 import type { Exporting } from '../pipeline/export/export.ts';
 import { withoutLog } from '../pipeline/export/log-wait.ts';
 import type { Acceptance } from '../pipeline/requests/accept.ts';
-import type { Config } from './settings.ts';
+import type { Config } from './settings/settings.ts';
 import { readPackage } from './software.ts';
 
 /** Joins the parts. Each opens what it needs, hands it to `use`, and closes it in the reverse order whatever happens. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { TidemarkError } from '../pipeline/errors.ts';
-import type { Config } from './settings.ts';
+import type { Config } from './settings/settings.ts';
 
 /**
  * A bearer token of the moment: a file is read again each time, so that whoever refreshes it needs not restart us. Throws

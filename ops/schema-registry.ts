@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { ConfluentRegistry, type ReportProblem } from '../connectors/schema-registry/confluent-registry.ts';
 import { RegistryHttp } from '../connectors/schema-registry/http.ts';
 import { TidemarkError } from '../pipeline/errors.ts';
-import type { Config } from './settings.ts';
+import type { Config } from './settings/settings.ts';
 
 /**
  * Where Avro records have their schemas; null where no registry is configured. `report` is told when the registry cannot

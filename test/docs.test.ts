@@ -4,8 +4,9 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { readConfig } from '../ops/config.ts';
-import { type Setting, settingNames, settings } from '../ops/settings.ts';
+import { readConfig } from '../ops/settings/config.ts';
+import type { Setting } from '../ops/settings/kinds.ts';
+import { settingNames, settings } from '../ops/settings/settings.ts';
 import { readPackage } from '../ops/software.ts';
 import { failureCodes, TidemarkError } from '../pipeline/errors.ts';
 import {

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { commandWithSettings, withExamples } from '../command.ts';
-import { readConfig } from '../config.ts';
 import { formatTable, openOutput } from '../output.ts';
-import { settingNames } from '../settings.ts';
+import { readConfig } from '../settings/config.ts';
+import { settingNames } from '../settings/settings.ts';
 
 /** `tidemark config check`: every setting, its value and where it was found; all faults at once. */
 export function configCommand(): Command {

@@ -14,7 +14,7 @@ import { formatCount, formatTable, type Output } from '../output.ts';
 import { startProgress } from '../progress.ts';
 import { findClient, type ServiceClient } from '../service/client.ts';
 import { exportByService } from '../service/remote-export.ts';
-import { settings } from '../settings.ts';
+import { settings } from '../settings/settings.ts';
 
 /** Who asks on the command line. */
 export const localAsker: Asker = { door: 'cli', client: 'command line' };

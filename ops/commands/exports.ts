@@ -7,7 +7,7 @@ import { commandWithSettings, prepareRun, wholeNumber } from '../command.ts';
 import { withExistingDatabase } from '../main.ts';
 import { formatBytes, formatTable, type Output } from '../output.ts';
 import { findClient } from '../service/client.ts';
-import type { Config } from '../settings.ts';
+import type { Config } from '../settings/settings.ts';
 
 const examples = ['tidemark exports --db calls.duckdb', 'tidemark exports --limit 5 --json'];
 

@@ -12,7 +12,7 @@ import { withDatabase, withWarehouse } from '../main.ts';
 import { formatCount, formatSeconds } from '../output.ts';
 import { startProgress } from '../progress.ts';
 import { openSchemaRegistry } from '../schema-registry.ts';
-import type { Config } from '../settings.ts';
+import type { Config } from '../settings/settings.ts';
 
 /** `tidemark ingest`: events from logs, files or standard input into the database, each exactly once. */
 export function ingestCommand(): Command {

@@ -5,7 +5,7 @@ import { commandWithSettings, prepareRun } from '../command.ts';
 import { openLog } from '../service/log.ts';
 import { plainTextSecrets } from '../service/plain-text.ts';
 import { runService } from '../service/service.ts';
-import { isSecret, type SettingName, settingNames } from '../settings.ts';
+import { isSecret, type SettingName, settingNames } from '../settings/settings.ts';
 
 const flags = settingNames.filter(
   (name): name is Exclude<SettingName, `${string}password` | `${string}token`> => !isSecret(name),

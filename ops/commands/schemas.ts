@@ -12,7 +12,7 @@ import { readControlSchema, readOwnSchemas } from '../../schemas/avro/files.ts';
 import { commandWithSettings, prepareRun, withExamples } from '../command.ts';
 import { formatTable, type Output } from '../output.ts';
 import { openRegistryHttp } from '../schema-registry.ts';
-import type { Config } from '../settings.ts';
+import type { Config } from '../settings/settings.ts';
 
 const registry = '--registry-url http://localhost:8081';
 const examples = {

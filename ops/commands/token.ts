@@ -4,7 +4,7 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import { withExamples } from '../command.ts';
 import { openOutput } from '../output.ts';
 import { lineOf, newToken } from '../service/access.ts';
-import { tokenLine } from '../setting-kinds.ts';
+import { tokenLine } from '../settings/kinds.ts';
 
 const examples = ['tidemark token nightly-load --role exporter', 'tidemark token prometheus --role operator --json'];
 

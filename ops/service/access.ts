@@ -2,8 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Access, isLoopback, type KnownToken, type Role } from '../../connectors/http/access.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import { tokenLine } from '../setting-kinds.ts';
-import type { Config } from '../settings.ts';
+import { tokenLine } from '../settings/kinds.ts';
+import type { Config } from '../settings/settings.ts';
 
 /** The client that holds the token of `<db>.server.json`: a command of the user who may read that file. */
 const localClient = { door: 'cli', client: 'command line', role: 'operator' } as const;

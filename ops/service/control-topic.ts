@@ -8,7 +8,7 @@ import { serveControl } from '../../pipeline/requests/control.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
 import { pause } from '../../pipeline/waiting.ts';
 import type { ExportParts } from '../main.ts';
-import type { Config } from '../settings.ts';
+import type { Config } from '../settings/settings.ts';
 import type { ControlMetrics } from './control-metrics.ts';
 import { LogWatch } from './log-watch.ts';
 import { keptMembership } from './member-file.ts';

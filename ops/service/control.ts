@@ -3,7 +3,7 @@ import type { KafkaOptions } from '../../connectors/kafka/client/options.ts';
 import type { LogEnd } from '../../pipeline/ports.ts';
 import { kafkaOptionsOf } from '../kafka-options.ts';
 import type { ExportParts } from '../main.ts';
-import type { Config } from '../settings.ts';
+import type { Config } from '../settings/settings.ts';
 import { ControlMetrics } from './control-metrics.ts';
 import { ControlTopic, type ControlTopicParts } from './control-topic.ts';
 import { type Unready, unready } from './readiness.ts';

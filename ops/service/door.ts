@@ -10,7 +10,7 @@ import type { Layout } from '../../pipeline/export/selection.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
 import type { ExportParts } from '../main.ts';
-import type { Config } from '../settings.ts';
+import type { Config } from '../settings/settings.ts';
 import { readPackage } from '../software.ts';
 import { accessOf, newToken, tlsOf } from './access.ts';
 import type { DoorMetrics } from './door-metrics.ts';

@@ -5,7 +5,7 @@ import type { JobView } from '../../pipeline/requests/job.ts';
 import { Jobs } from '../../pipeline/requests/jobs.ts';
 import { pause } from '../../pipeline/waiting.ts';
 import type { ExportParts } from '../main.ts';
-import type { Config } from '../settings.ts';
+import type { Config } from '../settings/settings.ts';
 import type { DoorMetrics } from './door-metrics.ts';
 import { traceExport } from './traces.ts';
 

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import type { Access } from '../../connectors/http/access.ts';
 import type { Clock, Log } from '../../pipeline/ports.ts';
-import type { Config } from '../settings.ts';
+import type { Config } from '../settings/settings.ts';
 import { accessOf, hasLocalOnly, tokensOf } from './access.ts';
 
 /** How often the tokens file is looked at, at most: clients may send a thousand requests a second. */

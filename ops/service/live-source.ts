@@ -10,7 +10,7 @@ import { listLogs } from '../../connectors/log-files/log/list-logs.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { EventSource, Log, LogEnd, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 import { kafkaOptionsOf } from '../kafka-options.ts';
-import type { Config } from '../settings.ts';
+import type { Config } from '../settings/settings.ts';
 import { keptMembership } from './member-file.ts';
 
 /** The log that the service follows: topics of Kafka, or a local log folder. It never ends by itself. */

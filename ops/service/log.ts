@@ -2,7 +2,7 @@ import pino from 'pino';
 import type { StoredBatch } from '../../pipeline/ingest/ingest.ts';
 import type { BatchFacts } from '../../pipeline/ingest/warehouse.ts';
 import type { Log } from '../../pipeline/ports.ts';
-import type { Config } from '../settings.ts';
+import type { Config } from '../settings/settings.ts';
 
 /** The service's log: JSON lines on standard output, one for each batch and each change of state; times are UTC. */
 export function openLog(level: Config['log_level']): Log {

@@ -1,4 +1,4 @@
-import type { Config } from '../settings.ts';
+import type { Config } from '../settings/settings.ts';
 
 /** One sentence for each configured secret that would travel unencrypted. */
 export function plainTextSecrets(config: Config): readonly string[] {

@@ -8,7 +8,7 @@ import type { BatchFacts } from '../../pipeline/ingest/warehouse.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import { type ExportParts, withDatabase, withExports, withWarehouse } from '../main.ts';
 import { openSchemaRegistry } from '../schema-registry.ts';
-import type { Config } from '../settings.ts';
+import type { Config } from '../settings/settings.ts';
 import { readPackage } from '../software.ts';
 import { Control } from './control.ts';
 import { checkDoor, openDoor } from './door.ts';

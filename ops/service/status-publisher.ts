@@ -7,7 +7,7 @@ import { publishNext, publishStatuses } from '../../pipeline/requests/status-pub
 import type { Outbox } from '../../pipeline/requests/statuses.ts';
 import { pause, within } from '../../pipeline/waiting.ts';
 import { openRegistryHttp } from '../schema-registry.ts';
-import type { Config } from '../settings.ts';
+import type { Config } from '../settings/settings.ts';
 import type { ControlMetrics } from './control-metrics.ts';
 
 interface StatusPublisherParts {

@@ -1,6 +1,6 @@
 import { type Overview, readOverview, type TableOverview } from '../../connectors/duckdb/overview.ts';
 import { withExistingDatabase } from '../main.ts';
-import type { Config } from '../settings.ts';
+import type { Config } from '../settings/settings.ts';
 import { findClient } from './client.ts';
 import { type ControlStatus, controlStatus } from './control-status.ts';
 import { type PartitionStatus, partitionStatuses } from './partition-status.ts';

@@ -3,9 +3,9 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { readConfig } from '../../ops/config.ts';
 import { bearerToken } from '../../ops/oauth-token.ts';
-import type { Config } from '../../ops/settings.ts';
+import { readConfig } from '../../ops/settings/config.ts';
+import type { Config } from '../../ops/settings/settings.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 async function addressOf(listener: RequestListener): Promise<string> {

@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readConfig } from '../../../ops/config.ts';
 import { kafkaOptionsOf } from '../../../ops/kafka-options.ts';
 import { waitFor } from '../../../ops/local-kafka/waiting.ts';
 import type { Status as ServiceStatus } from '../../../ops/service/status.ts';
+import { readConfig } from '../../../ops/settings/config.ts';
 import { ControlPlace, exportRequest, StatusReader } from '../../support/kafka/control-place.ts';
 import { sharedKafka } from '../../support/kafka/shared.ts';
 import { queryDatabase } from '../../support/tables.ts';

@@ -2,8 +2,8 @@ import { Registry } from 'prom-client';
 import { afterEach, expect, test, vi } from 'vitest';
 import { StatusTopic } from '../../../connectors/kafka/status-topic.ts';
 import { KafkaCluster } from '../../../connectors/kafka/topics/cluster.ts';
-import { readConfig } from '../../../ops/config.ts';
 import { Control, type ControlParts } from '../../../ops/service/control.ts';
+import { readConfig } from '../../../ops/settings/config.ts';
 import { TidemarkError } from '../../../pipeline/errors.ts';
 import { LogLines } from '../../support/kafka/reading.ts';
 

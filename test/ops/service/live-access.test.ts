@@ -1,10 +1,10 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { readConfig } from '../../../ops/config.ts';
 import { waitFor } from '../../../ops/local-kafka/waiting.ts';
 import { lineOf, newToken } from '../../../ops/service/access.ts';
 import { LiveAccess } from '../../../ops/service/live-access.ts';
+import { readConfig } from '../../../ops/settings/config.ts';
 import { serve } from '../../support/serving.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 

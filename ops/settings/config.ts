@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { closest } from 'fastest-levenshtein';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
-import { hasSystemCode, TidemarkError } from '../pipeline/errors.ts';
+import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
+import type { Setting } from './kinds.ts';
 import { hidden } from './secret.ts';
 import { readSecretFiles } from './secret-files.ts';
-import { type Config, isSecret, type Setting, type SettingName, settingNames, settings } from './settings.ts';
+import { type Config, isSecret, type SettingName, settingNames, settings } from './settings.ts';
 
 /** Where settings come from. A flag wins over a variable, a variable over the file, the file over the default. */
 interface ConfigSources {

@@ -1,26 +1,19 @@
-import type { Secret } from './secret.ts';
+import { httpSettings } from './http-settings.ts';
+import { kafkaSettings } from './kafka-settings.ts';
 import {
-  flag,
   folders,
   type Kind,
-  list,
   oneOf,
   optionalText,
-  partitions,
+  type Setting,
+  type Settings,
   secret,
   size,
   text,
-  tokenLines,
   webAddress,
   wholeNumber,
-} from './setting-kinds.ts';
-
-export interface Setting<T> {
-  readonly kind: Kind<T>;
-  readonly unit?: string;
-  readonly default: T;
-  readonly help: string;
-}
+} from './kinds.ts';
+import type { Secret } from './secret.ts';
 
 /** Every setting, declared once: YAML file, environment variables, flags, their help, their checks and the README follow from it. */
 export const settings = {
@@ -94,78 +87,7 @@ export const settings = {
     default: null,
     help: 'a local event log that the service follows, instead of Kafka',
   },
-  kafka_brokers: { kind: list, default: [], help: 'brokers to connect to first, such as kafka-1:9092,kafka-2:9092' },
-  kafka_topics: { kind: list, default: [], help: 'the topics that hold events' },
-  kafka_group: {
-    kind: text,
-    default: 'tidemark',
-    help: 'the consumer group; offsets are kept in the database, and committed to the group for lag tools only',
-  },
-  kafka_partitions: {
-    kind: partitions,
-    default: null,
-    help: 'a fixed list of partitions of each topic for this process, such as 0-7, instead of those that the group assigns',
-  },
-  kafka_tls: { kind: flag, default: false, help: 'whether to connect to the brokers over TLS' },
-  kafka_tls_ca_file: {
-    kind: optionalText,
-    default: null,
-    help: 'PEM file of the authorities that signed the certificates of the brokers',
-  },
-  kafka_tls_cert_file: {
-    kind: optionalText,
-    default: null,
-    help: 'PEM file of the client certificate, for mutual TLS',
-  },
-  kafka_tls_key_file: {
-    kind: optionalText,
-    default: null,
-    help: 'PEM file of the private key of the client certificate',
-  },
-  kafka_sasl_mechanism: {
-    kind: oneOf('none', 'plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'),
-    default: 'none',
-    help: 'how to authenticate to the brokers (SASL)',
-  },
-  kafka_sasl_username: {
-    kind: optionalText,
-    default: null,
-    help: 'SASL user name for the brokers (with kafka_oauth_token_url: the client id)',
-  },
-  kafka_sasl_password: {
-    kind: secret,
-    default: null,
-    help: 'SASL password for the brokers (with kafka_oauth_token_url: the client secret)',
-  },
-  kafka_sasl_password_file: { kind: optionalText, default: null, help: 'a file that holds kafka_sasl_password' },
-  kafka_oauth_token: { kind: secret, default: null, help: 'the bearer token for oauthbearer' },
-  kafka_oauth_token_file: {
-    kind: optionalText,
-    default: null,
-    help: 'a file that holds kafka_oauth_token; it is read again whenever a token is needed',
-  },
-  kafka_oauth_token_url: {
-    kind: webAddress,
-    default: null,
-    help: 'where to fetch a bearer token with client id and secret (OAuth 2.0 client credentials)',
-  },
-  kafka_session_timeout_ms: {
-    kind: wholeNumber(6_000, 1_800_000),
-    unit: 'ms',
-    default: 30_000,
-    help: 'after how long without a heartbeat the group gives the partitions of this process to others',
-  },
-  kafka_on_lost_records: {
-    kind: oneOf('stop', 'skip'),
-    default: 'stop',
-    help: 'what to do when Kafka deleted records before they were read: stop, or skip them and record the gap',
-  },
-  kafka_replay_horizon_hours: {
-    kind: wholeNumber(0, 1_000_000),
-    unit: 'hours',
-    default: 0,
-    help: 'how far back replays must reach; the service warns of a topic that keeps its records for less',
-  },
+  ...kafkaSettings,
   control_topic: {
     kind: optionalText,
     default: null,
@@ -195,45 +117,7 @@ export const settings = {
     default: 30,
     help: 'how long ended exports are remembered; their files are kept',
   },
-  http_host: { kind: text, default: '127.0.0.1', help: 'the address to listen on for HTTP' },
-  http_port: {
-    kind: wholeNumber(0, 65_535),
-    default: 8480,
-    help: 'the port to listen on for HTTP; 0 takes a free one',
-  },
-  http_tokens: {
-    kind: tokenLines,
-    default: [],
-    help: 'who may use HTTP, one line per token; without tokens, anyone on this machine may',
-  },
-  http_tokens_file: {
-    kind: optionalText,
-    default: null,
-    help: 'a file with more such lines; it is read again when it changes',
-  },
-  http_allow_anonymous: {
-    kind: flag,
-    default: false,
-    help: 'whether to listen beyond this machine without tokens',
-  },
-  http_tls_cert_file: {
-    kind: optionalText,
-    default: null,
-    help: 'PEM file of the certificate for HTTPS; without it, HTTP is unencrypted',
-  },
-  http_tls_key_file: { kind: optionalText, default: null, help: 'PEM file of the private key of that certificate' },
-  http_rate_limit: {
-    kind: wholeNumber(0, 10_000_000),
-    unit: 'requests/min',
-    default: 6_000,
-    help: 'how many requests one client may make; 0 for any number',
-  },
-  http_stall_ms: {
-    kind: wholeNumber(100, 3_600_000),
-    unit: 'ms',
-    default: 30_000,
-    help: 'how long a client may take no data before it is cut off; also below 4 kB/s over ten times as long',
-  },
+  ...httpSettings,
   log_level: {
     kind: oneOf('info', 'debug', 'warn', 'error'),
     default: 'info',
@@ -245,7 +129,7 @@ export const settings = {
     default: 20_000,
     help: 'how long stopping may take; records that are not stored by then are read again at the next start',
   },
-} satisfies Readonly<Record<string, Setting<unknown>>>;
+} satisfies Settings;
 
 export type SettingName = keyof typeof settings;
 type Value<S> = S extends { readonly kind: Kind<infer T> } ? T : never;

@@ -3,10 +3,10 @@ import path from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { readConfig } from '../../ops/config.ts';
-import { isSecret, type SecretName, type SettingName, settingNames, settings } from '../../ops/settings.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
-import { tidemark, tidemarkDone } from '../support/tidemark.ts';
+import { readConfig } from '../../../ops/settings/config.ts';
+import { isSecret, type SecretName, type SettingName, settingNames, settings } from '../../../ops/settings/settings.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { tidemark, tidemarkDone } from '../../support/tidemark.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => {

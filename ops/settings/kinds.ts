@@ -8,6 +8,16 @@ export interface Kind<T> {
   read(given: unknown): T | undefined;
 }
 
+/** A setting as it is declared; the default is used where it is not given. */
+export interface Setting<T> {
+  readonly kind: Kind<T>;
+  readonly unit?: string;
+  readonly default: T;
+  readonly help: string;
+}
+
+export type Settings = Readonly<Record<string, Setting<unknown>>>;
+
 export const text: Kind<string> = {
   allowed: 'a non-empty text',
   read: given => (typeof given === 'string' && given !== '' ? given : undefined),

@@ -2,11 +2,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
-import { readConfig } from '../../ops/config.ts';
-import { kafkaOptionsOf } from '../../ops/kafka-options.ts';
-import { plainTextSecrets } from '../../ops/service/plain-text.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
-import { startTidemark } from '../support/tidemark.ts';
+import { kafkaOptionsOf } from '../../../ops/kafka-options.ts';
+import { plainTextSecrets } from '../../../ops/service/plain-text.ts';
+import { readConfig } from '../../../ops/settings/config.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { startTidemark } from '../../support/tidemark.ts';
 
 function configOf(given: Readonly<Record<string, string>>) {
   const environment = Object.fromEntries(

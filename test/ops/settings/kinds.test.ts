@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { partitions } from '../../ops/setting-kinds.ts';
+import { partitions } from '../../../ops/settings/kinds.ts';
 
 test.each([
   ['0-3', [0, 1, 2, 3]],
