@@ -10,7 +10,7 @@ import { JsonSyntaxError, type JsonValue, parseJson, parseMembers } from './json
 import { JsonBytesReader } from './json/json-bytes.ts';
 import { type EventMembers, isJsonValue, show } from './json/members.ts';
 
-/** How a record's key is written. An absent key is allowed where there is a value. */
+/** How a record's key is encoded. An absent key is allowed where there is a value. */
 export type KeyFormat = 'string' | 'json' | 'avro';
 
 /** A record as the log holds it; `timestamp` is the log's own, in milliseconds, null where it keeps none. */
@@ -20,7 +20,7 @@ interface RawRecord {
   readonly value: Uint8Array | null;
 }
 
-/** The writers' schemas by their ids. Of the ids that records name, one that is not here does not exist. */
+/** Writers' schemas by id. An id of a record that is missing here is unknown to the registry. */
 export type WriterSchemas = ReadonlyMap<number, WriterSchema>;
 
 export interface RecordFormat {
@@ -30,9 +30,9 @@ export interface RecordFormat {
 }
 
 /**
- * Decodes one record: a value that begins with the wire format's zero byte is Avro, any other JSON, and none at all a
- * tombstone (key without value = `service.deleted`). Never throws on a record, whatever its bytes: what cannot be
- * understood is a Reject with the first reason that holds.
+ * Decodes one record. A value that begins with the wire format's zero byte is Avro, any other is JSON; a key without a
+ * value is a tombstone (`service.deleted`). It never throws, whatever the bytes: a record that cannot be decoded gives a
+ * Reject with the first reason that holds (contract 1.17).
  */
 export function decodeRecord(record: RawRecord, format: RecordFormat): Decoded {
   try {
@@ -51,7 +51,7 @@ export function decodeRecord(record: RawRecord, format: RecordFormat): Decoded {
   }
 }
 
-/** A schema id that the registry does not have. A value, because a malformed other half of the record goes before it. */
+/** A schema id that the registry does not have. A value, not an exception: a malformed key or value has precedence. */
 class UnknownSchema {
   readonly id: number;
 
@@ -64,7 +64,7 @@ class UnknownSchema {
   }
 }
 
-/** A key that can be no service_id: neither a string nor an integer of 64 bits. A value, as every fault of the record goes before it. */
+/** A key that cannot be a service_id: neither a string nor a 64-bit integer. A value: every fault of the record has precedence. */
 class NoId {
   readonly key: JsonValue;
 
@@ -73,10 +73,10 @@ class NoId {
   }
 }
 
-/** What a key says; null is none. */
+/** A decoded key; null where there is none. */
 type Key = string | NoId | null;
 
-/** Remembers texts from record to record; what it gives depends on the record alone. */
+/** Caches texts between records; its result depends on the record alone. */
 const jsonBytes = new JsonBytesReader(memberPositions);
 
 function readValue(value: Uint8Array, schemas: WriterSchemas | null): EventMembers | UnknownSchema {
@@ -111,13 +111,14 @@ function readKey(key: Uint8Array | null, { keyFormat, schemas }: RecordFormat): 
   throw new AvroSyntaxError(`the key is ${show(read)}; allowed are string, int and long`);
 }
 
-/** The key made a string as a service_id is. */
+/** The key as a string, made in the same way as a service_id. */
 function keyText(key: JsonValue): Key {
   return key === null ? null : (code.read(key) ?? new NoId(key));
 }
 
 function decodeTombstone(key: Key): Decoded {
-  if (key === null) return rejected('NO_KEY', null, 'neither key nor value: nothing says which service to delete');
+  if (key === null)
+    return rejected('NO_KEY', null, 'the record has neither key nor value, so it is unknown which service to delete');
   if (key === '' || key instanceof NoId) return keyMismatch(key, 'any service_id');
   if (key.includes('\0')) return badField('service_id', key, identity.allowed);
   return { kind: 'service.deleted', service_id: key };
@@ -130,7 +131,7 @@ function textOf(bytes: Uint8Array, what: string): string {
 
 function utf8(bytes: Uint8Array, what: string): string {
   if (!isUtf8(bytes)) throw new JsonSyntaxError(`the ${what} is not UTF-8`);
-  // Making a second view of the bytes would cost more than reading them.
+  // Making a second view of the bytes would take longer than reading them.
   const view = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return view.toString('utf8');
 }

@@ -11,19 +11,19 @@ import { Skips } from './skip.ts';
 import { isRecord, isUnion, ownPartOf, type RegisteredSchema, readAvroType } from './type.ts';
 import { branchOf, misfitOf, type Read, type Role, scalarOf } from './value.ts';
 
-/** What records of one writer's schema are read with. */
+/** Reads the records of one writer's schema. */
 export interface WriterSchema {
-  /** The members of an event. Throws AvroSyntaxError when the bytes are not what the schema says. */
+  /** The members of an event. Throws AvroSyntaxError when the bytes do not match the schema. */
   members(value: Uint8Array): EventMembers;
-  /** The members of a request of the control topic; a WrongType where it is none. Throws AvroSyntaxError as `members` does. */
+  /** The members of a control request; a WrongType for any other record. Throws as `members` does. */
   request(value: Uint8Array): RequestMembers | WrongType;
-  /** A record's key. Throws AvroSyntaxError as `members` does. */
+  /** The key of a record. Throws as `members` does. */
   key(key: Uint8Array): Member;
 }
 
 /**
- * Makes, once a schema, what reads its records. Only the fields we know become values, by the writer's own types; all
- * others are checked and stepped over. A schema that is no Avro gives records of no kind.
+ * Compiles a schema into the functions that read its records. Known fields become values, by the writer's own types; all
+ * others are checked and skipped. A schema that is not Avro gives records of no known kind.
  */
 export function compileSchema(schema: RegisteredSchema): WriterSchema {
   try {
@@ -49,7 +49,7 @@ export function compileSchema(schema: RegisteredSchema): WriterSchema {
   }
 }
 
-/** Records are decoded one after the other and without a pause, so one reader serves all. */
+/** Decoding is synchronous, so one reader serves all records. */
 const reader = new AvroReader();
 
 function decode<T>(bytes: Uint8Array, read: (from: AvroReader) => T): T {
@@ -87,7 +87,7 @@ function recordOf(name: string | undefined, fields: readonly WriterField[], skip
 
 const eventAt = positionOf('event');
 
-/** Every member but `event`, which the record's name stands for. */
+/** Every member but `event`: the name of the record type gives the kind. */
 const eventMembers: ReadonlySet<string> = new Set([...memberPositions.keys()].filter(name => name !== 'event'));
 const halfMembers: ReadonlySet<string> = new Set(Object.keys(fieldReaders));
 
@@ -109,7 +109,7 @@ function memberOf(type: Type, member: string, skips: Skips): Read {
 
 const roles: Readonly<Record<string, Role>> = { timestamp: 'instant', extensions: 'text', value: 'text' };
 
-/** One half of a transition: a record, read as a JSON object is. */
+/** One side of a transition: a record, read like a JSON object. */
 function halfOf(type: Type, skips: Skips): Read {
   if (isUnion(type)) return branchOf(type.types.map(branch => halfOf(branch, skips)));
   if (!isRecord(type)) return type.typeName === 'null' ? () => null : misfitOf(type, skips.of(type));

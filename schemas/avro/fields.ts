@@ -1,6 +1,6 @@
 import type { Type } from 'avsc';
 
-/** A field of a writer's schema, as far as names go. */
+/** The names of a field in a writer's schema. */
 export interface WriterField {
   readonly name: string;
   readonly aliases: readonly string[];
@@ -9,13 +9,13 @@ export interface WriterField {
 
 interface ClaimedField {
   readonly type: Type;
-  /** The member of an event that the field becomes; null where it is none that we know. */
+  /** The member of an event that the field becomes; null for an unknown field. */
   readonly member: string | null;
 }
 
 /**
- * Says which member each field becomes: the one of its name, else one of its aliases. A name goes before any alias and
- * an earlier field before a later one, so that no two fields become the same member.
+ * Finds the member that each field becomes: the one with its name, else with one of its aliases. Names have precedence over
+ * aliases, earlier fields over later ones, so that no two fields become the same member.
  */
 export function claimMembers(fields: readonly WriterField[], known: ReadonlySet<string>): readonly ClaimedField[] {
   const claimed = new Set(fields.map(({ name }) => name).filter(name => known.has(name)));

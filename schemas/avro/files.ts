@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { kindSpecs } from '../events/events.ts';
 import { packageRoot } from '../sql.ts';
 
-/** One of our ten schemas: what producers may write with. */
+/** One of Tidemark's ten schemas, which producers may use. */
 interface OwnSchema {
-  /** The kind of event, which is the record's full name. */
+  /** The kind of event; it is the full name of the record type. */
   readonly kind: string;
   readonly text: string;
 }
 
-/** The records of a control topic and of a status topic, by their full names. */
+/** The full names of the record types of control topic and status topic. */
 export type ControlRecordName = 'control.request' | 'control.status';
 
 /** Reads a schema of `schemas/control`. */

@@ -1,23 +1,23 @@
 import { isUtf8 } from 'node:buffer';
 import { maxDepth } from '../json/json.ts';
 
-/** Bytes that are not what their schema says. */
+/** Thrown for bytes that do not match their schema. */
 export class AvroSyntaxError extends Error {
   override readonly name = 'AvroSyntaxError';
 }
 
 /**
- * Reads Avro's binary encoding and believes nothing it says: every length is checked against the bytes that are there,
- * every string is UTF-8, a 64-bit integer keeps all its digits. Throws AvroSyntaxError at the first byte that is wrong.
+ * Reads Avro's binary encoding and trusts none of it: every length is checked against the bytes that are left, every string
+ * must be UTF-8, 64-bit integers keep all digits. Throws AvroSyntaxError at the first wrong byte.
  */
 export class AvroReader {
   #bytes: Buffer = Buffer.alloc(0);
-  /** All bytes as characters: a string of ASCII is cut out of them, without a call into the engine for each. */
+  /** All bytes as characters; ASCII strings are cut out of it, which saves a decoding call for each. */
   #characters = '';
   #at = 0;
   #depth = 0;
 
-  /** Begins to read at a position of the bytes. */
+  /** Starts reading at a position of the bytes. */
   open(bytes: Uint8Array, at: number): void {
     this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#characters = this.#bytes.toString('latin1');
@@ -29,20 +29,20 @@ export class AvroReader {
     return this.#at;
   }
 
-  /** Demands that all bytes were read. */
+  /** Throws unless all bytes were read. */
   end(): void {
     const left = this.#bytes.length - this.#at;
     if (left > 0) throw new AvroSyntaxError(`${left} bytes are left over after the Avro value`);
   }
 
-  /** An int or long; one that a double may not hold comes as a bigint. */
+  /** An int or long; a bigint where a double might not hold it exactly. */
   long(): number | bigint {
     const bytes = this.#bytes;
     const start = this.#at;
     let at = start;
     let byte = bytes[at] ?? this.#missing();
     let sum = byte & 0x7f;
-    // Four bytes fit into the engine's small integers, seven into a double.
+    // Four bytes fit into V8's small integers, seven into a double.
     for (let shift = 7; byte > 0x7f && shift < 28; shift += 7) {
       at += 1;
       byte = bytes[at] ?? this.#missing();
@@ -83,11 +83,11 @@ export class AvroReader {
     return this.#bytes.readDoubleLE(this.skip(8));
   }
 
-  /** Which of so many branches of a union or symbols of an enum comes. */
+  /** The index of a union's branch or an enum's symbol, checked against their number. */
   choice(count: number): number {
     const index = this.long();
     if (typeof index === 'bigint' || index < 0 || index >= count) {
-      throw this.#wrong(`branch or symbol ${index} is chosen of ${count}`);
+      throw this.#wrong(`branch or symbol ${index} of ${count} does not exist`);
     }
     return index;
   }
@@ -100,7 +100,7 @@ export class AvroReader {
     return this.#characters.substring(start, end);
   }
 
-  /** Steps over so many bytes and gives where they begin. */
+  /** Skips so many bytes and returns where they begin. */
   skip(count: number): number {
     const start = this.#at;
     if (count > this.#bytes.length - start) this.#missing();
@@ -112,7 +112,7 @@ export class AvroReader {
     this.skip(this.#length());
   }
 
-  /** Reads the items of an array or a map, each of which has at least one byte; of items without bytes `item` is null. */
+  /** Reads the items of an array or map. Each item has at least one byte; `item` is null for items that have none. */
   blocks(item: (() => void) | null): void {
     this.enter();
     for (let count = this.long(); count !== 0; count = this.long()) {
@@ -124,12 +124,12 @@ export class AvroReader {
         if (items > this.#bytes.length - start) this.#missing();
         for (let left = Number(items); left > 0; left -= 1) item();
       }
-      if (sized && this.#at !== start + size) throw this.#wrong(`a block said to be ${size} bytes long is not`);
+      if (sized && this.#at !== start + size) throw this.#wrong(`a block has not the ${size} bytes that it states`);
     }
     this.leave();
   }
 
-  /** One record, array or map deeper; undone by `leave`. */
+  /** Enters a record, array or map, up to the allowed depth; `leave` undoes it. */
   enter(): void {
     this.#depth += 1;
     if (this.#depth > maxDepth) throw this.#wrong(`nested deeper than ${maxDepth}`);
@@ -139,7 +139,7 @@ export class AvroReader {
     this.#depth -= 1;
   }
 
-  /** A length in front of a string, of bytes or of a block. */
+  /** The length before a string, bytes or a block. */
   #length(): number {
     const length = this.long();
     if (length < 0) throw this.#wrong(`a length is ${length}`);
@@ -155,7 +155,7 @@ export class AvroReader {
       if (sum > 0xffff_ffff_ffff_ffffn) break;
       this.#at = start + index + 1;
       const value = (sum >> 1n) ^ -(sum & 1n);
-      // A small number may be written at length too.
+      // A small number may be written with more bytes than it needs.
       return BigInt.asIntN(48, value) === value ? Number(value) : value;
     }
     throw this.#wrong('an integer has more than 64 bits');
@@ -163,7 +163,7 @@ export class AvroReader {
 
   #unicode(start: number, end: number): string {
     const text = this.#bytes.toString('utf8', start, end);
-    // What is no UTF-8 becomes replacement characters, but such a character may also have been sent.
+    // Invalid UTF-8 gives replacement characters; but such a character may also be in the data, so look again.
     if (!text.includes('\ufffd') || isUtf8(this.#bytes.subarray(start, end))) return text;
     throw new AvroSyntaxError(`the string of ${end - start} bytes at byte ${start} is not UTF-8`);
   }

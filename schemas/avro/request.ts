@@ -15,8 +15,8 @@ export type RequestMembers = ReadonlyMap<string, Member>;
 const recordName = 'control.request';
 
 /**
- * Makes what reads requests of the control topic. No field is stepped over: what a request says and nobody knows is a
- * fault, in Avro as in JSON. A record of any other name is a WrongType, in its place.
+ * Compiles the reader of control requests. No field is skipped: an unknown parameter is a fault, in Avro as in JSON. A record
+ * type with another name gives a WrongType.
  */
 export function requestOf(type: Type, skips: Skips): (reader: AvroReader) => RequestMembers | WrongType {
   if (isUnion(type)) return branchOf(type.types.map(branch => requestOf(branch, skips)));
@@ -52,7 +52,7 @@ function parameterOf(type: Type, skips: Skips): Read {
   return scalarOf(type, 'plain', skips);
 }
 
-/** An instant that no text could say goes on as its number, and is refused as a time where one is wanted. */
+/** An instant that no text can hold is passed on as its number, and later refused as a time. */
 function instantText(instant: number): Member {
   return isInstant(instant) ? formatTimestamp(instant) : new JsonNumber(String(instant));
 }

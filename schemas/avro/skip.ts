@@ -5,14 +5,15 @@ import { isArray, isEnum, isFixed, isMap, isRecord, isTimestampMillis, isUnion }
 export type Skip = (reader: AvroReader) => void;
 
 /**
- * Makes what steps over values that nobody reads, checking them all the same: what is missing, left over or no UTF-8
- * shows. A step takes at least one byte, so no schema and no count can keep it busy for longer than the bytes last.
+ * Compiles a function that skips values which are not needed, and checks them all the same: missing bytes, left-over bytes
+ * and invalid UTF-8 are found. Each step takes at least one byte, so that no schema and no count keeps it busy for longer
+ * than the bytes last.
  */
 export class Skips {
-  /** Each record once: recursive schemas end, and one that names another twice at every level does not grow. */
+  /** Each record type is compiled once, so that recursive schemas end and repeated ones do not multiply. */
   readonly #records = new Map<Type, Skip | null>();
 
-  /** Null for a type whose values have no bytes. */
+  /** Null for a type whose values take no bytes. */
   of(type: Type): Skip | null {
     if (isRecord(type)) return this.#record(type, type.fields);
     if (isUnion(type)) return this.#union(type.types);
@@ -61,7 +62,7 @@ function blocks(item: Skip | null): Skip {
   return item === null ? reader => reader.blocks(null) : reader => reader.blocks(() => item(reader));
 }
 
-/** By the names of Avro's own types; `null` has no bytes. */
+/** By the names of Avro's primitive types; `null` takes no bytes. */
 const primitives: Readonly<Record<string, Skip>> = {
   boolean: reader => void reader.boolean(),
   int: reader => void reader.int(),

@@ -1,7 +1,7 @@
 import avro, { type Type } from 'avsc';
 import { parseJson } from '../json/json.ts';
 
-/** A schema as a registry keeps it: its text, and the texts of the schemas it refers to, each after those it needs. */
+/** A schema as a registry stores it: its text, and the texts of the schemas it refers to, each after those that it needs. */
 export interface RegisteredSchema {
   /** AVRO, JSON or PROTOBUF. */
   readonly type: string;
@@ -9,25 +9,25 @@ export interface RegisteredSchema {
   readonly references: readonly string[];
 }
 
-/** Where a long is an instant in milliseconds. Any other logical type is read as what lies below it. */
+/** The logical type timestamp-millis. Any other logical type is read as its underlying type. */
 class TimestampMillis extends avro.types.LogicalType {
   constructor(...given: ConstructorParameters<typeof avro.types.LogicalType>) {
     super(...given);
-    // What is thrown here makes it an ordinary int, string or whatever it is.
+    // After this error avsc treats the type as the underlying one.
     if (this.underlyingType.typeName !== 'long') throw new Error('a timestamp-millis is a long');
   }
 }
 
 /**
- * Reads a schema with all that it names. Throws an Error that says why it is no Avro schema.
- * Defaults are dropped before: they matter to writers and readers of other schemas, and not all registries check them.
+ * Parses a schema with the schemas that it refers to. Throws an Error that says why it is not an Avro schema. Defaults are
+ * removed before: they do not matter here, and not all registries check them.
  */
 export function readAvroType({ type, text, references }: RegisteredSchema): Type {
   if (type !== 'AVRO') throw new Error(`it is of type ${type}`);
   const options = {
     registry: Object.create(null),
     logicalTypes: { 'timestamp-millis': TimestampMillis },
-    // All unions in one way: whether a union is ambiguous matters to writers.
+    // All unions are read alike; whether one is ambiguous matters to writers only.
     wrapUnions: true,
   };
   for (const reference of references) avro.Type.forSchema(parsed(reference), options);
@@ -35,7 +35,7 @@ export function readAvroType({ type, text, references }: RegisteredSchema): Type
 }
 
 function parsed(text: string) {
-  // Refuses what is nested so deeply that reading it would depend on the stack that is left.
+  // Refuses schemas nested so deeply that reading their records could overflow the stack.
   parseJson(text);
   return JSON.parse(text, (name, value) => (name === 'default' ? undefined : value));
 }
@@ -48,7 +48,7 @@ export const isArray = (type: Type): type is avro.types.ArrayType => avro.Type.i
 export const isMap = (type: Type): type is avro.types.MapType => avro.Type.isType(type, 'map');
 export const isTimestampMillis = (type: Type): type is avro.types.LogicalType => avro.Type.isType(type, 'logical');
 
-/** The last two parts of a record's full name, by which ours are known: producers may put names of their own in front. */
+/** The last two parts of a record type's full name, which identify the kind; producers may put a namespace before them. */
 export function ownPartOf(fullName: string): string {
   return fullName.split('.').slice(-2).join('.');
 }

@@ -6,25 +6,25 @@ import type { Skip, Skips } from './skip.ts';
 import { isEnum, isTimestampMillis, isUnion } from './type.ts';
 
 /**
- * What a field is to its event: a `plain` value is a string or number; an `instant` is a timestamp-millis and nothing
- * else; a `text` is a string that holds JSON.
+ * The role of a field in its event: a `plain` value is a string or number; an `instant` is a timestamp-millis; a `text` is a
+ * string that holds JSON.
  */
 export type Role = 'plain' | 'instant' | 'text';
 
 export type Read = (reader: AvroReader) => Member;
 
-/** Reads a value that is no record; one of a type that its role does not take is stepped over and told. */
+/** Compiles the reader of a value that is no record. A value of a type that its role does not allow is skipped and gives a WrongType. */
 export function scalarOf(type: Type, role: Role, skips: Skips): Read {
   if (isUnion(type)) return branchOf(type.types.map(branch => scalarOf(branch, role, skips)));
   return readOf(type, role) ?? misfitOf(type, skips.of(type));
 }
 
-/** Reads a value of a union, by what reads each of its branches. */
+/** Compiles the reader of a union from the readers of its branches. */
 export function branchOf<T>(branches: readonly ((reader: AvroReader) => T)[]): (reader: AvroReader) => T {
   return from => branches[from.choice(branches.length)]!(from);
 }
 
-/** Reads a value of a type that is no union; null where its role does not take the type. */
+/** The reader of a type that is no union; null where the role does not allow the type. */
 function readOf(type: Type, role: Role): Read | null {
   if (type.typeName === 'null') return () => null;
   if (role === 'instant') return isTimestampMillis(type) ? reader => Number(reader.long()) : null;
@@ -34,7 +34,7 @@ function readOf(type: Type, role: Role): Read | null {
   return plain[type.typeName] ?? null;
 }
 
-/** Steps over a value and tells what it was. */
+/** Skips a value and describes it as a WrongType. */
 export function misfitOf(type: Type, skip: Skip | null): Read {
   const misfit = new WrongType(`an Avro ${type.typeName}`);
   return reader => {
@@ -52,13 +52,13 @@ const plain: Readonly<Record<string, Read>> = {
   boolean: reader => reader.boolean(),
 };
 
-/** A float or double is never taken for an integer: 5 is 5.0. */
+/** A float or double is never an integer: 5 is shown as 5.0. */
 function fraction(value: number): JsonNumber {
   const digits = String(value);
   return new JsonNumber(/^-?\d+$/.test(digits) ? `${digits}.0` : digits);
 }
 
-/** The record is sound when the text is not: the fault is the field's. */
+/** Where the text is not JSON, the fault is the field's; the record itself is well-formed. */
 function jsonOf(text: string): Member {
   try {
     return parseJson(text);

@@ -30,7 +30,7 @@ const at = {
   extensions: positionOf('extensions'),
 };
 
-/** Decodes an event's members, already free of syntax: the part that JSON and Avro have in common. */
+/** Decodes the members of an event, whether they came from JSON or Avro. */
 export function decodeMembers(body: EventMembers, recordTime: number | null): Decoded {
   const kind = body[at.event];
   if (typeof kind !== 'string' || !isEventKind(kind)) {
@@ -38,12 +38,12 @@ export function decodeMembers(body: EventMembers, recordTime: number | null): De
     return rejected('UNKNOWN_KIND', 'event', `${given}; allowed are ${Object.keys(kindSpecs).join(', ')}`);
   }
   if (kind === 'state.transitioned') {
-    for (const half of ['from', 'to'] as const) {
-      const given = body[at[half]] ?? null;
-      if (given !== null && !isTransitionMembers(given)) return badField(half, given, 'an object');
+    for (const side of ['from', 'to'] as const) {
+      const given = body[at[side]] ?? null;
+      if (given !== null && !isTransitionMembers(given)) return badField(side, given, 'an object');
     }
   }
-  // A time below 0 is how Kafka says that a record has none.
+  // Kafka gives a record without a time a time below 0.
   const ownTime = recordTime !== null && recordTime >= 0 ? recordTime : null;
   const missing = firstMissing(kind, body, ownTime);
   if (missing !== undefined) return rejected('MISSING_FIELD', missing, `${missing} is missing`);
@@ -63,7 +63,7 @@ function firstMissing(kind: EventKind, body: EventMembers, recordTime: number | 
   return timed ? undefined : 'timestamp';
 }
 
-/** Null is the same as absent, but for the value of an extension. */
+/** Null counts as absent, except as the value of an extension. */
 function isMissing(wanted: Place, body: EventMembers): boolean {
   const given = memberAt(body, wanted);
   return given === undefined || (given === null && wanted.name !== 'value');
@@ -91,20 +91,20 @@ interface Reading {
   readonly recordTime: number | null;
 }
 
-/** What was read of the row, or of the two rows, that an event speaks of. */
+/** A row's part of the event while it is read; a transition has two. */
 interface RowPartSoFar {
   id: string;
   readonly fields: (string | number | undefined)[];
 }
 
-/** Reads what the kind's table lists, in its order; the first field that is not allowed ends it. */
+/** Reads the fields of the kind in the order of its table; the first fault ends the reading. */
 function readFields({ kind, service_id, body, recordTime }: Reading): Decoded {
   const whole: RowPartSoFar = { id: service_id, fields: new Array(carriedCounts[kind]) };
   const to: RowPartSoFar = { id: service_id, fields: [] };
   for (const place of plans[kind].all) {
     const given = memberAt(body, place) ?? null;
     if (given === null) continue;
-    // Ids and columns are read as strings or numbers; only an extension's value is anything else.
+    // The readers of ids and columns give strings or numbers only.
     const kept = place.reader.read(given) as string | number | undefined;
     if (kept === undefined) return badField(place.path, given, place.reader.allowed);
     const part = place.side === 'to' ? to : whole;
@@ -137,7 +137,7 @@ function readUpdate(service_id: string, body: EventMembers): Decoded {
   }
   const time = readTime(body, null);
   if (time !== null && typeof time === 'object') return time;
-  // The readers have just checked entity, id, name and value.
+  // The readers above have checked entity, id, name and value.
   return { ...(read as unknown as ExtensionUpdated), kind: 'extension.updated', service_id, timestamp: time };
 }
 
@@ -154,7 +154,7 @@ function readOccasion(body: EventMembers, time: number | null): Occasion | Rejec
   return { timestamp: time, values };
 }
 
-/** The event's own time, else the record's where the kind keeps one. */
+/** The event's own time, else the record's time where the kind needs one. */
 function readTime(body: EventMembers, recordTime: number | null): number | null | Reject {
   const given = body[at.timestamp] ?? null;
   if (given !== null) return timestamp.read(given) ?? badField('timestamp', given, timestamp.allowed);

@@ -1,14 +1,14 @@
 import type { JsonValue } from '../json/json.ts';
 
 /**
- * What comes in: ten kinds of event, one closed union. Field names are those of the wire and of the tables.
- * Required and optional fields, and their order, are the table of the contract's section 1; the decoder reads it from here.
+ * The ten kinds of event, as one closed union. Field names are those of the records and of the tables. The decoder takes
+ * required and optional fields and their order from here (contract 1.5).
  */
 
 export const entities = ['service', 'state', 'task'] as const;
 export type Entity = (typeof entities)[number];
 
-/** Who and where, at the moment of an event; `timestamp` stands apart because it is a number. In the contract's order. */
+/** The fields of an occasion (who and where), in the order of the contract; `timestamp` is kept apart because it is a number. */
 export const occasionFields = [
   'session_id',
   'interaction_id',
@@ -20,7 +20,7 @@ export const occasionFields = [
 ] as const;
 
 export interface Occasion {
-  /** The event's time in milliseconds since 1970 UTC; null where the kind needs none and none was given. */
+  /** The event's time, in milliseconds since 1970 UTC; null where none was given and the kind needs none. */
   readonly timestamp: number | null;
   /** By position in `occasionFields`; undefined where it is absent. */
   readonly values: readonly (string | undefined)[];
@@ -29,16 +29,16 @@ export interface Occasion {
 /** Extension values by name, in the order of the text. */
 export type Extensions = ReadonlyMap<string, JsonValue>;
 
-/** The fields an event carries besides ids, occasion and extensions, by position in `carriedFields` of its kind. */
+/** The fields of an event besides ids, occasion and extensions, by position in `carriedFields` of its kind. */
 export type FieldValues = readonly (string | number | undefined)[];
 
-/** What an event says of one row, known by its own id (the service's, the state's or the task's). */
+/** The part of an event that concerns one row: the row's own id (of the service, state or task) and its fields. */
 export interface RowPart {
   readonly id: string;
   readonly fields: FieldValues;
 }
 
-/** What an event says besides: where and when it happened, and free values by name. */
+/** The rest of an event: its service, where and when it happened, and its extensions. */
 export interface EventContext {
   readonly service_id: string;
   readonly occasion: Occasion;
@@ -73,7 +73,7 @@ export type Event = Started | Associated | Completed | Transitioned | Deleted | 
 
 export type EventKind = Event['kind'];
 
-/** Why a record was set aside, in the order in which the reasons are looked for. */
+/** Why a record is quarantined, in the order in which the reasons are checked. */
 export type RejectReason =
   | 'MALFORMED'
   | 'UNKNOWN_SCHEMA'
@@ -83,7 +83,7 @@ export type RejectReason =
   | 'KEY_MISMATCH'
   | 'NO_KEY';
 
-/** A record that cannot be understood: a value, not an exception. `field` is a dotted path, null where no field is at fault. */
+/** Why a record cannot be decoded: a value, not an exception. `field` is a dotted path; null where no field is at fault. */
 export interface Reject {
   readonly reason: RejectReason;
   readonly field: string | null;
@@ -93,11 +93,11 @@ export interface Reject {
 interface KindSpec {
   readonly required: readonly string[];
   readonly optional: readonly string[];
-  /** `kept`: the event's time is needed (its own, or the record's); `checked`: looked at only where it is given. */
+  /** `kept`: the kind needs a time, its own or the record's; `checked`: a time that is given must be valid. */
   readonly time: 'kept' | 'checked';
 }
 
-/** The contract's table; the occasion and `extensions` follow the optional fields of every kind but the last two. */
+/** The kinds and their fields (contract 1.5). Every kind but the last two also has an occasion and `extensions`. */
 export const kindSpecs: Readonly<Record<EventKind, KindSpec>> = {
   'service.started': {
     required: ['service_id'],
@@ -139,13 +139,13 @@ export function isEventKind(text: string): text is EventKind {
   return Object.hasOwn(kindSpecs, text);
 }
 
-/** A transition speaks of two rows, every other kind of one. */
+/** A transition concerns two rows, `from` and `to`; every other kind (null) concerns one. */
 export type TransitionSide = 'from' | 'to' | null;
 
-/** The required ids among a kind's fields say which row is meant; `state_id` of a task's start is an ordinary field. */
+/** Required fields with these names identify the row; the optional `state_id` of a task's start is an ordinary field. */
 const idFields: ReadonlySet<string> = new Set(['service_id', 'state_id', 'task_id']);
 
-/** The names of the columns that an event of this kind (or side) can set besides its occasion, in the table's order. */
+/** The columns that an event of this kind (or side) can set besides its occasion, in the order of the table. */
 export function carriedFields(kind: EventKind, side: TransitionSide): readonly string[] {
   const { required, optional } = kindSpecs[kind];
   const names = (paths: readonly string[]): string[] =>

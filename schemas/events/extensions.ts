@@ -1,15 +1,15 @@
 import { compactJson, isJsonObject, JsonNumber, type JsonValue } from '../json/json.ts';
 
 /**
- * One extension as a row keeps it: its value as compact JSON, and flattened once, so that nothing downstream has to
- * parse JSON again (DuckDB's parser would respell numbers: 1.50 becomes 1.5).
+ * One extension as a row stores it: its value as compact JSON, and flattened, so that no later step parses JSON again
+ * (DuckDB's parser would change the spelling of numbers: 1.50 becomes 1.5).
  */
 interface StoredExtension {
   readonly name: string;
   readonly json: string;
-  /** Dotted paths of the scalars inside, in order; null, {} and [] have none. */
+  /** Dotted paths of the scalars inside, in order; null, {} and [] give no path. */
   readonly paths: readonly string[];
-  /** The text of each, aligned with `paths`. */
+  /** The texts of these scalars, in the order of `paths`. */
   readonly texts: readonly string[];
 }
 

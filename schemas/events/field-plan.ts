@@ -1,20 +1,20 @@
 import { carriedFields, type EventKind, kindSpecs, occasionFields, type TransitionSide } from './events.ts';
 import { type FieldReader, fieldReaders } from './fields.ts';
 
-/** Where one field of a kind stands in the event, how it is read, and where its value goes. */
+/** One field of a kind: where it is in the event, how it is read, and where its value goes. */
 export interface Place {
-  /** Dotted path, as rejects name it. */
+  /** The dotted path that rejects name. */
   readonly path: string;
   readonly name: string;
-  /** Position among the members that are read, of the field itself or of the side that holds it. */
+  /** Position of the field, or of the side that holds it, among the members that are read. */
   readonly at: number;
   readonly side: TransitionSide;
-  /** Position in `carriedFields` of kind and side; null for the id of the row that is meant. */
+  /** Position in `carriedFields` of kind and side; null for the id that identifies the row. */
   readonly field: number | null;
   readonly reader: FieldReader<unknown>;
 }
 
-/** The members that any kind reads, each with its position; all others are dropped while parsing. */
+/** Position of each member that some kind reads; all other members are dropped while parsing. */
 export const memberPositions: ReadonlyMap<string, number> = new Map(
   ['event', 'timestamp', 'extensions', 'from', 'to', ...Object.keys(fieldReaders)].map((name, at) => [name, at]),
 );
@@ -25,7 +25,7 @@ export function positionOf(member: string): number {
   return at;
 }
 
-/** A kind's fields but service_id, in the order in which they are looked at. */
+/** The fields of a kind without service_id, in the order in which they are checked. */
 interface Plan {
   readonly required: readonly Place[];
   readonly all: readonly Place[];
@@ -41,7 +41,7 @@ export const plans = Object.fromEntries(
   }),
 ) as unknown as Readonly<Record<EventKind, Plan>>;
 
-/** An extension update names the state or task it speaks of, where its `entity` says so. */
+/** The id field of an extension update whose `entity` is a state or a task. */
 export const updatedIds = {
   state: placeOf('extension.updated', 'state_id', true),
   task: placeOf('extension.updated', 'task_id', true),

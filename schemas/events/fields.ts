@@ -2,13 +2,13 @@ import { isJsonObject, JsonNumber, type JsonValue } from '../json/json.ts';
 import { isJsonValue, type Member } from '../json/members.ts';
 import { isEventTime, parseTimestamp } from '../json/timestamps.ts';
 
-/** How one field is read: `read` gives the kept value, or undefined where the given one is not allowed. */
+/** How one field is read: `read` returns the value to store, or undefined where the given one is not allowed. */
 export interface FieldReader<T> {
   readonly allowed: string;
   read(given: Member): T | undefined;
 }
 
-/** An opaque id: a non-empty string without NUL, or a signed 64-bit integer kept as the string of its digits. */
+/** An opaque id: a non-empty string without NUL, or a signed 64-bit integer, stored as the string of its digits. */
 export const identity: FieldReader<string> = {
   allowed: 'a non-empty string without NUL, or a signed 64-bit integer',
   read(given) {

@@ -1,4 +1,4 @@
-/** Bytes as a reader wants them: one at a time, four at a time, and as text. Places are counted from the buffer's start. */
+/** Views of one buffer: by byte, by four bytes, and as text. Positions count from the start of the buffer. */
 export class ByteText {
   readonly bytes: Uint8Array;
   readonly words: DataView;

@@ -8,20 +8,20 @@ import { parseUsualTimestamp, usualTimestampBytes } from './timestamps.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-/** Bytes that a string may hold as they are: neither a quote, nor a backslash, nor a control character. */
+/** 1 for each byte that may stand in a string as it is: no quote, no backslash, no control character. */
 const isPlain = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0,
 );
-/** What lies deeper is left to the careful reader, which counts exactly. */
+/** Deeper nesting is left to `parseMembers`, which counts exactly. */
 const deepest = 64;
 
-/** Thrown where the careful reader has to judge; it says why, so this one need not. */
-const leftToOther = new Error('left to the careful reader');
+/** Thrown to fall back to `parseMembers`, which words the error. */
+const fallBack = new Error('read by parseMembers');
 
 /**
- * Reads an event's JSON object straight from its bytes: half the work of making a text of them first, and texts that it
- * met before are not made again. What it reads, it reads as `parseMembers` does; all that it does not like, every fault
- * among it, is left to that careful reader.
+ * Reads an event's JSON object straight from its bytes, which takes half the time of making a text first; strings that it
+ * met before are reused. Its results equal those of `parseMembers`. For anything unusual, and for every fault, the caller
+ * falls back to `parseMembers`.
  */
 export class JsonBytesReader {
   readonly #names: NameGuesses;
@@ -36,26 +36,26 @@ export class JsonBytesReader {
   #depth = 0;
   #isAscii = true;
 
-  /** `wanted` gives the positions of members that are read; a usual text in `timestamp` is read as its instant. */
+  /** `wanted` holds the positions of the members to read; a `timestamp` in the usual spelling becomes its instant. */
   constructor(wanted: ReadonlyMap<string, number>) {
     this.#names = new NameGuesses(wanted);
     this.#wantedCount = wanted.size;
     this.#timestamp = wanted.get('timestamp') ?? -1;
   }
 
-  /** Wanted members by their positions; null where the careful reader has to be asked. */
+  /** The wanted members by their positions; null where `parseMembers` has to be used. */
   members(record: Uint8Array): EventMembers | null {
     this.#read(record);
     try {
       const members = this.#document();
       return this.#isAscii || isUtf8(record) ? members : null;
     } catch (error) {
-      if (error === leftToOther) return null;
+      if (error === fallBack) return null;
       throw error;
     }
   }
 
-  /** The records of a batch mostly share a buffer, so that its views are made once. */
+  /** The records of a batch mostly share one buffer, so its views are made only when the buffer changes. */
   #read(record: Uint8Array): void {
     const { buffer } = record;
     if (buffer !== this.#buffer) {
@@ -86,10 +86,10 @@ export class JsonBytesReader {
       const value = (position === this.#timestamp ? this.#instant() : undefined) ?? this.#value();
       if (position >= 0) members[position] = value;
     }
-    // What lies beyond the record's end belongs to another one.
-    if (this.#at > this.#end) throw leftToOther;
+    // Bytes beyond the record's end belong to another record.
+    if (this.#at > this.#end) throw fallBack;
     this.#skipSpace();
-    if (this.#at < this.#end) throw leftToOther;
+    if (this.#at < this.#end) throw fallBack;
     return members;
   }
 
@@ -128,11 +128,11 @@ export class JsonBytesReader {
 
   #open(bracket: number): void {
     this.#depth += 1;
-    if (this.#bytes[this.#at] !== bracket || this.#depth > deepest) throw leftToOther;
+    if (this.#bytes[this.#at] !== bracket || this.#depth > deepest) throw fallBack;
     this.#at += 1;
   }
 
-  /** Steps over the closing bracket (true), or over what stands before the next item (false). */
+  /** Passes the closing bracket and returns true, or passes the comma before the next item and returns false. */
   #closes(bracket: number, first: boolean): boolean {
     this.#skipSpace();
     const byte = this.#bytes[this.#at];
@@ -142,18 +142,18 @@ export class JsonBytesReader {
       return true;
     }
     if (first) return false;
-    if (byte !== 0x2c) throw leftToOther;
+    if (byte !== 0x2c) throw fallBack;
     this.#at += 1;
     this.#skipSpace();
     return false;
   }
 
-  /** A member's name, and the colon behind it. */
+  /** Reads the name of a member and its colon. */
   #name(): string {
-    if (this.#bytes[this.#at] !== QUOTE) throw leftToOther;
+    if (this.#bytes[this.#at] !== QUOTE) throw fallBack;
     const name = this.#string();
     this.#skipSpace();
-    if (this.#bytes[this.#at] !== 0x3a) throw leftToOther;
+    if (this.#bytes[this.#at] !== 0x3a) throw fallBack;
     this.#at += 1;
     this.#skipSpace();
     return name;
@@ -169,19 +169,19 @@ export class JsonBytesReader {
       at += 1;
     }
     if (bytes[at] === BACKSLASH) return this.#escapedString(from - 1, at);
-    if (bytes[at] !== QUOTE || at >= this.#end) throw leftToOther;
+    if (bytes[at] !== QUOTE || at >= this.#end) throw fallBack;
     this.#at = at + 1;
     if (union <= 0x7f) return this.#texts.text(this.#source, from, at);
     this.#isAscii = false;
     return this.#source.utf8(from, at);
   }
 
-  /** A string with escapes is rare: find its end, then let the engine unescape and judge it. */
+  /** Strings with escapes are rare: find the end, then let JSON.parse unescape and check the string. */
   #escapedString(start: number, firstEscape: number): string {
     let at = firstEscape;
     for (let byte = BACKSLASH; byte !== QUOTE; byte = this.#bytes[at]!) {
       at += byte === BACKSLASH ? 2 : 1;
-      if (at >= this.#end) throw leftToOther;
+      if (at >= this.#end) throw fallBack;
     }
     this.#at = at + 1;
     this.#isAscii = false;
@@ -189,13 +189,13 @@ export class JsonBytesReader {
     try {
       value = JSON.parse(this.#source.utf8(start, at + 1)) as string;
     } catch {
-      throw leftToOther;
+      throw fallBack;
     }
-    if (!value.isWellFormed()) throw leftToOther;
+    if (!value.isWellFormed()) throw fallBack;
     return value;
   }
 
-  /** Undefined where the value is no text as nearly all producers write it; the next step then reads it as any other. */
+  /** Undefined where the value is not in the usual spelling; it is then read like any other value. */
   #instant(): number | undefined {
     const after = this.#at + 1 + usualTimestampBytes;
     if (this.#bytes[this.#at] !== QUOTE || this.#bytes[after] !== QUOTE) return undefined;
@@ -225,12 +225,12 @@ export class JsonBytesReader {
   #digits(): void {
     const from = this.#at;
     while (this.#bytes[this.#at]! >= 0x30 && this.#bytes[this.#at]! <= 0x39) this.#at += 1;
-    if (this.#at === from) throw leftToOther;
+    if (this.#at === from) throw fallBack;
   }
 
   #word<T extends JsonValue>(word: string, value: T): T {
     for (let index = 0; index < word.length; index += 1)
-      if (this.#bytes[this.#at + index] !== word.charCodeAt(index)) throw leftToOther;
+      if (this.#bytes[this.#at + index] !== word.charCodeAt(index)) throw fallBack;
     this.#at += word.length;
     return value;
   }

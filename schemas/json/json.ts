@@ -1,7 +1,7 @@
 /**
- * Strict RFC 8259 JSON into values that lose nothing: numbers keep their spelling, members their order
- * (also names like `1`), a repeated name keeps its first place and its last value.
- * `JSON.parse` can do none of these, and a double cannot hold a 64-bit customer number.
+ * A strict RFC 8259 parser whose values lose nothing: numbers keep their spelling and members their order (also names like
+ * `1`); a repeated name keeps its first place and its last value. `JSON.parse` does none of this, and makes doubles of
+ * 64-bit customer numbers.
  */
 
 /** A number as it was spelled. */
@@ -16,20 +16,20 @@ export class JsonNumber {
 export type JsonObject = ReadonlyMap<string, JsonValue>;
 export type JsonValue = null | boolean | string | JsonNumber | readonly JsonValue[] | JsonObject;
 
-/** Containers may lie in each other this deep, the outermost counted (contract, section 1). */
+/** The deepest nesting of objects and arrays, the outermost counted (contract 1.17). */
 export const maxDepth = 512;
 
 /**
- * Parses one JSON text. The text must come from valid UTF-8, so that only an escape can spell a lone surrogate.
- * Throws JsonSyntaxError on anything that is not strict JSON, is nested too deeply, or holds a string that is no Unicode.
+ * Parses one JSON text, which must come from valid UTF-8, so that only an escape can make a lone surrogate. Throws
+ * JsonSyntaxError for anything that is not strict JSON, is nested too deeply, or holds a lone surrogate.
  */
 export function parseJson(text: string): JsonValue {
   return new JsonReader(text).document();
 }
 
 /**
- * Parses a text that should be one object into the members a caller reads, by their positions in `wanted`; other
- * members are checked and dropped. Null when the text is valid but no object. Throws as `parseJson` does.
+ * Parses a text that should be one object, and returns the values of the members in `wanted`, by their positions there;
+ * other members are checked and dropped. Returns null when the text is valid but no object. Throws as `parseJson` does.
  */
 export function parseMembers(text: string, wanted: ReadonlyMap<string, number>): Members | null {
   return new JsonReader(text).members(wanted);
@@ -150,7 +150,7 @@ class JsonReader {
     this.#at += 1;
   }
 
-  /** Steps over the closing bracket (true), or over what stands before the next item (false). */
+  /** Passes the closing bracket and returns true, or passes the comma before the next item and returns false. */
   #closes(bracket: number, first: boolean): boolean {
     this.#skipSpace();
     const code = this.#text.charCodeAt(this.#at);
@@ -180,7 +180,7 @@ class JsonReader {
     }
   }
 
-  /** A string with escapes is rare: find its end, then let the engine unescape and judge it. */
+  /** Strings with escapes are rare: find the end, then let JSON.parse unescape and check the string. */
   #escapedString(start: number, firstEscape: number): string {
     let at = firstEscape;
     for (let code = BACKSLASH; code !== QUOTE; code = this.#text.charCodeAt(at)) {

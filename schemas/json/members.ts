@@ -1,9 +1,8 @@
 import { compactJson, type JsonValue } from './json.ts';
 
 /**
- * The members of an event, free of syntax: what JSON and Avro have in common. To the values of JSON, Avro adds an instant
- * in milliseconds (a number, of `timestamp` alone), a value whose type is not allowed where it stands, and halves of a
- * transition that hold such values.
+ * A member of an event, from JSON or from Avro. Besides JSON values it may be an instant in milliseconds (a number, in
+ * `timestamp` only), a value of a type that is not allowed there, or one side of a transition that holds such values.
  */
 export type Member = JsonValue | number | WrongType | TransitionMembers;
 export interface TransitionMembers extends ReadonlyMap<string, Member> {}
@@ -11,7 +10,7 @@ export interface TransitionMembers extends ReadonlyMap<string, Member> {}
 /** Values of wanted members by position; undefined where a member is absent. */
 export type EventMembers = readonly (Member | undefined)[];
 
-/** A value that no field takes, in the words of a message. */
+/** A value of a type that no field allows; `shown` describes it in a message. */
 export class WrongType {
   readonly shown: string;
 
@@ -20,7 +19,7 @@ export class WrongType {
   }
 }
 
-/** True for what JSON can write; a half is never asked. */
+/** True for a JSON value; not to be called with a side of a transition. */
 export function isJsonValue(member: Member): member is JsonValue {
   return typeof member !== 'number' && !(member instanceof WrongType);
 }

@@ -1,38 +1,38 @@
 import { type ByteText, sameBytes } from './byte-text.ts';
 
-/** Of names that nothing is read from, so many are remembered, and none that is longer: memory must not grow with them. */
+/** How many names of ignored members are remembered, and how long they may be, so that memory stays bounded. */
 const mostOthers = 1_000;
 const longest = 200;
 
-/** A member's name as a compact JSON text spells it, with its quotes and colon, and what came after it lately. */
+/** The name of a member as compact JSON spells it, with quotes and colon, and the names that recently followed it. */
 interface KnownName {
   readonly text: string;
-  /** The position of its value among the wanted members, or -1. */
+  /** The position of its value among the wanted members; -1 for a member that is ignored. */
   readonly position: number;
   readonly spelled: DataView;
-  /** Of `spelled`, in bytes. */
+  /** The length of `spelled`, in bytes. */
   readonly length: number;
   likely: KnownName | null;
   lessLikely: KnownName | null;
 }
 
 /**
- * Guesses which member's name comes next in the object of an event. Producers write their members in the same order
- * again and again, and comparing bytes with a guess is far cheaper than finding out what they spell.
+ * Guesses the next member name in an event's object. Producers write members in the same order again and again, and
+ * comparing bytes with a guess is much faster than decoding them.
  */
 export class NameGuesses {
-  /** Stands before the first name. */
+  /** The predecessor of the first name. */
   readonly start = newName('', -1);
-  /** Stands for names that are not remembered. */
+  /** The predecessor of a name that follows one that is not remembered. */
   readonly #other = newName('', -1);
   readonly #known: Map<string, KnownName>;
 
-  /** `wanted` gives the positions of the names whose values are read. */
+  /** `wanted` holds the positions of the names whose values are read. */
   constructor(wanted: ReadonlyMap<string, number>) {
     this.#known = new Map(Array.from(wanted, ([text, position]) => [text, newName(text, position)]));
   }
 
-  /** The name whose spelling stands at `at`, if it is one of those that came after `last`. */
+  /** The name at byte `at`, if it is one of those that followed `last` before. */
   guess(last: KnownName, source: ByteText, at: number, end: number): KnownName | null {
     const { likely, lessLikely } = last;
     if (likely !== null && stands(likely, source, at, end)) return likely;
@@ -42,7 +42,7 @@ export class NameGuesses {
     return lessLikely;
   }
 
-  /** Takes note that `text` came after `last`. */
+  /** Remembers that `text` followed `last`. */
   learn(last: KnownName, text: string): KnownName {
     const name = this.#known.get(text) ?? this.#remember(text);
     if (name === this.#other) return name;
@@ -62,7 +62,7 @@ export class NameGuesses {
 function newName(text: string, position: number): KnownName {
   const bytes = new TextEncoder().encode(`${JSON.stringify(text)}:`);
   const spelled = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  // Only four bytes or more can be compared as words: an empty name stands nowhere, and is read like an unknown one.
+  // Bytes are compared four at a time, so the empty name, with its quotes shorter than that, is read like an unknown one.
   const length = bytes.length < 4 ? Number.POSITIVE_INFINITY : bytes.length;
   return { text, position, spelled, length, likely: null, lessLikely: null };
 }

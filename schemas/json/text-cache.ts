@@ -1,17 +1,17 @@
 import { type ByteText, sameBytes } from './byte-text.ts';
 
-/** Texts longer than this are rarely met again. */
+/** Longer texts are rarely repeated and are not cached. In bytes. */
 const longest = 48;
 
 /**
- * Makes strings of ASCII bytes, and gives the same string again for bytes it met not long ago. Events repeat themselves:
- * ids and codes come back in record after record, and a string that exists costs no memory, has its hash, and lies flat.
- * Its size is fixed: a text takes the place of another one with the same hash.
+ * Makes strings of ASCII bytes, and returns the same string object for bytes that it met recently. Ids and codes repeat in
+ * record after record; reusing the string saves its memory, its hashing and its flattening. The size is fixed: a text
+ * replaces one with the same hash.
  */
 export class TextCache {
   readonly #mask: number;
   readonly #texts: string[];
-  /** What each text is known by: its length, and its bytes in `#bytes`; of a short one, length and bytes in one number. */
+  /** The key of each text: its length, where its bytes are in `#bytes`; for a short text, length and bytes in one number. */
   readonly #keys: Int32Array;
   readonly #bytes: Uint8Array;
   readonly #words: DataView;
@@ -38,7 +38,7 @@ export class TextCache {
     return this.#keep(place, length, source.ascii(from, to));
   }
 
-  /** A key of it is no length of a longer one: it is 49 or more, and 0 where there is no text yet. */
+  /** The key of a short text: at least 49, so that it never equals the length of a longer one; 0 stands for no text. */
   #short(source: ByteText, from: number, to: number): string {
     let key = longest + 1 + to - from;
     for (let at = from; at < to; at += 1) key = (key << 8) | source.bytes[at]!;
@@ -53,7 +53,7 @@ export class TextCache {
   }
 }
 
-/** Over length, beginning and end: ids differ there, and all bytes are compared anyway. */
+/** A hash of length, first and last bytes, where ids differ. All bytes are compared afterwards, so collisions are harmless. */
 function hash(words: DataView, from: number, to: number): number {
   const end = mix(words.getUint32(to - 4, true) ^ (to - from));
   if (to - from < 8) return end;

@@ -7,26 +7,26 @@ const msOf400Years = 146_097 * 86_400_000;
 const firstInstant = Date.parse('0000-01-01T00:00:00.000Z');
 const lastInstant = Date.parse('9999-12-31T23:59:59.999Z');
 
-// RFC 3339 with T and a zone, upper case; the real-date checks that a pattern cannot make follow below.
+// RFC 3339 with T and a zone, upper case. Whether the date exists is checked below.
 const shape =
   /^(\d{4})-(\d{2})-(\d{2})T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d+))?(?:Z|([+-])([01]\d|2[0-3]):([0-5]\d))$/;
 
-/** Reads the time of an event: as `parseInstant`, and undefined outside of the years 1970 to 2200. */
+/** Reads the time of an event as `parseInstant` does; undefined also outside of the years 1970 to 2200. */
 export function parseTimestamp(text: string): number | undefined {
   const instant = parseInstant(text);
   return instant === undefined ? undefined : inRange(instant);
 }
 
 /**
- * Reads an RFC 3339 time as the contract allows it (section 1): a real date, no leap second, no 24:00, zones within
- * ±23:59, digits beyond milliseconds cut. Undefined for anything else, and where UTC has no year of four digits.
+ * Reads an RFC 3339 time (contract 1.8): a date that exists, no leap second, no 24:00, zones within ±23:59, digits beyond
+ * milliseconds cut off. Undefined for anything else, and where the year in UTC has not four digits.
  */
 export function parseInstant(text: string): number | undefined {
   const match = shape.exec(text);
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second, fraction = '', sign, zoneHour, zoneMinute] = match;
   const seconds = [Number(hour), Number(minute), Number(second)] as const;
-  // A calendar repeats itself after 400 years; Date.UTC takes years below 100 for those of the 20th century.
+  // Date.UTC takes years below 100 for 1900 to 1999, so 400 years are added, after which the calendar repeats.
   const later = Date.UTC(Number(year) + 400, Number(month) - 1, Number(day), ...seconds);
   const date = new Date(later);
   if (date.getUTCDate() !== Number(day) || date.getUTCMonth() + 1 !== Number(month)) return undefined;
@@ -37,7 +37,7 @@ export function parseInstant(text: string): number | undefined {
   return isInstant(instant) ? instant : undefined;
 }
 
-/** True when a text can say the instant: UTC has a year of four digits then. Windows may begin and end at any of these. */
+/** True when the instant has a year of four digits in UTC, so that a text can hold it; bounds of windows must. */
 export function isInstant(instant: number): boolean {
   return instant >= firstInstant && instant <= lastInstant;
 }
@@ -52,12 +52,12 @@ export function formatTimestamp(instant: number): string {
   return new Date(instant).toISOString();
 }
 
-/** How long `YYYY-MM-DDTHH:mm:ss.SSSZ` is. */
+/** The length of `YYYY-MM-DDTHH:mm:ss.SSSZ`, in bytes. */
 export const usualTimestampBytes = 24;
 
 /**
- * Nearly every producer writes `YYYY-MM-DDTHH:mm:ss.SSSZ`: read by hand, six times as fast as `Date.parse`. Undefined
- * for anything else, which `parseTimestamp` may still allow.
+ * Reads `YYYY-MM-DDTHH:mm:ss.SSSZ`, which nearly every producer writes, six times as fast as `Date.parse`. Undefined for
+ * anything else, which `parseTimestamp` may still allow.
  */
 export function parseUsualTimestamp(bytes: Uint8Array, at: number): number | undefined {
   if (!usualPunctuation(bytes, at)) return undefined;
@@ -68,7 +68,7 @@ export function parseUsualTimestamp(bytes: Uint8Array, at: number): number | und
   const minute = digits(bytes, at + 14, 2);
   const second = digits(bytes, at + 17, 2);
   const millisecond = digits(bytes, at + 20, 3);
-  // A byte that is no digit made one of these NaN, and then no comparison holds.
+  // A byte that is no digit makes one of these NaN, for which every comparison is false.
   const real =
     year >= 1970 && month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month) && hour < 24 && minute < 60;
   if (!real || !(second < 60) || !(millisecond >= 0)) return undefined;

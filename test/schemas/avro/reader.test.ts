@@ -80,8 +80,8 @@ describe('refused', () => {
       /string of 2 bytes at byte 1 is not UTF-8/,
     ],
     ['a surrogate in UTF-8', bytes('06eda080'), reader => reader.string(), /not UTF-8/],
-    ['the branch before the first', bytes('01'), reader => reader.choice(2), /-1 is chosen of 2/],
-    ['the branch after the last', bytes('04'), reader => reader.choice(2), /2 is chosen of 2/],
+    ['the branch before the first', bytes('01'), reader => reader.choice(2), /-1 of 2 does not exist/],
+    ['the branch after the last', bytes('04'), reader => reader.choice(2), /2 of 2 does not exist/],
     ['bytes that are left over', bytes('0000'), reader => reader.long(), /1 bytes are left over/],
   ])('%s', (_, encoded, read, told) => {
     expect(() => reading(encoded, read)).toThrow(told);
