@@ -122,6 +122,6 @@ test.each([
       env: { NODE_OPTIONS: `--require ${preload}` },
     },
   );
-  expect(stderr).toContain(`records packed with ${codec} cannot be read on this machine: it is not installed here`);
+  expect(stderr).toContain(`records compressed with ${codec} cannot be read on this machine: it is not installed here`);
   expect(code).toBe(78);
 });
