@@ -10,10 +10,11 @@ import {
 /** The versions of one request, as kafkajs declares them. It uses the highest version that the broker supports too. */
 export interface RequestVersions<Options, Decoded> {
   readonly versions: readonly string[];
-  protocol(of: { readonly version: number }): (options: Options) => EncodedRequest<Decoded>;
+  protocol(of: { readonly version: number }): (options: Options) => Exchange<Decoded>;
 }
 
-interface EncodedRequest<Decoded> {
+/** A request and how its response is read: `decode` makes fields of the bytes, `parse` throws the error that they hold. */
+interface Exchange<Decoded> {
   readonly request: object;
   readonly response: { decode(bytes: Buffer): Promise<Decoded> | Decoded; parse(decoded: Decoded): unknown };
   readonly requestTimeout?: number;
@@ -32,10 +33,10 @@ export class TopicIds extends Map<string, string> {}
 export function patchedFetch(
   original: RequestVersions<FetchOptions, FetchResponse>,
 ): RequestVersions<FetchOptions & { readonly rackId: unknown }, FetchResponse> {
-  const byName = (options: FetchOptions, version: number): EncodedRequest<FetchResponse> => {
-    const { response, ...asked } = original.protocol({ version })(options);
+  const byName = (options: FetchOptions, version: number): Exchange<FetchResponse> => {
+    const { response, ...more } = original.protocol({ version })(options);
     return {
-      ...asked,
+      ...more,
       response: { decode: bytes => decodeFetchResponse(bytes, version), parse: withTopicInErrors(response.parse) },
     };
   };
@@ -44,9 +45,9 @@ export function patchedFetch(
     protocol: ({ version }) => {
       const older = Math.min(version, fetchVersions.newestOfKafkaJs);
       return ({ rackId, ...options }) => {
-        const asked = byName({ ...options, ...(typeof rackId === 'string' ? { rackId } : {}) }, older);
-        if (!(rackId instanceof TopicIds) || version < fetchById.apiVersion) return asked;
-        return options.topics.every(({ topic }) => rackId.has(topic)) ? byId(options, rackId, asked) : asked;
+        const named = byName({ ...options, ...(typeof rackId === 'string' ? { rackId } : {}) }, older);
+        if (!(rackId instanceof TopicIds) || version < fetchById.apiVersion) return named;
+        return options.topics.every(({ topic }) => rackId.has(topic)) ? byId(options, rackId, named) : named;
       };
     },
   };
@@ -55,8 +56,8 @@ export function patchedFetch(
 function byId(
   options: FetchOptions,
   topicIds: TopicIds,
-  { response, ...more }: EncodedRequest<FetchResponse>,
-): EncodedRequest<FetchResponse> {
+  { response, ...more }: Exchange<FetchResponse>,
+): Exchange<FetchResponse> {
   const names = new Map(Array.from(topicIds, ([topic, topicId]) => [topicId, topic]));
   const decode = (bytes: Buffer) =>
     decodeFetchResponse(bytes, fetchById.apiVersion, topicId => names.get(topicId) ?? topicId);
@@ -68,7 +69,7 @@ type Parse = (response: FetchResponse) => unknown;
 
 /** Adds the topic to the error of a refused fetch. kafkajs does so only for offsets out of range. */
 function withTopicInErrors(parse: Parse): Parse {
-  const named = (error: unknown, { responses }: FetchResponse): unknown => {
+  const withTopic = (error: unknown, { responses }: FetchResponse): unknown => {
     if (!(error instanceof Error) || 'topic' in error) return error;
     const refused = responses.find(({ partitions }) => partitions.some(({ errorCode }) => errorCode !== 0));
     return refused === undefined ? error : Object.assign(error, { topic: refused.topicName });
@@ -77,7 +78,7 @@ function withTopicInErrors(parse: Parse): Parse {
     try {
       return await parse(response);
     } catch (error) {
-      throw named(error, response);
+      throw withTopic(error, response);
     }
   };
 }
@@ -90,10 +91,10 @@ export function patchedMetadata(
   return {
     versions: versionRange(0, metadataWithIds.apiVersion),
     protocol: ({ version }) => {
-      const asked = original.protocol({ version: Math.min(version, newest) });
-      if (version < metadataWithIds.apiVersion) return asked;
+      const older = original.protocol({ version: Math.min(version, newest) });
+      if (version < metadataWithIds.apiVersion) return older;
       return options => {
-        const { response, ...more } = asked(options);
+        const { response, ...more } = older(options);
         const request = { ...metadataWithIds, encode: async () => encoded(encodeMetadataRequest(options)) };
         return { ...more, request, response: { decode: decodeMetadataResponse, parse: response.parse } };
       };

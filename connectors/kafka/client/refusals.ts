@@ -62,7 +62,8 @@ export function refusal(errors: readonly KafkaJsError[], rights: Rights): string
     const text = `${error.type ?? ''} ${error.code ?? ''} ${error.message}`;
     const match = refusals.find(([pattern]) => pattern.test(text));
     if (match !== undefined) return match[1];
-    const isAuthentication = error.name === 'KafkaJSSASLAuthenticationError' || error.type === 'SASL_AUTHENTICATION_FAILED';
+    const isAuthentication =
+      error.name === 'KafkaJSSASLAuthenticationError' || error.type === 'SASL_AUTHENTICATION_FAILED';
     if (isAuthentication && !connectionEnded.test(error.message)) return 'the user or password is refused';
   }
   return null;
@@ -87,5 +88,7 @@ function missingRight({ type, topic }: KafkaJsError, rights: Rights): string | u
 }
 
 function missing(right: string | undefined): string {
-  return right === undefined ? 'Tidemark lacks a right that the broker does not name' : `Tidemark lacks the right ${right}`;
+  return right === undefined
+    ? 'Tidemark lacks a right that the broker does not name'
+    : `Tidemark lacks the right ${right}`;
 }

@@ -27,7 +27,10 @@ export async function retryUntilConnected<T>(attempts: ConnectionAttempts, attem
     const pauseMs = backoff.next();
     try {
       // Wrapped, because an attempt may succeed with undefined, which is what `orAborted` gives on abort.
-      const succeeded = await orAborted(signal, attempt().then(value => ({ value })));
+      const succeeded = await orAborted(
+        signal,
+        attempt().then(value => ({ value })),
+      );
       if (succeeded !== undefined) return succeeded.value;
     } catch (error) {
       if (signal.aborted) break;

@@ -4,8 +4,8 @@ import { partitionName } from '../../../pipeline/partition.ts';
 import type { Log, PartitionId, StoredPosition } from '../../../pipeline/ports.ts';
 import { Backoff, orAborted, pause, within } from '../../../pipeline/waiting.ts';
 import { kafkaFailure } from '../client/failure.ts';
+import type { MemberOptions } from '../client/kafkajs-patches.ts';
 import type { TopicIds } from '../client/kafkajs-requests.ts';
-import type { Carried } from '../client/load-kafkajs.ts';
 import type { KafkaOptions } from '../client/options.ts';
 import type { KafkaCluster } from '../topics/cluster.ts';
 import { fixedAssigner } from './fixed-assigner.ts';
@@ -156,7 +156,7 @@ export class GroupConsumer {
     const onLeft = (): void => {
       if (this.#joined === null || this.#joined === consumer) this.#isMember = false;
     };
-    const carried: Carried = { formerMember: this.#member, topicIds, onLeft };
+    const carried: MemberOptions = { formerMemberId: this.#member, topicIds, onLeft };
     const remembering: PartitionAssigner = config => ({ ...assigner(config), ...carried });
     const consumer = this.#cluster.kafka.consumer({
       groupId: group,

@@ -1,7 +1,7 @@
 import type { ConsumerConfig } from 'kafkajs';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { MemberOptions } from '../../../../connectors/kafka/client/kafkajs-patches.ts';
 import { TopicIds } from '../../../../connectors/kafka/client/kafkajs-requests.ts';
-import type { Carried } from '../../../../connectors/kafka/client/load-kafkajs.ts';
 import { GroupConsumer } from '../../../../connectors/kafka/group/group-consumer.ts';
 import { KafkaSource } from '../../../../connectors/kafka/kafka-source.ts';
 import type { KafkaCluster } from '../../../../connectors/kafka/topics/cluster.ts';
@@ -18,7 +18,7 @@ const never = () => new Promise<never>(() => undefined);
 /** A consumer of kafkajs as a test wants it; what it is told of the group is in `carried`. */
 class FakeConsumer {
   readonly events = { GROUP_JOIN: 'join', CRASH: 'crash', REQUEST_TIMEOUT: 'timeout' };
-  readonly carried: Carried;
+  readonly carried: MemberOptions;
   readonly listeners = new Map<string, (event: object) => void>();
   connect: () => Promise<void> = async () => undefined;
   disconnect: () => Promise<void> = async () => undefined;
@@ -27,7 +27,7 @@ class FakeConsumer {
 
   constructor({ partitionAssigners = [] }: ConsumerConfig) {
     const cluster = { findTopicPartitionMetadata: () => [] };
-    this.carried = partitionAssigners[0]!({ cluster } as never) as Carried;
+    this.carried = partitionAssigners[0]!({ cluster } as never) as MemberOptions;
   }
 
   on(event: string, listener: (event: object) => void): void {
