@@ -24,9 +24,9 @@ const watching = (topic = 'calls') => new RetentionWatch(new Map([[topic, 24 * h
 
 test('a record that came after the last look with a time before the retention is old', () => {
   const watch = watching();
-  watch.noteEnds(ending(2), day);
-  expect(watch.warningOf(batch(0, 720, 720))).toBeNull();
-  expect(watch.warningOf(batch(2, 0, 25))).toEqual({
+  watch.observeEnds(ending(2), day);
+  expect(watch.checkBatch(batch(0, 720, 720))).toBeNull();
+  expect(watch.checkBatch(batch(2, 0, 25))).toEqual({
     topic: 'calls',
     kind: 'near_retention',
     sentence: expect.stringMatching(
@@ -41,30 +41,30 @@ test.each([
   ['without a time is not', ending(0), batch(0, null)],
 ])('a record %s', (_, ends, read) => {
   const watch = watching();
-  watch.noteEnds(ends, day);
-  expect(watch.warningOf(read)).toBeNull();
+  watch.observeEnds(ends, day);
+  expect(watch.checkBatch(read)).toBeNull();
 });
 
 test('a reader that is a month behind takes nothing for old that was not', () => {
   const watch = watching();
-  for (let hour = 0; hour < 720; hour += 1) watch.noteEnds(ending(hour + 1), day + hour * hourMs);
+  for (let hour = 0; hour < 720; hour += 1) watch.observeEnds(ending(hour + 1), day + hour * hourMs);
   // Each record has the time of the look before it.
-  for (let hour = 1; hour < 720; hour += 1) expect(watch.warningOf(batch(hour, -(hour - 1)))).toBeNull();
+  for (let hour = 1; hour < 720; hour += 1) expect(watch.checkBatch(batch(hour, -(hour - 1)))).toBeNull();
 });
 
 test('looks at an end that does not move count as late as they were made', () => {
   const watch = watching();
-  watch.noteEnds(ending(0), day - 720 * hourMs);
-  watch.noteEnds(ending(0), day);
-  expect(watch.warningOf(batch(0, 25))).not.toBeNull();
+  watch.observeEnds(ending(0), day - 720 * hourMs);
+  watch.observeEnds(ending(0), day);
+  expect(watch.checkBatch(batch(0, 25))).not.toBeNull();
 });
 
 test('a topic is warned of once, and one that is not watched never', () => {
   const watch = watching();
-  watch.noteEnds(ending(0), day);
-  expect(watch.warningOf(batch(0, 25))).not.toBeNull();
-  expect(watch.warningOf(batch(1, 25))).toBeNull();
+  watch.observeEnds(ending(0), day);
+  expect(watch.checkBatch(batch(0, 25))).not.toBeNull();
+  expect(watch.checkBatch(batch(1, 25))).toBeNull();
   const other = watching('others');
-  other.noteEnds(ending(0), day);
-  expect(other.warningOf(batch(0, 25))).toBeNull();
+  other.observeEnds(ending(0), day);
+  expect(other.checkBatch(batch(0, 25))).toBeNull();
 });
