@@ -215,7 +215,10 @@ export class KafkaSource implements EventSource {
     return { cluster: this.#cluster.clusterId, topicId: this.#topicIds.get(topic) ?? null };
   }
 
-  /** False when another member has the partition by now; kafkajs has then forgotten it, and must not be given offsets of it. */
+  /**
+   * False when another member has the partition by now; kafkajs has then forgotten it, and must not be given offsets of
+   * it.
+   */
   #isAssigned(partition: PartitionId): boolean {
     return this.assigned.some(assigned => isSamePartition(assigned, partition));
   }

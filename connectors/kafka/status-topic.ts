@@ -8,7 +8,10 @@ import { hasErrorType, kafkaFailure } from './client/failure.ts';
 import { loadKafkaJs } from './client/load-kafkajs.ts';
 import type { KafkaOptions } from './client/options.ts';
 
-/** Turns a status, given as JSON text, into the value to send. Throws an error with `retry` when that is not possible now. */
+/**
+ * Turns a status, given as JSON text, into the value to send. Throws an error with `retry` when that is not possible
+ * now.
+ */
 export type EncodeStatus = (status: string) => Promise<string | Buffer>;
 
 export interface StatusTopicOptions extends Pick<KafkaOptions, 'brokers' | 'security'> {

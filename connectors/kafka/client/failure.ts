@@ -80,7 +80,10 @@ export function kafkaFailure(error: unknown, { what, brokers, rights = {} }: Att
   return errors[0] ?? error;
 }
 
-/** Likely settings to correct when a connection just ends. A broker that shuts down looks the same, so these are only hints. */
+/**
+ * Likely settings to correct when a connection just ends. A broker that shuts down looks the same, so these are only
+ * hints.
+ */
 const hints: readonly (readonly [RegExp, string])[] = [
   [/before secure TLS connection/i, '; perhaps this port does not use TLS (kafka_tls)'],
   [/Closed connection/i, '; perhaps this port requires TLS (kafka_tls) or SASL'],

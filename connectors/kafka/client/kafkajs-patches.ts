@@ -2,7 +2,10 @@ import { openCodecs } from '../records/codecs.ts';
 import { FetchedBatch, type PartitionData } from '../records/fetched-batch.ts';
 import type { TopicIds } from './kafkajs-requests.ts';
 
-/** Replaces kafkajs's class `Batch` by `FetchedBatch`. Throws `CONFIG_INVALID` when a codec does not work on this machine. */
+/**
+ * Replaces kafkajs's class `Batch` by `FetchedBatch`. Throws `CONFIG_INVALID` when a codec does not work on this
+ * machine.
+ */
 export function patchedBatch(): unknown {
   const codecs = openCodecs();
   return class extends FetchedBatch {

@@ -20,7 +20,10 @@ interface Exchange<Decoded> {
   readonly requestTimeout?: number;
 }
 
-/** Since version 5 (Kafka 1.0) a fetch response holds the first offset of the partition. kafkajs itself ends at version 11. */
+/**
+ * Since version 5 (Kafka 1.0) a fetch response holds the first offset of the partition. kafkajs itself ends at version
+ * 11.
+ */
 const fetchVersions = { first: 5, newestOfKafkaJs: 11 };
 
 /**
@@ -29,7 +32,10 @@ const fetchVersions = { first: 5, newestOfKafkaJs: 11 };
  */
 export class TopicIds extends Map<string, string> {}
 
-/** Replaces the fetch request: it fetches by topic id where all ids are known, and decodes the response with `decodeFetchResponse`. */
+/**
+ * Replaces the fetch request: it fetches by topic id where all ids are known, and decodes the response with
+ * `decodeFetchResponse`.
+ */
 export function patchedFetch(
   original: RequestVersions<FetchOptions, FetchResponse>,
 ): RequestVersions<FetchOptions & { readonly rackId: unknown }, FetchResponse> {

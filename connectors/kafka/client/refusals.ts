@@ -1,4 +1,7 @@
-/** The rights that an attempt needs, such as "READ on topic calls", by the kind of resource that a broker names when it refuses one. */
+/**
+ * The rights that an attempt needs, such as "READ on topic calls", by the kind of resource that a broker names when it
+ * refuses one.
+ */
 export interface Rights {
   readonly topic?: string;
   readonly group?: string;

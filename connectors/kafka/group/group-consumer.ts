@@ -42,7 +42,10 @@ export interface BatchReader {
   take(payload: EachBatchPayload): Promise<void>;
 }
 
-/** One member of the consumer group. When its kafkajs consumer fails, it makes a new one, which continues as the same member. */
+/**
+ * One member of the consumer group. When its kafkajs consumer fails, it makes a new one, which continues as the same
+ * member.
+ */
 export class GroupConsumer {
   readonly #cluster: KafkaCluster;
   readonly #options: KafkaOptions;
@@ -172,7 +175,8 @@ export class GroupConsumer {
       metadataMaxAge: metadataMaxAgeMs,
       // A deleted topic must not be created again by reading from it.
       allowAutoTopicCreation: false,
-      // `run` restarts the consumer. kafkajs does so for some errors only; after others it stays connected and reads nothing.
+      // `run` restarts the consumer. kafkajs does so for some errors only; after others it stays connected and reads
+      // nothing.
       retry: { ...retry, restartOnFailure: async () => false },
     });
     return consumer;

@@ -62,7 +62,10 @@ function otherRecord(partition: PartitionId, offset: number): TidemarkError {
   );
 }
 
-/** What to do with a fetch: `take` it; `refetch` from the right offset; or take it and store the gap of lost records before it. */
+/**
+ * What to do with a fetch: `take` it; `refetch` from the right offset; or take it and store the gap of lost records
+ * before it.
+ */
 type FetchDecision = 'take' | 'refetch' | LostRecords;
 
 /**

@@ -4,7 +4,10 @@ import type { Unpack } from './codecs.ts';
 import { type PackedRecords, RecordTable } from './packed-records.ts';
 import { DamagedBatch, type RecordBatchBytes, recordBatches } from './record-batches.ts';
 
-/** The record bytes of one partition in a fetch response; already decoded when they have an old format (before Kafka 0.11). */
+/**
+ * The record bytes of one partition in a fetch response; already decoded when they have an old format (before Kafka
+ * 0.11).
+ */
 export type RecordSet = Buffer | readonly LogRecord[];
 
 /** An aborted transaction, as the broker lists it in the fetch response. */

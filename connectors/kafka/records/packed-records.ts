@@ -1,6 +1,9 @@
 import type { LogHeader, LogRecord, LogRecords } from '../../../pipeline/ports.ts';
 
-/** A decoded record whose bytes stay in their block: key and value span the indexes `[…At, …End)`; an `…At` of -1 means null. */
+/**
+ * A decoded record whose bytes stay in their block: key and value span the indexes `[…At, …End)`; an `…At` of -1 means
+ * null.
+ */
 export interface RecordFields {
   readonly offset: number;
   readonly timestamp: number | null;

@@ -65,7 +65,10 @@ export class RecordBatchBytes {
     return (this.#attributes & controlFlag) !== 0;
   }
 
-  /** Adds the records with offsets from `from` on to the table. Throws `DamagedBatch` when one cannot be unpacked or read. */
+  /**
+   * Adds the records with offsets from `from` on to the table. Throws `DamagedBatch` when one cannot be unpacked or
+   * read.
+   */
   addRecords(from: number, codecs: readonly Unpack[], records: RecordTable): void {
     const bytes = this.#unpack(codecs);
     records.beginBlock(bytes);

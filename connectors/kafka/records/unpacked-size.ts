@@ -15,7 +15,10 @@ export function snappySize(packed: Buffer): number {
   return size;
 }
 
-/** True when lz4 frames unpack to more than `maxBytes`. It looks into the blocks only when their packed size allows for that. */
+/**
+ * True when lz4 frames unpack to more than `maxBytes`. It looks into the blocks only when their packed size allows for
+ * that.
+ */
 export function lz4Exceeds(packed: Buffer, maxBytes: number): boolean {
   const upperBound = (block: Buffer, largest: number): number => Math.min(block.length * 255, largest);
   return lz4Size(packed, upperBound) > maxBytes && lz4Size(packed, lz4BlockSize) > maxBytes;

@@ -58,7 +58,10 @@ export class KafkaCluster {
     });
   }
 
-  /** The configured partitions and the offsets `[low, high)` that they hold. Throws `TOPIC_UNFIT` when a topic or partition is missing. */
+  /**
+   * The configured partitions and the offsets `[low, high)` that they hold. Throws `TOPIC_UNFIT` when a topic or
+   * partition is missing.
+   */
   async ends(): Promise<readonly LogEnd[]> {
     const found: LogEnd[] = [];
     for (const topic of this.#options.topics) {
@@ -73,7 +76,10 @@ export class KafkaCluster {
     return found;
   }
 
-  /** The topic ids by topic name. A topic that was deleted and created again has another id. Brokers before Kafka 2.8 have no ids. */
+  /**
+   * The topic ids by topic name. A topic that was deleted and created again has another id. Brokers before Kafka 2.8
+   * have no ids.
+   */
   async topicIds(): Promise<ReadonlyMap<string, string>> {
     const ids = new Map<string, string>();
     for (const topic of this.#options.topics) {
@@ -86,7 +92,10 @@ export class KafkaCluster {
     return ids;
   }
 
-  /** By partition the offset of the first record whose timestamp is at least `time` (milliseconds), or else the end of the log. */
+  /**
+   * By partition the offset of the first record whose timestamp is at least `time` (milliseconds), or else the end of
+   * the log.
+   */
   async offsetsAt(topic: string, time: number): Promise<ReadonlyMap<number, number>> {
     const found = await this.#ask(`look for a time in topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
       this.#admin.fetchTopicOffsetsByTimestamp(topic, time),

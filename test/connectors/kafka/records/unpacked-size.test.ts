@@ -108,7 +108,10 @@ test('a zstd frame whose window exceeds the limit is refused before the window i
 
 test('by default a batch may unpack to 256 MiB and not to one byte more', () => {
   const [, , unpackSnappy] = openCodecs();
-  /** The header of a snappy block, which declares the unpacked size with seven bits per byte; the block itself is missing. */
+  /**
+   * The header of a snappy block, which declares the unpacked size with seven bits per byte; the block itself is
+   * missing.
+   */
   const declaring = (last: number) => Buffer.from([last, 0x80, 0x80, 0x80, 0x01]);
   expect(() => unpackSnappy!(declaring(0x81))).toThrow('it unpacks to more than 268435456 bytes');
   expect(() => unpackSnappy!(declaring(0x80)), 'refused by the library, which was let at it').toThrow(
