@@ -97,7 +97,7 @@ describe.skipIf(!shared.available)('tidemark schemas', () => {
     const { code, stderr } = await tidemark(args);
     expect([code, stderr]).toEqual([
       77,
-      expect.stringMatching(/401; see registry_username and registry_password \[REGISTRY_REFUSED\]/),
+      expect.stringMatching(/401; check registry_username and registry_password \[REGISTRY_REFUSED\]/),
     ]);
     expect(stderr).not.toContain('hunter2');
     await writeFile(secret, 'wonderland\n');

@@ -137,8 +137,8 @@ export class GroupConsumer {
     });
     return new Promise(resolve => {
       consumer.on(CRASH, ({ payload: { error } }) => resolve(error));
-      // kafkajs would repeat a request to a broker that hangs for minutes and not look for another broker. Before the group
-      // is joined it gives up by itself.
+      // When a broker hangs, kafkajs repeats the request for minutes instead of asking another broker. Before the group is
+      // joined it gives up by itself.
       consumer.on(REQUEST_TIMEOUT, ({ payload: { apiName, broker } }) => {
         if (this.#problem === null) resolve(unanswered(apiName, broker));
       });

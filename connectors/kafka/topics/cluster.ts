@@ -23,7 +23,7 @@ export class KafkaCluster {
   readonly #admin: Admin;
   readonly #options: KafkaOptions;
   /** One request at a time: concurrent ones of kafkajs's admin client overwrite each other's metadata. */
-  readonly #requests = new Semaphore(1);
+  readonly #oneAtATime = new Semaphore(1);
 
   private constructor(kafka: Kafka, admin: Admin, clusterId: string, options: KafkaOptions) {
     this.kafka = kafka;
@@ -65,7 +65,7 @@ export class KafkaCluster {
   async ends(): Promise<readonly LogEnd[]> {
     const found: LogEnd[] = [];
     for (const topic of this.#options.topics) {
-      const partitions = await this.#ask(`look at topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
+      const partitions = await this.#request(`look at topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
         this.#admin.fetchTopicOffsets(topic),
       );
       for (const { partition, low, high } of partitions.toSorted((a, b) => a.partition - b.partition))
@@ -83,7 +83,7 @@ export class KafkaCluster {
   async topicIds(): Promise<ReadonlyMap<string, string>> {
     const ids = new Map<string, string>();
     for (const topic of this.#options.topics) {
-      const { topics } = await this.#ask(`look at topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
+      const { topics } = await this.#request(`look at topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
         this.#admin.fetchTopicMetadata({ topics: [topic] }),
       );
       const first: Partial<PartitionMetadata> = topics[0]?.partitions[0] ?? {};
@@ -97,7 +97,7 @@ export class KafkaCluster {
    * the log.
    */
   async offsetsAt(topic: string, time: number): Promise<ReadonlyMap<number, number>> {
-    const found = await this.#ask(`look for a time in topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
+    const found = await this.#request(`look for a time in topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
       this.#admin.fetchTopicOffsetsByTimestamp(topic, time),
     );
     return new Map(found.map(({ partition, offset }) => [partition, Number(offset)]));
@@ -106,7 +106,7 @@ export class KafkaCluster {
   /** The settings of a topic by name, such as `retention.ms`. Throws `TOPIC_UNFIT` when the topic does not exist. */
   async topicSettings(topic: string): Promise<ReadonlyMap<string, string>> {
     const { ConfigResourceTypes } = loadKafkaJs();
-    const { resources } = await this.#ask(
+    const { resources } = await this.#request(
       `read the settings of topic ${topic}`,
       `DESCRIBE_CONFIGS on topic ${topic}`,
       () =>
@@ -124,11 +124,11 @@ export class KafkaCluster {
   }
 
   /** Sends a request. `what` completes "could not …"; `right` is the right on the topic that the request needs. */
-  async #ask<T>(what: string, right: string, request: () => Promise<T>): Promise<T> {
+  async #request<T>(what: string, right: string, send: () => Promise<T>): Promise<T> {
     const { brokers } = this.#options;
     for (const deadline = performance.now() + unknownTopicRetryMs; ; ) {
       try {
-        return await this.#requests.run(request);
+        return await this.#oneAtATime.run(send);
       } catch (cause) {
         if (!hasErrorType(cause, 'UNKNOWN_TOPIC_OR_PARTITION'))
           throw kafkaFailure(cause, { what, brokers, rights: { topic: right } });

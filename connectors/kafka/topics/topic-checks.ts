@@ -25,7 +25,7 @@ export interface CheckedTopics {
 }
 
 /** Kafka deletes an expired segment within this time; by default it checks every 5 minutes. */
-const sweepMs = 3_600_000;
+const deletionCheckMs = 3_600_000;
 
 /**
  * Checks how long each topic keeps its records, and warns of topics that will lose events. Throws `TOPIC_UNFIT` for a
@@ -74,7 +74,7 @@ async function checkTopic(
     warnings.push({ topic, kind: 'retention_below_horizon', sentence });
   }
   if (settings.get('message.timestamp.type') === 'LogAppendTime') return { topic, warnings, retentionMs: null };
-  const oldestHealthyMs = retentionMs + Number(settings.get('segment.ms') ?? 0) + sweepMs;
+  const oldestHealthyMs = retentionMs + Number(settings.get('segment.ms') ?? 0) + deletionCheckMs;
   const healthyFrom = await cluster.offsetsAt(topic, now - oldestHealthyMs);
   const old = ends.filter(
     ({ partition, low }) => partition.topic === topic && (healthyFrom.get(partition.partition) ?? low) > low,

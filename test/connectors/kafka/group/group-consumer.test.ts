@@ -98,7 +98,8 @@ describe('a group member', () => {
     made[0]!.listeners.get('crash')!({
       payload: { error: Object.assign(new Error('Closed connection'), { name: 'KafkaJSConnectionClosedError' }) },
     });
-    await vi.advanceTimersByTimeAsync(5_000);
+    // The limit for leaving the group, then the pause before the new consumer.
+    await vi.advanceTimersByTimeAsync(5_000 + 250);
     vi.useRealTimers();
     await waitFor('a new consumer', async () => (made.length === 2 ? true : null));
     controller.abort();

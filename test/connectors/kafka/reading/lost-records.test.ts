@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { KafkaOptions } from '../../../../connectors/kafka/client/options.ts';
+import { waitFor } from '../../../../ops/local-kafka/waiting.ts';
 import { ingest } from '../../../../pipeline/ingest/ingest.ts';
 import { TestCluster } from '../../../support/kafka/cluster.ts';
 import { canStartBroker, startBroker } from '../../../support/kafka/own-servers.ts';
@@ -37,12 +38,11 @@ const deleteBelow = (topic: string, offset: number) =>
 const recreate = (topic: string) =>
   kafka.withAdmin(async admin => {
     await admin.deleteTopics({ topics: [topic] });
-    for (let made = false; !made; ) {
-      // Kafka deletes the topic after its answer; until then the name is taken.
-      made = await admin
-        .createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 1 }] })
-        .catch(() => false);
+    for (let created = false; !created; ) {
+      // Kafka deletes the topic after its answer; until then the name is taken and false comes back.
+      created = await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions: 1 }] });
     }
+    await waitFor(`topic ${topic}`, () => admin.fetchTopicOffsets(topic).catch(() => null));
   });
 
 describe.skipIf(!kafka.available)('records that Kafka deleted before they were read', () => {
