@@ -66,7 +66,7 @@ function otherRecord(partition: PartitionId, offset: number): TidemarkError {
  * What to do with a fetch: `take` it; `refetch` from the right offset; or take it and store the gap of lost records
  * before it.
  */
-type FetchDecision = 'take' | 'refetch' | LostRecords;
+export type FetchDecision = 'take' | 'refetch' | LostRecords;
 
 /**
  * Decides what to do with a fetch, by comparing it with what was read before. This is needed because kafkajs silently

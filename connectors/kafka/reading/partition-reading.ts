@@ -9,7 +9,7 @@ import {
   type LogIdentity,
 } from './bookmark.ts';
 
-interface CutLimits {
+export interface CutLimits {
   readonly batchRecords: number;
   readonly batchBytes: number;
 }

@@ -70,8 +70,8 @@ describe('record batches', () => {
 });
 
 describe('a record', () => {
-  /** Attributes, time and offset of the first record, no key, the value `abc`, no headers. */
-  const inside = Buffer.concat([
+  /** The content of a record: attributes, time, offset, no key, the value `abc`, no headers. */
+  const content = Buffer.concat([
     Buffer.from([0]),
     varint(0),
     varint(0),
@@ -81,15 +81,15 @@ describe('a record', () => {
     varint(0),
   ]);
   const declaring = (length: number, ...behind: readonly number[]) =>
-    batchOf({ baseOffset: 41, body: Buffer.concat([varint(length), inside, Buffer.from(behind)]), count: 1 });
+    batchOf({ baseOffset: 41, body: Buffer.concat([varint(length), content, Buffer.from(behind)]), count: 1 });
 
-  test('of the length that it declares is read, and one with bytes left over too', () => {
-    expect(values(decodeFetch(declaring(inside.length)))).toEqual(['abc']);
-    expect(values(decodeFetch(declaring(inside.length + 2, 0, 0)))).toEqual(['abc']);
+  test('of the declared length is read, and so is one with bytes left over', () => {
+    expect(values(decodeFetch(declaring(content.length)))).toEqual(['abc']);
+    expect(values(decodeFetch(declaring(content.length + 2, 0, 0)))).toEqual(['abc']);
   });
 
-  test.each([1, 2, 5, inside.length])('that is longer than it declares, by %i bytes, is refused', bytes => {
-    const reading = () => values(decodeFetch(declaring(inside.length - bytes)));
+  test.each([1, 2, 5, content.length])('that is %i bytes longer than it declares is refused', bytes => {
+    const reading = () => values(decodeFetch(declaring(content.length - bytes)));
     expect(reading, 'a record longer than it declares was read').toThrow(
       new DamagedBatch('t/0: a record of the batch at offset 41 is cut off'),
     );

@@ -85,13 +85,13 @@ describe.each(packers)('%s', (_, codec, pack) => {
   });
 });
 
-describe('lz4 in two frames, of which clients of Kafka write and read one', () => {
-  test('counts as what both unpack to', () => {
+describe('lz4 in two frames, although Kafka clients write and read one', () => {
+  test('counts with the size of both together', () => {
     expect(() => fetchedBatch(3, inTwoFramesOfLz4(Buffer.alloc(most + 1, 7)), 1)).toThrow(tooLarge);
     expect(() => fetchedBatch(3, compressFrameSync(Buffer.alloc(most / 2 + 1, 7)), 0)).not.toThrow();
   });
 
-  test('is refused, not read as the records of the first frame alone', () => {
+  test('is refused and not read as the records of the first frame alone', () => {
     const values = ['a', 'b'].map(letter => letter.repeat(1_000));
     const plain = batchOf({ baseOffset: 41, values }).subarray(61);
     const read = (body: Buffer) => plainRecords(fetchedBatch(3, body, 2).messages).map(({ value }) => String(value));
