@@ -73,7 +73,7 @@ interface Member {
  * leader's topics to all members, also to those that do not read them, and nobody reads such a partition.
  *
  * The leader knows the partitions of its own topics only, so every member sends how many its topics have. A member whose
- * topic gets more partitions joins again with the new number, and the group then assigns anew.
+ * topic gets more partitions joins again with the new number, and the group then assigns all partitions again.
  */
 export const subscribedAssigner: PartitionAssigner = ({ cluster }) => {
   /** 0 for a topic that only other members read. */

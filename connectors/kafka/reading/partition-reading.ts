@@ -119,7 +119,7 @@ export class PartitionReading {
     } while (first < records.length);
   }
 
-  /** Moves the position behind a batch that was passed on. */
+  /** Moves the position to the end of a batch that was passed on. */
   advance({ next }: RecordBatch): void {
     this.#hasBegun = true;
     this.#position = next.nextOffset;

@@ -33,11 +33,11 @@ describe.skipIf(!kafka.available)('the control topic', () => {
       error: null,
     });
     expect(await place.files()).toEqual([...ended.created, `${stamp}manifest.json`].toSorted());
-    const told = statuses.of('one');
-    expect(told.map(({ sequence }) => sequence)).toEqual(told.map((_, at) => at + 1));
-    expect([...new Set(told.map(({ status }) => status))]).toEqual(['accepted', 'running', 'completed']);
-    expect(told.map(({ progress }) => progress?.phase)).toContain('writing');
-    expect(told.every(({ at }) => at === new Date(at).toISOString())).toBe(true);
+    const published = statuses.of('one');
+    expect(published.map(({ sequence }) => sequence)).toEqual(published.map((_, at) => at + 1));
+    expect([...new Set(published.map(({ status }) => status))]).toEqual(['accepted', 'running', 'completed']);
+    expect(published.map(({ progress }) => progress?.phase)).toContain('writing');
+    expect(published.every(({ at }) => at === new Date(at).toISOString())).toBe(true);
     // A reader may receive the last status before the sender gets its acknowledgement.
     const url = await service.url();
     const metrics = await waitFor('an empty outbox', async () => {
@@ -47,7 +47,7 @@ describe.skipIf(!kafka.available)('the control topic', () => {
     expect(metrics).toContain('\ntidemark_control_records_total 1\n');
     await waitFor('the count', async () => {
       const text = await (await fetch(`${url}/metrics`)).text();
-      return text.includes(`\ntidemark_statuses_published_total ${told.length}\n`) ? text : null;
+      return text.includes(`\ntidemark_statuses_published_total ${published.length}\n`) ? text : null;
     });
     const read = { topic: place.topics.control, partition: 0, stored_offset: 1 };
     const status = await waitFor('the end of the topic', async () => {

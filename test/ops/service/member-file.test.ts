@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { savedMember } from '../../../ops/service/member-file.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-test('which member we are is kept for the next process, and for the owner only', async () => {
+test('the member id is saved for the next process of the same group, readable by its owner only', async () => {
   const folder = await temporaryFolder();
   onTestFinished(folder.remove);
   const db = path.join(folder.path, 'x.duckdb');

@@ -73,8 +73,8 @@ describe('a refusal is final, and the error gives the reason', () => {
       new errors.KafkaJSServerDoesNotSupportApiKey('no', {}),
       /refuses the request/,
     ],
-  ])('%s', (_, error, says) => {
-    const message = expect.stringMatching(says);
+  ])('%s', (_, error, reason) => {
+    const message = expect.stringMatching(reason);
     expect(failureOf(error)).toMatchObject({ code: 'SOURCE_REFUSED', retry: false, cause: error, message });
   });
 });

@@ -118,9 +118,9 @@ describe('a batch with a correct checksum but senseless content is refused, and 
       /is cut off/,
     ],
     ['a number without an end', { body: Buffer.alloc(30, 0xff), count: 1 }, /is cut off/],
-  ])('%s', (_, given, says) => {
+  ])('%s', (_, given, message) => {
     const broken = () => fetched(batchOf({ baseOffset: 41, ...given }));
-    expect(broken).toThrow(says);
+    expect(broken).toThrow(message);
     expect(broken).toThrow(/^t\/3: .*batch at offset 41/);
     expect(broken).toThrow(expect.objectContaining({ name: 'DamagedBatch', retriable: false }));
   });

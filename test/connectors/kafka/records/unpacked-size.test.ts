@@ -64,7 +64,7 @@ const packers = [
   ['snappy in blocks', 2, xerial],
   ['lz4', 3, compressFrameSync],
   [
-    'lz4 behind which an empty frame lies',
+    'lz4 followed by an empty frame',
     3,
     (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc(0)].map(of => compressFrameSync(of))),
   ],
