@@ -14,34 +14,34 @@ import type {
 import { TopicIds } from './client/kafkajs-requests.ts';
 import type { KafkaOptions } from './client/options.ts';
 import { retryUntilConnected } from './client/retry-until-connected.ts';
-import { GroupConsumer, type Membership } from './group/group-consumer.ts';
+import { GroupConsumer, type SavedMember } from './group/group-consumer.ts';
 import type { LogIdentity } from './reading/bookmark.ts';
-import { Handoff } from './reading/handoff.ts';
-import { checkIdentity, checkRange, checkTopicId, judge } from './reading/lost-records.ts';
-import { type Fetched, PartitionReading } from './reading/partition-reading.ts';
+import { BoundedQueue } from './reading/bounded-queue.ts';
+import { checkIdentity, checkRange, checkTopicId, decideFetch } from './reading/lost-records.ts';
+import { type FetchedRange, PartitionReading } from './reading/partition-reading.ts';
 import type { RetentionWatch } from './reading/retention-watch.ts';
 import type { FetchedBatch } from './records/fetched-batch.ts';
 import type { KafkaCluster } from './topics/cluster.ts';
 import type { TopicWarning } from './topics/topic-checks.ts';
 
-/** Batches that wait for the reader; with one being folded and up to four being stored that is work enough ahead. */
-const waitingBatches = 1;
+/** Batches that wait for the reader. One is enough, because one more is being folded and up to four are being stored. */
+const queuedBatches = 1;
 const heartbeatEveryMs = 1_000;
 
-/** Reports records that are older than their topic's retention allows. */
-export interface RetentionReport {
+/** Where to report records that were older than their topic's retention when they were written. */
+interface RetentionReport {
   readonly watch: RetentionWatch;
   readonly clock: Clock;
   readonly onWarning: (warning: TopicWarning) => void;
 }
 
-/** For who need not be found again. */
-const nobody: Membership = { former: null, joined: () => undefined, left: () => undefined };
+/** For a reader whose next process joins as a new member. */
+const unsavedMember: SavedMember = { formerId: null, save: () => undefined, forget: () => undefined };
 
 /**
- * Reads events from Kafka. Offsets are the database's: on every assignment the client is told where to read on from what
- * was handed to the reader, and whatever it delivers is checked against that (see `PartitionReading`). Committing to the
- * group (`commit`) is for lag tools only.
+ * Reads records from Kafka topics as a member of a consumer group. The stored positions decide where to read, not the
+ * group's committed offsets: on each assignment kafkajs is told the offset, and each fetch is checked against it (see
+ * `PartitionReading`). Committing to the group (`commit`) serves lag tools only.
  */
 export class KafkaSource implements EventSource {
   readonly #cluster: KafkaCluster;
@@ -50,27 +50,27 @@ export class KafkaSource implements EventSource {
   readonly #consumer: GroupConsumer;
   readonly #retention: RetentionReport | null;
   readonly #readings = new Map<string, PartitionReading>();
-  readonly #handoff = new Handoff<RecordBatch>(waitingBatches);
-  /** Of the topics as they were when reading began. */
+  readonly #queue = new BoundedQueue<RecordBatch>(queuedBatches);
+  /** The topic ids when reading began, by topic name. */
   readonly #topicIds = new TopicIds();
-  /** Where each partition began when it was last seen not to be ours. */
-  readonly #lows = new Map<string, number>();
+  /** The first offset of each partition when it was last seen unassigned. */
+  readonly #unassignedStarts = new Map<string, number>();
 
   constructor(
     cluster: KafkaCluster,
     options: KafkaOptions,
     log: Log,
-    membership: Membership = nobody,
+    savedMember: SavedMember = unsavedMember,
     retention: RetentionReport | null = null,
   ) {
     this.#retention = retention;
     this.#cluster = cluster;
     this.#options = options;
     this.#log = log;
-    this.#consumer = new GroupConsumer(cluster, options, membership, log);
+    this.#consumer = new GroupConsumer(cluster, options, savedMember, log);
   }
 
-  /** The partitions that are ours now. */
+  /** The partitions that the group assigns to this process now. */
   get assigned(): readonly PartitionId[] {
     return this.#consumer.assigned;
   }
@@ -80,52 +80,53 @@ export class KafkaSource implements EventSource {
     return this.#consumer.problem;
   }
 
+  /** See `EventSource`. Ends when the signal aborts; throws any failure that a new consumer does not resolve. */
   async *read(stored: readonly StoredPosition[], signal: AbortSignal): AsyncGenerator<RecordBatch> {
     if (signal.aborted) return;
-    const close = (): void => this.#handoff.close();
+    const close = (): void => this.#queue.close();
     signal.addEventListener('abort', close, { once: true });
     const ended = new AbortController();
     try {
       await this.#begin(stored, signal);
       const take = (payload: EachBatchPayload): Promise<void> => this.#take(payload);
-      const user = { topicIds: this.#topicIds, startOf: this.#startOf, take };
-      this.#consumer.run(user, AbortSignal.any([signal, ended.signal])).catch(error => this.#handoff.fail(error));
-      for (let batch = await this.#handoff.take(); batch !== null; batch = await this.#handoff.take()) {
+      const reader = { topicIds: this.#topicIds, startOf: this.#startOf, take };
+      this.#consumer.run(reader, AbortSignal.any([signal, ended.signal])).catch(error => this.#queue.fail(error));
+      for (let batch = await this.#queue.take(); batch !== null; batch = await this.#queue.take()) {
         this.#checkRetention(batch);
         yield batch;
       }
     } finally {
       signal.removeEventListener('abort', close);
-      this.#handoff.close();
+      this.#queue.close();
       ended.abort();
       await this.#consumer.leave();
     }
   }
 
-  /** How far the log reaches. Throws `SOURCE_CHANGED` when it no longer holds what was handed on: made anew, or cut. */
+  /** How far the log reaches. Throws `SOURCE_CHANGED` when a topic was recreated or truncated since it was read. */
   async ends(): Promise<readonly LogEnd[]> {
-    // Taken before the log is asked, which may grow meanwhile and be read further.
+    // Copied before the request: meanwhile the log may grow and be read beyond the ends that the answer gives.
     const positions = new Map(Array.from(this.#readings, ([name, { position }]) => [name, position]));
-    const askedAt = this.#retention?.clock.now();
+    const requestedAtMs = this.#retention?.clock.now();
     const ids = await this.#cluster.topicIds();
     for (const [topic, id] of this.#topicIds) checkTopicId(topic, id, ids.get(topic) ?? null);
     const ends = await this.#cluster.ends();
-    this.#noteLows(ends);
+    this.#recordUnassignedStarts(ends);
     for (const end of ends) {
       const position = positions.get(partitionName(end.partition)) ?? null;
       if (position !== null) checkRange(end, position, 'skip');
     }
-    if (askedAt !== undefined) this.#retention?.watch.noteEnds(ends, askedAt);
+    if (requestedAtMs !== undefined) this.#retention?.watch.observeEnds(ends, requestedAtMs);
     return ends;
   }
 
-  /** Commits what is stored to the group, for lag tools. It is never read back. */
+  /** Commits the stored positions to the group, for lag tools. They are never read back. */
   commit(positions: readonly StoredPosition[]): Promise<void> {
     return this.#consumer.commit(positions);
   }
 
   #checkRetention(batch: RecordBatch): void {
-    const warning = this.#retention?.watch.warningOf(batch) ?? null;
+    const warning = this.#retention?.watch.checkBatch(batch) ?? null;
     if (warning !== null) this.#retention?.onWarning(warning);
   }
 
@@ -135,7 +136,7 @@ export class KafkaSource implements EventSource {
     const ids = await retryUntilConnected(attempts, () => this.#cluster.topicIds());
     for (const [topic, id] of ids) this.#topicIds.set(topic, id);
     const ends = await retryUntilConnected(attempts, () => this.#cluster.ends());
-    this.#noteLows(ends);
+    this.#recordUnassignedStarts(ends);
     for (const position of stored.filter(({ partition }) => topics.includes(partition.topic))) {
       const log = this.#identityOf(position.partition);
       checkIdentity(position, log);
@@ -145,52 +146,59 @@ export class KafkaSource implements EventSource {
     }
   }
 
-  /** What others read and Kafka deleted is not lost; what is deleted once a partition is ours and before it is read, is. */
-  #noteLows(ends: readonly LogEnd[]): void {
-    for (const { partition, low } of ends) if (!this.#isOurs(partition)) this.#lows.set(partitionName(partition), low);
+  /**
+   * Records that Kafka deleted while another member had the partition are not lost here. Records deleted after the
+   * assignment and before they are read are. So only the starts of unassigned partitions are kept up to date.
+   */
+  #recordUnassignedStarts(ends: readonly LogEnd[]): void {
+    for (const { partition, low } of ends)
+      if (!this.#isAssigned(partition)) this.#unassignedStarts.set(partitionName(partition), low);
   }
 
   readonly #startOf = (partition: PartitionId): number =>
-    this.#readingOf(partition).assign(this.#lows.get(partitionName(partition)) ?? 0);
+    this.#readingOf(partition).assign(this.#unassignedStarts.get(partitionName(partition)) ?? 0);
 
   async #take({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
-    // Ours, see load-kafkajs.
+    // `loadKafkaJs` replaced kafkajs's class by this one.
     const fetched = fetchedOf(batch as unknown as FetchedBatch);
     const reading = this.#readingOf(batch);
     try {
-      const verdict = judge(fetched, reading, this.#options.onLostRecords);
-      if (verdict === 'again') return this.#fetchAgain(reading, fetched);
-      if (verdict !== 'take') this.#tellLost(reading.partition, verdict);
-      for (const cut of reading.cut(fetched, this.#options, verdict === 'take' ? null : verdict)) {
-        await this.#spaceFor(heartbeat);
-        // While we waited the partition may have gone and come back, and been read by another call.
-        if (this.#handoff.isClosed || !follows(cut, reading.position)) return;
-        this.#handoff.offer(cut);
+      const decision = decideFetch(fetched, reading, this.#options.onLostRecords);
+      if (decision === 'refetch') return this.#refetch(reading, fetched);
+      if (decision !== 'take') this.#logLost(reading.partition, decision);
+      for (const cut of reading.cut(fetched, this.#options, decision === 'take' ? null : decision)) {
+        await this.#waitForSpace(heartbeat);
+        // Meanwhile the partition may have been unassigned, assigned again and read by another call.
+        if (this.#queue.isClosed || !follows(cut, reading.position)) return;
+        this.#queue.add(cut);
         reading.advance(cut);
       }
     } catch (error) {
-      // What passes is tried again by the client; all else ends the reading.
-      if (error instanceof TidemarkError && !error.retry) this.#handoff.fail(error);
+      // A transient failure makes kafkajs repeat the fetch. Any other ends the reading.
+      if (error instanceof TidemarkError && !error.retry) this.#queue.fail(error);
       throw error;
     }
-    if (this.#isOurs(reading.partition)) resolveOffset(batch.lastOffset());
+    if (this.#isAssigned(reading.partition)) resolveOffset(batch.lastOffset());
   }
 
-  #tellLost(partition: PartitionId, lost: LostRecords): void {
-    this.#log.error({ ...partition, ...lost }, 'records were lost; reading goes on behind them');
+  #logLost(partition: PartitionId, lost: LostRecords): void {
+    this.#log.error({ ...partition, ...lost }, 'records were lost; reading continues after the gap');
   }
 
-  #fetchAgain(reading: PartitionReading, { from }: Fetched): void {
-    const start = reading.start ?? from;
-    this.#log.warn({ ...reading.partition, from, start }, 'what was fetched lies elsewhere; it is fetched again');
-    if (this.#isOurs(reading.partition)) this.#consumer.seek(reading.partition, start);
+  #refetch(reading: PartitionReading, { from }: FetchedRange): void {
+    const start = reading.fetchOffset ?? from;
+    this.#log.warn(
+      { ...reading.partition, from, start },
+      'a fetch began at an unexpected offset; the partition is fetched again from the right one',
+    );
+    if (this.#isAssigned(reading.partition)) this.#consumer.seek(reading.partition, start);
   }
 
-  /** Waits until the reader can take more, and says meanwhile that we live. Throws when the group wants us to join anew. */
-  async #spaceFor(heartbeat: () => Promise<void>): Promise<void> {
+  /** Waits until the queue has space, and sends heartbeats meanwhile. Throws when the group demands to join again. */
+  async #waitForSpace(heartbeat: () => Promise<void>): Promise<void> {
     await heartbeat();
-    while (!this.#handoff.hasSpace && !this.#handoff.isClosed) {
-      await this.#handoff.changed(heartbeatEveryMs);
+    while (!this.#queue.hasSpace && !this.#queue.isClosed) {
+      await this.#queue.nextChange(heartbeatEveryMs);
       await heartbeat();
     }
   }
@@ -207,13 +215,16 @@ export class KafkaSource implements EventSource {
     return { cluster: this.#cluster.clusterId, topicId: this.#topicIds.get(topic) ?? null };
   }
 
-  /** Another group member may own it by now, and the client forgets what it knew of such partitions. */
-  #isOurs(partition: PartitionId): boolean {
-    return this.assigned.some(of => isSamePartition(of, partition));
+  /**
+   * False when another member has the partition by now; kafkajs has then forgotten it, and must not be given offsets of
+   * it.
+   */
+  #isAssigned(partition: PartitionId): boolean {
+    return this.assigned.some(assigned => isSamePartition(assigned, partition));
   }
 }
 
-function fetchedOf({ messages, fetchedOffset, nextOffset, logStart, highWatermark }: FetchedBatch): Fetched {
+function fetchedOf({ messages, fetchedOffset, nextOffset, logStart, highWatermark }: FetchedBatch): FetchedRange {
   return { records: messages, from: Number(fetchedOffset), nextOffset, logStart, high: Number(highWatermark) };
 }
 

@@ -1,14 +1,17 @@
 import type { Kafka, Message, Producer } from 'kafkajs';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Log } from '../../pipeline/ports.ts';
-import type { StatusSink } from '../../pipeline/requests/status-publishing.ts';
+import type { StatusSender } from '../../pipeline/requests/status-publishing.ts';
 import type { OutboxEntry } from '../../pipeline/requests/statuses.ts';
 import { createClient } from './client/client.ts';
-import { kafkaFailure } from './client/failure.ts';
+import { hasErrorType, kafkaFailure } from './client/failure.ts';
 import { loadKafkaJs } from './client/load-kafkajs.ts';
 import type { KafkaOptions } from './client/options.ts';
 
-/** How a status, written as JSON, is sent. Throws with `retry` when it cannot be said so for now. */
+/**
+ * Turns a status, given as JSON text, into the value to send. Throws an error with `retry` when that is not possible
+ * now.
+ */
 export type EncodeStatus = (status: string) => Promise<string | Buffer>;
 
 export interface StatusTopicOptions extends Pick<KafkaOptions, 'brokers' | 'security'> {
@@ -16,11 +19,11 @@ export interface StatusTopicOptions extends Pick<KafkaOptions, 'brokers' | 'secu
   readonly encode: EncodeStatus;
 }
 
-/** Fewer than kafkajs advises: whoever sends tries again himself, with a producer of a new id, and can be stopped in between. */
+/** Fewer than kafkajs advises, because the caller retries itself, with a new producer, and can stop between two attempts. */
 const retries = 2;
 
-/** Sends statuses to a topic, keyed by request id, so that those of one request lie in one partition, in their order. */
-export class StatusTopic implements StatusSink {
+/** Sends statuses to a topic. Their key is the request id, so the statuses of one request lie in one partition, in order. */
+export class StatusTopic implements StatusSender {
   readonly #kafka: Kafka;
   readonly #topic: string;
   readonly #brokers: readonly string[];
@@ -35,8 +38,9 @@ export class StatusTopic implements StatusSink {
   }
 
   /**
-   * Resolves when all replicas in sync have them. When it throws, some may be there: a new producer, which the broker does
-   * not know, sends them again, and readers drop what they have. Throws `STATUS_TOO_LARGE` naming nothing that was sent.
+   * Resolves when all in-sync replicas have the statuses. After an error some of them may already be on the topic. The
+   * caller sends all of them again, through a new producer that the broker cannot deduplicate; readers drop repeats by their
+   * sequence. Throws `STATUS_TOO_LARGE` when the topic refuses a status for its size.
    */
   async send(entries: readonly OutboxEntry[]): Promise<void> {
     const messages: Message[] = [];
@@ -46,7 +50,7 @@ export class StatusTopic implements StatusSink {
       await producer.send({ topic: this.#topic, acks: -1, messages });
     } catch (error) {
       await this.close();
-      if (isTooLarge(error)) throw tooLarge(this.#topic, error);
+      if (hasErrorType(error, 'MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE')) throw tooLarge(this.#topic, error);
       const right = `WRITE on topic ${this.#topic}`;
       const rights = { topic: right, cluster: right };
       throw kafkaFailure(error, { what: `publish statuses on topic ${this.#topic}`, brokers: this.#brokers, rights });
@@ -62,7 +66,7 @@ export class StatusTopic implements StatusSink {
   async #connect(): Promise<Producer> {
     const { Partitioners } = loadKafkaJs();
     const producer = this.#kafka.producer({
-      // A topic that was deleted must not come to life again with other settings.
+      // A deleted topic must not be created again by sending to it, with other settings.
       allowAutoTopicCreation: false,
       idempotent: true,
       maxInFlightRequests: 1,
@@ -75,16 +79,10 @@ export class StatusTopic implements StatusSink {
   }
 }
 
-function isTooLarge(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause)
-    if ('type' in at && (at.type === 'MESSAGE_TOO_LARGE' || at.type === 'RECORD_LIST_TOO_LARGE')) return true;
-  return false;
-}
-
 function tooLarge(topic: string, cause: unknown): TidemarkError {
   return new TidemarkError(
     'STATUS_TOO_LARGE',
-    `a status is larger than topic ${topic} takes, even without its manifest; raise its max.message.bytes`,
+    `a status is larger than topic ${topic} accepts, even without its manifest; raise max.message.bytes of the topic`,
     { cause },
   );
 }

@@ -5,14 +5,17 @@ import { wireFormat } from '../../schemas/events/wire-format.ts';
 import type { RegistryHttp } from './http.ts';
 import { registeredId, type SubjectSchema } from './subjects.ts';
 
-/** Writes statuses as Avro in the wire format, with our schema, which is registered when the first one is written. */
+/**
+ * Encodes statuses as Avro in Confluent's wire format. It registers Tidemark's schema before the first one, if it is
+ * not registered yet.
+ */
 export class AvroStatuses {
   readonly #http: RegistryHttp;
   readonly #schema: SubjectSchema;
   readonly #type: Type;
   #id: number | null = null;
 
-  /** The subject is named after topic and record (Confluent's TopicRecordNameStrategy). */
+  /** The subject's name consists of topic and record name (Confluent's TopicRecordNameStrategy). */
   constructor(http: RegistryHttp, topic: string) {
     const text = readControlSchema('control.status');
     this.#http = http;
@@ -20,12 +23,15 @@ export class AvroStatuses {
     this.#type = avro.Type.forSchema(JSON.parse(text));
   }
 
-  /** Throws `REGISTRY_UNREACHABLE`, to be tried again, while the schema's id cannot be had; `INTERRUPTED` on abort. */
+  /**
+   * `text` is a status as JSON. Throws `REGISTRY_UNREACHABLE`, which can be retried, while the registry gives no schema
+   * id, and `INTERRUPTED` on abort.
+   */
   async encode(text: string, signal: AbortSignal): Promise<Buffer> {
     this.#id ??= await registeredId(this.#http, this.#schema, signal);
-    // Written by us, from this type.
+    // Tidemark wrote the text from this type.
     const { at, manifest, ...status } = JSON.parse(text) as Status;
-    const said = { ...status, at: Date.parse(at), manifest: manifest === null ? null : JSON.stringify(manifest) };
-    return wireFormat(this.#id, this.#type.toBuffer(said));
+    const record = { ...status, at: Date.parse(at), manifest: manifest === null ? null : JSON.stringify(manifest) };
+    return wireFormat(this.#id, this.#type.toBuffer(record));
   }
 }

@@ -4,78 +4,82 @@ import { Backoff, pause } from '../../pipeline/waiting.ts';
 import type { RegisteredSchema } from '../../schemas/avro/type.ts';
 import { type Answer, isObject, type RegistryHttp } from './http.ts';
 
-/** Ids are positive 32-bit integers; a greater one in a record is none, and no registry need be asked. */
-const greatestId = 2 ** 31 - 1;
-/** A schema may be registered, or reach a replica that lags, later than a record names it: a "no" is no lasting truth. */
+/** Schema ids are positive 32-bit integers. For a larger number in a record no request is needed. */
+const maxId = 2 ** 31 - 1;
+/**
+ * How long a missing schema counts as missing without a new request. It may be registered, or reach a replica that lags,
+ * after a record names its id.
+ */
 const missingForMs = 30_000;
-/** How long after a first "no" it is asked again, before the "no" is believed. */
-const doubtMs = 1_000;
-/** A topic of garbage names ids without end: while so many are missing, another "no" is believed at once. */
-const mostDoubted = 32;
-/** Nor are more than so many remembered. */
-const mostMissing = 10_000;
-const shortestWaitMs = 100;
-const longestWaitMs = 10_000;
+/** After the first answer that a schema is missing, the registry is asked once more this much later. */
+const recheckAfterMs = 1_000;
+/** A topic of garbage names very many ids. While this many are missing, no further one is checked twice. */
+const maxRechecked = 32;
+/** The largest number of missing ids to remember. */
+const maxMissing = 10_000;
+const firstPauseMs = 100;
+const longestPauseMs = 10_000;
 
-/** Confluent's numbers for a schema, a subject and a version that do not exist. */
+/** Confluent's error codes for a schema, a subject and a version that do not exist. */
 const noSchema = 40403;
 const noSubjectOrVersion = [40401, 40402];
 
+/** Called when a problem begins or changes, and with null when it ends. */
 export type ReportProblem = (problem: string | null) => void;
 
-export interface RegistryCare {
+interface LookupOptions {
   readonly clock: Clock;
-  /** Told when a problem begins, changes, and (null) ends. */
   readonly report?: ReportProblem;
-  /** How long after a first "no" it is asked again. */
-  readonly doubtMs?: number;
+  /** The pause before a missing schema is checked a second time. */
+  readonly recheckAfterMs?: number;
 }
 
 /**
- * Schemas by id from a registry with Confluent's interface. A schema never changes, so each is fetched once; that there is
- * none is believed when it is said twice, and for a while only.
+ * Looks up schemas by id in a registry with Confluent's interface. A schema never changes, so each one is fetched once. A
+ * missing schema counts as missing only after two requests, and only for half a minute.
  */
 export class ConfluentRegistry implements SchemaRegistry {
   readonly #http: RegistryHttp;
-  readonly #care: Required<RegistryCare>;
+  readonly #options: Required<LookupOptions>;
   readonly #known = new Map<number, RegisteredSchema>();
-  /** Ids that do not exist and until when that is believed; those to be forgotten first come first. */
+  /** Missing ids and the time (milliseconds) until which they count as missing, in the order of that time. */
   readonly #missing = new Map<number, number>();
   #problem: string | null = null;
 
-  constructor(http: RegistryHttp, care: RegistryCare) {
+  constructor(http: RegistryHttp, options: LookupOptions) {
     this.#http = http;
-    this.#care = { report: () => undefined, doubtMs, ...care };
+    this.#options = { report: () => undefined, recheckAfterMs, ...options };
   }
 
-  /** Why it could not be asked the last time, in words for whoever runs this; null when all is well. */
+  /** Why the last request failed; null when it succeeded. */
   get problem(): string | null {
     return this.#problem;
   }
 
+  /** See `SchemaRegistry`. Throws only `INTERRUPTED`, when the signal aborts. */
   async schemaOf(id: number, signal: AbortSignal): Promise<RegisteredSchema | null> {
     const known = this.#known.get(id);
     if (known !== undefined) return known;
-    if (id > greatestId || this.#isMissing(id)) return null;
-    const schema = await this.#askTwice(id, signal);
+    if (id > maxId || this.#isMissing(id)) return null;
+    const schema = await this.#fetchTwice(id, signal);
     if (schema === null) this.#rememberMissing(id);
     else this.#known.set(id, schema);
     return schema;
   }
 
-  async #askTwice(id: number, signal: AbortSignal): Promise<RegisteredSchema | null> {
-    const ask = () => this.#untilAnswered(() => this.#fetch(id, signal), signal);
-    const schema = await ask();
-    if (schema !== null || this.#missing.size >= mostDoubted) return schema;
-    await this.#pause(this.#care.doubtMs, signal);
-    return ask();
+  async #fetchTwice(id: number, signal: AbortSignal): Promise<RegisteredSchema | null> {
+    const fetch = () => this.#retryUntilAnswered(() => this.#fetch(id, signal), signal);
+    const schema = await fetch();
+    if (schema !== null || this.#missing.size >= maxRechecked) return schema;
+    await this.#pause(this.#options.recheckAfterMs, signal);
+    return fetch();
   }
 
-  /** Whatever is wrong, with the registry or with how it is asked, ends some day: until then nothing is known. */
-  async #untilAnswered<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    for (const backoff = new Backoff(shortestWaitMs, longestWaitMs); ; ) {
+  /** Repeats a request until the registry answers it. Even a wrong password may be corrected in the registry. */
+  async #retryUntilAnswered<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    for (const backoff = new Backoff(firstPauseMs, longestPauseMs); ; ) {
       try {
-        const answer = await ask();
+        const answer = await request();
         this.#setProblem(null);
         return answer;
       } catch (error) {
@@ -90,7 +94,9 @@ export class ConfluentRegistry implements SchemaRegistry {
     await pause(milliseconds, signal);
     if (!signal.aborted) return;
     const cause: unknown = signal.reason;
-    throw new TidemarkError('INTERRUPTED', `waiting for ${this.#http.url} was interrupted`, { cause });
+    throw new TidemarkError('INTERRUPTED', `interrupted while it waited for the schema registry ${this.#http.url}`, {
+      cause,
+    });
   }
 
   async #fetch(id: number, signal: AbortSignal): Promise<RegisteredSchema | null> {
@@ -104,7 +110,7 @@ export class ConfluentRegistry implements SchemaRegistry {
     return { type, text, references: [...found.values()] };
   }
 
-  /** Adds what is referred to behind all that it refers to itself; false when the registry does not have it. */
+  /** Adds a referenced schema to `found`, after the schemas that it references itself; false when the registry lacks one. */
   async #collect({ subject, version }: Reference, found: Map<string, string>, signal: AbortSignal): Promise<boolean> {
     const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}?deleted=true`;
     if (found.has(path)) return true;
@@ -123,30 +129,30 @@ export class ConfluentRegistry implements SchemaRegistry {
     if (schema !== undefined) return schema;
     throw new TidemarkError(
       'REGISTRY_UNREACHABLE',
-      `the schema registry ${this.#http.url} answers with status ${status} and no schema: ${message}; see registry_url`,
+      `the schema registry ${this.#http.url} answers with status ${status} and no schema: ${message}; check registry_url`,
     );
   }
 
   #isMissing(id: number): boolean {
-    const now = this.#care.clock.now();
-    for (const [old, until] of this.#missing) {
-      if (until > now) break;
-      this.#missing.delete(old);
+    const now = this.#options.clock.now();
+    for (const [oldId, untilMs] of this.#missing) {
+      if (untilMs > now) break;
+      this.#missing.delete(oldId);
     }
     return this.#missing.has(id);
   }
 
   #rememberMissing(id: number): void {
-    if (this.#missing.size >= mostMissing) this.#missing.clear();
-    // Set anew, it is the last to be forgotten.
+    if (this.#missing.size >= maxMissing) this.#missing.clear();
+    // Deleted first, so that it moves to the end of the order.
     this.#missing.delete(id);
-    this.#missing.set(id, this.#care.clock.now() + missingForMs);
+    this.#missing.set(id, this.#options.clock.now() + missingForMs);
   }
 
   #setProblem(problem: string | null): void {
     if (problem === this.#problem) return;
     this.#problem = problem;
-    this.#care.report(problem);
+    this.#options.report(problem);
   }
 }
 
@@ -161,7 +167,7 @@ interface FoundSchema {
   readonly references: readonly Reference[];
 }
 
-/** Undefined for what is no answer of a registry. An Avro schema has no type, and most have no references. */
+/** Undefined when the body holds no schema. Avro schemas come without a type, and most without references. */
 function readSchema(body: unknown): FoundSchema | undefined {
   if (!isObject(body) || typeof body.schema !== 'string') return undefined;
   const { schema, schemaType = 'AVRO', references } = body;

@@ -4,29 +4,30 @@ import { text } from 'node:stream/consumers';
 import { TidemarkError } from '../../pipeline/errors.ts';
 
 export interface RegistryOptions {
-  /** Where its interface begins, such as http://registry:8081 or https://registry/apis/ccompat/v7. */
+  /** The base URL of its interface, such as http://registry:8081 or https://registry/apis/ccompat/v7. */
   readonly url: string;
   readonly account: { readonly username: string; readonly password: string } | null;
-  /** The authorities that sign its certificate, as PEM; null for those that Node knows. */
+  /** The certificates of the signing authorities as PEM; null for the authorities that Node knows. */
   readonly authorities: string | null;
 }
 
-/** What the registry says, be it yes or no. */
+/** An answer of the registry: a result or an error. */
 export interface Answer {
   readonly status: number;
-  /** Confluent's own number for what went wrong, such as 40403; null when nothing did. */
+  /** Confluent's error code, such as 40403; null without an error. */
   readonly errorCode: number | null;
   readonly message: string;
   readonly body: unknown;
 }
 
-/** A registry that says nothing for so long is asked again. */
+/** A request without an answer fails after this time. */
 const timeoutMs = 10_000;
 const contentType = 'application/vnd.schemaregistry.v1+json';
 
 /**
- * Asks a schema registry over HTTP. Gives its answer when it is one of a registry; throws `REGISTRY_UNREACHABLE` when there
- * is none or it is none that a registry gives, `REGISTRY_REFUSED` when it will not talk to us, `INTERRUPTED` on abort.
+ * Sends requests to a schema registry. Errors of the registry's own interface come back as an `Answer` with an error code.
+ * Throws `REGISTRY_UNREACHABLE` when there is no answer or not one of a schema registry, `REGISTRY_REFUSED` when access is
+ * denied, and `INTERRUPTED` on abort.
  */
 export class RegistryHttp {
   readonly url: string;
@@ -37,26 +38,29 @@ export class RegistryHttp {
     this.url = options.url.replace(/\/+$/, '');
     this.#options = options;
     const { authorities } = options;
-    // A connection a question: questions are rare, and one that was kept may be gone when it is wanted.
+    // A new connection for each request: requests are rare, and a kept connection may be closed when it is needed.
     this.#agent = isHttps(this.url) ? new HttpsAgent(authorities === null ? {} : { ca: authorities }) : new HttpAgent();
   }
 
   get(path: string, signal: AbortSignal): Promise<Answer> {
-    return this.#ask('GET', path, null, signal);
+    return this.#request('GET', path, null, signal);
   }
 
   post(path: string, content: object, signal: AbortSignal): Promise<Answer> {
-    return this.#ask('POST', path, JSON.stringify(content), signal);
+    return this.#request('POST', path, JSON.stringify(content), signal);
   }
 
-  async #ask(method: string, path: string, content: string | null, signal: AbortSignal): Promise<Answer> {
+  async #request(method: string, path: string, content: string | null, signal: AbortSignal): Promise<Answer> {
     const timeout = AbortSignal.timeout(timeoutMs);
     try {
       const response = await this.#send(method, path, content, AbortSignal.any([signal, timeout]));
-      return this.#judge(response.statusCode ?? 0, await text(response));
+      return this.#readAnswer(response.statusCode ?? 0, await text(response));
     } catch (cause) {
       if (cause instanceof TidemarkError) throw cause;
-      if (signal.aborted) throw new TidemarkError('INTERRUPTED', `asking ${this.url} was interrupted`, { cause });
+      if (signal.aborted)
+        throw new TidemarkError('INTERRUPTED', `the request to the schema registry ${this.url} was interrupted`, {
+          cause,
+        });
       throw this.#unreachable(timeout.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(cause), cause);
     }
   }
@@ -82,26 +86,26 @@ export class RegistryHttp {
     });
   }
 
-  #judge(status: number, content: string): Answer {
+  #readAnswer(status: number, content: string): Answer {
     if (status === 401 || status === 403) {
       throw new TidemarkError(
         'REGISTRY_REFUSED',
-        `the schema registry ${this.url} refuses us with status ${status}; see registry_username and registry_password`,
+        `the schema registry ${this.url} denies access with status ${status}; check registry_username and registry_password`,
       );
     }
-    const body = parsed(content);
-    const said = isObject(body) ? body : {};
-    const errorCode = typeof said.error_code === 'number' ? said.error_code : null;
-    const isYes = status >= 200 && status < 300 && body !== undefined;
-    const isNo = status >= 400 && status < 500 && status !== 429 && errorCode !== null;
-    if (!isYes && !isNo) throw this.#unreachable(`it answers with status ${status}, as no schema registry does`);
-    return { status, errorCode, message: String(said.message ?? ''), body };
+    const body = parseJson(content);
+    const fields = isObject(body) ? body : {};
+    const errorCode = typeof fields.error_code === 'number' ? fields.error_code : null;
+    const isResult = status >= 200 && status < 300 && body !== undefined;
+    const isError = status >= 400 && status < 500 && status !== 429 && errorCode !== null;
+    if (!isResult && !isError) throw this.#unreachable(`status ${status} is not an answer of a schema registry`);
+    return { status, errorCode, message: String(fields.message ?? ''), body };
   }
 
   #unreachable(reason: string, cause?: unknown): TidemarkError {
     return new TidemarkError(
       'REGISTRY_UNREACHABLE',
-      `the schema registry ${this.url} cannot be asked: ${reason}; see registry_url`,
+      `the schema registry ${this.url} is unavailable: ${reason}; check registry_url`,
       { cause },
     );
   }
@@ -115,7 +119,7 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null;
 }
 
-function parsed(content: string): unknown {
+function parseJson(content: string): unknown {
   try {
     return JSON.parse(content);
   } catch {
@@ -123,9 +127,11 @@ function parsed(content: string): unknown {
   }
 }
 
-/** A host of several addresses fails with an error for each and no words of its own. */
+/** For a host with several addresses Node gives an error per address, and no message for all. */
 function reasonOf(cause: unknown): string {
   if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join(', ');
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return /certificate|self.signed/i.test(reason) ? `${reason} (registry_ca_file names who signs it)` : reason;
+  return /certificate|self.signed/i.test(reason)
+    ? `${reason} (set registry_ca_file to the authority that signs it)`
+    : reason;
 }

@@ -1,7 +1,7 @@
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { type Answer, isObject, type RegistryHttp } from './http.ts';
 
-/** A schema and the subject under which it is, or is to be. */
+/** A schema and the subject that it is, or will be, registered under. */
 export interface SubjectSchema {
   readonly subject: string;
   readonly text: string;
@@ -13,14 +13,14 @@ export interface RegisteredVersion {
   readonly version: number;
 }
 
-/** How a schema stands to its subject: there already, the first of it, one that may follow, or one that may not. */
+/** Whether a schema may be registered under its subject: it already is, it is the first one, or it is compatible or not. */
 export type Standing =
   | { readonly subject: string; readonly standing: 'registered'; readonly id: number; readonly version: number }
   | { readonly subject: string; readonly standing: 'new' | 'compatible' }
   | { readonly subject: string; readonly standing: 'incompatible'; readonly why: string };
 
-/** Asks, without registering anything, whether a schema may be registered. */
-export async function judgeSchema(http: RegistryHttp, schema: SubjectSchema, signal: AbortSignal): Promise<Standing> {
+/** Checks whether a schema may be registered, and registers nothing. */
+export async function checkSchema(http: RegistryHttp, schema: SubjectSchema, signal: AbortSignal): Promise<Standing> {
   const { subject } = schema;
   const found = await findVersion(http, schema, signal);
   if (found === 'no subject') return { subject, standing: 'new' };
@@ -30,14 +30,17 @@ export async function judgeSchema(http: RegistryHttp, schema: SubjectSchema, sig
   if (answer.errorCode === noValidSchema) return { subject, standing: 'incompatible', why: answer.message };
   const body = bodyOf(answer, http);
   if (body.is_compatible === true) return { subject, standing: 'compatible' };
-  // Some registries compare the schemas even where their own rule is to take any.
-  const rule = await ruleOf(http, subject, signal);
+  // Some registries compare the schemas even when their rule is NONE, which accepts any schema.
+  const rule = await compatibilityRuleOf(http, subject, signal);
   if (rule === 'NONE') return { subject, standing: 'compatible' };
   const messages = Array.isArray(body.messages) ? body.messages.map(String) : [];
   return { subject, standing: 'incompatible', why: [`the rule is ${rule}`, ...messages].join('; ') };
 }
 
-/** Registers a schema; one that is there already keeps its id and version. Throws `SCHEMA_INCOMPATIBLE` as the registry does. */
+/**
+ * Registers a schema; an already registered one keeps its id and version. Throws `SCHEMA_INCOMPATIBLE` when the registry
+ * refuses it.
+ */
 export async function registerSchema(
   http: RegistryHttp,
   schema: SubjectSchema,
@@ -52,27 +55,33 @@ export async function registerSchema(
   if (typeof found === 'object') return found;
   throw new TidemarkError(
     'REGISTRY_UNREACHABLE',
-    `${http.url} has registered ${subject} but does not find it; try again`,
+    `the schema registry ${http.url} registered ${subject}, but does not return it; try again`,
   );
 }
 
-/** The id under which a schema is to be used: it is registered where it is not yet, so a registry that takes none may have it before. */
+/**
+ * The id of a schema, which is registered first if needed. With a registry that accepts no schemas from this client it works
+ * when the schema was registered beforehand.
+ */
 export async function registeredId(http: RegistryHttp, schema: SubjectSchema, signal: AbortSignal): Promise<number> {
   const found = await findVersion(http, schema, signal);
   return typeof found === 'object' ? found.id : (await registerSchema(http, schema, signal)).id;
 }
 
-/** Tells of all subjects at once. */
+/** One error for all incompatible subjects. */
 export function incompatible(faults: readonly { readonly subject: string; readonly why: string }[]): TidemarkError {
-  const lines = faults.map(({ subject, why }) => `${subject}: our schema may not follow what is registered: ${why}`);
+  const lines = faults.map(
+    ({ subject, why }) => `${subject}: Tidemark's schema is not compatible with the registered one: ${why}`,
+  );
   return new TidemarkError('SCHEMA_INCOMPATIBLE', lines.join('\n'));
 }
 
+/** Confluent's error codes. */
 const noSubject = 40401;
 const noSchema = 40403;
 const noValidSchema = 42201;
 
-/** Id and version of exactly this schema under its subject. */
+/** Looks for exactly this schema under its subject. */
 async function findVersion(
   http: RegistryHttp,
   { subject, text }: SubjectSchema,
@@ -85,12 +94,15 @@ async function findVersion(
   return { subject, id: Number(id), version: Number(version) };
 }
 
-async function ruleOf(http: RegistryHttp, subject: string, signal: AbortSignal): Promise<string> {
+async function compatibilityRuleOf(http: RegistryHttp, subject: string, signal: AbortSignal): Promise<string> {
   const answer = await http.get(`/config/${encodeURIComponent(subject)}?defaultToGlobal=true`, signal);
   return String(bodyOf(answer, http).compatibilityLevel);
 }
 
 function bodyOf({ status, errorCode, message, body }: Answer, http: RegistryHttp): Readonly<Record<string, unknown>> {
   if (errorCode === null && isObject(body)) return body;
-  throw new TidemarkError('REGISTRY_UNREACHABLE', `${http.url} answers with status ${status}: ${message}`);
+  throw new TidemarkError(
+    'REGISTRY_UNREACHABLE',
+    `the schema registry ${http.url} answers with status ${status}: ${message}`,
+  );
 }

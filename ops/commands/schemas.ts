@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import type { RegistryHttp } from '../../connectors/schema-registry/http.ts';
 import {
+  checkSchema,
   incompatible,
-  judgeSchema,
   registerSchema,
   type Standing,
   type SubjectSchema,
@@ -75,7 +75,7 @@ function schemasOf(topic: string, { control_topic: control, status_topic: status
 /** Throws `SCHEMA_INCOMPATIBLE` naming every subject that may not have our schema. */
 async function judgeAll({ http, schemas, signal }: Asking): Promise<readonly Row[]> {
   const standings: Standing[] = [];
-  for (const schema of schemas) standings.push(await judgeSchema(http, schema, signal));
+  for (const schema of schemas) standings.push(await checkSchema(http, schema, signal));
   const faults = standings.filter(standing => standing.standing === 'incompatible');
   if (faults.length > 0) throw incompatible(faults);
   return standings.map(rowOf);

@@ -11,7 +11,7 @@ import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings/settings.ts';
 import type { ControlMetrics } from './control-metrics.ts';
 import { LogWatch } from './log-watch.ts';
-import { keptMembership } from './member-file.ts';
+import { savedMember } from './member-file.ts';
 
 export interface ControlTopicParts {
   readonly config: Config;
@@ -83,8 +83,8 @@ export class ControlTopic {
   /** Reads and watches; a failure of either ends the service, and so the other. */
   async #serve(cluster: KafkaCluster): Promise<void> {
     const { config, options, store, jobs, registry, metrics, log, signal, onCrash } = this.#parts;
-    const membership = keptMembership(`${config.db}.control`, options.group);
-    const source = new KafkaSource(cluster, options, log, membership);
+    const member = savedMember(`${config.db}.control`, options.group);
+    const source = new KafkaSource(cluster, options, log, member);
     const watched = {
       assigned: () => source.assigned,
       ends: () => source.ends(),

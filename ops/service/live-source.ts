@@ -11,7 +11,7 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import type { EventSource, Log, LogEnd, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 import { kafkaOptionsOf } from '../kafka-options.ts';
 import type { Config } from '../settings/settings.ts';
-import { keptMembership } from './member-file.ts';
+import { savedMember } from './member-file.ts';
 
 /** The log that the service follows: topics of Kafka, or a local log folder. It never ends by itself. */
 export interface LiveSource extends EventSource {
@@ -92,7 +92,7 @@ class LiveTopics implements LiveSource {
     };
     for (const warning of warnings) onWarning(warning);
     const retention = { watch: new RetentionWatch(retentions), clock: { now: Date.now }, onWarning };
-    return new KafkaSource(cluster, this.#options, log, keptMembership(config.db, group), retention);
+    return new KafkaSource(cluster, this.#options, log, savedMember(config.db, group), retention);
   }
 
   name(): string | null {

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import type { Membership } from '../../connectors/kafka/group/group-consumer.ts';
+import type { SavedMember } from '../../connectors/kafka/group/group-consumer.ts';
 
 interface Kept {
   readonly group: string;
@@ -15,13 +15,13 @@ interface Kept {
  * the owner before him is dead: he goes on as the same member at once, and the group need not wait for the dead one until
  * its session is over.
  */
-export function keptMembership(db: string, group: string): Membership {
+export function savedMember(db: string, group: string): SavedMember {
   const file = `${db}.member.json`;
   const place = `${hostname()}:${path.resolve(db)}`;
   return {
-    former: readFormer(file, { group, place }),
-    joined: member => keep(file, { group, member, place }),
-    left: () => rmSync(file, { force: true }),
+    formerId: readFormer(file, { group, place }),
+    save: member => keep(file, { group, member, place }),
+    forget: () => rmSync(file, { force: true }),
   };
 }
 

@@ -41,7 +41,7 @@ export class StatusPublisher {
     this.#topic = new StatusTopic({ ...options, topic, encode: encodingOf(config, topic, signal) }, log);
     this.#published = publishStatuses({
       outbox,
-      sink: this.#topic,
+      sender: this.#topic,
       signal,
       pause,
       onSent: entries => metrics.published(entries.length),
@@ -74,7 +74,7 @@ export class StatusPublisher {
     await this.#published;
     const { outbox } = this.#parts;
     if (this.#problem !== null) return;
-    while (!late.aborted && (await publishNext({ outbox, sink: this.#topic }).catch(() => false)));
+    while (!late.aborted && (await publishNext({ outbox, sender: this.#topic }).catch(() => false)));
   }
 
   #report(problem: TidemarkError | null): void {

@@ -3,7 +3,7 @@ import { Backoff } from '../waiting.ts';
 import type { Outbox, OutboxEntry, Status } from './statuses.ts';
 
 /** Where statuses go. */
-export interface StatusSink {
+export interface StatusSender {
   /**
    * Resolves when the statuses are stored there. Throws an error with `retry` when trying later may succeed, and
    * `STATUS_TOO_LARGE` when one is larger than the topic takes.
@@ -13,7 +13,7 @@ export interface StatusSink {
 
 interface Publishing {
   readonly outbox: Outbox;
-  readonly sink: StatusSink;
+  readonly sender: StatusSender;
   readonly signal: AbortSignal;
   /** Resolves after so many milliseconds, or when the signal aborts. */
   pause(milliseconds: number, signal: AbortSignal): Promise<void>;
@@ -59,13 +59,13 @@ export async function publishStatuses(publishing: Publishing): Promise<void> {
 /** Sends the oldest statuses; false when there is none. */
 export async function publishNext({
   outbox,
-  sink,
+  sender,
   onSent,
-}: Pick<Publishing, 'outbox' | 'sink' | 'onSent'>): Promise<boolean> {
+}: Pick<Publishing, 'outbox' | 'sender' | 'onSent'>): Promise<boolean> {
   const entries = cut(await outbox.oldest(entriesAtOnce));
   const last = entries.at(-1);
   if (last === undefined) return false;
-  await sendFitting(entries, sink);
+  await sendFitting(entries, sender);
   await outbox.sent(last.number);
   onSent?.(entries);
   return true;
@@ -81,13 +81,13 @@ function cut(entries: readonly OutboxEntry[]): readonly OutboxEntry[] {
 }
 
 /** Where the topic takes less than expected, statuses are sent one by one, too large ones without their manifest. */
-async function sendFitting(entries: readonly OutboxEntry[], sink: StatusSink): Promise<void> {
+async function sendFitting(entries: readonly OutboxEntry[], sender: StatusSender): Promise<void> {
   try {
-    await sink.send(entries);
+    await sender.send(entries);
   } catch (error) {
     if (!(error instanceof TidemarkError) || error.code !== 'STATUS_TOO_LARGE') throw error;
-    if (entries.length > 1) for (const entry of entries) await sendFitting([entry], sink);
-    else await sink.send(entries.map(entry => ({ ...entry, status: withoutManifest(entry.status) })));
+    if (entries.length > 1) for (const entry of entries) await sendFitting([entry], sender);
+    else await sender.send(entries.map(entry => ({ ...entry, status: withoutManifest(entry.status) })));
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ControlPlace, exportRequest, StatusReader } from '../support/kafka/control-place.ts';
 import { sharedKafka } from '../support/kafka/shared.ts';
-import { checkToldOf, lastOf } from '../support/kafka/told.ts';
+import { checkStatusesOf, lastStatuses } from '../support/kafka/status-checks.ts';
 import { chosenSeed, seededRandom } from '../support/random.ts';
 import { queryDatabase } from '../support/tables.ts';
 
@@ -61,11 +61,11 @@ describe.skipIf(!kafka.available)('a service with a control topic', () => {
     await reader.ended('last');
     const records = await queryAfterStop(place, last);
 
-    const told = lastOf(reader.all);
+    const told = lastStatuses(reader.all);
     const files: string[] = [];
     for (const { id, state, names } of records) {
       expect([id, told.get(id)?.status], `seed ${seed}`).toEqual([id, state]);
-      checkToldOf(id, reader.of(id));
+      checkStatusesOf(id, reader.of(id));
       if (state === 'completed') files.push(...names.map(name => `${id}/${name}`));
     }
     expect(await place.files()).toEqual(files.toSorted());
@@ -75,7 +75,7 @@ describe.skipIf(!kafka.available)('a service with a control topic', () => {
     for (const name of ['unknown', 'broken'])
       for (let round = 0; round < kills; round += 1)
         expect(
-          lastOf(reader.of(`${name}-${round}`))
+          lastStatuses(reader.of(`${name}-${round}`))
             .values()
             .next().value,
         ).toMatchObject({ sequence: 0, status: 'failed' });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ControlPlace, exportRequest, StatusReader } from '../support/kafka/control-place.ts';
 import { sharedKafka } from '../support/kafka/shared.ts';
-import { checkToldOf, lastOf } from '../support/kafka/told.ts';
+import { checkStatusesOf, lastStatuses } from '../support/kafka/status-checks.ts';
 import { queryDatabase } from '../support/tables.ts';
 import { startTidemark } from '../support/tidemark.ts';
 
@@ -99,9 +99,9 @@ describe.skipIf(!kafka.available)('two hundred requests at once by three doors',
     expect(ended.map(({ request_id, status }) => [request_id, status])).toEqual(
       records.map(({ id, state }) => [id, state]),
     );
-    const told = lastOf(reader.all);
+    const told = lastStatuses(reader.all);
     for (const { id, state, names } of records) {
-      checkToldOf(id, reader.of(id));
+      checkStatusesOf(id, reader.of(id));
       const created = state === 'completed' ? names.map(name => `${id}/${name}`) : [];
       expect([id, told.get(id)?.created]).toEqual([id, created]);
     }

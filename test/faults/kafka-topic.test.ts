@@ -48,7 +48,7 @@ describe.skipIf(!kafka.available)('a running service', () => {
     const told = ended.code === 65 ? ended : await new Service(place).ended;
     expect(told).toMatchObject({
       code: 65,
-      stderr: expect.stringMatching(/topic \S+ was made anew.*\[SOURCE_CHANGED\]/),
+      stderr: expect.stringMatching(/topic \S+ was recreated.*\[SOURCE_CHANGED\]/),
     });
 
     const store = await TestStore.open(service.db);
@@ -71,7 +71,7 @@ describe.skipIf(!kafka.available)('a running service', () => {
     await kafka.produce(topic, [{ ...event('service.started', 's5'), timestamp: lastMonth }]);
     await service.reachesOffsets([{ partition: 0, high: 6 }]);
     expect(await service.metrics()).toContain(`tidemark_topic_warning{topic="${topic}",kind="near_retention"} 1`);
-    await service.line(/keeps its records for 24 h.*offset 5 of partition 0 was older when it came/);
+    await service.line(/keeps its records for 24 h.*offset 5 of partition 0 was already older when it was written/);
   });
 
   test('whose topic is deleted ends, and says which', async () => {
@@ -101,7 +101,7 @@ describe.skipIf(!kafka.available)('a running service', () => {
 
     expect(await new Service(place).ended).toMatchObject({
       code: 65,
-      stderr: expect.stringMatching(/10 was to be read next, but the log now begins at 25.*\[RECORDS_LOST\]/),
+      stderr: expect.stringMatching(/the next offset to read is 10, but the log now begins at 25.*\[RECORDS_LOST\]/),
     });
     const second = new Service({ ...place, flags: ['--kafka-on-lost-records', 'skip'] });
     await second.reachesOffsets([{ partition: 0, high: 40 }]);

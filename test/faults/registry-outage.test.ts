@@ -60,7 +60,7 @@ describe.skipIf(!(await canStartRegistry()))('a registry that goes away', () => 
     // A schema that was had is had, registry or not.
     await append(avro(first, 'again'), Buffer.from(started('json')));
     await append(avro(second, 'other'), avro(99, 'never'));
-    const { level } = await untilSaid(service, /reading waits: the schema registry .* cannot be asked: .*ECONNREFUSED/);
+    const { level } = await untilSaid(service, /reading waits: the schema registry .* is unavailable: .*ECONNREFUSED/);
     expect(level).toBe('error');
     expect(await readiness(url)).toEqual({
       ready: false,
@@ -87,7 +87,7 @@ describe.skipIf(!(await canStartRegistry()))('a registry that goes away', () => 
     const db = path.join(folder, 'calls.duckdb');
     const args = ['ingest', path.join(folder, 'log'), '--db', db, '--registry-url', 'http://127.0.0.1:1'];
     const { child, ended } = startTidemark(args);
-    const waits = 'waiting: the schema registry http://127.0.0.1:1 cannot be asked';
+    const waits = 'waiting: the schema registry http://127.0.0.1:1 is unavailable';
     await new Promise<void>((resolve, reject) => {
       let told = '';
       child.stderr.on('data', (more: string) => {

@@ -66,7 +66,7 @@ describe.skipIf(!shared.available)('tidemark schemas', () => {
       expect(JSON.parse(stderr)).toEqual({
         code: 'SCHEMA_INCOMPATIBLE',
         message: expect.stringMatching(
-          new RegExp(`^${subject}: our schema may not follow what is registered: the rule is FULL`),
+          new RegExp(`^${subject}: Tidemark's schema is not compatible with the registered one: the rule is FULL`),
         ),
       });
     }
@@ -97,7 +97,7 @@ describe.skipIf(!shared.available)('tidemark schemas', () => {
     const { code, stderr } = await tidemark(args);
     expect([code, stderr]).toEqual([
       77,
-      expect.stringMatching(/401; see registry_username and registry_password \[REGISTRY_REFUSED\]/),
+      expect.stringMatching(/401; check registry_username and registry_password \[REGISTRY_REFUSED\]/),
     ]);
     expect(stderr).not.toContain('hunter2');
     await writeFile(secret, 'wonderland\n');
@@ -131,7 +131,7 @@ describe('tidemark schemas is refused', () => {
       'where nobody listens',
       69,
       ['schemas', 'check', ...at('http://127.0.0.1:1', 'x')],
-      /cannot be asked: .*ECONNREFUSED.*REGISTRY_UNREACHABLE/,
+      /is unavailable: .*ECONNREFUSED.*REGISTRY_UNREACHABLE/,
     ],
     [
       'run with Avro statuses without a registry',

@@ -20,7 +20,7 @@ export function openRegistry(url: string, more: Partial<RegistryOptions> = {}) {
   const registry = new ConfluentRegistry(http, {
     clock: { now: () => time.now },
     report: problem => problems.push(problem),
-    doubtMs: 1,
+    recheckAfterMs: 1,
   });
   return { http, registry, problems, time };
 }
@@ -53,7 +53,7 @@ export async function setRule(url: string, subject: string, compatibility: strin
   if (!answer.ok) throw new Error(`setting the rule of ${subject} ended with status ${answer.status}`);
 }
 
-/** Goes round the event loop until the registry cannot be asked, and gives why. */
+/** Goes round the event loop until the registry is unavailable, and gives the reason. */
 export async function inTrouble({ registry }: Pick<ReturnType<typeof openRegistry>, 'registry'>): Promise<string> {
   while (registry.problem === null) await new Promise(resolve => setImmediate(resolve));
   return registry.problem;

@@ -7,42 +7,46 @@ import { loadKafkaJs } from './load-kafkajs.ts';
 import { oauthBearer } from './oauth-bearer.ts';
 import type { KafkaOptions, Sasl, TlsFiles } from './options.ts';
 
-/** Few and short: who asks tries again by himself, and can be stopped meanwhile. */
+/** Few and short attempts, because the callers retry themselves and stop when their signal aborts. */
 const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 };
 
-/** A client of the cluster; nothing is connected yet. Throws `CONFIG_INVALID` for files that cannot be read. */
+/** Makes a client; nothing is connected yet. Throws `CONFIG_INVALID` for TLS files that cannot be read. */
 export function createClient({ brokers, security }: Pick<KafkaOptions, 'brokers' | 'security'>, log: Log): Kafka {
   const { Kafka, logLevel } = loadKafkaJs();
   const config: KafkaConfig = {
     clientId: 'tidemark',
-    brokers: () => fromAnyOf(brokers),
+    brokers: () => inRandomRotation(brokers),
     retry,
     connectionTimeout: 5_000,
     authenticationTimeout: 10_000,
     requestTimeout: 15_000,
     logLevel: logLevel.WARN,
-    logCreator: () => entry => passOn(entry, log),
+    logCreator: () => entry => logDebug(entry, log),
     ...(security.tls === null ? {} : { ssl: readTls(security.tls) }),
     ...(security.sasl === null ? {} : { sasl: saslOf(security.sasl) }),
   };
   return new Kafka(config);
 }
 
-/** kafkajs begins with the first and stays with one that takes the connection and answers nothing: a new try begins elsewhere. */
-function fromAnyOf(brokers: readonly string[]): string[] {
+/**
+ * kafkajs connects to the first broker of the list and stays with it even when that broker accepts the connection but never
+ * answers. With a random start the next attempt tries another one.
+ */
+function inRandomRotation(brokers: readonly string[]): string[] {
   const first = Math.floor(Math.random() * brokers.length);
   return [...brokers.slice(first), ...brokers.slice(0, first)];
 }
 
-/** What kafkajs mends by itself is nobody's trouble, and what it does not is told by us. */
-function passOn(
+/** kafkajs's own messages go to the debug level: it retries most problems, and Tidemark reports those that remain. */
+function logDebug(
   { namespace, log: { message, timestamp: _, logger: __, stack: ___, ...facts } }: LogEntry,
   log: Log,
 ): void {
-  log.debug({ client: `kafkajs ${namespace}`.trim(), ...plain(facts) }, message);
+  log.debug({ client: `kafkajs ${namespace}`.trim(), ...withoutErrors(facts) }, message);
 }
 
-function plain(facts: Record<string, unknown>): Record<string, unknown> {
+/** Replaces errors by their messages: stacks of kafkajs help nobody who runs the service. */
+function withoutErrors(facts: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(facts).map(([name, value]) => [name, value instanceof Error ? value.message : value]),
   );

@@ -1,19 +1,20 @@
 import { TidemarkError } from '../../../pipeline/errors.ts';
 import { type KafkaJsError, misconfiguration, type Rights, refusal } from './refusals.ts';
 
-/** What was tried, for the error that says it failed. */
+/** What was attempted, for the error message. */
 export interface Attempt {
-  /** Reads on from "could not". */
+  /** Completes the sentence "could not …". */
   readonly what: string;
   readonly brokers: readonly string[];
+  /** The rights that the attempt needs. */
   readonly rights?: Rights;
 }
 
-/** Errors in which kafkajs wraps others: what counts is their cause. */
+/** Errors in which kafkajs wraps others; only their cause matters. */
 const wrappers = new Set(['KafkaJSNonRetriableError', 'KafkaJSNumberOfRetriesExceeded']);
 
-/** What the client meets when brokers are away, come, go, or know less of each other than it does. */
-const passing = new Set([
+/** Errors of kafkajs that end by themselves: brokers are away, start, stop, or do not know each other yet. */
+const transientErrors = new Set([
   'KafkaJSConnectionError',
   'KafkaJSConnectionClosedError',
   'KafkaJSRequestTimeoutError',
@@ -27,8 +28,8 @@ const passing = new Set([
   'KafkaJSGroupCoordinatorNotFound',
 ]);
 
-/** Answers of brokers that kafkajs does not try again, and that another member, producer or time mends. */
-const passingAnswers = new Set([
+/** Broker errors that kafkajs does not retry, but that a new member, a new producer or time resolves. */
+const transientAnswers = new Set([
   'UNKNOWN',
   'BROKER_NOT_AVAILABLE',
   'STALE_BROKER_EPOCH',
@@ -42,71 +43,80 @@ const passingAnswers = new Set([
   'DUPLICATE_SEQUENCE_NUMBER',
   'UNKNOWN_PRODUCER_ID',
   'INVALID_PRODUCER_EPOCH',
-  // One that kafkajs has no word for: newer brokers have more of them, mostly such as pass.
+  // An error code that kafkajs does not know. Newer brokers have more codes; most of them are transient.
   'KAFKAJS_UNKNOWN_ERROR_CODE',
 ]);
 
 /**
- * An error of kafkajs in our words, its cause kept: `SOURCE_UNREACHABLE` for what passes, so that it is tried again;
- * `SOURCE_REFUSED` where a broker says no, be it to who we are, to what we may, or to what we ask; `CONFIG_INVALID` where a
- * setting is at fault; `SOURCE_CORRUPT` for damaged records. What is none of these is a fault of our program and comes
- * back as it was, for no waiting mends it.
+ * Translates an error of kafkajs into a `TidemarkError` that keeps it as its cause:
+ * `SOURCE_UNREACHABLE` for a transient error, which the callers retry; `SOURCE_REFUSED` when a broker refuses the
+ * credentials, a right or the request itself; `CONFIG_INVALID` when a setting is wrong; `SOURCE_CORRUPT` for damaged
+ * records. A `TidemarkError` comes back unchanged. Any other error is a bug of this program and comes back unwrapped,
+ * because no retry resolves it.
  */
 export function kafkaFailure(error: unknown, { what, brokers, rights = {} }: Attempt): unknown {
   const chain = causes(error);
   const known = chain.find(cause => cause instanceof TidemarkError);
   if (known !== undefined) return known;
-  const told = chain.filter(({ name, cause }) => !(wrappers.has(name) && cause instanceof Error));
-  const reason = told[0]?.message ?? String(error);
+  const errors = chain.filter(({ name, cause }) => !(wrappers.has(name) && cause instanceof Error));
+  const reason = errors[0]?.message ?? String(error);
   const at = `could not ${what} at ${brokers.join(', ')}`;
-  const damaged = told.find(({ name }) => name === 'DamagedBatch');
+  const damaged = errors.find(({ name }) => name === 'DamagedBatch');
   if (damaged !== undefined)
     return new TidemarkError('SOURCE_CORRUPT', `could not ${what}: ${damaged.message}`, { cause: error });
-  const fault = refusal(told, rights);
+  const fault = refusal(errors, rights);
   if (fault !== null) return new TidemarkError('SOURCE_REFUSED', `${at}: ${fault} (${reason})`, { cause: error });
-  const setting = misconfiguration(told);
+  const setting = misconfiguration(errors);
   if (setting !== null) return new TidemarkError('CONFIG_INVALID', `${at}: ${setting} (${reason})`, { cause: error });
-  if (told.some(mayPass)) {
+  if (errors.some(isTransient)) {
     const hint = hints.find(([pattern]) => pattern.test(reason))?.[1] ?? '';
     return new TidemarkError('SOURCE_UNREACHABLE', `${at}: ${reason}${hint}`, { cause: error });
   }
-  if (told[0] !== undefined && isOfClient(told[0]))
-    return new TidemarkError('SOURCE_UNREACHABLE', `${at}: the client broke (${reason})`, { cause: error });
-  if (told.some(isAnswer)) {
-    const no = 'the broker does not do what it is asked';
-    return new TidemarkError('SOURCE_REFUSED', `${at}: ${no} (${reason})`, { cause: error });
+  if (errors[0] !== undefined && isBugOfClient(errors[0]))
+    return new TidemarkError('SOURCE_UNREACHABLE', `${at}: the Kafka client failed (${reason})`, { cause: error });
+  if (errors.some(isAnswerOfBroker)) {
+    return new TidemarkError('SOURCE_REFUSED', `${at}: the broker refuses the request (${reason})`, { cause: error });
   }
-  return told[0] ?? error;
-}
-
-/** What may be wrong where a connection just ends, which a broker that is going down does too. */
-const hints: readonly (readonly [RegExp, string])[] = [
-  [/before secure TLS connection/i, '; does this port speak TLS at all (kafka_tls)?'],
-  [/Closed connection/i, '; does this port want TLS (kafka_tls) or SASL?'],
-];
-
-function mayPass({ name, type, retriable }: KafkaJsError): boolean {
-  // Without a name of their own kafkajs throws those which begin a step of its again.
-  if (passing.has(name) || (name === 'KafkaJSError' && retriable === true)) return true;
-  // A connection that ends while it is said who we are; that the answer was no is seen before.
-  if (name === 'KafkaJSSASLAuthenticationError') return true;
-  return type !== undefined && (retriable === true || passingAnswers.has(type));
+  return errors[0] ?? error;
 }
 
 /**
- * kafkajs's own code came to nothing, in an error without a name of its: a socket that answered nothing counts as connected
- * (`Broker not connected`), two looks at metadata cross each other (`TypeError`). A new try goes well.
+ * Likely settings to correct when a connection just ends. A broker that shuts down looks the same, so these are only
+ * hints.
  */
-function isOfClient({ name, stack = '' }: Error): boolean {
+const hints: readonly (readonly [RegExp, string])[] = [
+  [/before secure TLS connection/i, '; perhaps this port does not use TLS (kafka_tls)'],
+  [/Closed connection/i, '; perhaps this port requires TLS (kafka_tls) or SASL'],
+];
+
+function isTransient({ name, type, retriable }: KafkaJsError): boolean {
+  // kafkajs throws a plain KafkaJSError to start one of its own steps again.
+  if (transientErrors.has(name) || (name === 'KafkaJSError' && retriable === true)) return true;
+  // The connection ended during authentication. A refused password was recognised before (see `refusal`).
+  if (name === 'KafkaJSSASLAuthenticationError') return true;
+  return type !== undefined && (retriable === true || transientAnswers.has(type));
+}
+
+/**
+ * True for an error that kafkajs's own code throws by mistake; a new attempt succeeds. Known ones: a connection on which
+ * nothing was answered counts as connected (`Broker not connected`); two metadata requests disturb each other
+ * (`TypeError`).
+ */
+function isBugOfClient({ name, stack = '' }: Error): boolean {
   const origin = stack.split('\n').find(line => /^\s+at /.test(line) && !line.includes('node:'));
   return !name.startsWith('KafkaJS') && origin !== undefined && /[\\/]kafkajs[\\/]src[\\/]/.test(origin);
 }
 
-function isAnswer({ name, type }: KafkaJsError): boolean {
+function isAnswerOfBroker({ name, type }: KafkaJsError): boolean {
   return type !== undefined || name === 'KafkaJSServerDoesNotSupportApiKey';
 }
 
-/** The error, its cause, the cause of that, outermost first. */
+/** True when a broker answered with one of these error types, however deep kafkajs wrapped the error. */
+export function hasErrorType(error: unknown, ...types: readonly string[]): boolean {
+  return causes(error).some(({ type }) => type !== undefined && types.includes(type));
+}
+
+/** The error, its cause, the cause of that and so on, outermost first. */
 function causes(error: unknown): readonly KafkaJsError[] {
   const chain: Error[] = [];
   for (let at = error; at instanceof Error && !chain.includes(at); at = at.cause) chain.push(at);

@@ -2,9 +2,9 @@ import type { AbortedTransaction, PartitionData, RecordSet } from '../records/fe
 import { decodeOldFormat, isOldFormat } from '../records/old-records.ts';
 import { FieldReader } from './wire.ts';
 
-/** The answer to a fetch, in kafkajs's words. */
+/** A decoded fetch response, with the field names that kafkajs expects. */
 export interface FetchResponse {
-  /** How long the client is to wait before it asks again. */
+  /** How long the client must wait before its next request, in milliseconds. */
   readonly clientSideThrottleTime: number;
   readonly responses: readonly { readonly topicName: string; readonly partitions: readonly FetchedPartition[] }[];
 }
@@ -15,32 +15,36 @@ interface FetchedPartition extends PartitionData {
   messages: RecordSet;
 }
 
-/** What a version of the request brought. */
+/** The version of the fetch request since which a field exists. */
 const since = { session: 7, clientThrottling: 8, preferredReplica: 11, topicIds: 13 };
 
-/** Errors of fetches by id, of which kafkajs knows nothing: the topic of that id is gone, or another has its name. */
+/**
+ * Errors of fetches by topic id that kafkajs does not know (UNKNOWN_TOPIC_ID, INCONSISTENT_TOPIC_ID): the topic with that id
+ * is gone, or another one has its name. They are reported as an unknown topic, which kafkajs knows.
+ */
 const idErrors = new Set([100, 103]);
 const unknownTopic = 3;
 
 /**
- * Decodes the answer to a fetch, in place of kafkajs's own functions. The records are left as they are: what they are to
- * be is known only with the rest of it. `nameOf` gives the topic of an id.
+ * Decodes a fetch response instead of kafkajs's own decoder. Record batches stay bytes (`FetchedBatch` decodes them, which
+ * needs the aborted transactions too); only the old message formats are decoded here. `topicNameOf` gives the name of a
+ * topic id.
  */
 export async function decodeFetchResponse(
   bytes: Buffer,
   version: number,
-  nameOf: (topicId: string) => string = topicId => topicId,
+  topicNameOf: (topicId: string) => string = topicId => topicId,
 ): Promise<FetchResponse> {
   const reader = new FieldReader(bytes, version >= since.topicIds);
   reader.tags();
   const throttleTime = reader.int32();
   if (version >= since.session) {
-    // An error of the session, and its id: we ask without sessions.
+    // Error and id of the fetch session. The requests use no session.
     reader.int16();
     reader.int32();
   }
   const responses = reader.structures(() => ({
-    topicName: version >= since.topicIds ? nameOf(reader.uuid()) : (reader.string() ?? ''),
+    topicName: version >= since.topicIds ? topicNameOf(reader.uuid()) : (reader.string() ?? ''),
     partitions: reader.structures(() => readPartition(reader, version)),
   }));
   for (const partition of responses.flatMap(({ partitions }) => partitions)) {

@@ -7,46 +7,53 @@ import {
   metadataWithIds,
 } from './metadata-request.ts';
 
-/** How kafkajs describes the versions of a request: it takes the highest that the broker has too. */
+/** The versions of one request, as kafkajs declares them. It uses the highest version that the broker supports too. */
 export interface RequestVersions<Options, Decoded> {
   readonly versions: readonly string[];
-  protocol(of: { readonly version: number }): (options: Options) => Asked<Decoded>;
+  protocol(of: { readonly version: number }): (options: Options) => Exchange<Decoded>;
 }
 
-interface Asked<Decoded> {
+/** A request and how its response is read: `decode` makes fields of the bytes, `parse` throws the error that they hold. */
+interface Exchange<Decoded> {
   readonly request: object;
   readonly response: { decode(bytes: Buffer): Promise<Decoded> | Decoded; parse(decoded: Decoded): unknown };
   readonly requestTimeout?: number;
 }
 
-/** Since version 5 (Kafka 1.0) a fetch tells where a partition begins; kafkajs's own end at 11. */
+/**
+ * Since version 5 (Kafka 1.0) a fetch response holds the first offset of the partition. kafkajs itself ends at version
+ * 11.
+ */
 const fetchVersions = { first: 5, newestOfKafkaJs: 11 };
 
 /**
- * Ids of topics, for fetches. kafkajs hands a consumer's rack on to its fetches as it is, and nothing else of ours: so
- * they travel in the place of the rack.
+ * Topic ids by topic name, for fetches. They are passed in the consumer's field `rackId`, because that is the only value
+ * that kafkajs passes unchanged from a consumer to its fetch requests.
  */
 export class TopicIds extends Map<string, string> {}
 
-/** Fetches by topic id where it is known, with answers that we decode. */
-export function ourFetch(
+/**
+ * Replaces the fetch request: it fetches by topic id where all ids are known, and decodes the response with
+ * `decodeFetchResponse`.
+ */
+export function patchedFetch(
   original: RequestVersions<FetchOptions, FetchResponse>,
 ): RequestVersions<FetchOptions & { readonly rackId: unknown }, FetchResponse> {
-  const byName = (options: FetchOptions, version: number): Asked<FetchResponse> => {
-    const { response, ...asked } = original.protocol({ version })(options);
+  const byName = (options: FetchOptions, version: number): Exchange<FetchResponse> => {
+    const { response, ...more } = original.protocol({ version })(options);
     return {
-      ...asked,
-      response: { decode: bytes => decodeFetchResponse(bytes, version), parse: namingTopics(response.parse) },
+      ...more,
+      response: { decode: bytes => decodeFetchResponse(bytes, version), parse: withTopicInErrors(response.parse) },
     };
   };
   return {
-    versions: numbers(fetchVersions.first, fetchById.apiVersion),
+    versions: versionRange(fetchVersions.first, fetchById.apiVersion),
     protocol: ({ version }) => {
       const older = Math.min(version, fetchVersions.newestOfKafkaJs);
       return ({ rackId, ...options }) => {
-        const asked = byName({ ...options, ...(typeof rackId === 'string' ? { rackId } : {}) }, older);
-        if (!(rackId instanceof TopicIds) || version < fetchById.apiVersion) return asked;
-        return options.topics.every(({ topic }) => rackId.has(topic)) ? byId(options, rackId, asked) : asked;
+        const named = byName({ ...options, ...(typeof rackId === 'string' ? { rackId } : {}) }, older);
+        if (!(rackId instanceof TopicIds) || version < fetchById.apiVersion) return named;
+        return options.topics.every(({ topic }) => rackId.has(topic)) ? byId(options, rackId, named) : named;
       };
     },
   };
@@ -55,20 +62,20 @@ export function ourFetch(
 function byId(
   options: FetchOptions,
   topicIds: TopicIds,
-  { response, ...more }: Asked<FetchResponse>,
-): Asked<FetchResponse> {
+  { response, ...more }: Exchange<FetchResponse>,
+): Exchange<FetchResponse> {
   const names = new Map(Array.from(topicIds, ([topic, topicId]) => [topicId, topic]));
   const decode = (bytes: Buffer) =>
     decodeFetchResponse(bytes, fetchById.apiVersion, topicId => names.get(topicId) ?? topicId);
   const request = { ...fetchById, encode: async () => encoded(encodeFetchRequest(options, topicIds)) };
-  return { ...more, request, response: { decode, parse: namingTopics(response.parse) } };
+  return { ...more, request, response: { decode, parse: withTopicInErrors(response.parse) } };
 }
 
 type Parse = (response: FetchResponse) => unknown;
 
-/** Adds to what a fetch is refused for of which topic it was; kafkajs tells it only of offsets that are out of range. */
-function namingTopics(parse: Parse): Parse {
-  const named = (error: unknown, { responses }: FetchResponse): unknown => {
+/** Adds the topic to the error of a refused fetch. kafkajs does so only for offsets out of range. */
+function withTopicInErrors(parse: Parse): Parse {
+  const withTopic = (error: unknown, { responses }: FetchResponse): unknown => {
     if (!(error instanceof Error) || 'topic' in error) return error;
     const refused = responses.find(({ partitions }) => partitions.some(({ errorCode }) => errorCode !== 0));
     return refused === undefined ? error : Object.assign(error, { topic: refused.topicName });
@@ -77,23 +84,23 @@ function namingTopics(parse: Parse): Parse {
     try {
       return await parse(response);
     } catch (error) {
-      throw named(error, response);
+      throw withTopic(error, response);
     }
   };
 }
 
-/** Asks for the ids of topics as well, where the broker knows them. */
-export function ourMetadata(
+/** Replaces the metadata request: it also reads the topic ids, when the broker supports them. */
+export function patchedMetadata(
   original: RequestVersions<MetadataOptions, unknown>,
 ): RequestVersions<MetadataOptions, unknown> {
   const newest = Math.max(...original.versions.map(Number));
   return {
-    versions: numbers(0, metadataWithIds.apiVersion),
+    versions: versionRange(0, metadataWithIds.apiVersion),
     protocol: ({ version }) => {
-      const asked = original.protocol({ version: Math.min(version, newest) });
-      if (version < metadataWithIds.apiVersion) return asked;
+      const older = original.protocol({ version: Math.min(version, newest) });
+      if (version < metadataWithIds.apiVersion) return older;
       return options => {
-        const { response, ...more } = asked(options);
+        const { response, ...more } = older(options);
         const request = { ...metadataWithIds, encode: async () => encoded(encodeMetadataRequest(options)) };
         return { ...more, request, response: { decode: decodeMetadataResponse, parse: response.parse } };
       };
@@ -101,11 +108,11 @@ export function ourMetadata(
   };
 }
 
-function numbers(first: number, last: number): readonly string[] {
+function versionRange(first: number, last: number): readonly string[] {
   return Array.from({ length: last - first + 1 }, (_, index) => String(first + index));
 }
 
-/** What kafkajs wants a request's bytes in. */
+/** A request's bytes in the form of kafkajs's encoder. */
 function encoded(bytes: Buffer): object {
   return { buf: bytes, buffer: bytes };
 }

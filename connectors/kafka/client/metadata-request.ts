@@ -1,12 +1,12 @@
 import { FieldReader, FieldWriter } from './wire.ts';
 
 export interface MetadataOptions {
-  /** None: all there are. */
+  /** Empty: all topics of the cluster. */
   readonly topics: readonly string[];
   readonly allowAutoTopicCreation?: boolean;
 }
 
-/** What kafkajs makes of a partition, and the id of its topic, which kafkajs hands on with it. */
+/** kafkajs's description of a partition, plus the id of its topic. kafkajs passes the extra field through. */
 export interface PartitionMetadata {
   readonly partitionErrorCode: number;
   readonly partitionId: number;
@@ -17,17 +17,17 @@ export interface PartitionMetadata {
   readonly topicId: string;
 }
 
-/** The first version that tells the ids of topics (Kafka 2.8). */
+/** The first version whose response holds topic ids (Kafka 2.8). */
 export const metadataWithIds = { apiKey: 3, apiVersion: 10, apiName: 'Metadata' };
 
-/** All zeros: what is asked with, and what a cluster answers that gives its topics no ids. */
+/** The id of zeros: in a request "look up by name", in a response "this topic has no id". */
 export const noId = '0'.repeat(32);
 
-/** Encodes version 10 of the metadata request, with the rest of its header. */
+/** Encodes version 10 of the metadata request, after the part of the header that kafkajs writes itself. */
 export function encodeMetadataRequest({ topics, allowAutoTopicCreation = false }: MetadataOptions): Buffer {
   const writer = new FieldWriter().tags();
   writer.structures(topics.length === 0 ? null : topics, topic => writer.uuid(noId).string(topic));
-  // Neither what we may do with the cluster, nor with its topics.
+  // Two times 0: do not list the rights on the cluster and on its topics.
   return writer
     .int8(allowAutoTopicCreation ? 1 : 0)
     .int8(0)
@@ -36,7 +36,7 @@ export function encodeMetadataRequest({ topics, allowAutoTopicCreation = false }
     .finish();
 }
 
-/** Decodes the answer into kafkajs's words. */
+/** Decodes the response into the field names that kafkajs expects. */
 export function decodeMetadataResponse(bytes: Buffer) {
   const reader = new FieldReader(bytes, true);
   reader.tags();
@@ -68,6 +68,6 @@ function readTopic(reader: FieldReader) {
     const offlineReplicas = reader.int32s();
     return { partitionErrorCode, partitionId, leader, replicas, isr, offlineReplicas, topicId };
   });
-  reader.int32(); // what we may do with it
+  reader.int32(); // the rights on the topic, which were not asked for
   return { topicErrorCode, topic, isInternal, partitionMetadata };
 }

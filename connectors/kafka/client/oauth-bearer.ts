@@ -2,8 +2,8 @@ import type { Mechanism } from 'kafkajs';
 import { TidemarkError } from '../../../pipeline/errors.ts';
 
 /**
- * SASL OAUTHBEARER (RFC 7628). kafkajs's own does not read the server's answer: a refused token then looks like a
- * connection on which no request is ever answered.
+ * SASL OAUTHBEARER (RFC 7628). kafkajs's own implementation ignores the server's answer: after a refused token it waits on
+ * a connection on which no request is ever answered.
  */
 export function oauthBearer(token: () => Promise<string>): Mechanism {
   return {
@@ -25,7 +25,7 @@ export function oauthBearer(token: () => Promise<string>): Mechanism {
   };
 }
 
-/** A server that takes the token answers with nothing, one that does not with a JSON text which says why. */
+/** A server answers an accepted token with an empty text, a refused one with a JSON text that gives the reason. */
 function checkAnswer(answer: Buffer | null, broker: string): void {
   const text =
     answer

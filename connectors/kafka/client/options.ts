@@ -1,19 +1,19 @@
-/** How to reach a Kafka cluster, and what of it is ours. */
+/** How to reach a Kafka cluster and what to read from it. */
 export interface KafkaOptions {
-  /** `host:port` of brokers to begin with. */
+  /** `host:port` of the brokers to connect to first. */
   readonly brokers: readonly string[];
   readonly topics: readonly string[];
   readonly group: string;
-  /** The partitions of every topic that this process owns; null: those the group assigns. */
+  /** The partitions of every topic that this process reads; null: those that the group assigns to it. */
   readonly partitions: readonly number[] | null;
   readonly security: KafkaSecurity;
   readonly sessionTimeoutMs: number;
-  /** What to do when the log no longer holds what is to be read next. */
+  /** What to do when Kafka deleted records before they were read: stop, or skip them and store the gap. */
   readonly onLostRecords: 'stop' | 'skip';
-  /** The most records and bytes of one batch. */
+  /** The largest number of records, and of bytes of keys and values, in one batch. */
   readonly batchRecords: number;
   readonly batchBytes: number;
-  /** Packed bytes that a fetch waits for, a quarter of a second at most. */
+  /** A fetch waits until the broker has this many compressed bytes, but for a quarter of a second at most. */
   readonly fetchMinBytes: number;
 }
 
@@ -22,7 +22,7 @@ export interface KafkaSecurity {
   readonly sasl: Sasl | null;
 }
 
-/** PEM files. */
+/** Paths of PEM files. */
 export interface TlsFiles {
   readonly caFile: string | null;
   readonly certFile: string | null;
@@ -33,7 +33,7 @@ export type Sasl =
   | {
       readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
       readonly username: string;
-      /** Asked for when it is handed to the broker, so that it lies nowhere else. */
+      /** A function, called when a client is made, so that the options themselves hold no secret. */
       password(): string;
     }
   | { readonly mechanism: 'oauthbearer'; token(): Promise<string> };

@@ -1,9 +1,10 @@
 /**
- * Fields of Kafka's protocol (https://kafka.apache.org/protocol). Newer versions of requests are "flexible": lengths are
- * short numbers, one more than what they count, and every structure ends with tagged fields, of which we know none.
+ * Reads and writes fields of Kafka's protocol (https://kafka.apache.org/protocol). Newer versions of requests are
+ * "flexible": a length is a variable-length integer that is one more than the count, and every structure ends with tagged
+ * fields. None of the tagged fields is used here.
  */
 
-/** Ids of topics are 16 bytes; here they are written in hex. */
+/** The length of a topic id. In this program ids are hex strings. */
 const uuidBytes = 16;
 
 export class FieldReader {
@@ -36,19 +37,19 @@ export class FieldReader {
     return this.#bytes.toString('hex', this.#skip(uuidBytes), this.#at);
   }
 
-  /** Null where it is absent. */
+  /** Null when the field is null. */
   string(): string | null {
     const length = this.#flexible ? this.#uvarint() - 1 : this.int16();
     return length < 0 ? null : this.#bytes.toString('utf8', this.#skip(length), this.#at);
   }
 
-  /** None where they are absent. */
+  /** Empty when the field is null. */
   bytes(): Buffer {
     const length = Math.max(this.#length(), 0);
     return this.#bytes.subarray(this.#skip(length), this.#at);
   }
 
-  /** None where they are absent; each is followed by its tagged fields. */
+  /** Empty when the field is null. Reads the tagged fields after each structure too. */
   structures<T>(read: () => T): T[] {
     return Array.from({ length: Math.max(this.#length(), 0) }, () => {
       const structure = read();
@@ -61,7 +62,7 @@ export class FieldReader {
     return Array.from({ length: Math.max(this.#length(), 0) }, () => this.int32());
   }
 
-  /** Passes over the tagged fields, where there may be some. */
+  /** Skips the tagged fields of a flexible version. */
   tags(): void {
     if (!this.#flexible) return;
     for (let count = this.#uvarint(); count > 0; count -= 1) {
@@ -89,7 +90,7 @@ export class FieldReader {
   }
 }
 
-/** Writes flexible requests only. */
+/** Writes fields of flexible versions. */
 export class FieldWriter {
   readonly #parts: Buffer[] = [];
 
@@ -128,7 +129,7 @@ export class FieldWriter {
     return this;
   }
 
-  /** No tagged fields. */
+  /** Ends a structure without tagged fields. */
   tags(): this {
     return this.#uvarint(0);
   }

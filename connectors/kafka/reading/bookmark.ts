@@ -2,8 +2,9 @@ import { crc32 } from '@node-rs/crc32';
 import type { LogRecord } from '../../../pipeline/ports.ts';
 
 /**
- * The last record that was stored, as a fingerprint. Offsets alone cannot tell that a topic was deleted and made again,
- * or lost its newest records in an unclean leader election: the same record must lie where it lay.
+ * Identifies the last stored record of a partition by its offset and checksum. Offsets alone do not show that a topic was
+ * deleted and created again, or lost its newest records in an unclean leader election. Then another record lies at that
+ * offset.
  */
 export interface Bookmark {
   readonly log: LogIdentity;
@@ -11,10 +12,10 @@ export interface Bookmark {
   readonly crc: number;
 }
 
-/** Which log a partition is, whatever its name. */
+/** Identifies the log of a topic, independent of its name. */
 export interface LogIdentity {
   readonly cluster: string;
-  /** Null where the cluster has no ids for topics, and where an older version of ours wrote it. */
+  /** Null when the cluster has no topic ids, or when an older version of Tidemark wrote the bookmark. */
   readonly topicId: string | null;
 }
 
@@ -26,7 +27,7 @@ export function encodeBookmark({ log, offset, crc }: Bookmark): string {
   return JSON.stringify({ cluster: log.cluster, topic: log.topicId, offset, crc });
 }
 
-/** Null where a stranger wrote it, or nobody. */
+/** Null when there is no bookmark, or when another kind of source wrote it. */
 export function decodeBookmark(text: string | null): Bookmark | null {
   try {
     const parsed: unknown = JSON.parse(text ?? 'null');
@@ -39,7 +40,7 @@ export function decodeBookmark(text: string | null): Bookmark | null {
   }
 }
 
-/** True when the record is the one that the bookmark was made of. */
+/** True when the record is the one that the bookmark was made from. */
 export function isSameRecord({ offset, crc }: Bookmark, record: LogRecord): boolean {
   return record.offset === offset && fingerprint(record) === crc;
 }

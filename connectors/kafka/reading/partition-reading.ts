@@ -14,38 +14,41 @@ export interface CutLimits {
   readonly batchBytes: number;
 }
 
-/** What one fetch gave of a partition: all that is for us in `[from, nextOffset)`, which may be nothing. */
-export interface Fetched {
+/** The visible records that one fetch gave in `[from, nextOffset)` of a partition; there may be none. */
+export interface FetchedRange {
   readonly records: PackedRecords;
   readonly from: number;
   readonly nextOffset: number;
-  /** What the partition held then: offsets `[logStart, high)`. */
+  /** The offsets `[logStart, high)` that the partition held at the time of the fetch. */
   readonly logStart: number;
   readonly high: number;
 }
 
 /**
- * How a fetch lies to what was read before. `follows`: it goes on from there, and is of the same log. `changed`: it holds
- * another record where the last one lay. `gap`: it begins behind what is to be read next. `unproven`: it does not hold
- * the last record, so nothing shows that it is of the same log. `old`: it ends before the last record.
+ * How a fetch relates to what was read before.
+ * - `follows`: it continues there, and the log is the same one.
+ * - `changed`: it holds another record at the offset of the last read one, so the log is another one.
+ * - `gap`: it begins after the next offset to read.
+ * - `unproven`: it does not hold the last read record, so it does not show whether the log is the same one.
+ * - `old`: it ends before the last read record.
  */
-export type Place = 'follows' | 'changed' | 'gap' | 'unproven' | 'old';
+type FetchRelation = 'follows' | 'changed' | 'gap' | 'unproven' | 'old';
 
 /**
- * How far one partition has been handed to the reader. Whatever the client delivers, again or out of place, each offset
- * is handed on once and in order: what lies below the position is dropped here, before the database refuses it.
+ * How far one partition was read. Each offset is passed on once and in order, whatever kafkajs delivers again or from a
+ * wrong offset: records below the position are dropped here, before the database would refuse them.
  */
 export class PartitionReading {
   readonly partition: PartitionId;
   readonly #log: LogIdentity;
   readonly #origin: string;
-  /** What comes next; null where nothing was ever read, nor assigned. */
+  /** The next offset to pass on; null while the partition was neither read nor assigned. */
   #position: number | null;
-  /** Whether anything was handed on, now or by a process before us. */
+  /** Whether any batch was passed on, by this process or by an earlier one. */
   #hasBegun: boolean;
-  /** The last record handed on; null when there is none. */
+  /** The last record passed on; null when there is none. */
   #bookmark: Bookmark | null;
-  /** Whether what lies at the bookmark was seen to be the same record since we were assigned the partition. */
+  /** Whether, since the partition was assigned, the record at the bookmark was found to be the same. */
   #verified = false;
 
   constructor(partition: PartitionId, log: LogIdentity, stored: StoredPosition | undefined) {
@@ -66,22 +69,23 @@ export class PartitionReading {
   }
 
   /**
-   * Where reading is to begin after an assignment: at the last record again, to see that it is still the same; at `low`,
-   * where the log begins, if nothing was ever read. From then on what is deleted before it is read is missing.
+   * Gives the offset to fetch from after an assignment. This is the last read record, which is fetched again to see that
+   * it is still the same; or `low`, the start of the log, when nothing was ever read. From then on records that Kafka
+   * deletes before they are read count as lost.
    */
   assign(low: number): number {
     if (!this.#hasBegun) this.#position = low;
     this.#verified = this.#bookmark === null;
-    return this.start ?? low;
+    return this.fetchOffset ?? low;
   }
 
-  /** Where the client is to fetch from; null where nothing was ever read, nor assigned. */
-  get start(): number | null {
+  /** The offset to fetch from; null while the partition was neither read nor assigned. */
+  get fetchOffset(): number | null {
     return this.#verified ? this.#position : (this.#bookmark?.offset ?? this.#position);
   }
 
   /** Compares a fetch with what was read before. */
-  place({ records, from, nextOffset }: Fetched): Place {
+  compare({ records, from, nextOffset }: FetchedRange): FetchRelation {
     if (this.#position === null) return 'follows';
     if (from > this.#position) return 'gap';
     const bookmark = this.#bookmark;
@@ -94,13 +98,13 @@ export class PartitionReading {
     return 'follows';
   }
 
-  /** The bookmarked record is gone, but all behind it is there: nothing is left to compare with. */
+  /** Accepts the log without comparing the bookmarked record, which Kafka deleted while all later records are there. */
   skipVerification(): void {
     this.#verified = true;
   }
 
-  /** Cuts what was fetched and is new into batches. Each must be taken, or the rest is fetched again. */
-  *cut(fetched: Fetched, limits: CutLimits, lost: LostRecords | null = null): Generator<RecordBatch> {
+  /** Cuts the new records of a fetch into batches. The caller calls `advance` for each one that it passes on. */
+  *cut(fetched: FetchedRange, limits: CutLimits, lost: LostRecords | null = null): Generator<RecordBatch> {
     const { records, nextOffset } = fetched;
     let position = lost?.to ?? this.#position ?? fetched.from;
     let first = records.indexOf(position);
@@ -115,7 +119,7 @@ export class PartitionReading {
     } while (first < records.length);
   }
 
-  /** To be called when a batch was taken. */
+  /** Moves the position to the end of a batch that was passed on. */
   advance({ next }: RecordBatch): void {
     this.#hasBegun = true;
     this.#position = next.nextOffset;
@@ -152,7 +156,7 @@ export class PartitionReading {
   }
 }
 
-/** What the database says of where a partition was read: offsets of another cluster mean nothing here. */
+/** The origin that the database stores with a partition's position, because offsets of another cluster mean nothing here. */
 export function originOf(cluster: string): string {
   return `kafka ${cluster}`;
 }

@@ -3,67 +3,72 @@ import type { LogEnd, PartitionId, RecordBatch } from '../../../pipeline/ports.t
 import { formatTimestamp } from '../../../schemas/json/timestamps.ts';
 import { nearRetention, type TopicWarning } from '../topics/topic-checks.ts';
 
-/** A record may lie behind the end that is told for as long as a transaction stays open: by default 15 minutes at most. */
-const hiddenMs = 900_000;
+/**
+ * While a transaction is open, brokers report a log end before its records. So a record after a reported end may have been
+ * appended this much earlier than that end was seen; by default a transaction stays open for 15 minutes at most.
+ */
+const openTransactionMs = 900_000;
 
-/** What a partition's end was, and when: all that lies behind it was appended later. */
-interface Look {
+/** The reported end of a partition at one time. */
+interface ObservedEnd {
   readonly high: number;
-  readonly at: number;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
 }
 
-interface Looks {
-  /** The last one whose end was read past. */
-  reached: Look | null;
-  /** The next one to be reached, as late as one of that end was made. */
-  coming: Look | null;
+interface ObservedEnds {
+  /** The latest one that reading has passed. */
+  passed: ObservedEnd | null;
+  /** The next one that reading will pass, with the latest time at which the log ended there. */
+  next: ObservedEnd | null;
 }
 
 /**
- * Finds records that were older than their topic's retention when they were appended, such as those of a replayed month:
- * Kafka deletes them soon after they are written. When a record was appended is not known, but it was after the last look
- * at an end of the log which it lies behind. Records that only waited long to be read, or to be deleted, are none.
+ * Finds records that were older than their topic's retention when they were appended, such as those of a replayed month.
+ * Kafka deletes them soon after they are written. A record does not say when it was appended, but it was after the last
+ * time at which the log was seen to end before it. Records that were young when appended, and waited long to be read or
+ * deleted, are not reported.
  */
 export class RetentionWatch {
   readonly #retentions: Map<string, number>;
-  readonly #looks = new Map<string, Looks>();
+  readonly #observedEnds = new Map<string, ObservedEnds>();
 
-  /** How long records are kept, by topic; of others nothing is found. */
+  /** `retentions`: milliseconds by topic. Other topics are not watched. */
   constructor(retentions: ReadonlyMap<string, number>) {
     this.#retentions = new Map(retentions);
   }
 
-  /** To be told the ends of the log, and when they were asked for. */
-  noteEnds(ends: readonly LogEnd[], at: number): void {
+  /** Remembers the ends of the log. `atMs` is the time just before they were requested. */
+  observeEnds(ends: readonly LogEnd[], atMs: number): void {
     for (const { partition, high } of ends) {
-      const looks = this.#looksAt(partition);
-      if (looks.coming === null || high <= looks.coming.high) looks.coming = { high, at };
+      const observed = this.#observedEndsOf(partition);
+      if (observed.next === null || high <= observed.next.high) observed.next = { high, atMs };
     }
   }
 
-  /** To be shown each batch, in order. Gives one warning a topic. */
-  warningOf({ partition, records }: RecordBatch): TopicWarning | null {
+  /** Checks a batch; must be called with every batch, in order. Gives at most one warning per topic. */
+  checkBatch({ partition, records }: RecordBatch): TopicWarning | null {
     const retentionMs = this.#retentions.get(partition.topic);
     if (retentionMs === undefined) return null;
-    const looks = this.#looksAt(partition);
+    const observed = this.#observedEndsOf(partition);
     for (const { offset, timestamp } of records) {
-      if (looks.coming !== null && offset >= looks.coming.high) {
-        looks.reached = looks.coming;
-        looks.coming = null;
+      if (observed.next !== null && offset >= observed.next.high) {
+        observed.passed = observed.next;
+        observed.next = null;
       }
-      if (looks.reached === null || timestamp === null) continue;
-      if (looks.reached.at - hiddenMs - timestamp <= retentionMs) continue;
+      if (observed.passed === null || timestamp === null) continue;
+      if (observed.passed.atMs - openTransactionMs - timestamp <= retentionMs) continue;
       this.#retentions.delete(partition.topic);
-      const what = `offset ${offset} of partition ${partition.partition} was older when it came (${formatTimestamp(timestamp)})`;
+      const what = `offset ${offset} of partition ${partition.partition} was already older when it was written (${formatTimestamp(timestamp)})`;
       return nearRetention(partition.topic, retentionMs, what);
     }
     return null;
   }
 
-  #looksAt(partition: PartitionId): Looks {
+  #observedEndsOf(partition: PartitionId): ObservedEnds {
     const name = partitionName(partition);
-    const known = this.#looks.get(name) ?? { reached: null, coming: null };
-    this.#looks.set(name, known);
+    const known = this.#observedEnds.get(name) ?? { passed: null, next: null };
+    this.#observedEnds.set(name, known);
     return known;
   }
 }

@@ -6,16 +6,16 @@ import { lz4Exceeds, snappySize, zstdSizes } from './unpacked-size.ts';
 const require = createRequire(import.meta.url);
 
 /**
- * The most that a batch may unpack to. A broker takes a packed batch of 1 MB that unpacks to gigabytes, and we would die of
- * it at each start.
+ * The largest size that one batch may unpack to. A broker accepts a packed batch of 1 MB that unpacks to gigabytes; without
+ * this limit the process would run out of memory at each start.
  */
-export const mostUnpackedBytes = 256 << 20;
+const maxUnpackedBytes = 256 << 20;
 
-/** Unpacks the records of a batch, up to a size. Synchronous: a promise a batch would cost as much as decoding it. */
+/** Unpacks the records of one batch. Synchronous, because a promise per batch costs as much as decoding the batch. */
 export type Unpack = (packed: Buffer) => Buffer;
 
-/** Kafka's compression types, by the number in a batch's attributes. */
-const codecs: readonly { readonly name: string; readonly sample: string; open(most: number): Unpack }[] = [
+/** Kafka's compression types; the index is the number in a batch's attributes. `sample` unpacks to "tidemark". */
+const codecs: readonly { readonly name: string; readonly sample: string; open(maxBytes: number): Unpack }[] = [
   { name: 'none', sample: 'dGlkZW1hcms=', open: () => packed => packed },
   { name: 'gzip', sample: 'H4sIAAAAAAAAAyvJTEnNTSzKBgAp0ZHWCAAAAA==', open: openGzip },
   { name: 'snappy', sample: 'CBx0aWRlbWFyaw==', open: openSnappy },
@@ -24,39 +24,42 @@ const codecs: readonly { readonly name: string; readonly sample: string; open(mo
 ];
 
 /**
- * Opens every codec and tries each on a sample, by compression type. Throws `CONFIG_INVALID` when this machine lacks
- * one: better at start than at the first batch that needs it. They throw for what unpacks to more than `most` bytes.
+ * Opens every codec and tries it on its sample. Gives them by compression type. Throws `CONFIG_INVALID` when a codec does
+ * not work on this machine, so that this shows at the start and not at the first batch that needs it. A codec throws when
+ * a batch unpacks to more than `maxBytes`.
  */
-export function openCodecs(most = mostUnpackedBytes): readonly Unpack[] {
+export function openCodecs(maxBytes = maxUnpackedBytes): readonly Unpack[] {
   return codecs.map(({ name, sample, open }) => {
     try {
-      const unpack = open(most);
+      const unpack = open(maxBytes);
       if (unpack(Buffer.from(sample, 'base64')).toString() === 'tidemark') return unpack;
-      throw new Error('what was packed did not come back');
+      throw new Error('its sample unpacks to other bytes');
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      const problem = `records packed with ${name} cannot be read on this machine: ${reason}`;
-      throw new TidemarkError('CONFIG_INVALID', `${problem}; install the packages again here, with npm ci`, { cause });
+      const problem = `records compressed with ${name} cannot be read on this machine: ${reason}`;
+      throw new TidemarkError('CONFIG_INVALID', `${problem}; reinstall the packages on this machine with npm ci`, {
+        cause,
+      });
     }
   });
 }
 
-function tooLarge(most: number, cause?: unknown): Error {
-  return new Error(`it unpacks to more than ${most} bytes`, { cause });
+function tooLarge(maxBytes: number, cause?: unknown): Error {
+  return new Error(`it unpacks to more than ${maxBytes} bytes`, { cause });
 }
 
-function openGzip(most: number): Unpack {
-  return bounded(most, packed => gunzipSync(packed, { maxOutputLength: most }));
+function openGzip(maxBytes: number): Unpack {
+  return bounded(maxBytes, packed => gunzipSync(packed, { maxOutputLength: maxBytes }));
 }
 
-/** Node's own functions keep to a limit, and say so in words of theirs. */
-function bounded(most: number, unpack: Unpack): Unpack {
+/** Node's own functions keep to a size limit; this gives their error the same message as that of the other codecs. */
+function bounded(maxBytes: number, unpack: Unpack): Unpack {
   return packed => {
     try {
       return unpack(packed);
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE')
-        throw tooLarge(most, error);
+        throw tooLarge(maxBytes, error);
       throw error;
     }
   };
@@ -65,14 +68,14 @@ function bounded(most: number, unpack: Unpack): Unpack {
 const xerialMagic = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
 const xerialHeaderBytes = 16;
 
-/** Java writes a header of 16 bytes and then blocks with their lengths, librdkafka one raw block. */
-function openSnappy(most: number): Unpack {
+/** Java clients write a header of 16 bytes, then blocks with their lengths; librdkafka writes one raw block. */
+function openSnappy(maxBytes: number): Unpack {
   const { uncompressSync }: typeof import('snappy') = require('snappy');
   return packed => {
-    let left = most;
+    let left = maxBytes;
     const unpackBlock = (block: Buffer): Buffer => {
       left -= snappySize(block);
-      if (left < 0) throw tooLarge(most);
+      if (left < 0) throw tooLarge(maxBytes);
       return Buffer.from(uncompressSync(block));
     };
     if (!packed.subarray(0, xerialMagic.length).equals(xerialMagic)) return unpackBlock(packed);
@@ -86,17 +89,17 @@ function openSnappy(most: number): Unpack {
   };
 }
 
-function openLz4(most: number): Unpack {
+function openLz4(maxBytes: number): Unpack {
   const { decompressFrameSync }: typeof import('lz4-napi') = require('lz4-napi');
   return packed => {
-    if (lz4Exceeds(packed, most)) throw tooLarge(most);
+    if (lz4Exceeds(packed, maxBytes)) throw tooLarge(maxBytes);
     return decompressFrameSync(packed);
   };
 }
 
 interface UnpackedFrame {
   readonly buffer: Buffer;
-  /** Of `bytesWritten`: how much of what was given is unpacked now. */
+  /** `bytesWritten`: how many of the packed bytes the frame took. */
   readonly engine: { readonly bytesWritten: number };
 }
 type ZstdDecompress = (
@@ -104,22 +107,22 @@ type ZstdDecompress = (
   options: { readonly info: true; readonly maxOutputLength: number },
 ) => UnpackedFrame;
 
-/** Producers write one. Opening each takes its time, and nothing else is done meanwhile. */
-const mostFrames = 1_000;
+/** Producers write one frame a batch. Each frame blocks the process for a moment, so a batch of very many is refused. */
+const maxFrames = 1_000;
 
-/** Node has zstd of its own from 22.15 on, which ends with the first frame of what may be several. */
-function openZstd(most: number): Unpack {
+/** Uses Node's own zstd (from 22.15 on), which stops after one frame although a batch may hold several; else fzstd. */
+function openZstd(maxBytes: number): Unpack {
   const { zstdDecompressSync } = zlib as { zstdDecompressSync?: ZstdDecompress };
   if (zstdDecompressSync !== undefined)
-    return bounded(most, packed => {
+    return bounded(maxBytes, packed => {
       const frames: Buffer[] = [];
-      for (let at = 0, left = most; at < packed.length; left -= frames.at(-1)!.length) {
-        if (left <= 0) throw tooLarge(most);
-        if (frames.length === mostFrames) throw new Error(`it has more than ${mostFrames} frames`);
+      for (let at = 0, left = maxBytes; at < packed.length; left -= frames.at(-1)!.length) {
+        if (left <= 0) throw tooLarge(maxBytes);
+        if (frames.length === maxFrames) throw new Error(`it has more than ${maxFrames} frames`);
         const options = { info: true, maxOutputLength: left } as const;
         const { buffer, engine } = zstdDecompressSync(packed.subarray(at), options);
         frames.push(buffer);
-        if (engine.bytesWritten === 0) throw new Error(`nothing of ${packed.length - at} bytes can be unpacked`);
+        if (engine.bytesWritten === 0) throw new Error(`its last ${packed.length - at} bytes are no zstd frame`);
         at += engine.bytesWritten;
       }
       return Buffer.concat(frames);
@@ -127,14 +130,14 @@ function openZstd(most: number): Unpack {
   const { decompress, Decompress }: typeof import('fzstd') = require('fzstd');
   return packed => {
     const { window, declared } = zstdSizes(packed);
-    if (window > most || (declared ?? 0) > most) throw tooLarge(most);
-    // All at once is faster, and into a buffer of that size.
+    if (window > maxBytes || (declared ?? 0) > maxBytes) throw tooLarge(maxBytes);
+    // With a declared size fzstd allocates once and is faster than block by block.
     if (declared !== null) return Buffer.from(decompress(packed));
     const blocks: Uint8Array[] = [];
     let size = 0;
     const stream = new Decompress(block => {
       size += block.length;
-      if (size > most) throw tooLarge(most);
+      if (size > maxBytes) throw tooLarge(maxBytes);
       blocks.push(block);
     });
     stream.push(packed, true);

@@ -4,40 +4,46 @@ import type { Unpack } from './codecs.ts';
 import { type PackedRecords, RecordTable } from './packed-records.ts';
 import { DamagedBatch, type RecordBatchBytes, recordBatches } from './record-batches.ts';
 
-/** What a fetch gave of one partition, still packed; records where they were of an old format. */
+/**
+ * The record bytes of one partition in a fetch response; already decoded when they have an old format (before Kafka
+ * 0.11).
+ */
 export type RecordSet = Buffer | readonly LogRecord[];
 
-/** A transaction that was aborted, as brokers list them beside the records. */
+/** An aborted transaction, as the broker lists it in the fetch response. */
 export interface AbortedTransaction {
   readonly producerId: string;
   readonly firstOffset: number;
 }
 
+/** One partition of a fetch response. */
 export interface PartitionData {
   readonly partition: number;
   readonly highWatermark: string;
-  /** The first offset that the partition still held. */
+  /** The first offset that the partition still holds. */
   readonly logStart: number;
   readonly abortedTransactions: readonly AbortedTransaction[];
   readonly messages: RecordSet;
 }
 
 /**
- * What a fetch gave of one partition, in place of kafkajs's class of the same shape. Ours hands on what has no record for
- * us as well, so that every offset is seen to be passed; kafkajs keeps that to itself, stands still at a batch that
- * cleaning left empty, and lets records of aborted transactions through where these overlap.
+ * The decoded records of one partition in a fetch response. It replaces kafkajs's class `Batch` and has the same methods.
+ *
+ * It differs in three ways. It also delivers a fetch without visible records, so that `KafkaSource` sees every offset
+ * pass. It reads past a batch that log cleaning left empty, where kafkajs never advances. It drops the records of aborted
+ * transactions also when transactions overlap, where kafkajs lets some through.
  */
 export class FetchedBatch {
   readonly topic: string;
   readonly partition: number;
   readonly highWatermark: string;
-  /** The offset that was asked for. */
+  /** The offset that the fetch asked for. */
   readonly fetchedOffset: string;
   readonly logStart: number;
   readonly messages: PackedRecords;
   readonly #nextOffset: number;
 
-  /** Throws DamagedBatch. */
+  /** Throws `DamagedBatch` when the first batch at or after `fetchedOffset` cannot be read. */
   constructor(topic: string, fetchedOffset: string, data: PartitionData, codecs: readonly Unpack[]) {
     this.topic = topic;
     this.partition = data.partition;
@@ -50,17 +56,17 @@ export class FetchedBatch {
     this.#nextOffset = Math.max(nextOffset, from);
   }
 
-  /** The offset that reading goes on from. */
+  /** The offset to fetch next. */
   get nextOffset(): number {
     return this.#nextOffset;
   }
 
-  /** True where nothing came, not even what is to be passed over. */
+  /** True when the response holds nothing at all, not even invisible records. */
   isEmpty(): boolean {
     return this.#nextOffset === Number(this.fetchedOffset);
   }
 
-  /** Never: then kafkajs would pass over it without us. */
+  /** Always false, so that kafkajs also delivers batches without visible records. */
   isEmptyDueToFiltering(): boolean {
     return false;
   }
@@ -93,17 +99,17 @@ export class FetchedBatch {
   }
 }
 
-interface Reading {
+interface ReadOptions {
   readonly from: number;
   readonly aborted: readonly AbortedTransaction[];
   readonly codecs: readonly Unpack[];
 }
 
 /**
- * The records that are for readers of committed ones, and the offset after all that was there. Before a damaged batch it
- * ends, so that what is good is read; the next fetch begins with the damage and throws.
+ * The records that a reader with isolation level `read_committed` sees, and the offset after the last batch. It stops
+ * before a damaged batch, so that the good records before it are read; the next fetch begins at the damage and throws.
  */
-function readVisible(bytes: Buffer, { from, aborted, codecs }: Reading) {
+function readVisible(bytes: Buffer, { from, aborted, codecs }: ReadOptions) {
   const transactions = new AbortedTransactions(aborted);
   const records = new RecordTable();
   let whole = { count: 0, nextOffset: 0 };
@@ -126,25 +132,25 @@ function readOld(messages: readonly LogRecord[], from: number) {
 }
 
 /**
- * Which batches belong to aborted transactions. Those of several producers lie among each other, and brokers list them by
- * where they ended, so each begins to count at its own first offset and ends at its own marker.
+ * Finds the batches of aborted transactions. Transactions of several producers interleave, and brokers list them
+ * in the order of their ends. So each one applies to its producer from its own first offset to its own end marker.
  */
 class AbortedTransactions {
-  readonly #coming: AbortedTransaction[];
-  readonly #producers = new Set<string>();
+  readonly #upcoming: AbortedTransaction[];
+  readonly #abortingProducers = new Set<string>();
 
   constructor(aborted: readonly AbortedTransaction[]) {
-    this.#coming = aborted.toSorted((one, other) => other.firstOffset - one.firstOffset);
+    this.#upcoming = aborted.toSorted((one, other) => other.firstOffset - one.firstOffset);
   }
 
-  /** True for a batch of an aborted transaction, and for markers. To be asked of all batches in order. */
+  /** True for a batch of an aborted transaction, and for end markers. Must be called with every batch, in offset order. */
   hides(batch: RecordBatchBytes): boolean {
-    for (let next = this.#coming.at(-1); next && next.firstOffset < batch.nextOffset; next = this.#coming.at(-1)) {
-      this.#producers.add(next.producerId);
-      this.#coming.pop();
+    for (let next = this.#upcoming.at(-1); next && next.firstOffset < batch.nextOffset; next = this.#upcoming.at(-1)) {
+      this.#abortingProducers.add(next.producerId);
+      this.#upcoming.pop();
     }
-    // Either marker ends what its producer had begun; one of a commit finds nothing here.
-    if (batch.isControl) this.#producers.delete(batch.producerId);
-    return batch.isControl || (batch.isTransactional && this.#producers.has(batch.producerId));
+    // An end marker ends the transaction of its producer. After a commit there is nothing to delete.
+    if (batch.isControl) this.#abortingProducers.delete(batch.producerId);
+    return batch.isControl || (batch.isTransactional && this.#abortingProducers.has(batch.producerId));
   }
 }

@@ -2,11 +2,11 @@ import { createRequire } from 'node:module';
 import type { LogRecord } from '../../../pipeline/ports.ts';
 
 const require = createRequire(import.meta.url);
-const magicAt = 16;
+const magicIndex = 16;
 
-/** Topics that were never rewritten since Kafka 0.11 may hold the older formats, which are another thing altogether. */
+/** True for the message formats 0 and 1. A topic that was written before Kafka 0.11 may still hold them. */
 export function isOldFormat(bytes: Buffer): boolean {
-  return bytes.length > magicAt && bytes.readInt8(magicAt) < 2;
+  return bytes.length > magicIndex && bytes.readInt8(magicIndex) < 2;
 }
 
 interface OldMessage {
@@ -16,7 +16,7 @@ interface OldMessage {
   readonly value: Buffer | null;
 }
 
-/** Records as they were before they had headers. */
+/** Decodes message formats 0 and 1 with kafkajs's own decoder. These formats have no headers. */
 export async function decodeOldFormat(bytes: Buffer): Promise<readonly LogRecord[]> {
   const Decoder = require('kafkajs/src/protocol/decoder.js');
   const decodeMessageSet = require('kafkajs/src/protocol/messageSet/decoder.js');

@@ -1,7 +1,10 @@
 import type { LogHeader, LogRecord, LogRecords } from '../../../pipeline/ports.ts';
 
-/** Where a record lies: its bytes are spans of its block, from `…At` to `…End`; a span at -1 is none. */
-export interface RecordPlace {
+/**
+ * A decoded record whose bytes stay in their block: key and value span the indexes `[…At, …End)`; an `…At` of -1 means
+ * null.
+ */
+export interface RecordFields {
   readonly offset: number;
   readonly timestamp: number | null;
   readonly keyAt: number;
@@ -11,17 +14,17 @@ export interface RecordPlace {
   readonly headers: readonly LogHeader[];
 }
 
-/** What is kept of a record, as so many numbers in a row. */
+/** The columns of `RecordTable`: the position of each number within a record's row. */
 const at = { offset: 0, time: 1, block: 2, keyAt: 3, keyEnd: 4, valueAt: 5, valueEnd: 6 };
-const numbersOfOne = 7;
+const numbersPerRecord = 7;
 
 /**
- * The records of a fetch as numbers beside their bytes. As objects they would all live until the last of them is folded,
- * and the engine's collector would carry each of them along several times: a record becomes an object when it is asked
- * for, and dies at once.
+ * The records of one fetch, stored as numbers that point into the fetched bytes. If each record were an object, all of them
+ * would live until the last one is folded, and the garbage collector would copy each several times. Here a record becomes
+ * an object only when it is read, and is garbage right after.
  */
 export class RecordTable {
-  #numbers = new Float64Array(256 * numbersOfOne);
+  #numbers = new Float64Array(256 * numbersPerRecord);
   readonly #blocks: Buffer[] = [];
   readonly #headers = new Map<number, readonly LogHeader[]>();
   #length = 0;
@@ -30,13 +33,13 @@ export class RecordTable {
     return this.#length;
   }
 
-  /** Begins a block: what is added next lies in it. */
+  /** Starts a block of bytes; the records added next point into it. */
   beginBlock(bytes: Buffer): void {
     this.#blocks.push(bytes);
   }
 
-  add({ offset, timestamp, keyAt, keyEnd, valueAt, valueEnd, headers }: RecordPlace): void {
-    const start = this.#length * numbersOfOne;
+  add({ offset, timestamp, keyAt, keyEnd, valueAt, valueEnd, headers }: RecordFields): void {
+    const start = this.#length * numbersPerRecord;
     if (start === this.#numbers.length) this.#grow();
     const numbers = this.#numbers;
     numbers[start + at.offset] = offset;
@@ -50,7 +53,7 @@ export class RecordTable {
     this.#length += 1;
   }
 
-  /** Adds a record that is an object already. */
+  /** Adds a record whose key and value are buffers of their own, such as one of an old message format. */
   addRecord({ offset, timestamp, key, value, headers }: LogRecord): void {
     const keyLength = key?.length ?? 0;
     this.beginBlock(Buffer.concat([key ?? noBytes, value ?? noBytes]));
@@ -59,7 +62,7 @@ export class RecordTable {
     this.add({ offset, timestamp, keyAt, keyEnd: keyLength, valueAt, valueEnd, headers });
   }
 
-  /** Drops all but the first records. */
+  /** Keeps only the first `length` records. */
   truncate(length: number): void {
     this.#length = length;
     for (const row of this.#headers.keys()) if (row >= length) this.#headers.delete(row);
@@ -70,11 +73,11 @@ export class RecordTable {
   }
 
   offset(row: number): number {
-    return this.#numbers[row * numbersOfOne + at.offset]!;
+    return this.#numbers[row * numbersPerRecord + at.offset]!;
   }
 
   timestamp(row: number): number | null {
-    const time = this.#numbers[row * numbersOfOne + at.time]!;
+    const time = this.#numbers[row * numbersPerRecord + at.time]!;
     return Number.isNaN(time) ? null : time;
   }
 
@@ -90,18 +93,18 @@ export class RecordTable {
     return this.#headers.get(row) ?? noHeaders;
   }
 
-  /** Bytes of key and value. */
+  /** The length of key and value together, in bytes. */
   bytes(row: number): number {
     return this.#lengthOf(row, at.keyAt) + this.#lengthOf(row, at.valueAt);
   }
 
   #lengthOf(row: number, span: number): number {
-    const start = this.#numbers[row * numbersOfOne + span]!;
-    return start < 0 ? 0 : this.#numbers[row * numbersOfOne + span + 1]! - start;
+    const start = this.#numbers[row * numbersPerRecord + span]!;
+    return start < 0 ? 0 : this.#numbers[row * numbersPerRecord + span + 1]! - start;
   }
 
   #span(row: number, span: number): Buffer | null {
-    const first = row * numbersOfOne;
+    const first = row * numbersPerRecord;
     const start = this.#numbers[first + span]!;
     if (start < 0) return null;
     return this.#blocks[this.#numbers[first + at.block]!]!.subarray(start, this.#numbers[first + span + 1]!);
@@ -117,7 +120,7 @@ export class RecordTable {
 const noBytes = Buffer.alloc(0);
 export const noHeaders: readonly LogHeader[] = [];
 
-/** A run of a table's records. */
+/** A range of consecutive records of a table. */
 export class PackedRecords implements LogRecords {
   readonly length: number;
   readonly #table: RecordTable;
@@ -138,12 +141,12 @@ export class PackedRecords implements LogRecords {
     for (let index = 0; index < this.length; index += 1) yield new PackedRecord(this.#table, this.#from + index);
   }
 
-  /** The records from one index to before another. */
+  /** The records with the indexes `[from, to)`. */
   run(from: number, to: number): PackedRecords {
     return new PackedRecords(this.#table, this.#from + from, this.#from + to);
   }
 
-  /** The index of the first record at an offset or behind it; `length` where there is none. */
+  /** The index of the first record whose offset is at least `offset`; `length` when there is none. */
   indexOf(offset: number): number {
     let index = 0;
     while (index < this.length && this.offset(index) < offset) index += 1;
@@ -154,7 +157,7 @@ export class PackedRecords implements LogRecords {
     return this.#table.offset(this.#from + index);
   }
 
-  /** Bytes of key and value. */
+  /** The length of key and value together, in bytes. */
   bytes(index: number): number {
     return this.#table.bytes(this.#from + index);
   }

@@ -1,21 +1,22 @@
 import { crc32c } from '@node-rs/crc32';
 import type { LogHeader } from '../../../pipeline/ports.ts';
 import type { Unpack } from './codecs.ts';
-import { noHeaders, type RecordPlace, type RecordTable } from './packed-records.ts';
+import { noHeaders, type RecordFields, type RecordTable } from './packed-records.ts';
 
 /**
- * Record batches of format 2 (https://kafka.apache.org/documentation/#recordbatch), read in place of kafkajs's own
- * functions: those check no CRC, put headers into an object that loses their order, fail on batches of more records than
- * a call takes arguments, and make several objects a record.
+ * Decodes record batches of format 2 (https://kafka.apache.org/documentation/#recordbatch). kafkajs has its own decoder,
+ * but it checks no CRC, puts headers into an object that loses their order, fails on a batch with more records than a
+ * function call takes arguments, and makes several objects per record.
  */
 
-/** The bytes of a batch are not those that a producer wrote, or what it wrote makes no sense. */
+/** A record batch that cannot be read: its bytes changed since they were written, or the producer wrote nonsense. */
 export class DamagedBatch extends Error {
   override readonly name = 'DamagedBatch';
-  /** Read by kafkajs, which would try again and again. */
+  /** kafkajs reads this and then does not repeat the fetch, which would fail each time. */
   readonly retriable = false;
 }
 
+/** Byte positions in the header of a batch. */
 const at = {
   length: 8,
   magic: 16,
@@ -33,15 +34,15 @@ const appendTimeFlag = 0x08;
 const transactionFlag = 0x10;
 const controlFlag = 0x20;
 
-/** One batch of a log, its bytes known to be whole. Its records are unpacked when they are asked for. */
+/** One batch with a verified checksum. Its records are unpacked only by `addRecords`. */
 export class RecordBatchBytes {
   readonly baseOffset: number;
-  /** The offset after the batch, which may be beyond its last record: cleaning takes records out of batches. */
+  /** The offset after the batch. Log cleaning removes records, so the last remaining one may lie well before it. */
   readonly nextOffset: number;
   readonly #bytes: Buffer;
   readonly #attributes: number;
 
-  /** Throws DamagedBatch when the checksum fails. */
+  /** Throws `DamagedBatch` when the checksum is wrong. */
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
     this.baseOffset = readInt64(bytes, 0);
@@ -59,12 +60,15 @@ export class RecordBatchBytes {
     return (this.#attributes & transactionFlag) !== 0;
   }
 
-  /** True for what brokers write between records: how a transaction ended. */
+  /** True for an end marker, which the broker writes where a transaction was committed or aborted. */
   get isControl(): boolean {
     return (this.#attributes & controlFlag) !== 0;
   }
 
-  /** Adds the records from an offset on. Throws DamagedBatch for what cannot be unpacked or read. */
+  /**
+   * Adds the records with offsets from `from` on to the table. Throws `DamagedBatch` when one cannot be unpacked or
+   * read.
+   */
   addRecords(from: number, codecs: readonly Unpack[], records: RecordTable): void {
     const bytes = this.#unpack(codecs);
     records.beginBlock(bytes);
@@ -94,9 +98,9 @@ export class RecordBatchBytes {
   }
 }
 
-/** The batches of what a fetch gave, one after the other. */
+/** Splits the bytes of a fetch into batches. Throws `DamagedBatch`. */
 export function* recordBatches(bytes: Buffer): Generator<RecordBatchBytes> {
-  // A fetch ends at a number of bytes, so its last batch may be cut; it comes whole with the next one.
+  // A fetch is limited in bytes, so its last batch may be cut off; the next fetch delivers it whole.
   for (let start = 0; start + headerBytes <= bytes.length; ) {
     const end = start + at.magic - 4 + bytes.readInt32BE(start + at.length);
     if (end > bytes.length) return;
@@ -107,20 +111,20 @@ export function* recordBatches(bytes: Buffer): Generator<RecordBatchBytes> {
   }
 }
 
-/** Offsets and times lie well within the 53 bits of a double. */
+/** Reads a 64-bit integer as a double: offsets and times fit into its 53 bits. */
 function readInt64(bytes: Buffer, start: number): number {
   return bytes.readInt32BE(start) * 0x1_0000_0000 + bytes.readUInt32BE(start + 4);
 }
 
-interface BatchFacts {
+interface BatchHeader {
   readonly baseOffset: number;
   readonly firstTime: number;
-  /** The broker's time for all records of the batch; null where each has its producer's. */
+  /** The broker's time for all records of the batch; null when each record has the time of its producer. */
   readonly appendTime: number | null;
 }
 
-/** Goes from record to record; it is the place of the one that it read last. */
-class RecordReader implements RecordPlace {
+/** Reads record after record. Its own fields hold the record read last, so that no object per record is made. */
+class RecordReader implements RecordFields {
   offset = 0;
   timestamp: number | null = null;
   keyAt = -1;
@@ -129,10 +133,10 @@ class RecordReader implements RecordPlace {
   valueEnd = -1;
   headers = noHeaders;
   readonly #bytes: Buffer;
-  readonly #batch: BatchFacts;
+  readonly #batch: BatchHeader;
   #at = 0;
 
-  constructor(bytes: Buffer, batch: BatchFacts) {
+  constructor(bytes: Buffer, batch: BatchHeader) {
     this.#bytes = bytes;
     this.#batch = batch;
   }
@@ -142,7 +146,7 @@ class RecordReader implements RecordPlace {
     const length = this.#varint();
     const end = length + this.#at;
     if (length < 0 || end > this.#bytes.length) throw this.#cutOff();
-    this.#at += 1; // attributes of a record are unused
+    this.#at += 1; // the attributes of a record, which Kafka does not use
     const timeDelta = this.#varint();
     const time = appendTime ?? firstTime + timeDelta;
     this.offset = baseOffset + this.#varint();
@@ -153,7 +157,7 @@ class RecordReader implements RecordPlace {
     this.headers = this.#headers();
     if (this.#at > end) throw this.#cutOff();
     this.#at = end;
-    // A time below 0 is how Kafka says that a record has none.
+    // In Kafka a negative time means that the record has none.
     this.timestamp = time < 0 ? null : time;
   }
 
@@ -164,7 +168,7 @@ class RecordReader implements RecordPlace {
     return Array.from({ length: count }, () => ({ name: this.#slice()?.toString('utf8') ?? '', value: this.#slice() }));
   }
 
-  /** Steps over bytes behind their length, and tells where they begin; -1 where there are none. */
+  /** Reads a length, steps over that many bytes and gives their start index; -1 for null. */
   #span(): number {
     const length = this.#varint();
     if (length < 0) return -1;
@@ -179,7 +183,7 @@ class RecordReader implements RecordPlace {
     return start < 0 ? null : this.#bytes.subarray(start, this.#at);
   }
 
-  /** A zigzag number of up to 64 bits. */
+  /** Reads a zigzag-encoded integer of up to 64 bits. */
   #varint(): number {
     let value = 0;
     for (let scale = 1; ; scale *= 128) {

@@ -1,10 +1,10 @@
-/** What packed bytes say of the size that they unpack to, for libraries that would unpack whatever comes. */
+/** Finds out how large packed bytes will become, for compression libraries that have no size limit of their own. */
 
 const lz4Magic = 0x184d2204;
 const zstdMagic = 0xfd2fb528;
 const zstdSkippable = 0x184d2a50;
 
-/** What a raw block of snappy declares; its library refuses one that holds another number of bytes. */
+/** The unpacked size in bytes that a raw snappy block declares. The library refuses a block that does not keep to it. */
 export function snappySize(packed: Buffer): number {
   let size = 0;
   for (let at = 0; at < 5; at += 1) {
@@ -15,10 +15,13 @@ export function snappySize(packed: Buffer): number {
   return size;
 }
 
-/** True when the frames of lz4 unpack to more bytes than these. Only where it may be so their blocks are looked into. */
-export function lz4Exceeds(packed: Buffer, most: number): boolean {
-  const atMost = (block: Buffer, largest: number): number => Math.min(block.length * 255, largest);
-  return lz4Size(packed, atMost) > most && lz4Size(packed, lz4BlockSize) > most;
+/**
+ * True when lz4 frames unpack to more than `maxBytes`. It looks into the blocks only when their packed size allows for
+ * that.
+ */
+export function lz4Exceeds(packed: Buffer, maxBytes: number): boolean {
+  const upperBound = (block: Buffer, largest: number): number => Math.min(block.length * 255, largest);
+  return lz4Size(packed, upperBound) > maxBytes && lz4Size(packed, lz4BlockSize) > maxBytes;
 }
 
 function lz4Size(packed: Buffer, sizeOf: (block: Buffer, largest: number) => number): number {
@@ -40,12 +43,12 @@ function lz4Size(packed: Buffer, sizeOf: (block: Buffer, largest: number) => num
   return size;
 }
 
-/** The size of a block, by the lengths of its literals and matches. */
+/** The exact unpacked size of a block in bytes: the sum of the lengths of its literals and matches. */
 function lz4BlockSize(block: Buffer): number {
   let at = 0;
-  const lengthOf = (half: number): number => {
-    let length = half;
-    for (let more = half === 15 ? 255 : 0; more === 255; length += more) more = block[at++] ?? 0;
+  const lengthOf = (nibble: number): number => {
+    let length = nibble;
+    for (let more = nibble === 15 ? 255 : 0; more === 255; length += more) more = block[at++] ?? 0;
     return length;
   };
   let size = 0;
@@ -55,13 +58,16 @@ function lz4BlockSize(block: Buffer): number {
     size += literals;
     at += literals;
     if (at >= block.length) break;
-    at += 2; // where the match lies
+    at += 2; // the distance of the match
     size += lengthOf(token & 15) + 4;
   }
   return size;
 }
 
-/** The largest window of the frames of zstd, as much is taken before a byte is unpacked; their size where they declare it. */
+/**
+ * Sizes in bytes from the headers of zstd frames. `window`: the largest window of a frame, which the library allocates
+ * before it unpacks anything. `declared`: the unpacked size of all frames, or null when one does not declare it.
+ */
 export function zstdSizes(packed: Buffer): { readonly window: number; readonly declared: number | null } {
   let largest = 0;
   let declared: number | null = 0;
@@ -90,7 +96,7 @@ function declaredSize(packed: Buffer, at: number, bytes: number): number {
   return packed.readUIntLE(at, bytes) + (bytes === 2 ? 256 : 0);
 }
 
-/** Where the blocks of a frame end. */
+/** The index after the last block of the frame whose first block is at `start`. */
 function zstdBlocksEnd(packed: Buffer, start: number): number {
   for (let at = start; ; ) {
     const head = packed.readUIntLE(at, 3);

@@ -5,25 +5,25 @@ import type { Log, LogEnd } from '../../../pipeline/ports.ts';
 import { Semaphore } from '../../../pipeline/requests/semaphore.ts';
 import { within } from '../../../pipeline/waiting.ts';
 import { createClient } from '../client/client.ts';
-import { kafkaFailure } from '../client/failure.ts';
+import { hasErrorType, kafkaFailure } from '../client/failure.ts';
 import { loadKafkaJs } from '../client/load-kafkajs.ts';
 import { noId, type PartitionMetadata } from '../client/metadata-request.ts';
 import type { KafkaOptions } from '../client/options.ts';
 import { type ConnectionAttempts, retryUntilConnected } from '../client/retry-until-connected.ts';
 
-const closePatienceMs = 1_000;
-/** A broker may not have heard yet of a topic that was just made. */
-const unknownPatienceMs = 2_000;
-const unknownPauseMs = 250;
+const closeTimeoutMs = 1_000;
+/** How long to retry when a topic is unknown: a broker may not know yet of a topic that was just created. */
+const unknownTopicRetryMs = 2_000;
+const unknownTopicPauseMs = 250;
 
-/** What the cluster says of itself and of our topics. Opened before anything is read. */
+/** A connection for questions about the cluster and the configured topics. It is opened before anything is read. */
 export class KafkaCluster {
   readonly kafka: Kafka;
   readonly clusterId: string;
   readonly #admin: Admin;
   readonly #options: KafkaOptions;
-  /** Two looks at once take each other's metadata away. */
-  readonly #turns = new Semaphore(1);
+  /** One request at a time: concurrent ones of kafkajs's admin client overwrite each other's metadata. */
+  readonly #oneAtATime = new Semaphore(1);
 
   private constructor(kafka: Kafka, admin: Admin, clusterId: string, options: KafkaOptions) {
     this.kafka = kafka;
@@ -33,8 +33,8 @@ export class KafkaCluster {
   }
 
   /**
-   * Connects, and goes on trying while no broker answers. Throws `SOURCE_REFUSED` when a broker answers with no,
-   * `INTERRUPTED` when the signal aborts. `onProblem` is told why it is not reached yet.
+   * Connects, and retries while no broker answers. Throws `SOURCE_REFUSED` when a broker refuses the connection and
+   * `INTERRUPTED` when the signal aborts. `onProblem` is called with the reason of each failed attempt.
    */
   static async open(
     options: KafkaOptions,
@@ -58,11 +58,14 @@ export class KafkaCluster {
     });
   }
 
-  /** The partitions of our topics and the offsets `[low, high)` they hold. Throws `TOPIC_UNFIT` where one is missing. */
+  /**
+   * The configured partitions and the offsets `[low, high)` that they hold. Throws `TOPIC_UNFIT` when a topic or
+   * partition is missing.
+   */
   async ends(): Promise<readonly LogEnd[]> {
     const found: LogEnd[] = [];
     for (const topic of this.#options.topics) {
-      const partitions = await this.#ask(`look at topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
+      const partitions = await this.#request(`look at topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
         this.#admin.fetchTopicOffsets(topic),
       );
       for (const { partition, low, high } of partitions.toSorted((a, b) => a.partition - b.partition))
@@ -73,11 +76,14 @@ export class KafkaCluster {
     return found;
   }
 
-  /** The ids of our topics, by name: a topic that was deleted and made again has another. Brokers before Kafka 2.8 have none. */
+  /**
+   * The topic ids by topic name. A topic that was deleted and created again has another id. Brokers before Kafka 2.8
+   * have no ids.
+   */
   async topicIds(): Promise<ReadonlyMap<string, string>> {
     const ids = new Map<string, string>();
     for (const topic of this.#options.topics) {
-      const { topics } = await this.#ask(`look at topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
+      const { topics } = await this.#request(`look at topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
         this.#admin.fetchTopicMetadata({ topics: [topic] }),
       );
       const first: Partial<PartitionMetadata> = topics[0]?.partitions[0] ?? {};
@@ -86,18 +92,21 @@ export class KafkaCluster {
     return ids;
   }
 
-  /** Where the first record with a time of at least `time` lies, by partition; none: the end. */
+  /**
+   * By partition the offset of the first record whose timestamp is at least `time` (milliseconds), or else the end of
+   * the log.
+   */
   async offsetsAt(topic: string, time: number): Promise<ReadonlyMap<number, number>> {
-    const found = await this.#ask(`look for a time in topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
+    const found = await this.#request(`look for a time in topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
       this.#admin.fetchTopicOffsetsByTimestamp(topic, time),
     );
     return new Map(found.map(({ partition, offset }) => [partition, Number(offset)]));
   }
 
-  /** Settings of a topic, by name. Throws `TOPIC_UNFIT` when there is no such topic. */
+  /** The settings of a topic by name, such as `retention.ms`. Throws `TOPIC_UNFIT` when the topic does not exist. */
   async topicSettings(topic: string): Promise<ReadonlyMap<string, string>> {
     const { ConfigResourceTypes } = loadKafkaJs();
-    const { resources } = await this.#ask(
+    const { resources } = await this.#request(
       `read the settings of topic ${topic}`,
       `DESCRIBE_CONFIGS on topic ${topic}`,
       () =>
@@ -109,41 +118,36 @@ export class KafkaCluster {
     return new Map(resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]));
   }
 
-  /** Requests that a broker does not answer are not waited for. */
+  /** Disconnects. It does not wait for requests that a broker leaves unanswered. */
   async close(): Promise<void> {
-    await within(closePatienceMs, this.#admin.disconnect()).catch(() => undefined);
+    await within(closeTimeoutMs, this.#admin.disconnect()).catch(() => undefined);
   }
 
-  /** `right` is what a topic must allow for that. */
-  async #ask<T>(what: string, right: string, ask: () => Promise<T>): Promise<T> {
+  /** Sends a request. `what` completes "could not …"; `right` is the right on the topic that the request needs. */
+  async #request<T>(what: string, right: string, send: () => Promise<T>): Promise<T> {
     const { brokers } = this.#options;
-    for (const deadline = performance.now() + unknownPatienceMs; ; ) {
+    for (const deadline = performance.now() + unknownTopicRetryMs; ; ) {
       try {
-        return await this.#turns.run(ask);
+        return await this.#oneAtATime.run(send);
       } catch (cause) {
-        if (!isUnknownTopic(cause)) throw kafkaFailure(cause, { what, brokers, rights: { topic: right } });
+        if (!hasErrorType(cause, 'UNKNOWN_TOPIC_OR_PARTITION'))
+          throw kafkaFailure(cause, { what, brokers, rights: { topic: right } });
         if (performance.now() > deadline) {
           const problem = `could not ${what}: there is no such topic at ${brokers.join(', ')}`;
           const cure = 'create it, or correct the setting that names it';
           throw new TidemarkError('TOPIC_UNFIT', `${problem}; ${cure}`, { cause });
         }
       }
-      await pause(unknownPauseMs);
+      await pause(unknownTopicPauseMs);
     }
   }
 
   #checkPartitions(topic: string, count: number): void {
-    const lacking = this.#options.partitions?.filter(partition => partition >= count) ?? [];
-    if (lacking.length === 0) return;
+    const missing = this.#options.partitions?.filter(partition => partition >= count) ?? [];
+    if (missing.length === 0) return;
     throw new TidemarkError(
       'TOPIC_UNFIT',
-      `topic ${topic} has ${count} partitions and so no partition ${lacking.join(', ')} of kafka_partitions; allowed are 0 to ${count - 1}`,
+      `kafka_partitions names partition ${missing.join(', ')}, but topic ${topic} has ${count} partitions; allowed are 0 to ${count - 1}`,
     );
   }
-}
-
-function isUnknownTopic(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause)
-    if ('type' in at && at.type === 'UNKNOWN_TOPIC_OR_PARTITION') return true;
-  return false;
 }

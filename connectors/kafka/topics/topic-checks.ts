@@ -11,30 +11,32 @@ export interface TopicWarning {
 export interface TopicChecks {
   readonly cluster: Pick<KafkaCluster, 'topicSettings' | 'offsetsAt' | 'ends'>;
   readonly topics: readonly string[];
-  /** How far back a replay must reach. */
+  /** How old the oldest events are that a replay must still find (`kafka_replay_horizon_hours`). */
   readonly horizonMs: number;
+  /** Milliseconds since 1970. */
   readonly now: number;
 }
 
 export interface CheckedTopics {
-  /** What will hurt later. */
+  /** Problems that will lose events later, but need not stop the service now. */
   readonly warnings: readonly TopicWarning[];
-  /** How long records are kept, in milliseconds, of topics that delete by the times which producers set. */
+  /** Retention in milliseconds by topic, of the topics that delete records by their producers' timestamps. */
   readonly retentions: ReadonlyMap<string, number>;
 }
 
-/** Within this time Kafka deletes a segment that may go; by default it looks every 5 minutes. */
-const sweepMs = 3_600_000;
+/** Kafka deletes an expired segment within this time; by default it checks every 5 minutes. */
+const deletionCheckMs = 3_600_000;
 
 /**
- * Reads how long each topic keeps its records. Throws `TOPIC_UNFIT` for one that is compacted, for it keeps one event a
- * service.
+ * Checks how long each topic keeps its records, and warns of topics that will lose events. Throws `TOPIC_UNFIT` for a
+ * compacted topic, because compaction keeps only the newest event of each service.
  *
- * Kafka deletes whole segments, each when its youngest record is older than the retention, and goes by the times which
- * producers set (`CreateTime`). In a topic whose records come with the time of the day a segment spans `segment.ms` at
- * most, so none is older than retention, segment and one sweep together, however long the topic lives. Records which are
- * older, and still there, were old when they came: Kafka is about to delete them, and all that follow of their sort. What
- * comes later is watched by `RetentionWatch`.
+ * It also finds records that were already older than the retention when they were written, such as those of a replayed
+ * month. Kafka deletes a segment when its youngest record is older than the retention, and by default uses the producers'
+ * timestamps (`CreateTime`). When records are written with the current time, a segment spans at most `segment.ms`, so no
+ * record that still exists is older than the retention, `segment.ms` and one deletion check together. An older one was old
+ * when it was written; Kafka will delete it soon, and others like it. Records written later are checked by
+ * `RetentionWatch`.
  */
 export async function checkTopics(checks: TopicChecks): Promise<CheckedTopics> {
   const ends = await checks.cluster.ends();
@@ -47,7 +49,7 @@ export async function checkTopics(checks: TopicChecks): Promise<CheckedTopics> {
 interface CheckedTopic {
   readonly topic: string;
   readonly warnings: readonly TopicWarning[];
-  /** Null where nothing is deleted by times of producers. */
+  /** Null when the topic deletes nothing by its producers' timestamps. */
   readonly retentionMs: number | null;
 }
 
@@ -61,37 +63,37 @@ async function checkTopic(
   if (policies.includes('compact')) {
     throw new TidemarkError(
       'TOPIC_UNFIT',
-      `topic ${topic} has cleanup.policy=${policies.join(',')}: compaction keeps one record a key and deletes the others; allowed is delete`,
+      `topic ${topic} has cleanup.policy=${policies.join(',')}: compaction keeps only the newest record of each key; allowed is delete`,
     );
   }
   const retentionMs = Number(settings.get('retention.ms') ?? -1);
   if (retentionMs < 0) return { topic, warnings: [], retentionMs: null };
   const warnings: TopicWarning[] = [];
   if (retentionMs < horizonMs) {
-    const sentence = `${keeping(topic, retentionMs)}, less than the ${hours(horizonMs)} of kafka_replay_horizon_hours: older windows cannot be replayed`;
+    const sentence = `${retentionPhrase(topic, retentionMs)}, less than the ${hours(horizonMs)} of kafka_replay_horizon_hours: older windows cannot be replayed`;
     warnings.push({ topic, kind: 'retention_below_horizon', sentence });
   }
   if (settings.get('message.timestamp.type') === 'LogAppendTime') return { topic, warnings, retentionMs: null };
-  const healthyMs = retentionMs + Number(settings.get('segment.ms') ?? 0) + sweepMs;
-  const young = await cluster.offsetsAt(topic, now - healthyMs);
+  const oldestHealthyMs = retentionMs + Number(settings.get('segment.ms') ?? 0) + deletionCheckMs;
+  const healthyFrom = await cluster.offsetsAt(topic, now - oldestHealthyMs);
   const old = ends.filter(
-    ({ partition, low }) => partition.topic === topic && (young.get(partition.partition) ?? low) > low,
+    ({ partition, low }) => partition.topic === topic && (healthyFrom.get(partition.partition) ?? low) > low,
   );
   if (old.length > 0) {
     const partitions = old.map(({ partition }) => partition.partition).join(', ');
-    const what = `records of partition ${partitions} were older than that when they came`;
+    const what = `records of partition ${partitions} were already older than that when they were written`;
     warnings.push(nearRetention(topic, retentionMs, what));
   }
   return { topic, warnings, retentionMs };
 }
 
-/** The warning that old records are deleted; `what` says which those are. */
+/** The warning that Kafka deletes old records soon. `what` is a clause that names the records. */
 export function nearRetention(topic: string, retentionMs: number, what: string): TopicWarning {
-  const sentence = `${keeping(topic, retentionMs)}, and ${what}: Kafka goes by the records' own times and deletes such ones within minutes; raise retention.ms or set it to -1`;
+  const sentence = `${retentionPhrase(topic, retentionMs)}, and ${what}: Kafka compares the records' own timestamps and deletes such records within minutes; raise retention.ms or set it to -1`;
   return { topic, kind: 'near_retention', sentence };
 }
 
-function keeping(topic: string, retentionMs: number): string {
+function retentionPhrase(topic: string, retentionMs: number): string {
   return `topic ${topic} keeps its records for ${hours(retentionMs)} (retention.ms=${retentionMs})`;
 }
 

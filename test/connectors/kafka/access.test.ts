@@ -7,35 +7,43 @@ import { temporaryFolder } from '../../support/temporary-folder.ts';
 const group = 'loaders';
 const toTopic: readonly Right[] = ['TOPIC READ', 'TOPIC DESCRIBE_CONFIGS'];
 
-/** Who may what, and what is then missed: READ includes DESCRIBE. */
-const lacking: readonly (readonly [
+/** Users, their rights on topic and group, and the error that names the missing right. READ includes DESCRIBE. */
+const usersLackingRights: readonly (readonly [
   user: string,
   ofTopic: readonly Right[],
   ofGroup: readonly Right[],
-  says: RegExp,
+  message: RegExp,
 ])[] = [
-  ['nothing', [], [], /look at topic \S*events at.*we lack the right DESCRIBE on topic \S*events /],
+  ['nothing', [], [], /look at topic \S*events at.*Tidemark lacks the right DESCRIBE on topic \S*events /],
   [
     'describe',
     ['TOPIC DESCRIBE'],
     ['GROUP READ'],
-    /settings of topic \S*events at.*we lack the right DESCRIBE_CONFIGS on topic \S*events /,
+    /settings of topic \S*events at.*Tidemark lacks the right DESCRIBE_CONFIGS on topic \S*events /,
   ],
-  ['no_group', toTopic, [], /member of group loaders at.*we lack the right READ on group loaders /],
-  ['see_group', toTopic, ['GROUP DESCRIBE'], /member of group loaders at.*we lack the right READ on group loaders /],
+  ['no_group', toTopic, [], /member of group loaders at.*Tidemark lacks the right READ on group loaders /],
+  [
+    'see_group',
+    toTopic,
+    ['GROUP DESCRIBE'],
+    /member of group loaders at.*Tidemark lacks the right READ on group loaders /,
+  ],
   [
     'no_read',
     ['TOPIC DESCRIBE', 'TOPIC DESCRIBE_CONFIGS'],
     ['GROUP READ'],
-    /member of group loaders at.*we lack the right READ on topic \S*events /,
+    /member of group loaders at.*Tidemark lacks the right READ on topic \S*events /,
   ],
 ];
 
-describe.skipIf(!(await canStartBroker()))('a cluster that asks who may what', () => {
+describe.skipIf(!(await canStartBroker()))('a cluster with access control', () => {
   let guarded: GuardedBroker;
   let topic: string;
   beforeAll(async () => {
-    guarded = await GuardedBroker.start([...lacking.map(([user]) => user), 'reader', 'eternal', 'mute'], afterAll);
+    guarded = await GuardedBroker.start(
+      [...usersLackingRights.map(([user]) => user), 'reader', 'eternal', 'mute'],
+      afterAll,
+    );
     topic = await guarded.cluster.createTopic('events');
     const value = '{"event":"service.started","service_id":"s","timestamp":"2026-01-01T00:00:00Z"}';
     await guarded.cluster.produce(topic, [{ key: 's', value }]);
@@ -49,19 +57,19 @@ describe.skipIf(!(await canStartBroker()))('a cluster that asks who may what', (
     return new Service({ folder: folder.path, brokers: [guarded.address], topic, group, env: account.env, flags: all });
   }
 
-  test.each(lacking)(
-    'ends a service of %s, with topic or group and what is missing',
-    async (user, ofTopic, ofGroup, says) => {
+  test.each(usersLackingRights)(
+    'stops a service of user %s, and the error names the missing right with its topic or group',
+    async (user, ofTopic, ofGroup, message) => {
       if (ofTopic.length > 0) await guarded.allow(user, ofTopic, topic);
       if (ofGroup.length > 0) await guarded.allow(user, ofGroup, group);
       const { code, stderr } = await (await serviceOf(user)).ended;
-      expect(stderr).toMatch(says);
+      expect(stderr).toMatch(message);
       expect(stderr).toMatch(/\[SOURCE_REFUSED\]/);
       expect(code).toBe(77);
     },
   );
 
-  test('lets in whom it allows to read topic and group, and a right that is taken away ends it', async () => {
+  test('admits a user who may read topic and group, and stops the service when a right is revoked', async () => {
     await guarded.allow('reader', toTopic, topic);
     await guarded.allow('reader', ['GROUP READ'], group);
     const service = await serviceOf('reader');
@@ -69,23 +77,23 @@ describe.skipIf(!(await canStartBroker()))('a cluster that asks who may what', (
     await guarded.forbid('reader', 'TOPIC READ', topic);
     expect(await service.ended).toMatchObject({
       code: 77,
-      stderr: expect.stringMatching(/we lack the right (READ|DESCRIBE) on topic \S*events .*\[SOURCE_REFUSED\]/),
+      stderr: expect.stringMatching(/Tidemark lacks the right (READ|DESCRIBE) on topic \S*events .*\[SOURCE_REFUSED\]/),
     });
   });
 
-  test('ends a service whose session is longer than the broker allows, and names the setting', async () => {
+  test('stops a service whose session timeout is longer than the broker allows, and the error names the setting', async () => {
     await guarded.allow('eternal', toTopic, topic);
     await guarded.allow('eternal', ['GROUP READ'], group);
     const service = await serviceOf('eternal', '--kafka-session-timeout-ms', String(longestSessionMs + 1));
     expect(await service.ended).toMatchObject({
       code: 78,
       stderr: expect.stringMatching(
-        /kafka_session_timeout_ms lies outside of what the broker allows.*\[CONFIG_INVALID\]/,
+        /kafka_session_timeout_ms is outside the range that the broker allows.*\[CONFIG_INVALID\]/,
       ),
     });
   });
 
-  test('ends a service that may not write what becomes of requests', async () => {
+  test('stops a service that may not write to its status topic', async () => {
     const control = await guarded.cluster.createTopic('requests');
     const statuses = await guarded.cluster.createTopic('statuses');
     await guarded.allow('mute', toTopic, topic);

@@ -10,7 +10,7 @@ import { readLog } from '../../support/kafka/read-log.ts';
 import { boundedKafkaSource, kafkaOptions } from '../../support/kafka/reading.ts';
 import { positionsAfter, readAll, readToEnd } from '../../support/reading.ts';
 
-describe.skipIf(!(await canStartBroker()))('a log on the disk of a broker', () => {
+describe.skipIf(!(await canStartBroker()))("a log whose files on the broker's disk", () => {
   let broker: Broker;
   let cluster: TestCluster;
   beforeAll(async () => {
@@ -24,7 +24,10 @@ describe.skipIf(!(await canStartBroker()))('a log on the disk of a broker', () =
       kafkaOptions({ brokers: cluster.brokers, topics: [topic], group: cluster.uniqueTopic('group') }),
     );
 
-  /** One record by a client of its own, so that cleaning must keep its batch to know that client's last number. */
+  /**
+   * Writes one record with a new idempotent producer: log cleaning keeps its batch, even empty, for the producer's last
+   * sequence number.
+   */
   async function produceAlone(topic: string, value: string): Promise<void> {
     const producer = cluster.client().producer({ idempotent: true, maxInFlightRequests: 1 });
     await producer.connect();
@@ -41,11 +44,11 @@ describe.skipIf(!(await canStartBroker()))('a log on the disk of a broker', () =
       });
     });
 
-  test('of which cleaning has left empty batches, before the topic was made what it must be, is read past them', async () => {
+  test('hold empty batches, left by compaction before the topic was set to delete, is read past them', async () => {
     const config = { 'cleanup.policy': 'compact', 'segment.ms': '100', 'min.cleanable.dirty.ratio': '0.001' };
     const topic = await cluster.createTopic('cleaned', { config });
     for (const value of ['a', 'b', 'c']) await produceAlone(topic, value);
-    // Only what lies before the segment that is being written is cleaned.
+    // Kafka cleans only segments before the one that is being written.
     await waitFor('the log to be cleaned', async () => {
       await produceAlone(topic, 'newest');
       const [records] = await readLog(cluster, topic);
@@ -58,14 +61,14 @@ describe.skipIf(!(await canStartBroker()))('a log on the disk of a broker', () =
     expect(whole[0]).toMatchObject({ from: 0 });
     expect(whole[0]?.records[0]?.offset).toBeGreaterThan(1);
     expect(whole.at(-1)?.next.nextOffset).toBe(high);
-    // From the middle of what is empty as well.
+    // Also from an offset within the empty batches.
     const stored = positionsAfter(whole).map(position => ({ ...position, nextOffset: 1, bookmark: null }));
     const rest = await readAll(source(topic), stored);
     expect(rest[0]).toMatchObject({ from: 1 });
     expect(rest.flatMap(({ records }) => records)).toEqual(whole.flatMap(({ records }) => records));
   });
 
-  test('of which one bit is wrong is read up to there, and the error says where', async () => {
+  test('have one flipped bit is read up to that batch, and the error names the offset', async () => {
     const topic = await cluster.createTopic('damaged');
     for (const value of ['good', 'damaged', 'behind']) await cluster.produce(topic, [{ key: 'k', value }]);
     await broker.stop();

@@ -26,13 +26,13 @@ const options = (topic: string, onLostRecords: 'stop' | 'skip' = 'stop', batchRe
 
 const ingestOptions = { keyFormat: 'string', skewMs: 0, clock: { now: Date.now } } as const;
 
-/** Ingests what the topic holds now. */
+/** Ingests all records that the topic holds now. */
 function ingestAll(store: TestStore, topic: string, policy: 'stop' | 'skip' = 'stop') {
   const source = boundedKafkaSource(options(topic, policy));
   return ingest(source, store.warehouse, { ...ingestOptions, signal: AbortSignal.timeout(60_000) });
 }
 
-/** Reads as the service does, without an end of its own. Gives what ends it. */
+/** Ingests without an end, as the service does. `ended` gives the error that ends it. */
 async function keepIngesting(store: TestStore, topic: string, ids?: ReadonlyMap<string, string>) {
   const stop = new AbortController();
   onTestFinished(() => stop.abort());
@@ -54,8 +54,8 @@ const deleteBefore = (topic: string, offset: number) =>
     await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] });
   });
 
-/** Deletes a topic and makes it again, with so many records. */
-async function remake(topic: string, count: number): Promise<void> {
+/** Deletes a topic and creates it again with `count` records. */
+async function recreate(topic: string, count: number): Promise<void> {
   await kafka.withAdmin(async admin => {
     await admin.deleteTopics({ topics: [topic] });
     await waitFor('the topic to be gone', async () => ((await admin.listTopics()).includes(topic) ? null : true));
@@ -78,10 +78,10 @@ const lostRows = (store: TestStore) => store.rows('SELECT from_offset, to_offset
 describe.skipIf(!kafka.available)('records that Kafka deleted', () => {
   const policies = ['stop', 'skip'] as const;
   test.each(policies)(
-    'while they waited to be read are found by the fetch behind them, by the policy %s',
+    'while they waited to be read are noticed by the next fetch, with the policy %s',
     async policy => {
       const topic = await kafka.createTopic('large');
-      // Three fetches' worth, so that the last is not asked for while the first is not taken.
+      // Three fetches' worth, so that the last one is not requested before the first is read.
       const filler = 'x'.repeat(500_000);
       for (const event of events(24)) await kafka.produce(topic, [{ ...event, value: filler }]);
       const opened = { ...options(topic, policy), batchBytes: 600_000 };
@@ -97,7 +97,7 @@ describe.skipIf(!kafka.available)('records that Kafka deleted', () => {
     },
   );
 
-  test('are not passed where only aborted records lie behind them', async () => {
+  test('are noticed also when only aborted records follow them', async () => {
     const { topic, store } = await ingested(10);
     await kafka.produce(topic, events(10, 10));
     const transactionalId = kafka.uniqueTopic('transactional');
@@ -115,7 +115,7 @@ describe.skipIf(!kafka.available)('records that Kafka deleted', () => {
   });
 });
 
-/** Reads on to an offset, or to what ends the reading, and gives what was said to be lost. */
+/** Reads up to an offset or to an error, and gives the reported gaps and the error. */
 async function readUntil(batches: AsyncGenerator<RecordBatch>, offset: number) {
   const lost: unknown[] = [];
   let failure: unknown = {};
@@ -130,42 +130,45 @@ async function readUntil(batches: AsyncGenerator<RecordBatch>, offset: number) {
   return { lost, failure };
 }
 
-describe.skipIf(!kafka.available)('a topic that was deleted and made again', () => {
+describe.skipIf(!kafka.available)('a topic that was deleted and created again', () => {
   test.each([
     ['empty', 0],
     ['shorter than what was read', 7],
     ['exactly as long', 20],
     ['longer', 31],
-  ])('is refused by its records, where brokers know no ids, when it is %s', async (_, count) => {
+  ])('is refused by its records when brokers have no topic ids, and it is %s', async (_, count) => {
     const { topic, store } = await ingested(20);
-    await remake(topic, count);
+    await recreate(topic, count);
     const { ended } = await keepIngesting(store, topic, new Map());
     expect(await ended).toMatchObject({
       code: 'SOURCE_CHANGED',
       retry: false,
-      message: expect.stringMatching(/^\S+\/0: .*made anew/),
+      message: expect.stringMatching(/^\S+\/0: .*was recreated/),
     });
     expect(offsetOf(store)).toBe(20);
     expect(await store.rows('SELECT count(*) FROM services')).toEqual([['20']]);
   });
 
   test.each([
-    ['and filled beyond what was read', 60],
+    ['and filled beyond the read offset', 60],
     ['and filled less', 3],
-  ])('under a running reader %s is refused', async (_, count) => {
+  ])('while it is being read %s is refused', async (_, count) => {
     const { topic, store } = await ingested(20);
     const { source, ended } = await keepIngesting(store, topic);
     await waitFor('the partition to be assigned', async () => (source.assigned.length > 0 ? true : null));
-    await remake(topic, count);
-    const failure = await Promise.race([ended, watched(source)]);
+    await recreate(topic, count);
+    const failure = await Promise.race([ended, failureOfEnds(source)]);
     expect(failure).toMatchObject({ code: 'SOURCE_CHANGED' });
     expect(offsetOf(store)).toBe(20);
     expect(await store.rows("SELECT count(*) FROM services WHERE service_id LIKE 's50__'")).toEqual([['0']]);
   });
 });
 
-/** What whoever looks at the ends of the log, as the service does, is told at last. */
-function watched(source: KafkaSource): Promise<unknown> {
+/**
+ * Requests the ends of the log again and again, as the service does, until they fail with `SOURCE_CHANGED`. Gives that
+ * error.
+ */
+function failureOfEnds(source: KafkaSource): Promise<unknown> {
   return waitFor('the log to be refused', async () => {
     const error = await source.ends().then(
       () => null,
@@ -175,7 +178,7 @@ function watched(source: KafkaSource): Promise<unknown> {
   });
 }
 
-test.skipIf(!kafka.available)('positions of another source than Kafka are refused', async () => {
+test.skipIf(!kafka.available)('positions of a source other than Kafka are refused', async () => {
   const { topic, store } = await ingested(5);
   const positions = store.warehouse.positions().map(known => ({ ...known, origin: '/var/log/calls' }));
   await kafka.produce(topic, events(5, 5));

@@ -15,12 +15,12 @@ const kafka = await sharedKafka();
 const shared = await sharedRegistry();
 const available = kafka.available && shared.available && (await canProduceFromPython());
 
-/** A request that gives no parameter; Confluent's Python serializer wants all fields said, or their defaults. */
+/** All parameters as null, because Confluent's Python serializer requires every field. */
 const nothing = Object.fromEntries(parameterNames.map(name => [name, null]));
 const window = { time_from: Date.parse('2026-03-01T00:00:00Z'), time_to: '2026-03-02T00:00:00Z' };
 const avroStatuses = (url: string) => ['--registry-url', url, '--status-format', 'avro'];
 
-/** Decodes as a client with the registry package of the kafkajs project does; none of it is ours. */
+/** Decodes with the registry package of the kafkajs project, which shares no code with Tidemark. */
 function foreignDecoder() {
   const registry = new SchemaRegistry({ host: shared.url });
   const seen = new Set<unknown>();
@@ -33,7 +33,7 @@ function foreignDecoder() {
 }
 
 describe.skipIf(!available)('Avro on the control topic and the status topic', () => {
-  test('requests of two foreign clients and JSON between; statuses that a foreign client reads', async () => {
+  test('Avro requests of two foreign clients, with JSON between them, are served, and a foreign client reads the Avro statuses', async () => {
     const place = await ControlPlace.make(kafka);
     const service = place.start(...avroStatuses(shared.url));
     const { registry, seen, decode } = foreignDecoder();
@@ -72,7 +72,7 @@ describe.skipIf(!available)('Avro on the control topic and the status topic', ()
     ]);
   });
 
-  test('what is malformed fails where it has an id, and is quarantined where it has none', async () => {
+  test('a malformed request fails when it has an id, and is quarantined when it has none', async () => {
     const place = await ControlPlace.make(kafka);
     const service = place.start('--registry-url', shared.url);
     const statuses = await StatusReader.open(place);
@@ -113,7 +113,7 @@ describe.skipIf(!available)('Avro on the control topic and the status topic', ()
     ]);
   });
 
-  test('while the registry is down statuses wait in the outbox and Avro requests on the topic; then all goes on', async () => {
+  test('while the registry is down, statuses wait in the outbox and Avro requests on the topic; afterwards all are handled', async () => {
     let isDown = true;
     const misbehave: NonNullable<Parameters<typeof registryProxy>[0]['misbehave']> = (request, response) => {
       if (isDown && request.method === 'POST') response.writeHead(503).end();
@@ -140,7 +140,7 @@ describe.skipIf(!available)('Avro on the control topic and the status topic', ()
       const reasons = status.not_ready;
       return reasons.filter(reason => reason.includes('schema registry')).length === 2 ? reasons : null;
     });
-    expect(reasons).toContainEqual(expect.stringContaining('answers with status 503'));
+    expect(reasons).toContainEqual(expect.stringContaining('status 503 is not an answer of a schema registry'));
     const metrics = await (await fetch(`${url}/metrics`)).text();
     expect(metrics).toMatch(/\ntidemark_outbox_statuses [1-9]/);
     expect(statuses.all).toEqual([]);

@@ -12,12 +12,12 @@ import { tidemarkDone } from '../../support/tidemark.ts';
 
 const kafka = await sharedKafka();
 
-/** Waits for a window that is never complete, so that there is time to cancel it. */
+/** Parameters of an export that waits for a window that is never complete, so that there is time to cancel it. */
 const endless = { time_to: '2199-01-01T00:00:00Z', wait: 'complete' };
 const cancel = { action: 'cancel' };
 
 describe.skipIf(!kafka.available)('the control topic', () => {
-  test('a request is served end to end, and each change of its state is told', async () => {
+  test('serves a request from start to end, and publishes each change of its state', async () => {
     const place = await ControlPlace.make(kafka);
     const service = place.start();
     const statuses = await StatusReader.open(place);
@@ -33,12 +33,12 @@ describe.skipIf(!kafka.available)('the control topic', () => {
       error: null,
     });
     expect(await place.files()).toEqual([...ended.created, `${stamp}manifest.json`].toSorted());
-    const told = statuses.of('one');
-    expect(told.map(({ sequence }) => sequence)).toEqual(told.map((_, at) => at + 1));
-    expect([...new Set(told.map(({ status }) => status))]).toEqual(['accepted', 'running', 'completed']);
-    expect(told.map(({ progress }) => progress?.phase)).toContain('writing');
-    expect(told.every(({ at }) => at === new Date(at).toISOString())).toBe(true);
-    // A reader may have the last status before its sender knows.
+    const published = statuses.of('one');
+    expect(published.map(({ sequence }) => sequence)).toEqual(published.map((_, at) => at + 1));
+    expect([...new Set(published.map(({ status }) => status))]).toEqual(['accepted', 'running', 'completed']);
+    expect(published.map(({ progress }) => progress?.phase)).toContain('writing');
+    expect(published.every(({ at }) => at === new Date(at).toISOString())).toBe(true);
+    // A reader may receive the last status before the sender gets its acknowledgement.
     const url = await service.url();
     const metrics = await waitFor('an empty outbox', async () => {
       const text = await (await fetch(`${url}/metrics`)).text();
@@ -47,7 +47,7 @@ describe.skipIf(!kafka.available)('the control topic', () => {
     expect(metrics).toContain('\ntidemark_control_records_total 1\n');
     await waitFor('the count', async () => {
       const text = await (await fetch(`${url}/metrics`)).text();
-      return text.includes(`\ntidemark_statuses_published_total ${told.length}\n`) ? text : null;
+      return text.includes(`\ntidemark_statuses_published_total ${published.length}\n`) ? text : null;
     });
     const read = { topic: place.topics.control, partition: 0, stored_offset: 1 };
     const status = await waitFor('the end of the topic', async () => {
@@ -62,7 +62,7 @@ describe.skipIf(!kafka.available)('the control topic', () => {
     expect(shown).toMatch(/^statuses that wait to be sent: 0$/m);
   });
 
-  test('redelivered: nothing new, the last status is repeated; with other parameters: a conflict that hides nothing', async () => {
+  test('a redelivered request only repeats its last status, and one with other parameters gets a conflict that does not hide that status', async () => {
     const place = await ControlPlace.make(kafka);
     const service = place.start();
     const statuses = await StatusReader.open(place);
@@ -81,7 +81,7 @@ describe.skipIf(!kafka.available)('the control topic', () => {
     expect(positions).toEqual([['4']]);
   });
 
-  test('cancel: running, queued, unknown and ended requests', async () => {
+  test('cancels running and queued requests, and refuses to cancel unknown and ended ones', async () => {
     const place = await ControlPlace.make(kafka);
     const service = place.start('--exports-at-once', '1', '--export-wait-ms', '600000');
     const statuses = await StatusReader.open(place);
@@ -102,7 +102,7 @@ describe.skipIf(!kafka.available)('the control topic', () => {
     expect(await place.files()).toEqual([]);
   });
 
-  test('what is malformed fails where it has an id, and is quarantined where it has none', async () => {
+  test('a malformed request fails when it has an id, and is quarantined when it has none', async () => {
     const place = await ControlPlace.make(kafka);
     await mkdir(place.root);
     await writeFile(path.join(place.root, 'file'), '');
@@ -146,7 +146,7 @@ describe.skipIf(!kafka.available)('the control topic', () => {
     ]);
   });
 
-  test('requests that came while it was down are served, by a full queue too, and statuses of all doors are sent', async () => {
+  test('requests that arrived while the service was down are served, also with a full queue; statuses of other doors are sent too', async () => {
     const place = await ControlPlace.make(kafka, 2);
     await place.ask(...Array.from({ length: 6 }, (_, at) => exportRequest(`early-${at}`, { format: 'ndjson' })));
     const limits = ['--exports-at-once', '1', '--export-queue', '0'] as const;
@@ -168,7 +168,7 @@ describe.skipIf(!kafka.available)('the control topic', () => {
   test.each([
     ['a control topic', 'control-topic'],
     ['a status topic', 'status-topic'],
-  ])('%s that is not there is refused', async (_, flag) => {
+  ])('%s that does not exist is refused', async (_, flag) => {
     const place = await ControlPlace.make(kafka);
     const service = place.start(`--${flag}`, kafka.uniqueTopic('no-such'));
     expect((await service.ended).stderr).toContain('[TOPIC_UNFIT]');

@@ -33,7 +33,7 @@ async function readBack(topic: string): Promise<readonly LogRecord[]> {
   return (await readAll(sourceOf(topic))).flatMap(batch => batch.records);
 }
 
-/** What was read, as the producer was given it. */
+/** A read record in the form in which it was given to the producer. */
 function asGiven({ key, value, headers, timestamp }: LogRecord): ForeignRecord {
   const text = (bytes: Uint8Array | null): string | null => (bytes === null ? null : Buffer.from(bytes).toString());
   return {
@@ -45,13 +45,13 @@ function asGiven({ key, value, headers, timestamp }: LogRecord): ForeignRecord {
 }
 
 describe.skipIf(!kafka.available || !(await canProduceFromJava()))("records of Kafka's Java producer", () => {
-  test.each(codecs)('packed with %s are read as they were written', async codec => {
+  test.each(codecs)('compressed with %s are read as they were written', async codec => {
     const topic = await kafka.createTopic(`java-${codec}`);
     await produceFromJava({ brokers: kafka.brokers, topic, codec }, records);
     expect((await readBack(topic)).map(asGiven)).toEqual(records);
   });
 
-  test('of transactions: what was committed comes, what was aborted does not, and the offsets go on behind both', async () => {
+  test('in transactions are read when committed and left out when aborted, and the offset moves past both', async () => {
     const topic = await kafka.createTopic('transactions');
     const of = (name: string, end: End['end'], count: number): readonly (ForeignRecord | End)[] => [
       ...Array.from({ length: count }, (_, index) => ({ key: name, value: `${name}-${index}` })),
@@ -74,7 +74,7 @@ describe.skipIf(!kafka.available || !(await canProduceFromJava()))("records of K
     expect(batches.at(-1)?.next.nextOffset).toBe(end!.high);
   });
 
-  test('of aborted transactions only: nothing comes, and the position moves to the end', async () => {
+  test('in aborted transactions only are left out, and the position moves to the end', async () => {
     const topic = await kafka.createTopic('aborted');
     const settings = { 'transactional.id': kafka.uniqueTopic('transactional') };
     const aborted: readonly (ForeignRecord | End)[] = [{ key: 'a', value: 'x' }, { end: 'abort' }];
@@ -85,7 +85,7 @@ describe.skipIf(!kafka.available || !(await canProduceFromJava()))("records of K
     expect(batches.at(-1)?.next.nextOffset).toBe((await kafka.offsets(topic))[0]!.high);
   });
 
-  test('a quarter of a million tiny records, many thousands a batch', async () => {
+  test('are read also when 250,000 tiny ones come in batches of many thousands', async () => {
     const topic = await kafka.createTopic('tiny');
     const settings = { 'batch.size': '4000000', 'linger.ms': '200', 'max.request.size': '8000000' };
     const tiny = Array.from({ length: 250_000 }, () => ({ key: 'k', value: '1' }));
@@ -97,7 +97,7 @@ describe.skipIf(!kafka.available || !(await canProduceFromJava()))("records of K
 });
 
 describe.skipIf(!kafka.available || !(await canProduceFromPython()))('records of librdkafka', () => {
-  test.each(codecs)('packed with %s are read as they were written', async codec => {
+  test.each(codecs)('compressed with %s are read as they were written', async codec => {
     const topic = await kafka.createTopic(`python-${codec}`);
     await produceFromPython({ brokers: kafka.brokers, topic, codec }, records);
     expect((await readBack(topic)).map(asGiven)).toEqual(records);
@@ -105,7 +105,7 @@ describe.skipIf(!kafka.available || !(await canProduceFromPython()))('records of
 });
 
 describe.skipIf(!kafka.available)('records of every size', () => {
-  test('of 10 MB, between small ones', async () => {
+  test('are read: one of 10 MB between small ones', async () => {
     const topic = await kafka.createTopic('large', { config: { 'max.message.bytes': '12000000' } });
     const large = 'x'.repeat(10_000_000);
     for (const value of ['before', large, 'after']) await kafka.produce(topic, [{ key: 'k', value }]);

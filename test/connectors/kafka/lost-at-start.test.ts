@@ -39,20 +39,20 @@ async function firstBatch(onLostRecords: KafkaOptions['onLostRecords']): Promise
 describe.skipIf(!kafka.available)(
   'records that Kafka deleted after reading began and before the first was read',
   () => {
-    test('stop us with the offsets in words', async () => {
+    test('stop the reading, and the error names the offsets', async () => {
       await expect(firstBatch('stop')).rejects.toMatchObject({
         code: 'RECORDS_LOST',
-        message: expect.stringContaining('/0: 0 was to be read next, but the log now begins at 4'),
+        message: expect.stringContaining('/0: the next offset to read is 0, but the log now begins at 4'),
       });
     });
 
-    test('or by policy are a gap that is told', async () => {
+    test('are reported as a gap with the policy skip', async () => {
       expect(await firstBatch('skip')).toMatchObject({ from: 4, lost: { from: 0, to: 4 }, records: { length: 6 } });
     });
   },
 );
 
-/** A source in a group of which nothing is read; the test says what the group assigns and where the log begins. */
+/** A source that reads nothing. The test sets what the group assigns and where the log begins. */
 function idleSource() {
   const log = { low: 3 };
   const listeners = new Map<string, (event: object) => void>();
@@ -86,22 +86,22 @@ function idleSource() {
   return { log, source, starts, assign, running };
 }
 
-test('what is deleted while a partition is ours and unread is missed also when it is assigned anew; what others had, is not', async () => {
+test('records deleted while a partition is assigned and unread count as lost also after a new assignment; those deleted while another member had it do not', async () => {
   const { log, source, starts, assign, running } = idleSource();
   await running;
   assign(0);
-  expect(starts, 'what was deleted before is not ours').toEqual([3]);
+  expect(starts, 'records deleted before the assignment are not lost').toEqual([3]);
   log.low = 8;
   await source.ends();
   assign(0);
-  expect(starts, 'three to seven were ours').toEqual([3, 3]);
+  expect(starts, 'offsets 3 to 7 were deleted after the assignment').toEqual([3, 3]);
   assign();
   await source.ends();
   assign(0);
-  expect(starts, 'another member had them').toEqual([3, 3, 8]);
+  expect(starts, 'another member had the partition').toEqual([3, 3, 8]);
 });
 
-test('a partition that comes back, of which nothing was ever read, begins where the log does by then', () => {
+test('a partition that is assigned again before anything was read begins where the log begins by then', () => {
   const reading = new PartitionReading({ topic: 't', partition: 0 }, { cluster: 'c', topicId: null }, undefined);
   const starts = (low: number) => [reading.assign(low), reading.position];
   expect([starts(3), starts(8)]).toEqual([

@@ -8,7 +8,7 @@ import type { RunningService } from '../../support/running-service.ts';
 
 const kafka = await sharedKafka();
 
-/** Reads topics as a member of the group until the test ends; what it owns can be looked at. */
+/** Joins the group and reads topics until the test ends. Gives a function that lists the assigned partitions. */
 async function joinGroup(group: string, topics: readonly string[], partitions: readonly number[] | null = null) {
   const options = kafkaOptions({ brokers: kafka.brokers, topics, group, partitions, sessionTimeoutMs: 6_000 });
   const cluster = await openTestCluster(options);
@@ -28,12 +28,12 @@ async function joinGroup(group: string, topics: readonly string[], partitions: r
 const partitionsOf = (topic: string, count: number) => Array.from({ length: count }, (_, at) => `${topic}/${at}`);
 
 describe.skipIf(!kafka.available)('members of one group that read different topics', () => {
-  test('own all of what they read, whoever leads, and share what both read', async () => {
+  test('are together assigned all partitions of their topics, whichever leads the group, and share those of a common topic', async () => {
     const group = kafka.uniqueTopic('group');
     const [one, two] = [await kafka.createTopic('one', { partitions: 2 }), await kafka.createTopic('two')];
     const shared = await kafka.createTopic('both', { partitions: 4 });
     const [ofOne, ofTwo] = [await joinGroup(group, [one, shared]), await joinGroup(group, [two, shared])];
-    const owned = await waitFor('both to own what is theirs', async () => {
+    const owned = await waitFor('both to be assigned their partitions', async () => {
       const found = [ofOne(), ofTwo()];
       return found.every(names => names.length > 0) && found.flat().length === 7 ? found : null;
     });
@@ -44,7 +44,7 @@ describe.skipIf(!kafka.available)('members of one group that read different topi
     expect(owned.map(names => names.filter(name => name.startsWith(shared)).length)).toEqual([2, 2]);
   });
 
-  test('by fixed lists: each has its list of its own topics', async () => {
+  test('with fixed lists are each assigned their list of their own topics', async () => {
     const group = kafka.uniqueTopic('group');
     const topics = [await kafka.createTopic('fixed-one'), await kafka.createTopic('fixed-two', { partitions: 2 })];
     const ofOne = await joinGroup(group, [topics[0]!], [0]);
@@ -53,7 +53,7 @@ describe.skipIf(!kafka.available)('members of one group that read different topi
     expect([ofOne(), ofTwo()]).toEqual([partitionsOf(topics[0]!, 1), partitionsOf(topics[1]!, 2)]);
   });
 
-  test('a partition that is added is given to one of them', async () => {
+  test('are assigned partitions that are added to their topics', async () => {
     const group = kafka.uniqueTopic('group');
     const [one, two] = [await kafka.createTopic('grows-one'), await kafka.createTopic('grows-two')];
     const members = [await joinGroup(group, [one]), await joinGroup(group, [two])];
@@ -69,7 +69,7 @@ describe.skipIf(!kafka.available)('members of one group that read different topi
 describe.skipIf(!kafka.available)('two services of one group', () => {
   const isReading = ({ msg }: { readonly msg: string }): boolean => msg === 'requests are read';
 
-  test('read each its own control topic', async () => {
+  test('each read their own control topic', async () => {
     const group = kafka.uniqueTopic('group');
     const places = [await ControlPlace.make(kafka, 2), await ControlPlace.make(kafka, 2)];
     const services = places.map(place => place.start('--kafka-group', group));
@@ -83,7 +83,7 @@ describe.skipIf(!kafka.available)('two services of one group', () => {
     for (const service of services) expect(await service.stop()).toMatchObject({ code: 0 });
   });
 
-  test('one that is assigned no partition of its control topic is not ready, and says so', async () => {
+  test('with one control topic: the one without a partition is not ready, and its status says why', async () => {
     const group = kafka.uniqueTopic('group');
     const places = [await ControlPlace.make(kafka), await ControlPlace.make(kafka)];
     const control = places[0]!.topics.control;

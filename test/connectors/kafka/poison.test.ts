@@ -9,7 +9,7 @@ import { openTestStore, type TestStore } from '../../support/store.ts';
 
 const kafka = await sharedKafka();
 
-/** Ingests what a topic holds into the store, and gives the counts. */
+/** Ingests all records of a topic into the store and gives the counts. */
 function ingestTopic(store: TestStore, topic: string, keyFormat: KeyFormat = 'string') {
   const source = boundedKafkaSource(
     kafkaOptions({ brokers: kafka.brokers, topics: [topic], group: kafka.uniqueTopic('group'), batchRecords: 17 }),
@@ -21,8 +21,8 @@ function ingestTopic(store: TestStore, topic: string, keyFormat: KeyFormat = 'st
 
 const started = (id: string): string => `{"event":"service.started","service_id":${JSON.stringify(id)}}`;
 
-describe.skipIf(!kafka.available)('poison on a topic', () => {
-  test('of every sort, in the middle of good records: each is set aside with its reason, and all others are applied', async () => {
+describe.skipIf(!kafka.available)('malformed records on a topic', () => {
+  test('of every kind, between good records, are each quarantined with their reason, and all others are applied', async () => {
     const expected =
       readGolden<readonly { outcome: string; reason?: string; field?: string }[]>('rejects/expected.json');
     const messages: Message[] = goldenLines('rejects/events.ndjson').map(line => ({
@@ -37,7 +37,7 @@ describe.skipIf(!kafka.available)('poison on a topic', () => {
     expect(counts.applied + counts.quarantined).toBe(counts.recordsRead);
     const found = await store.rows('SELECT "offset", reason, field FROM quarantine ORDER BY "offset"');
     const wanted = expected.flatMap(({ outcome, reason, field }, index) =>
-      // A file keeps no times of records; Kafka does, so there no event lacks one.
+      // In Kafka each record has a timestamp, which serves as that of the event; in a file it is missing.
       outcome === 'quarantined' && !(reason === 'MISSING_FIELD' && field === 'timestamp')
         ? [[String(index + 1), reason, field ?? null]]
         : [],
@@ -47,7 +47,7 @@ describe.skipIf(!kafka.available)('poison on a topic', () => {
   });
 
   // contract 2.11
-  test('and nothing else in a partition: the offset moves to its end, and its bytes, headers and key are kept', async () => {
+  test('alone in a partition are quarantined with bytes, headers and key, and the offset moves to the end', async () => {
     const topic = await kafka.createTopic('only-poison', { partitions: 2 });
     const poison = Array.from({ length: 40 }, (_, index) => ({
       partition: 1,
@@ -64,7 +64,7 @@ describe.skipIf(!kafka.available)('poison on a topic', () => {
     ]);
   });
 
-  test('a tombstone deletes its service; one without a key deletes nothing', async () => {
+  test('that are tombstones delete their service, except one without a key', async () => {
     const topic = await kafka.createTopic('tombstones');
     const values: readonly (readonly [string | null, string | null])[] = [
       ['a', started('a')],
@@ -111,21 +111,24 @@ describe.skipIf(!kafka.available)('keys', () => {
         ['', 'MALFORMED'],
       ],
     ],
-  ])('of the format %s: absent, the same, or another', async (keyFormat, id, cases) => {
-    const topic = await kafka.createTopic(`keys-${keyFormat}`);
-    await kafka.produce(
-      topic,
-      cases.map(([key]) => ({ key, value: started(id) })),
-    );
-    const store = await openTestStore();
-    await ingestTopic(store, topic, keyFormat);
-    const found = await store.rows('SELECT "offset", reason FROM quarantine ORDER BY "offset"');
-    expect(found).toEqual(cases.flatMap(([, reason], offset) => (reason === null ? [] : [[String(offset), reason]])));
-  });
+  ])(
+    'of the format %s may be absent or equal the service id, and are quarantined otherwise',
+    async (keyFormat, id, cases) => {
+      const topic = await kafka.createTopic(`keys-${keyFormat}`);
+      await kafka.produce(
+        topic,
+        cases.map(([key]) => ({ key, value: started(id) })),
+      );
+      const store = await openTestStore();
+      await ingestTopic(store, topic, keyFormat);
+      const found = await store.rows('SELECT "offset", reason FROM quarantine ORDER BY "offset"');
+      expect(found).toEqual(cases.flatMap(([, reason], offset) => (reason === null ? [] : [[String(offset), reason]])));
+    },
+  );
 });
 
 describe.skipIf(!kafka.available)('a partition that was added', () => {
-  test('splits the services whose events then come to it, and they are counted', async () => {
+  test('splits the services whose later events go to it, and these services are counted', async () => {
     const topic = await kafka.createTopic('grown');
     await kafka.produce(topic, [
       { partition: 0, key: 'a', value: started('a') },

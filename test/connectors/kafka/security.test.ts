@@ -27,7 +27,7 @@ const quiet: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
 type Settings = Readonly<Record<string, string>>;
 
-/** What the service makes of settings that come from variables. */
+/** The options that the service derives from settings in environment variables. */
 function optionsOf(secure: SecureBroker, listener: SecureListener, settings: Settings): KafkaOptions {
   const given = { kafka_brokers: secure.address(listener), kafka_topics: 'any', ...settings };
   const environment = Object.fromEntries(
@@ -43,33 +43,33 @@ async function connect(
   settings: Settings,
   { log, signal }: { readonly log: Log; readonly signal?: AbortSignal } = { log: quiet },
 ) {
-  const patience = AbortSignal.any([AbortSignal.timeout(20_000), ...(signal === undefined ? [] : [signal])]);
-  const cluster = await KafkaCluster.open(optionsOf(secure, listener, settings), log, patience);
+  const deadline = AbortSignal.any([AbortSignal.timeout(20_000), ...(signal === undefined ? [] : [signal])]);
+  const cluster = await KafkaCluster.open(optionsOf(secure, listener, settings), log, deadline);
   onTestFinished(() => cluster.close());
   return cluster.clusterId;
 }
 
-describe.skipIf(!(await canStartBroker()))('a listener that demands it', () => {
+describe.skipIf(!(await canStartBroker()))('a secured listener', () => {
   let secure: SecureBroker;
   beforeAll(async () => {
     secure = await startSecureBroker(afterAll);
   });
   const account = { kafka_sasl_username: user.username, kafka_sasl_password: user.password };
   const tls = () => ({ kafka_tls: 'true', kafka_tls_ca_file: secure.files.authority });
-  const ours = () => ({
+  const clientCertificate = () => ({
     kafka_tls_cert_file: secure.files.client.cert,
     kafka_tls_key_file: secure.files.client.key,
   });
 
   describe.each(['plain', 'scram-sha-256', 'scram-sha-512'])('SASL %s', mechanism => {
-    test.each(['SASL', 'SASL_TLS'] as const)('lets us in over %s', async listener => {
+    test.each(['SASL', 'SASL_TLS'] as const)('admits the right password over %s', async listener => {
       const over = listener === 'SASL' ? {} : tls();
       await expect(
         connect(secure, listener, { kafka_sasl_mechanism: mechanism, ...account, ...over }),
       ).resolves.toBeTypeOf('string');
     });
 
-    test('refuses a wrong password, and the error says so without the password', async () => {
+    test('refuses a wrong password, and the error does not contain it', async () => {
       const wrong = { ...account, kafka_sasl_password: 'hunter2' };
       const refused = connect(secure, 'SASL', { kafka_sasl_mechanism: mechanism, ...wrong });
       await expect(refused).rejects.toMatchObject({
@@ -89,11 +89,11 @@ describe.skipIf(!(await canStartBroker()))('a listener that demands it', () => {
         return connect(secure, listener, { ...oauth, ...over, kafka_oauth_token: token });
       };
 
-      test('lets us in by a token', async () => {
+      test('admits a valid token', async () => {
         await expect(by(unsignedToken('alice'))).resolves.toBeTypeOf('string');
       });
 
-      test('refuses a token that has expired, and the error says so without the token', async () => {
+      test('refuses an expired token, and the error does not contain it', async () => {
         const expired = unsignedToken('alice', -60);
         const refused = by(expired);
         await expect(refused).rejects.toMatchObject({
@@ -104,7 +104,7 @@ describe.skipIf(!(await canStartBroker()))('a listener that demands it', () => {
       });
     });
 
-    test('reads the file of the token again for each connection', async () => {
+    test('reads the token file again for each connection', async () => {
       const folder = await temporaryFolder();
       onTestFinished(folder.remove);
       const file = path.join(folder.path, 'token');
@@ -115,7 +115,7 @@ describe.skipIf(!(await canStartBroker()))('a listener that demands it', () => {
       await expect(connect(secure, 'SASL', settings)).resolves.toBeTypeOf('string');
     });
 
-    test('gets its token for client id and secret', async () => {
+    test('gets a token from a URL with client id and secret', async () => {
       const asked: string[] = [];
       const server = createServer((request, response) => {
         asked.push(String(request.headers.authorization));
@@ -142,8 +142,8 @@ describe.skipIf(!(await canStartBroker()))('a listener that demands it', () => {
       'SASL_TLS',
       () => ({ kafka_sasl_mechanism: 'oauthbearer', kafka_oauth_token: unsignedToken('alice'), ...tls() }),
     ],
-    ['our certificate', 'MUTUAL_TLS', () => ({ ...tls(), ...ours() })],
-  ] as const)('records are read by %s: the group is joined the same way', async (_, listener, settings) => {
+    ['a client certificate', 'MUTUAL_TLS', () => ({ ...tls(), ...clientCertificate() })],
+  ] as const)('records are read with %s, also for joining the group', async (_, listener, settings) => {
     const cluster = new TestCluster(secure.broker.brokers);
     const topic = await cluster.createTopic('secure', { partitions: 2 });
     await cluster.produce(topic, [
@@ -156,7 +156,7 @@ describe.skipIf(!(await canStartBroker()))('a listener that demands it', () => {
     expect(values.toSorted()).toEqual(['one', 'two']);
   });
 
-  test('a service that is refused ends, says so, and its password is nowhere in what it says', async () => {
+  test('a refused service stops with the reason, and no output contains its password', async () => {
     const folder = await temporaryFolder();
     onTestFinished(folder.remove);
     const flags = ['--kafka-sasl-mechanism', 'scram-sha-512', '--kafka-sasl-username', user.username];
@@ -174,57 +174,52 @@ describe.skipIf(!(await canStartBroker()))('a listener that demands it', () => {
     expect(stdout + stderr).not.toContain('hunter2');
   });
 
-  test('TLS lets us in when we know who signs', async () => {
+  test('TLS admits a client that knows the signing authority', async () => {
     await expect(connect(secure, 'TLS', tls())).resolves.toBeTypeOf('string');
   });
 
-  test('mutual TLS lets us in by our certificate', async () => {
-    await expect(connect(secure, 'MUTUAL_TLS', { ...tls(), ...ours() })).resolves.toBeTypeOf('string');
+  test('mutual TLS admits a client with a certificate', async () => {
+    await expect(connect(secure, 'MUTUAL_TLS', { ...tls(), ...clientCertificate() })).resolves.toBeTypeOf('string');
   });
 
   test.each([
-    [
-      'an authority that nobody knows',
-      'TLS',
-      () => ({ kafka_tls: 'true' }),
-      /unknown authority; set kafka_tls_ca_file/,
-    ],
+    ['an unknown authority', 'TLS', () => ({ kafka_tls: 'true' }), /unknown authority; set kafka_tls_ca_file/],
     ['an expired certificate', 'EXPIRED', tls, /certificate has expired/],
     ['a self-signed certificate', 'SELF_SIGNED', tls, /certificate is self-signed/],
     ['a certificate for another host', 'OTHER_NAME', tls, /for another host name/],
-    ['no certificate of ours where one is wanted', 'MUTUAL_TLS', tls, /wants a certificate of ours/],
+    ['no client certificate where one is required', 'MUTUAL_TLS', tls, /requires a client certificate/],
     [
-      'another mechanism than the listener has',
+      'a SASL mechanism that the listener does not offer',
       'TLS',
       () => ({ ...tls(), kafka_sasl_mechanism: 'plain', ...account }),
       /SASL/,
     ],
-  ] as const)('%s: the error says which', async (_, listener, settings, says) => {
+  ] as const)('%s is refused, and the error names the reason', async (_, listener, settings, message) => {
     await expect(connect(secure, listener, settings())).rejects.toMatchObject({
       code: 'SOURCE_REFUSED',
       retry: false,
-      message: expect.stringMatching(says),
+      message: expect.stringMatching(message),
     });
   });
 
   test.each([
-    ['plain text on a TLS port', 'TLS', () => ({}), /does this port want TLS/],
-    ['TLS on a plain port', 'SASL', tls, /does this port speak TLS at all/],
+    ['plain text on a TLS port', 'TLS', () => ({}), /perhaps this port requires TLS/],
+    ['TLS on a plain port', 'SASL', tls, /perhaps this port does not use TLS/],
   ] as const)(
-    '%s may pass, so it is tried again; but the log asks what may be wrong',
-    async (_, listener, settings, asks) => {
+    '%s may be a transient failure, so it is retried, and the log names the likely setting',
+    async (_, listener, settings, hint) => {
       const log = new LogLines();
-      const asked = new AbortController();
+      const hinted = new AbortController();
       const watching: Log = {
         ...quiet,
         warn(facts, sentence) {
           log.warn(facts, sentence);
-          if (asks.test(sentence)) asked.abort();
+          if (hint.test(sentence)) hinted.abort();
         },
       };
-      const opening = connect(secure, listener, settings(), { log: watching, signal: asked.signal });
+      const opening = connect(secure, listener, settings(), { log: watching, signal: hinted.signal });
       await expect(opening).rejects.toMatchObject({ code: 'INTERRUPTED' });
-      expect(log.lines.map(({ sentence }) => sentence)).toContainEqual(expect.stringMatching(asks));
+      expect(log.lines.map(({ sentence }) => sentence)).toContainEqual(expect.stringMatching(hint));
     },
   );
 });

@@ -6,7 +6,7 @@ import { LogLines, noSecurity } from '../../support/kafka/reading.ts';
 
 vi.mock('../../../connectors/kafka/client/client.ts');
 
-test('a status topic that is not there is not made by sending to it, whatever the broker allows', async () => {
+test('sending does not create a missing status topic, even when the broker allows it', async () => {
   const send = vi.fn();
   const asUsual = async () => undefined;
   const producer = vi.fn((_: ProducerConfig) => ({ connect: asUsual, disconnect: asUsual, send }));

@@ -30,7 +30,7 @@ async function contentOf(topic: string): Promise<readonly string[]> {
 }
 
 describe.skipIf(!kafka.available)('the status topic', () => {
-  test('those of a request lie in one partition, in their order', async () => {
+  test('holds the statuses of a request in one partition, in their order', async () => {
     const topic = await kafka.createTopic('statuses', { partitions: 3 });
     const { statuses, log } = opened(topic);
     await statuses.send([entry(1, 'a'), entry(2, 'b'), entry(3, 'a')]);
@@ -46,7 +46,7 @@ describe.skipIf(!kafka.available)('the status topic', () => {
     expect(log.lines.filter(({ level }) => level !== 'debug')).toEqual([]);
   });
 
-  test('what the topic does not take is told, and what comes next is sent', async () => {
+  test('refuses a status that is too large, and takes the next one', async () => {
     const topic = await kafka.createTopic('small', { config: { 'max.message.bytes': '1000' } });
     const { statuses } = opened(topic);
     await statuses.send([entry(1, 'a')]);
@@ -59,7 +59,7 @@ describe.skipIf(!kafka.available)('the status topic', () => {
     expect(await contentOf(topic)).toEqual(['0 a {"n":1}', '0 a {"n":3}']);
   });
 
-  test('a broker that is away may be tried again', async () => {
+  test('gives a retriable error while no broker answers', async () => {
     const { statuses } = opened('any', ['127.0.0.1:1']);
     await expect(statuses.send([entry(1, 'a')])).rejects.toMatchObject({ code: 'SOURCE_UNREACHABLE', retry: true });
   });

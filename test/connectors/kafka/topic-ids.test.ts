@@ -6,7 +6,7 @@ import { kafkaOptions, LogLines } from '../../support/kafka/reading.ts';
 
 vi.mock('../../../connectors/kafka/client/client.ts');
 
-test('a topic id of zeros only is none: a cluster that was upgraded gives its topics none until it is told to', async () => {
+test('a topic id of zeros counts as none: an upgraded cluster gives its topics no ids at first', async () => {
   const ids: Readonly<Record<string, string>> = { old: '0'.repeat(32), new: '0'.repeat(31).concat('1') };
   const admin = {
     connect: async () => undefined,

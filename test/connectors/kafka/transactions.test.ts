@@ -12,7 +12,7 @@ interface Written {
   readonly value: string;
 }
 
-/** One client that writes transactions, each of which becomes committed or not. */
+/** A producer of transactions that remembers the records of the committed ones. */
 class Writer {
   readonly #producer: Producer;
   readonly #topic: string;
@@ -53,7 +53,7 @@ class Writer {
 describe.skipIf(!kafka.available)('transactions of three clients that overlap at random', () => {
   const seed = chosenSeed();
 
-  test(`give exactly what was committed, from wherever reading begins (seed ${seed})`, async () => {
+  test(`are read as exactly the committed records, whatever the starting position (seed ${seed})`, async () => {
     const random = seededRandom(seed);
     const topic = await kafka.createTopic('overlapping');
     const writers = await Promise.all([1, 2, 3].map(() => Writer.connect(topic)));

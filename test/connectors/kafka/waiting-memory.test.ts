@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, expect, test, vi } from 'vitest';
-import { Handoff } from '../../../connectors/kafka/reading/handoff.ts';
+import { BoundedQueue } from '../../../connectors/kafka/reading/bounded-queue.ts';
 import { LogWatch } from '../../../ops/service/log-watch.ts';
 import { orAborted } from '../../../pipeline/waiting.ts';
 import { LogLines } from '../../support/kafka/reading.ts';
@@ -12,11 +12,11 @@ afterEach(() => {
 });
 
 const turns = 2_000;
-/** What the test runner itself may begin meanwhile. */
-const others = 200;
+/** Promises that the test runner itself may make meanwhile. */
+const othersAtMost = 200;
 
-test('a watch that looks again and again keeps nothing of the looks before', async () => {
-  // The looks follow each other without a pause.
+test('a log watch keeps no promises of its earlier requests', async () => {
+  // Makes the requests follow each other without a pause.
   vi.stubGlobal('setTimeout', (end: () => void) => setImmediate(end));
   vi.stubGlobal('clearTimeout', (timer: NodeJS.Immediate) => clearImmediate(timer));
   const controller = new AbortController();
@@ -34,28 +34,28 @@ test('a watch that looks again and again keeps nothing of the looks before', asy
   };
   const source = { ends, assigned: () => null, commit: async () => undefined };
   await new LogWatch({ source, positions: () => [], log: new LogLines(), signal: controller.signal }).run();
-  expect(after - before).toBeLessThan(others);
+  expect(after - before).toBeLessThan(othersAtMost);
   expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
 });
 
-test('a reader that takes nothing for long costs nothing for each second of waiting', async () => {
+test('waiting for a slow reader keeps no promises and no timers of the seconds before', async () => {
   vi.useFakeTimers();
-  const handoff = new Handoff<number>(1);
-  handoff.offer(1);
+  const queue = new BoundedQueue<number>(1);
+  queue.add(1);
   const before = promisesAlive();
   for (let turn = 0; turn < turns; turn += 1) {
-    const changed = handoff.changed(1_000);
+    const changed = queue.nextChange(1_000);
     vi.advanceTimersByTime(1_000);
     await changed;
   }
-  expect(promisesAlive() - before).toBeLessThan(others);
-  const changed = handoff.changed(1_000);
-  expect(await handoff.take()).toBe(1);
+  expect(promisesAlive() - before).toBeLessThan(othersAtMost);
+  const changed = queue.nextChange(1_000);
+  expect(await queue.take()).toBe(1);
   await changed;
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('what is waited for until a signal aborts is given, thrown, or let go', async () => {
+test('orAborted gives the result, throws the error, or gives undefined on abort, and removes its listener', async () => {
   const controller = new AbortController();
   const { signal } = controller;
   expect(await orAborted(signal, Promise.resolve(7))).toBe(7);

@@ -15,18 +15,18 @@ import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const shared = await sharedRegistry();
 
-/** By the client of others, which also encodes. */
+/** The registry client of the kafkajs project, which also encodes. */
 function otherClient(url: string): KafkaJsRegistry {
   return new KafkaJsRegistry({ host: url, retry: { retries: 0 } });
 }
 
-/** As the registry answers when it has no schema of an id. */
-function sayNotFound(response: ServerResponse): void {
+/** Answers as the registry does when it has no schema of an id. */
+function answerNotFound(response: ServerResponse): void {
   response.writeHead(404).end('{"error_code":40403,"message":"Schema not found"}');
 }
 
 describe.skipIf(!shared.available)('a real registry', () => {
-  test('gives what another client registered and encoded with', async () => {
+  test('gives the schema that another client registered and encoded with', async () => {
     const other = otherClient(shared.url);
     const text = JSON.stringify(startedWith({ name: 'media_type', type: 'string' }));
     const subject = uniqueSubject('other');
@@ -42,12 +42,12 @@ describe.skipIf(!shared.available)('a real registry', () => {
     });
   });
 
-  test('has no schema of an id that it never gave: it says so twice, and is asked again half a minute later', async () => {
+  test('is asked twice for an unknown id, and again half a minute later', async () => {
     const { url, asked } = await registryProxy({ url: shared.url });
     const { registry, problems, time } = openRegistry(url);
-    const question = 'GET /schemas/ids/2000000000';
+    const request = 'GET /schemas/ids/2000000000';
     expect(await registry.schemaOf(2_000_000_000, never)).toBeNull();
-    expect(asked).toEqual([question, question]);
+    expect(asked).toEqual([request, request]);
     time.now += 29_999;
     expect(await registry.schemaOf(2_000_000_000, never)).toBeNull();
     expect(asked).toHaveLength(2);
@@ -57,13 +57,13 @@ describe.skipIf(!shared.available)('a real registry', () => {
     expect(problems).toEqual([]);
   });
 
-  test('gives a schema that a replica which lagged did not have when it was first asked', async () => {
+  test('gives a schema that a lagging replica did not have at the first request', async () => {
     const id = await register(shared.url, startedWith());
     let isLagging = true;
     const { url } = await registryProxy({
       url: shared.url,
       misbehave(_, response) {
-        if (isLagging) sayNotFound(response);
+        if (isLagging) answerNotFound(response);
         const lagged = isLagging;
         isLagging = false;
         return lagged;
@@ -72,13 +72,13 @@ describe.skipIf(!shared.available)('a real registry', () => {
     expect(await openRegistry(url).registry.schemaOf(id, never)).toMatchObject({ type: 'AVRO' });
   });
 
-  test('gives a schema that was registered after its id was named in vain', async () => {
+  test('gives a schema that was registered after its id was looked up in vain', async () => {
     const id = await register(shared.url, startedWith());
     let isThere = false;
     const { url } = await registryProxy({
       url: shared.url,
       misbehave(_, response) {
-        if (!isThere) sayNotFound(response);
+        if (!isThere) answerNotFound(response);
         return !isThere;
       },
     });
@@ -90,7 +90,7 @@ describe.skipIf(!shared.available)('a real registry', () => {
     expect(await registry.schemaOf(id, never)).toMatchObject({ type: 'AVRO' });
   });
 
-  test('is asked once for each of very many ids that do not exist', async () => {
+  test('is asked only once per id when very many ids do not exist', async () => {
     const { url, asked } = await registryProxy({
       url: shared.url,
       misbehave: (_, response) => !response.writeHead(404).end('{"error_code":40403}').destroyed,
@@ -100,11 +100,11 @@ describe.skipIf(!shared.available)('a real registry', () => {
     expect(asked).toHaveLength(32 * 2 + 8);
   });
 
-  test('is not asked a second time once we are told to stop', async () => {
+  test('is not asked a second time when the signal aborts', async () => {
     const stop = new AbortController();
     const { url, asked } = await registryProxy({ url: shared.url });
     const http = openRegistry(url).http;
-    const registry = new ConfluentRegistry(http, { clock: { now: () => 0 }, doubtMs: 2 ** 30 });
+    const registry = new ConfluentRegistry(http, { clock: { now: () => 0 }, recheckAfterMs: 2 ** 30 });
     const waiting = registry.schemaOf(2_000_000_000, stop.signal);
     while (asked.length === 0) await new Promise(resolve => setImmediate(resolve));
     stop.abort();
@@ -112,13 +112,13 @@ describe.skipIf(!shared.available)('a real registry', () => {
     expect(asked).toHaveLength(1);
   });
 
-  test('is not asked for an id that no registry gives', async () => {
+  test('is not asked for an id beyond 32 bits', async () => {
     const { url, asked } = await registryProxy({ url: shared.url });
     expect(await openRegistry(url).registry.schemaOf(2 ** 31, never)).toBeNull();
     expect(asked).toEqual([]);
   });
 
-  test('is asked for each schema once', async () => {
+  test('is asked once for each schema', async () => {
     const id = await register(shared.url, startedWith());
     const { url, asked } = await registryProxy({ url: shared.url });
     const { registry } = openRegistry(`${url}/`);
@@ -128,7 +128,7 @@ describe.skipIf(!shared.available)('a real registry', () => {
     expect(asked).toEqual([`GET /schemas/ids/${id}`]);
   });
 
-  test('gives the schemas that a schema refers to, those that are needed first', async () => {
+  test('gives the schemas that a schema references, each after those that it needs', async () => {
     const [inner, outer] = [uniqueSubject('inner'), uniqueSubject('outer')];
     const post = (subject: string, schema: object, references: object[]) =>
       register(shared.url, schema, { subject, more: { schemaType: 'AVRO', references } });
@@ -149,7 +149,7 @@ describe.skipIf(!shared.available)('a real registry', () => {
     ).toMatchObject({ service_id: 's' });
   });
 
-  test('says of what type a schema is', async () => {
+  test('gives the type of a schema', async () => {
     const id = await register(
       shared.url,
       { $schema: 'http://json-schema.org/draft-07/schema#', type: 'object' },
@@ -158,7 +158,7 @@ describe.skipIf(!shared.available)('a real registry', () => {
     expect(await openRegistry(shared.url).registry.schemaOf(id, never)).toMatchObject({ type: 'JSON' });
   });
 
-  test('over TLS, by the authority that is named', async () => {
+  test('is reached over TLS with the configured authority', async () => {
     const folder = await temporaryFolder();
     onTestFinished(() => folder.remove());
     const { authority, stores } = await makeCertificates(folder.path);
@@ -167,16 +167,16 @@ describe.skipIf(!shared.available)('a real registry', () => {
     const authorities = await readFile(authority, 'utf8');
     expect(await openRegistry(url, { authorities }).registry.schemaOf(id, never)).toMatchObject({ type: 'AVRO' });
     const stop = new AbortController();
-    const strange = openRegistry(url);
-    const waiting = strange.registry.schemaOf(id, stop.signal);
-    expect(await inTrouble(strange)).toMatch(/certificate.*registry_ca_file/);
+    const unknownAuthority = openRegistry(url);
+    const waiting = unknownAuthority.registry.schemaOf(id, stop.signal);
+    expect(await inTrouble(unknownAuthority)).toMatch(/certificate.*registry_ca_file/);
     stop.abort();
     await expect(waiting).rejects.toMatchObject({ code: 'INTERRUPTED' });
   });
 });
 
 describe.skipIf(!(await canStartRegistry()))('a registry that is killed', () => {
-  test('is waited for, and asked again when it is back', async () => {
+  test('is waited for, and asked again after its start', async () => {
     const own = await startRegistry();
     const id = await register(own.url, startedWith());
     const opened = openRegistry(own.url);
@@ -184,7 +184,7 @@ describe.skipIf(!(await canStartRegistry()))('a registry that is killed', () => 
     await own.kill();
     expect(await opened.registry.schemaOf(99, never)).toBeNull();
     const waiting = opened.registry.schemaOf(id, never);
-    expect(await inTrouble(opened)).toMatch(/cannot be asked: .*ECONNREFUSED/);
+    expect(await inTrouble(opened)).toMatch(/is unavailable: .*ECONNREFUSED/);
     await own.start();
     expect(await waiting).toMatchObject({ type: 'AVRO' });
     expect(opened.problems.at(-1)).toBeNull();

@@ -7,32 +7,36 @@ import { inTrouble, never, openRegistry, register } from '../../support/schema-r
 
 const shared = await sharedRegistry();
 
-describe.skipIf(!shared.available)('a registry that does not answer as it should is asked again', () => {
+describe.skipIf(!shared.available)('a registry that does not give a proper answer is asked again', () => {
   const refuse = (status: number, content: string) => (_: unknown, response: ServerResponse) => {
     response.writeHead(status).end(content);
     return true;
   };
   test.each([
     [
-      'without an account',
+      'that does not accept the account',
       refuse(401, '{"error_code":401,"message":"Unauthorized"}'),
-      /refuses us with status 401; see registry_username and registry_password/,
+      /denies access with status 401; check registry_username and registry_password/,
     ],
-    ['without the right', refuse(403, ''), /refuses us with status 403/],
-    ['while it starts', refuse(503, 'starting'), /status 503, as no schema registry does/],
-    ['while it fails inside', refuse(500, '{"error_code":50001,"message":"store"}'), /status 500/],
-    ['while it has too much to do', refuse(429, '{"error_code":429,"message":"slow"}'), /status 429/],
-    ['under a wrong address', refuse(404, 'Not Found'), /status 404.*see registry_url/],
+    ['that denies the right', refuse(403, ''), /denies access with status 403/],
+    ['that is starting', refuse(503, 'starting'), /status 503 is not an answer of a schema registry/],
+    ['with an internal error', refuse(500, '{"error_code":50001,"message":"store"}'), /status 500/],
+    ['that limits the rate', refuse(429, '{"error_code":429,"message":"slow"}'), /status 429/],
+    ['at a wrong address', refuse(404, 'Not Found'), /status 404.*check registry_url/],
     [
-      'under a wrong path of its own',
+      'at a wrong path of the registry',
       refuse(404, '{"error_code":404,"message":"HTTP 404 Not Found"}'),
-      /status 404 and no schema: HTTP 404 Not Found; see registry_url/,
+      /status 404 and no schema: HTTP 404 Not Found; check registry_url/,
     ],
-    ['behind a page that greets', refuse(200, '<html>'), /status 200, as no schema registry does/],
-    ['behind something else that speaks JSON', refuse(200, '{"hello":1}'), /status 200 and no schema/],
-    ['moved', refuse(302, ''), /status 302/],
-    ['broken off', (request: IncomingMessage) => request.socket.destroy() !== undefined, /socket hang up/],
-  ])('%s', async (_, misbehave, told) => {
+    ['behind a web page', refuse(200, '<html>'), /status 200 is not an answer of a schema registry/],
+    ['behind another JSON service', refuse(200, '{"hello":1}'), /status 200 and no schema/],
+    ['that redirects', refuse(302, ''), /status 302/],
+    [
+      'that closes the connection',
+      (request: IncomingMessage) => request.socket.destroy() !== undefined,
+      /socket hang up/,
+    ],
+  ])('%s', async (_, misbehave, problem) => {
     const id = await register(shared.url, startedWith());
     let wrong = true;
     const { url, asked } = await registryProxy({
@@ -41,7 +45,7 @@ describe.skipIf(!shared.available)('a registry that does not answer as it should
     });
     const opened = openRegistry(url, { account: { username: 'alice', password: 'hunter2' } });
     const waiting = opened.registry.schemaOf(id, never);
-    expect(await inTrouble(opened)).toMatch(told);
+    expect(await inTrouble(opened)).toMatch(problem);
     expect(opened.registry.problem).not.toContain('hunter2');
     wrong = false;
     expect(await waiting).toMatchObject({ type: 'AVRO' });
@@ -49,7 +53,7 @@ describe.skipIf(!shared.available)('a registry that does not answer as it should
     expect(asked.length).toBeGreaterThan(1);
   });
 
-  test('the account is sent with each question', async () => {
+  test('the account is sent with each request', async () => {
     const id = await register(shared.url, startedWith());
     const given: (string | undefined)[] = [];
     const { url } = await registryProxy({
@@ -63,7 +67,7 @@ describe.skipIf(!shared.available)('a registry that does not answer as it should
     expect(given).toEqual([`Basic ${Buffer.from('alice:hünter2').toString('base64')}`]);
   });
 
-  test('until we are told to stop', async () => {
+  test('until the signal aborts', async () => {
     const { url } = await registryProxy({ url: shared.url, misbehave: () => true });
     const stop = new AbortController();
     const waiting = openRegistry(url).registry.schemaOf(1, stop.signal);

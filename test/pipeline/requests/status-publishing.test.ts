@@ -41,7 +41,7 @@ beforeEach(() => {
   pauses = [];
 });
 
-const sink = {
+const sender = {
   async send(entries: readonly OutboxEntry[]) {
     const failure = failures.shift();
     if (failure !== undefined) throw failure;
@@ -51,7 +51,7 @@ const sink = {
 const publish = () =>
   publishStatuses({
     outbox,
-    sink,
+    sender,
     signal: controller.signal,
     pause: async milliseconds => void pauses.push(milliseconds),
     onProblem: problem => problems.push(problem?.code ?? null),
@@ -89,9 +89,9 @@ test('a death after sending and before forgetting sends it again (contract 5.18)
   outbox.sent = async () => {
     throw new Error('died');
   };
-  await expect(publishNext({ outbox, sink })).rejects.toThrow('died');
+  await expect(publishNext({ outbox, sender })).rejects.toThrow('died');
   outbox.sent = forget;
-  await publishNext({ outbox, sink });
+  await publishNext({ outbox, sender });
   expect([sent, outbox.entries]).toEqual([['a', 'a'], []]);
 });
 
@@ -108,17 +108,17 @@ test('statuses too large together go one by one, and one alone goes without its 
   const texts: string[] = [];
   const noting = {
     async send(entries: readonly OutboxEntry[]) {
-      await sink.send(entries);
+      await sender.send(entries);
       texts.push(...entries.map(({ status }) => status));
     },
   };
-  await publishNext({ outbox, sink: noting });
+  await publishNext({ outbox, sender: noting });
   expect(sent).toEqual(['a', 'b', 'c']);
   expect(texts).toEqual(['{"manifest":{}}', '{"manifest":null}', '{"manifest":{}}']);
 });
 
 test('many large ones are sent in parts', async () => {
   for (let at = 0; at < 10; at += 1) outbox.add(String(at), { manifest: 'x'.repeat(100_000) });
-  while (await publishNext({ outbox, sink }));
+  while (await publishNext({ outbox, sender }));
   expect(sent).toEqual(['0 1', '2 3', '4 5', '6 7', '8 9']);
 });

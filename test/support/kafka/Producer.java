@@ -14,9 +14,9 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * Kafka's own Java producer, told by lines of JSON on standard input: a record, or {"end": "commit" | "abort" | "flush"}.
+ * Sends records with Kafka's own Java producer. Each line of standard input is JSON: a record, or {"end": "commit" | "abort" | "flush"}.
  * Arguments: the topic, then settings of the producer as name=value. With a transactional.id a transaction begins with
- * the first record after an end; one without an end stays open.
+ * the first record after an end; a last one without an end stays open.
  */
 public class Producer {
   private static final ObjectMapper json = new ObjectMapper();
@@ -35,15 +35,15 @@ public class Producer {
     boolean open = false;
     BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     for (String line = input.readLine(); line != null; line = input.readLine()) {
-      JsonNode told = json.readTree(line);
-      if (!told.has("end")) {
+      JsonNode order = json.readTree(line);
+      if (!order.has("end")) {
         if (transactional && !open) producer.beginTransaction();
         open = transactional;
-        sent.add(producer.send(record(args[0], told)));
+        sent.add(producer.send(record(args[0], order)));
         continue;
       }
       producer.flush();
-      String end = told.get("end").asText();
+      String end = order.get("end").asText();
       if (end.equals("commit")) producer.commitTransaction();
       if (end.equals("abort")) producer.abortTransaction();
       if (!end.equals("flush")) open = false;
@@ -56,19 +56,19 @@ public class Producer {
     Runtime.getRuntime().halt(0);
   }
 
-  private static ProducerRecord<byte[], byte[]> record(String topic, JsonNode told) {
-    Integer partition = told.hasNonNull("partition") ? told.get("partition").asInt() : null;
-    Long timestamp = told.hasNonNull("timestamp") ? told.get("timestamp").asLong() : null;
+  private static ProducerRecord<byte[], byte[]> record(String topic, JsonNode order) {
+    Integer partition = order.hasNonNull("partition") ? order.get("partition").asInt() : null;
+    Long timestamp = order.hasNonNull("timestamp") ? order.get("timestamp").asLong() : null;
     ProducerRecord<byte[], byte[]> record =
-        new ProducerRecord<>(topic, partition, timestamp, bytes(told, "key"), bytes(told, "value"));
-    if (told.has("headers"))
-      told.get("headers").fields().forEachRemaining(
+        new ProducerRecord<>(topic, partition, timestamp, bytes(order, "key"), bytes(order, "value"));
+    if (order.has("headers"))
+      order.get("headers").fields().forEachRemaining(
           header -> record.headers().add(header.getKey(), header.getValue().asText().getBytes(StandardCharsets.UTF_8)));
     return record;
   }
 
-  private static byte[] bytes(JsonNode told, String name) {
-    if (told.hasNonNull(name + "Base64")) return Base64.getDecoder().decode(told.get(name + "Base64").asText());
-    return told.hasNonNull(name) ? told.get(name).asText().getBytes(StandardCharsets.UTF_8) : null;
+  private static byte[] bytes(JsonNode order, String name) {
+    if (order.hasNonNull(name + "Base64")) return Base64.getDecoder().decode(order.get(name + "Base64").asText());
+    return order.hasNonNull(name) ? order.get(name).asText().getBytes(StandardCharsets.UTF_8) : null;
   }
 }

@@ -3,12 +3,12 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-/** What a server shows to its clients. */
+/** The certificates that a server can have. */
 export type ServerCertificate = 'good' | 'expired' | 'selfsigned' | 'othername';
 
-/** PEM files; each `…Store` holds a key and its certificate, as Kafka wants them. */
+/** Paths of PEM files. Each file of `stores` holds a key and its certificate, as Kafka requires. */
 export interface Certificates {
-  /** Certificate of the authority that signed all but the self-signed one. */
+  /** The certificate of the authority that signed all certificates but the self-signed one. */
   readonly authority: string;
   readonly stores: Readonly<Record<ServerCertificate, string>>;
   readonly client: { readonly key: string; readonly cert: string };
@@ -21,7 +21,7 @@ const names: Readonly<Record<ServerCertificate, string>> = {
   othername: 'DNS:elsewhere.test',
 };
 
-/** An authority, servers good and bad, and a client, made by openssl in a folder. */
+/** Makes certificates of an authority, of valid and invalid servers and of a client in a folder, with openssl. */
 export async function makeCertificates(dir: string): Promise<Certificates> {
   await mkdir(dir, { recursive: true });
   const at = (name: string) => path.join(dir, name);
@@ -49,7 +49,7 @@ async function selfSigned(at: Place, name: string, extension: string): Promise<v
   await openssl([...request(name), '-x509', '-days', '30', '-addext', extension, ...files]);
 }
 
-/** Signed by our authority; its minute database is what lets openssl choose both dates. */
+/** Makes a certificate signed by the authority. openssl needs the authority's index file to set both dates. */
 async function signed(at: Place, name: string, extension: string, dates: readonly string[]): Promise<void> {
   await openssl([...request(name), '-keyout', at(`${name}.key`), '-out', at(`${name}.csr`)]);
   await writeFile(at(`${name}.ext`), `${extension}\n`);
@@ -64,7 +64,7 @@ async function signed(at: Place, name: string, extension: string, dates: readonl
   await openssl(['ca', '-batch', '-notext', ...authority, ...files, ...valid]);
 }
 
-/** Keys of elliptic curves are made at once, those of RSA take a while. */
+/** Arguments with an elliptic-curve key, which takes less time to make than an RSA key. */
 function request(name: string): readonly string[] {
   return ['req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', `/CN=${name}`];
 }

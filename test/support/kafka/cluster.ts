@@ -28,10 +28,10 @@ function placed(replicas: readonly (readonly number[])[]) {
   return { replicaAssignment: replicas.map((nodes, partition) => ({ partition, replicas: [...nodes] })) };
 }
 
-/** What tests do with a Kafka cluster, whoever runs it. */
+/** Creates topics, writes records and reads offsets in a Kafka cluster, for tests. */
 export class TestCluster {
   readonly brokers: readonly string[];
-  /** Keeps the topics and groups of test files apart that share a cluster. */
+  /** Distinguishes the topics and groups of test files that share a cluster. */
   readonly prefix = `test-${randomBytes(4).toString('hex')}`;
   #topics = 0;
 
@@ -39,18 +39,18 @@ export class TestCluster {
     this.brokers = brokers;
   }
 
-  /** A quiet client of kafkajs. */
+  /** A client of kafkajs that logs nothing. */
   client(config: Partial<KafkaConfig> = {}): Kafka {
     return new Kafka({ clientId: this.prefix, brokers: [...this.brokers], logLevel: logLevel.NOTHING, ...config });
   }
 
-  /** A name that no other test uses. */
+  /** A name for a topic, group or transactional id that no other test uses. */
   uniqueTopic(name: string): string {
     this.#topics += 1;
     return `${this.prefix}-${this.#topics}-${name}`;
   }
 
-  /** Makes a topic of a unique name and gives that name. */
+  /** Creates a topic with a unique name and gives that name. */
   async createTopic(name: string, { partitions = 1, replicas, config = {} }: TopicOptions = {}): Promise<string> {
     const topic = this.uniqueTopic(name);
     const configEntries = Object.entries(config).map(([key, value]) => ({ name: key, value }));
@@ -61,13 +61,14 @@ export class TestCluster {
           { topic, configEntries, ...(replicas === undefined ? { numPartitions: partitions } : placed(replicas)) },
         ],
       });
-      // A broker may take a moment to know it and another to host it; a producer that meets an error by then writes twice.
+      // Brokers need a moment to know and to host the topic. A producer that gets an error meanwhile retries and may
+      // write twice.
       await waitFor(`topic ${topic}`, () => admin.fetchTopicOffsets(topic).catch(() => null));
     });
     return topic;
   }
 
-  /** Appends records; those without a partition go where the Java client would put their key. */
+  /** Appends records. Those without a partition go to the one that the Java client would choose for their key. */
   async produce(topic: string, messages: readonly Message[], compression?: CompressionTypes): Promise<void> {
     const producer = this.client().producer({ createPartitioner: Partitioners.DefaultPartitioner });
     await producer.connect();
@@ -83,7 +84,7 @@ export class TestCluster {
     }
   }
 
-  /** First and next offset of each partition, in the order of the partitions. */
+  /** The offsets `[low, high)` of each partition, in the order of the partitions. */
   async offsets(topic: string): Promise<readonly PartitionOffsets[]> {
     const found = await this.withAdmin(admin => admin.fetchTopicOffsets(topic));
     return found
@@ -91,7 +92,10 @@ export class TestCluster {
       .toSorted((one, other) => one.partition - other.partition);
   }
 
-  /** Commits an offset of partition 0 to a group: in a transaction, which wants no member and no waiting, as admins of kafkajs do. */
+  /**
+   * Commits an offset of partition 0 to a group. It uses a transaction, which needs no group member; kafkajs's admin
+   * would wait for one.
+   */
   async commitToGroup(consumerGroupId: string, topic: string, offset: number): Promise<void> {
     const transactionalId = this.uniqueTopic('commits');
     const producer = this.client().producer({ transactionalId, maxInFlightRequests: 1, idempotent: true });

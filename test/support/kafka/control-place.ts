@@ -13,7 +13,7 @@ import { kafkaOptions, LogLines } from './reading.ts';
 
 const window = { time_from: '2026-03-01T00:00:00Z', time_to: '2026-03-02T00:00:00Z' };
 
-/** Topics, database and export root of one service with a control topic. */
+/** The topics, the database and the export root of one service with a control topic. */
 export class ControlPlace {
   readonly kafka: TestCluster;
   readonly db: string;
@@ -27,7 +27,7 @@ export class ControlPlace {
     this.topics = topics;
   }
 
-  /** With three services in the log. */
+  /** Creates the topics, with events of three services (the entities) on the topic of events. */
   static async make(kafka: TestCluster, controlPartitions = 1): Promise<ControlPlace> {
     const folder = await temporaryFolder();
     onTestFinished(() => folder.remove());
@@ -43,7 +43,10 @@ export class ControlPlace {
     return new ControlPlace(kafka, folder.path, { events, control, statuses });
   }
 
-  /** Starts the service. Each start joins groups of its own: the old member of a killed one would be waited for. */
+  /**
+   * Starts the service. Each start uses a new group, so that it need not wait for the member of a killed one to time
+   * out.
+   */
   start(...more: readonly string[]): RunningService {
     return new RunningService([
       ...['--db', this.db, '--export-root', this.root, '--kafka-brokers', this.kafka.brokers.join(',')],
@@ -53,25 +56,25 @@ export class ControlPlace {
     ]);
   }
 
-  /** Appends requests in their order; a value that is text or bytes is sent as it stands. */
+  /** Appends requests in order. A value that is text, bytes or null is sent unchanged, any other as JSON. */
   ask(...requests: readonly (readonly [key: string | null, value: object | string | null])[]): Promise<void> {
-    const asItStands = (value: object | string | null) =>
+    const isSentUnchanged = (value: object | string | null) =>
       typeof value === 'string' || value === null || Buffer.isBuffer(value);
     const messages = requests.map(([key, value]) => ({
       key,
-      value: asItStands(value) ? (value as string | Buffer | null) : JSON.stringify(value),
+      value: isSentUnchanged(value) ? (value as string | Buffer | null) : JSON.stringify(value),
     }));
     return this.kafka.produce(this.topics.control, messages);
   }
 
-  /** State by request id, once nobody owns the database. */
+  /** The state of each request by id. Only while no process has the database open. */
   states(): Promise<Readonly<Record<string, string>>> {
     return queryDatabase(this.db, async query =>
       Object.fromEntries((await query('SELECT request_id, state FROM exports ORDER BY 1')).map(row => row.map(String))),
     );
   }
 
-  /** All that lies in the export root, hidden files included. */
+  /** All files in the export root, hidden ones included. */
   async files(): Promise<readonly string[]> {
     const entries = await readdir(this.root, { recursive: true, withFileTypes: true }).catch(() => []);
     return entries
@@ -81,14 +84,14 @@ export class ControlPlace {
   }
 }
 
-/** An export into a folder named after its request. */
+/** Key and value of a request for an export into a folder named after the request. */
 export function exportRequest(id: string, more: object = {}): readonly [string, object] {
   return [id, { action: 'export', file_prefix: `${id}/`, ...window, ...more }];
 }
 
 export type DecodeStatus = (value: Buffer) => Promise<Status>;
 
-/** Reads the status topic as a client would, repeats included. */
+/** Reads the status topic as a client would, and keeps all statuses, repeats included. */
 export class StatusReader {
   readonly all: Status[] = [];
   readonly #decode: DecodeStatus;
@@ -98,7 +101,7 @@ export class StatusReader {
     this.#decode = decode;
   }
 
-  /** Statuses are JSON unless told otherwise. */
+  /** Starts reading, until the test ends. Statuses are JSON unless `decode` is given. */
   static async open(
     { kafka, topics }: ControlPlace,
     decode: DecodeStatus = async value => JSON.parse(String(value)) as Status,
@@ -123,7 +126,7 @@ export class StatusReader {
     return this.all.filter(({ request_id }) => request_id === id);
   }
 
-  /** The first status of the request that is as wanted. */
+  /** Waits for the first status of the request that fulfils the condition. */
   async until(id: string, wanted: (status: Status) => boolean): Promise<Status> {
     for (;;) {
       const found = this.of(id).find(wanted);
@@ -132,7 +135,7 @@ export class StatusReader {
     }
   }
 
-  /** Its true last status: refusals have sequence 0. */
+  /** Waits for the final status of the request. Refusals, which have sequence 0, do not count. */
   ended(id: string): Promise<Status> {
     return this.until(
       id,

@@ -9,13 +9,13 @@ export interface Stoppable {
   stop(): Promise<void>;
 }
 
-const patienceMs = 3_000;
+const engineTimeoutMs = 3_000;
 const broker = { listener: 9092, controllerPort: 9093 };
 
-/** Null where a container engine answers, else why it cannot be used. */
+/** Null when a container engine answers, or else the reason why none can be used. */
 export async function dockerRefusal(): Promise<string | null> {
   const late = new Promise<string>(resolve => {
-    setTimeout(() => resolve(`no container engine answered within ${patienceMs} ms`), patienceMs).unref();
+    setTimeout(() => resolve(`no container engine answered within ${engineTimeoutMs} ms`), engineTimeoutMs).unref();
   });
   const asked = getContainerRuntimeClient().then(
     () => null,
@@ -24,7 +24,7 @@ export async function dockerRefusal(): Promise<string | null> {
   return Promise.race([asked, late]);
 }
 
-/** The variables by which the official image is given the settings of our local node. */
+/** The environment variables that give the official image the settings of the local test broker. */
 export async function kafkaVariables(port: number): Promise<Record<string, string>> {
   const settings = await brokerSettings({
     listeners: `PLAINTEXT://0.0.0.0:${broker.listener}`,

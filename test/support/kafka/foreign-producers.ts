@@ -4,7 +4,7 @@ import { javaOf, kafkaJars, pipInstall } from '../../../ops/local-kafka/java.ts'
 import { fetchedOnce } from '../../../ops/local-kafka/tools.ts';
 import { canStart } from './own-servers.ts';
 
-/** Texts, or bytes as base64; without a value it is a tombstone. */
+/** A record whose key and value are text, or bytes as base64. Without a value it is a tombstone. */
 export interface ForeignRecord {
   readonly key?: string | null;
   readonly keyBase64?: string;
@@ -25,36 +25,36 @@ export interface ForeignTarget {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** Ends a transaction, or what goes into one request; the records after it begin the next. */
+/** Ends a transaction (`commit`, `abort`) or a produce request (`flush`); the records after it begin the next one. */
 export interface End {
   readonly end: 'commit' | 'abort' | 'flush';
 }
 
 const source = (name: string) => path.resolve('test/support/kafka', name);
 
-/** True where Kafka's Java producer can be run. */
+/** True when Kafka's Java producer can be run on this machine. */
 export function canProduceFromJava(): Promise<boolean> {
   return canStart(() => Promise.all([javaOf(17), kafkaJars()]));
 }
 
-/** True where Confluent's Python producer can be run. */
+/** True when Confluent's Python producer can be run on this machine. */
 export function canProduceFromPython(): Promise<boolean> {
   return canStart(pythonPackages);
 }
 
 /**
- * Produces by Kafka's own Java client, idempotent as it is by default; with `transactional.id` among the settings in
- * transactions, of which a last one without an end stays open. Gives the number of records.
+ * Produces with Kafka's own Java client, which is idempotent by default. With `transactional.id` among the settings it
+ * writes transactions; a last one without an end stays open. Gives the number of records.
  */
 export async function produceFromJava(target: ForeignTarget, lines: readonly (ForeignRecord | End)[]): Promise<number> {
   const [java, jars] = await Promise.all([javaOf(17), kafkaJars()]);
   const settings = Object.entries(settingsOf(target, 'compression.type')).map(([name, value]) => `${name}=${value}`);
   const quiet = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
   const args = ['-XX:TieredStopAtLevel=1', quiet, '-cp', path.join(jars, '*'), source('Producer.java'), target.topic];
-  return told(java, [...args, ...settings], {}, lines);
+  return runProducer(java, [...args, ...settings], {}, lines);
 }
 
-/** Produces by librdkafka, the client below Python, Go, .NET and many more. Gives the number of records. */
+/** Produces with librdkafka, on which the clients of Python, Go, .NET and others are built. Gives the number of records. */
 export async function produceFromPython(target: ForeignTarget, records: readonly ForeignRecord[]): Promise<number> {
   return python({ topic: target.topic, settings: settingsOf(target, 'compression.codec') }, records);
 }
@@ -69,9 +69,9 @@ export interface AvroTarget extends ForeignTarget {
   readonly registry: string;
   /** Schema of the values, which the serializer registers. */
   readonly schema: string;
-  /** Schema of the keys; none: they are text. */
+  /** Schema of the keys; without it they are text. */
   readonly keySchema?: string;
-  /** How the values' subject is named; by default after the topic. */
+  /** How the subject of the values is named; by default after the topic. */
   readonly subjects?: 'topic' | 'record' | 'topic-record';
 }
 
@@ -90,15 +90,20 @@ function pythonPackages(): Promise<string> {
 }
 
 async function python(order: object, lines: readonly object[]): Promise<number> {
-  return told('python3', [source('producer.py'), JSON.stringify(order)], { PYTHONPATH: await pythonPackages() }, lines);
+  return runProducer(
+    'python3',
+    [source('producer.py'), JSON.stringify(order)],
+    { PYTHONPATH: await pythonPackages() },
+    lines,
+  );
 }
 
 function settingsOf({ brokers, codec = 'none', settings }: ForeignTarget, codecName: string): Record<string, string> {
   return { 'bootstrap.servers': brokers.join(','), [codecName]: codec, ...settings };
 }
 
-/** Runs a program, gives it lines of JSON and reads the count that it prints. */
-function told(
+/** Runs a program with lines of JSON on its standard input, and reads the count that it prints. */
+function runProducer(
   command: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -106,21 +111,21 @@ function told(
 ): Promise<number> {
   const child = spawn(command, args, { env: { ...process.env, ...env } });
   let printed = '';
-  let complaint = '';
+  let errors = '';
   child.stdout.setEncoding('utf8').on('data', text => {
     printed += text;
   });
   child.stderr.setEncoding('utf8').on('data', text => {
-    complaint += text;
+    errors += text;
   });
-  // Why it would not read on is told by its end.
+  // When the program ends early, its exit code and standard error give the reason.
   child.stdin.on('error', () => undefined);
   child.stdin.end(lines.map(line => `${JSON.stringify(line)}\n`).join(''));
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', code => {
       if (code === 0) resolve(Number(printed));
-      else reject(new Error(`${command} ended with ${code}: ${complaint.slice(-2_000)}`));
+      else reject(new Error(`${command} ended with ${code}: ${errors.slice(-2_000)}`));
     });
   });
 }

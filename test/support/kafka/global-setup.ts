@@ -6,19 +6,19 @@ import { anyKafka, anyRegistry, type Layer, type Running } from './layers.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where test files ask for the services that they share. */
+    /** The URL at which test files request the servers that they share. */
     readonly serviceDesk: string;
   }
 }
 
-/** What the desk answers: the service, or why there is none. */
+/** The answer of the desk: the running server, or the reason why there is none. */
 export type DeskAnswer<T> = { readonly layer: Layer; readonly value: T } | { readonly refusal: string };
 
 const startable = { kafka: anyKafka, registry: anyRegistry, browser: anyBrowser };
 
 /**
- * One Kafka, one registry and one browser for all test files of a run. Each is started, or looked for, when the first file asks for it, so a run that
- * needs none pays nothing; the worker processes ask over HTTP, as they share nothing else.
+ * Runs one Kafka, one registry and one browser for all test files of a run. Each is started, or looked for, at the first
+ * request, so a run that needs none pays nothing. Test files run in processes of their own and send the requests by HTTP.
  */
 export default async function setUpDesk(project: TestProject): Promise<() => Promise<void>> {
   const started = new Map<string, Promise<Running<unknown>>>();
@@ -44,7 +44,7 @@ async function announced(name: string, starting: Promise<Running<unknown>>): Pro
   const began = performance.now();
   const service = await starting;
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  process.stdout.write(`${name} of these tests: ${service.layer}, ${String(service.value)}, ready in ${seconds} s\n`);
+  process.stdout.write(`${name} for these tests: ${service.layer}, ${String(service.value)}, ready in ${seconds} s\n`);
   return service;
 }
 

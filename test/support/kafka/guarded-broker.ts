@@ -3,7 +3,7 @@ import { loadKafkaJs } from '../../../connectors/kafka/client/load-kafkajs.ts';
 import { TestCluster } from './cluster.ts';
 import { startBroker } from './own-servers.ts';
 
-/** `TOPIC READ`, for example: a sort of thing and what may be done to it. */
+/** A kind of resource and an operation on it, such as `TOPIC READ`. */
 export type Right = `${'TOPIC' | 'GROUP'} ${'READ' | 'WRITE' | 'DESCRIBE' | 'DESCRIBE_CONFIGS'}`;
 
 /** The longest session that a member of a group may ask for. */
@@ -12,7 +12,7 @@ export const longestSessionMs = 60_000;
 const password = 'secret';
 const security = 'org.apache.kafka.common.security';
 
-/** A broker that allows its users what they were given and nothing else; who comes by the plain listener may all. */
+/** A broker with access control: users have only the rights given here. Clients of the plain listener may do everything. */
 export class GuardedBroker {
   readonly cluster: TestCluster;
   readonly address: string;
@@ -22,7 +22,7 @@ export class GuardedBroker {
     this.address = address;
   }
 
-  /** It ends with the test, or by `stopper`. */
+  /** Starts the broker with these users. It stops when the test ends, or when `stopper` runs its hook. */
   static async start(users: readonly string[], stopper = onTestFinished): Promise<GuardedBroker> {
     const accounts = users.map(user => ` user_${user}="${password}"`).join('');
     const broker = await startBroker(
@@ -41,7 +41,7 @@ export class GuardedBroker {
     return new GuardedBroker(new TestCluster(broker.brokers), broker.address('SASL'));
   }
 
-  /** Gives a user rights to one topic or group. */
+  /** Gives a user rights on one topic or group. */
   async allow(user: string, rights: readonly Right[], name: string): Promise<void> {
     const acl = rights.map(right => aclOf(user, right, name));
     await this.cluster.withAdmin(admin => admin.createAcls({ acl }));
@@ -53,7 +53,7 @@ export class GuardedBroker {
   }
 }
 
-/** What a service is given to be the user. */
+/** The flags and variables with which a service connects as the user. */
 export function accountOf(user: string) {
   return {
     flags: ['--kafka-sasl-mechanism', 'plain', '--kafka-sasl-username', user],

@@ -4,16 +4,19 @@ import { isRegistryAnswering, Registry } from '../../../ops/local-kafka/registry
 import { temporaryFolder } from '../temporary-folder.ts';
 import type { Stoppable } from './docker.ts';
 
-/** Where a service of the tests comes from. */
+/** Where a server of the tests comes from. */
 export type Layer = 'environment' | 'docker' | 'jars' | 'installed' | 'packages';
 
-/** A running service: what its users must know, and how to end it. */
+/** A running server: its address or path, and how to stop it. */
 export interface Running<T> extends Stoppable {
   readonly layer: Layer;
   readonly value: T;
 }
 
-/** A Kafka cluster: that of `KAFKA_BROKERS`, else one in a container, else one from Maven's jars. Throws if there is none. */
+/**
+ * Finds or starts a Kafka cluster: that of `KAFKA_BROKERS`, or else one in a container, or else one from Maven's jars.
+ * Throws when none can be had.
+ */
 export async function anyKafka(): Promise<Running<readonly string[]>> {
   const { KAFKA_BROKERS } = process.env;
   if (KAFKA_BROKERS) {
@@ -33,7 +36,10 @@ export async function anyKafka(): Promise<Running<readonly string[]>> {
   });
 }
 
-/** The URL of a registry: `SCHEMA_REGISTRY_URL`, else one in a container, else one from Maven's jars. Throws if there is none. */
+/**
+ * Finds or starts a schema registry and gives its URL: `SCHEMA_REGISTRY_URL`, or else one in a container, or else one
+ * from Maven's jars. Throws when none can be had.
+ */
 export async function anyRegistry(): Promise<Running<string>> {
   const { SCHEMA_REGISTRY_URL: value } = process.env;
   if (value) {
@@ -59,7 +65,7 @@ interface Ways<T> {
 }
 
 async function fromEngineOrJars<T>(name: string, ways: Ways<T>): Promise<Running<T>> {
-  // Loaded here and not above: whoever needs no container need not wait for it.
+  // Imported here, so that tests without containers do not wait for this package to load.
   const engine = await import('./docker.ts');
   const refusals = [await engine.dockerRefusal()];
   if (refusals[0] === null) {

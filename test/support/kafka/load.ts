@@ -11,15 +11,15 @@ export interface LoadShape {
   readonly seed: number;
 }
 
-/** The header of records that must be quarantined, so that a reader of the log knows without judging them. */
+/** The header that marks records which must be quarantined, so that a check of the log need not decode them. */
 export const poisonHeader = 'poison';
 
-/** What cannot be understood, of several sorts. */
+/** Malformed values of several kinds. */
 const poisons: readonly (string | null)[] = ['', '{', '[]', '{"event":"call.started"}', '{"event":"service.started"}'];
 
 /**
- * Events without end, a few of them poison. A service has one partition, and each event leaves a mark of its own among the
- * extensions, so that one that is lost shows.
+ * Generates events without end, and some malformed records. All events of a service go to one partition. Each event sets
+ * an extension of its own, so that a lost event shows in the tables.
  */
 export class EventLoad {
   readonly #shape: LoadShape;
@@ -68,12 +68,13 @@ export class EventLoad {
 
 export interface Producing {
   readonly load: EventLoad;
-  /** So many at once, and so long from one request to the next. */
+  /** Records per request. */
   readonly records: number;
+  /** The pause between two requests. */
   readonly everyMs: number;
 }
 
-/** Produces without pause until it is told to stop, and through whatever happens to the broker meanwhile. */
+/** Produces until `stop` is called. It retries whatever happens to the broker meanwhile. */
 export async function produceUntilStopped(
   cluster: TestCluster,
   topic: string,
@@ -90,7 +91,7 @@ export async function produceUntilStopped(
     }
   };
   const produced = produce();
-  // Looked at when it is stopped.
+  // A failure is thrown by `stop`.
   produced.catch(() => undefined);
   return {
     async stop() {

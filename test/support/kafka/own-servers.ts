@@ -6,17 +6,17 @@ import { Registry } from '../../../ops/local-kafka/registry.ts';
 import { explainSkip } from '../skipping.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-/** True where tests can start, kill and stop a Kafka of their own; fetches what it takes. */
+/** True when tests can run a Kafka broker of their own. Downloads Java and Kafka if needed. */
 export function canStartBroker(version?: string): Promise<boolean> {
   return canStart(() => Promise.all([javaOf(17), kafkaJars(version)]));
 }
 
-/** True where tests can start, kill and stop a schema registry of their own; fetches what it takes. */
+/** True when tests can run a schema registry of their own. Downloads Java and the registry if needed. */
 export function canStartRegistry(): Promise<boolean> {
   return canStart(() => Promise.all([javaOf(21), registryJars()]));
 }
 
-/** A broker of the test's own in a folder of its own; both end with the test unless `stopper` is told to care. */
+/** Starts a broker in a new folder. Both are removed when the test ends, or when `stopper` runs its hook. */
 export async function startBroker(options: Partial<BrokerOptions> = {}, stopper = onTestFinished): Promise<Broker> {
   const folder = await temporaryFolder();
   const starting = Broker.start({ dir: path.join(folder.path, 'kafka'), ...options });
@@ -30,7 +30,7 @@ export async function startBroker(options: Partial<BrokerOptions> = {}, stopper 
   return starting;
 }
 
-/** A registry of the test's own, as `startBroker`. */
+/** Starts a schema registry in a new folder, see `startBroker`. */
 export async function startRegistry(stopper = onTestFinished): Promise<Registry> {
   const folder = await temporaryFolder();
   const starting = Registry.start({ dir: path.join(folder.path, 'registry') });
@@ -44,7 +44,7 @@ export async function startRegistry(stopper = onTestFinished): Promise<Registry>
   return starting;
 }
 
-/** True if what it takes could be fetched. */
+/** True when `fetch` succeeds; otherwise logs the reason, or fails in continuous integration. */
 export async function canStart(fetch: () => Promise<unknown>): Promise<boolean> {
   try {
     await fetch();

@@ -1,8 +1,8 @@
-"""Confluent's Python producer (librdkafka), told by lines of JSON on standard input, each a record.
+"""Sends records with Confluent's Python producer (librdkafka). Each line of standard input is JSON of one record.
 
-Argument: JSON of {topic, settings, avro: {registry, schema, keySchema or absent, subjects} or absent}. With avro a value is
-the object that Confluent's serializer encodes and whose schema it registers; with a keySchema the key is too. Prints how
-many records were acknowledged.
+Argument: JSON of {topic, settings, avro: {registry, schema, keySchema or absent, subjects} or absent}. With avro, Confluent's
+serializer encodes the value, which is an object, and registers its schema; with a keySchema it does the same for the key.
+Prints the number of acknowledged records.
 """
 
 import base64
@@ -33,7 +33,7 @@ def avro_encoder(topic, registry, schema, subjects, part):
 
 
 def encoders(topic, avro):
-    """What encodes the values and the keys of records; None where they are text or bytes."""
+    """The encoders of values and keys; None when they are text or bytes."""
     if avro is None:
         return None, None
     registry, key_schema = avro["registry"], avro.get("keySchema")
@@ -51,10 +51,10 @@ def part_of(record, name, encode):
 
 
 def main():
-    told = json.loads(sys.argv[1])
-    topic, avro = told["topic"], told.get("avro")
+    order = json.loads(sys.argv[1])
+    topic, avro = order["topic"], order.get("avro")
     encode_value, encode_key = encoders(topic, avro)
-    producer = Producer(told["settings"])
+    producer = Producer(order["settings"])
     outcome = {"acknowledged": 0, "errors": []}
 
     def delivered(error, _message):

@@ -4,7 +4,7 @@ import { queryDatabase } from '../tables.ts';
 import type { TestCluster } from './cluster.ts';
 import { poisonHeader } from './load.ts';
 
-/** All records of a topic by partition, read by a client that shares nothing with ours but its name: kafkajs as it comes. */
+/** Reads all records of a topic, by partition, with the unpatched kafkajs. */
 export async function readLog(cluster: TestCluster, topic: string): Promise<readonly (readonly KafkaMessage[])[]> {
   const ends = await cluster.offsets(topic);
   const records: KafkaMessage[][] = ends.map(() => []);
@@ -30,7 +30,7 @@ export async function readLog(cluster: TestCluster, topic: string): Promise<read
   return records;
 }
 
-/** What a database must hold that has consumed a log, and what it holds. */
+/** The rows and counts that a database has, or must have, after it consumed a log. */
 export interface Accounts {
   readonly rows: unknown;
   readonly partitions: readonly {
@@ -41,7 +41,7 @@ export interface Accounts {
   }[];
 }
 
-/** What must come out of a log whose every record counts, by the reference fold. */
+/** The rows and counts that the reference fold computes from all records of a log. */
 export function accountsOf(log: readonly (readonly KafkaMessage[])[]): Accounts {
   const isPoison = ({ headers }: KafkaMessage) => headers?.[poisonHeader] !== undefined;
   const events = log.flat().filter(message => !isPoison(message));
@@ -54,7 +54,7 @@ export function accountsOf(log: readonly (readonly KafkaMessage[])[]): Accounts 
   return { rows, partitions };
 }
 
-/** What a database that nobody owns holds of a topic. */
+/** The rows and counts that a database holds of a topic. Only while no process has the database open. */
 export function storedAccounts(db: string, topic: string): Promise<Accounts> {
   return queryDatabase(db, async query => {
     const rows = listed(await storedRows(query));

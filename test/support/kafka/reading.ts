@@ -6,7 +6,7 @@ import type { EventSource, Log, LogEnd, RecordBatch, StoredPosition } from '../.
 
 export const noSecurity = { tls: null, sasl: null };
 
-/** What a test does not care about. */
+/** Options with defaults for those that a test does not give. */
 export function kafkaOptions(
   given: Partial<KafkaOptions> & Pick<KafkaOptions, 'brokers' | 'topics' | 'group'>,
 ): KafkaOptions {
@@ -22,7 +22,7 @@ export function kafkaOptions(
   };
 }
 
-/** Lines as they were written, for tests that read them. */
+/** A log that keeps its lines for the test. */
 export class LogLines implements Log {
   readonly lines: { readonly level: string; readonly facts: object; readonly sentence: string }[] = [];
   readonly debug = this.#write('debug');
@@ -35,12 +35,12 @@ export class LogLines implements Log {
   }
 }
 
-/** A connection of the product to the cluster; whoever asks closes it. */
+/** Connects to the cluster as the product does. The caller closes the connection. */
 export function openTestCluster(options: KafkaOptions, signal = AbortSignal.timeout(30_000)): Promise<KafkaCluster> {
   return KafkaCluster.open(options, new LogLines(), signal);
 }
 
-/** A source of Kafka that ends where the log ended when reading began, so that it can be read whole. */
+/** A Kafka source that ends where the log ended when reading began. */
 export function boundedKafkaSource(options: KafkaOptions, log: Log = new LogLines()): EventSource {
   return {
     async *read(stored, signal): AsyncGenerator<RecordBatch> {
@@ -62,7 +62,7 @@ export function boundedKafkaSource(options: KafkaOptions, log: Log = new LogLine
   };
 }
 
-/** The ends that are not where the positions stand. */
+/** The end of each partition, by name, that the stored positions have not reached. */
 function unread(ends: readonly LogEnd[], stored: readonly StoredPosition[]): Map<string, number> {
   const open = ends.filter(({ partition, low, high }) => {
     const known = stored.find(position => isSamePartition(position.partition, partition));

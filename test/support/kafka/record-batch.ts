@@ -2,21 +2,21 @@ import { crc32c } from '@node-rs/crc32';
 
 export interface GivenBatch {
   readonly baseOffset: number;
-  /** Compression type, and flags: 8 broker's time, 16 transaction, 32 control. */
+  /** The compression type plus flags: 8 for the broker's time, 16 for a transaction, 32 for an end marker. */
   readonly attributes?: number;
   readonly firstTime?: number;
   readonly maxTime?: number;
   readonly producerId?: number;
   readonly key?: Uint8Array | null;
   readonly values?: readonly string[];
-  /** In place of that of the last value, as cleaning leaves it. */
+  /** The last offset in the header, when it differs from that of the last value, as after log cleaning. */
   readonly lastOffset?: number;
-  /** In place of what the values make, packed or broken. */
+  /** Bytes in place of the encoded values, such as compressed or broken ones. */
   readonly body?: Uint8Array;
   readonly count?: number;
 }
 
-/** A record batch of format 2, as the protocol's own page lays it out. */
+/** Encodes a record batch of format 2, laid out as in Kafka's protocol documentation. */
 export function batchOf(given: GivenBatch): Buffer {
   const { baseOffset, attributes = 0, firstTime = 1_000, maxTime = 9_000, producerId = -1, values = [] } = given;
   const {
@@ -40,7 +40,7 @@ export function batchOf(given: GivenBatch): Buffer {
   return Buffer.concat([head, checked]);
 }
 
-/** What a broker writes where a transaction of a producer ends. */
+/** The end marker that a broker writes where a transaction of a producer ends. */
 export function markerOf(baseOffset: number, producerId: number, end: 'abort' | 'commit'): Buffer {
   const key = Buffer.from([0, 0, 0, end === 'abort' ? 0 : 1]);
   return batchOf({ baseOffset, producerId, attributes: 0x30, key, values: ['\0\0\0\0\0\0'] });
@@ -56,7 +56,7 @@ function bodyOf(values: readonly string[], key: Uint8Array | null = null): Buffe
   return Buffer.concat(records);
 }
 
-/** A zigzag number. */
+/** Encodes a zigzag integer. */
 export function varint(number: number): Buffer {
   const bytes: number[] = [];
   let rest = number < 0 ? -2 * number - 1 : 2 * number;

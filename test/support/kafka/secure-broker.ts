@@ -6,15 +6,15 @@ import { temporaryFolder } from '../temporary-folder.ts';
 import { type Certificates, makeCertificates } from './certificates.ts';
 import { startBroker } from './own-servers.ts';
 
-/** Whom the broker knows, by every mechanism. */
+/** The account that the broker knows for every SASL mechanism. */
 export const user = { username: 'alice', password: 'secret' };
 
-/** Ways to it besides the plain one; those of SASL offer PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER. */
+/** Its listeners besides the plain one. Those of SASL offer PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER. */
 const listeners = {
   SASL: 'SASL_PLAINTEXT',
   SASL_TLS: 'SASL_SSL',
   TLS: 'SSL',
-  /** Wants a certificate of the client. */
+  /** Requires a client certificate. */
   MUTUAL_TLS: 'SSL',
   EXPIRED: 'SSL',
   SELF_SIGNED: 'SSL',
@@ -26,15 +26,18 @@ export type SecureListener = keyof typeof listeners;
 
 export interface SecureBroker {
   readonly broker: Broker;
-  /** Files, for settings that name files. */
+  /** Paths of the certificates and keys. */
   readonly files: Certificates;
-  /** The same as texts. */
+  /** The content of the authority's certificate and of the client's files. */
   readonly ca: string;
   readonly client: { readonly key: string; readonly cert: string };
   address(listener: SecureListener): string;
 }
 
-/** A broker that can be reached in every way that security knows. It ends with the test, or by `stopper`. */
+/**
+ * Starts a broker with a listener for each kind of security. It stops when the test ends, or when `stopper` runs its
+ * hook.
+ */
 export async function startSecureBroker(stopper = onTestFinished): Promise<SecureBroker> {
   const folder = await temporaryFolder();
   stopper(folder.remove);
@@ -54,7 +57,7 @@ export async function startSecureBroker(stopper = onTestFinished): Promise<Secur
   };
 }
 
-/** A token without a signature, as Kafka's test validator of OAUTHBEARER takes it. */
+/** A token without a signature, which Kafka's test validator for OAUTHBEARER accepts. */
 export function unsignedToken(subject: string, lifetimeSeconds = 600): string {
   const now = Math.floor(Date.now() / 1000);
   const part = (claims: object) => Buffer.from(JSON.stringify(claims)).toString('base64url');

@@ -16,24 +16,24 @@ const rights = { topic: 'DESCRIBE on topic calls', group: 'READ on group loaders
 const failureOf = (error: unknown) => kafkaFailure(error, { what: 'look', brokers, rights });
 const answer = (type: string): Error =>
   new errors.KafkaJSProtocolError({ ...errorCodes.find(of => of.type === type), message: `in words: ${type}` });
-const triedOften = (error: Error): Error => new errors.KafkaJSNumberOfRetriesExceeded(error, {});
+const afterRetries = (error: Error): Error => new errors.KafkaJSNumberOfRetriesExceeded(error, {});
 const wrapped = (error: Error): Error => new errors.KafkaJSNonRetriableError(error, { cause: error });
 
-describe('what passes is tried again', () => {
+describe('a transient error is retried', () => {
   test.each([
-    ['a connection', new errors.KafkaJSConnectionError('connect ECONNREFUSED', { code: 'ECONNREFUSED' })],
-    ['a connection that ended', new errors.KafkaJSConnectionClosedError('Closed connection', {})],
-    ['a request without an answer', triedOften(new errors.KafkaJSRequestTimeoutError('Request Fetch timed out'))],
+    ['a refused connection', new errors.KafkaJSConnectionError('connect ECONNREFUSED', { code: 'ECONNREFUSED' })],
+    ['a connection that the broker closed', new errors.KafkaJSConnectionClosedError('Closed connection', {})],
+    ['a request without an answer', afterRetries(new errors.KafkaJSRequestTimeoutError('Request Fetch timed out'))],
     ['no broker', new errors.KafkaJSNoBrokerAvailableError()],
     ['no coordinator', new errors.KafkaJSGroupCoordinatorNotFound('Failed to find group coordinator')],
-    ['metadata that is not there yet', triedOften(new errors.KafkaJSMetadataNotLoaded('Topic metadata not loaded'))],
+    ['metadata that is not loaded yet', afterRetries(new errors.KafkaJSMetadataNotLoaded('Topic metadata not loaded'))],
     ['a rebalance', new errors.KafkaJSError(answer('REBALANCE_IN_PROGRESS'))],
-    ['a leader that moves', triedOften(answer('NOT_LEADER_FOR_PARTITION'))],
-    ['a member that is forgotten', wrapped(answer('UNKNOWN_MEMBER_ID'))],
-    ['a producer that is forgotten', wrapped(answer('UNKNOWN_PRODUCER_ID'))],
-    ['an answer that is newer than the client', createErrorFromCode(30_000)],
+    ['a partition whose leader moves', afterRetries(answer('NOT_LEADER_FOR_PARTITION'))],
+    ['a member that the group has forgotten', wrapped(answer('UNKNOWN_MEMBER_ID'))],
+    ['a producer that the broker has forgotten', wrapped(answer('UNKNOWN_PRODUCER_ID'))],
+    ['an error code that kafkajs does not know', createErrorFromCode(30_000)],
     [
-      'a connection that ends while we say who we are',
+      'a connection that ends during authentication',
       new errors.KafkaJSSASLAuthenticationError('SASL PLAIN authentication failed: Connection closed by the server'),
     ],
   ])('%s', (_, error) => {
@@ -43,48 +43,60 @@ describe('what passes is tried again', () => {
   });
 });
 
-describe('what a broker refuses ends it, and says why', () => {
+describe('a refusal is final, and the error gives the reason', () => {
   test.each([
-    ['the right to a topic', answer('TOPIC_AUTHORIZATION_FAILED'), /we lack the right DESCRIBE on topic calls/],
-    ['the right to a group', wrapped(answer('GROUP_AUTHORIZATION_FAILED')), /we lack the right READ on group loaders/],
+    ['the right to a topic', answer('TOPIC_AUTHORIZATION_FAILED'), /Tidemark lacks the right DESCRIBE on topic calls/],
+    [
+      'the right to a group',
+      wrapped(answer('GROUP_AUTHORIZATION_FAILED')),
+      /Tidemark lacks the right READ on group loaders/,
+    ],
     [
       'the right to the topic of a fetch',
       wrapped(Object.assign(answer('TOPIC_AUTHORIZATION_FAILED'), { topic: 'other' })),
-      /we lack the right READ on topic other/,
+      /Tidemark lacks the right READ on topic other/,
     ],
-    ['a right that nobody names', answer('CLUSTER_AUTHORIZATION_FAILED'), /a right to do so is missing/],
+    [
+      'a right that the broker does not name',
+      answer('CLUSTER_AUTHORIZATION_FAILED'),
+      /lacks a right that the broker does not/,
+    ],
     ['a password', new errors.KafkaJSSASLAuthenticationError('SASL PLAIN authentication failed: no'), /password/],
     [
       'a mechanism',
       new errors.KafkaJSSASLAuthenticationError('SASL PLAIN mechanism is not supported by the server'),
-      /another SASL mechanism/,
+      /does not offer this SASL mechanism/,
     ],
-    ['a request', wrapped(answer('INVALID_REQUEST')), /does not do what it is asked.*in words: INVALID_REQUEST/],
-    ['a request that it does not know', new errors.KafkaJSServerDoesNotSupportApiKey('no', {}), /does not do/],
-  ])('%s', (_, error, says) => {
-    const message = expect.stringMatching(says);
+    ['a request', wrapped(answer('INVALID_REQUEST')), /the broker refuses the request.*in words: INVALID_REQUEST/],
+    [
+      'a request that the broker does not know',
+      new errors.KafkaJSServerDoesNotSupportApiKey('no', {}),
+      /refuses the request/,
+    ],
+  ])('%s', (_, error, reason) => {
+    const message = expect.stringMatching(reason);
     expect(failureOf(error)).toMatchObject({ code: 'SOURCE_REFUSED', retry: false, cause: error, message });
   });
 });
 
-test('a setting that the broker finds fault with is named', () => {
+test('a setting that the broker rejects is named', () => {
   expect(failureOf(wrapped(answer('INVALID_SESSION_TIMEOUT')))).toMatchObject({
     code: 'CONFIG_INVALID',
-    message: expect.stringMatching(/kafka_session_timeout_ms lies outside.*group\.min\.session\.timeout\.ms/),
+    message: expect.stringMatching(/kafka_session_timeout_ms is outside the range.*group\.min\.session\.timeout\.ms/),
   });
 });
 
-test('damaged records are not tried again', () => {
-  const error = triedOften(new DamagedBatch('calls/0: its CRC is wrong'));
+test('damaged records are not retried', () => {
+  const error = afterRetries(new DamagedBatch('calls/0: its CRC is wrong'));
   expect(failureOf(error)).toMatchObject({ code: 'SOURCE_CORRUPT', message: expect.stringMatching(/CRC/) });
 });
 
-test('an error of ours stays what it is, however it is wrapped', () => {
-  const ours = new TidemarkError('RECORDS_LOST', 'gone');
-  expect(failureOf(triedOften(ours))).toBe(ours);
+test('a TidemarkError comes back unchanged, however kafkajs wrapped it', () => {
+  const original = new TidemarkError('RECORDS_LOST', 'gone');
+  expect(failureOf(afterRetries(original))).toBe(original);
 });
 
-/** As its own code throws it when a connection was taken, but ApiVersions never answered. */
+/** The error that kafkajs itself throws when a broker accepted the connection but never answered ApiVersions. */
 function brokenClient(): Error {
   const Broker = require('kafkajs/src/broker/index.js');
   const connectionPool = { host: 'one', port: 9092, connectionTimeout: 1 };
@@ -93,24 +105,24 @@ function brokenClient(): Error {
   } catch (error) {
     return error as Error;
   }
-  throw new Error('kafkajs does not mind a broker without versions any more');
+  throw new Error('kafkajs no longer throws for a broker without versions');
 }
 
-test('what breaks in the client itself is tried again', () => {
+test("an error of the client's own code is retried", () => {
   const error = brokenClient();
   expect([error.name, error.message]).toEqual(['Error', 'Broker not connected']);
-  const message = 'could not look at one:9092: the client broke (Broker not connected)';
-  expect(failureOf(triedOften(error))).toMatchObject({ code: 'SOURCE_UNREACHABLE', retry: true, message });
+  const message = 'could not look at one:9092: the Kafka client failed (Broker not connected)';
+  expect(failureOf(afterRetries(error))).toMatchObject({ code: 'SOURCE_UNREACHABLE', retry: true, message });
 });
 
-describe('what is no trouble of Kafka comes back as it was', () => {
+describe('an error that is not about Kafka comes back unwrapped', () => {
   const bug = new TypeError('x is not a function');
   test.each([
-    ['as it is', bug, bug],
-    ['wrapped by the client', wrapped(bug), bug],
-    ['tried often', triedOften(new Error('odd')), expect.objectContaining({ message: 'odd' })],
-    ['a use of the client that is wrong', new errors.KafkaJSNonRetriableError('Invalid topic 7'), expect.anything()],
-    ['no error at all', 'words', 'words'],
+    ['not wrapped', bug, bug],
+    ['wrapped by kafkajs', wrapped(bug), bug],
+    ['after several attempts of kafkajs', afterRetries(new Error('odd')), expect.objectContaining({ message: 'odd' })],
+    ['a wrong use of kafkajs', new errors.KafkaJSNonRetriableError('Invalid topic 7'), expect.anything()],
+    ['a value that is no Error', 'words', 'words'],
   ])('%s', (_, error, expected) => {
     const failure = failureOf(error);
     expect(failure).toEqual(expected);

@@ -13,19 +13,19 @@ const int = (bytes: 2 | 4 | 8, value: number): Buffer => {
 const array = (...items: readonly Buffer[]): Buffer => Buffer.concat([int(4, items.length), ...items]);
 const sized = (bytes: Uint8Array): Buffer => Buffer.concat([int(4, bytes.length), bytes]);
 
-/** An answer for one partition, as the protocol's page lays it out. */
-function answer(version: number, records: Buffer, aborted = array()): Buffer {
+/** A fetch response for one partition, laid out as in Kafka's protocol documentation. */
+function responseOf(version: number, records: Buffer, aborted = array()): Buffer {
   const facts = [int(4, 6), int(2, 0), int(8, 50), int(8, 45), int(8, 7), aborted];
   const partition = Buffer.concat([...facts, ...(version >= 11 ? [int(4, 2)] : []), records]);
   const topic = Buffer.concat([int(2, 5), Buffer.from('calls'), array(partition)]);
   return Buffer.concat([int(4, 30), ...(version >= 7 ? [int(2, 0), int(4, 99)] : []), array(topic)]);
 }
 
-describe('the answer to a fetch', () => {
-  test.each([5, 6, 7, 8, 9, 10, 11])('of version %d is read', async version => {
+describe('a fetch response', () => {
+  test.each([5, 6, 7, 8, 9, 10, 11])('of version %d is decoded', async version => {
     const records = batchOf({ baseOffset: 7, values: ['a'] });
     const aborted = array(Buffer.concat([int(8, 2 ** 40), int(8, 8)]), Buffer.concat([int(8, 3), int(8, 9)]));
-    expect(await decodeFetchResponse(answer(version, sized(records), aborted), version)).toEqual({
+    expect(await decodeFetchResponse(responseOf(version, sized(records), aborted), version)).toEqual({
       clientSideThrottleTime: version >= 8 ? 30 : 0,
       responses: [
         {
@@ -49,19 +49,19 @@ describe('the answer to a fetch', () => {
     });
   });
 
-  test('may hold null for what is absent', async () => {
-    const { responses } = await decodeFetchResponse(answer(11, int(4, -1), int(4, -1)), 11);
+  test('may hold null instead of records and aborted transactions', async () => {
+    const { responses } = await decodeFetchResponse(responseOf(11, int(4, -1), int(4, -1)), 11);
     expect(responses[0]?.partitions[0]).toMatchObject({ abortedTransactions: [], messages: Buffer.alloc(0) });
   });
 
-  test('may hold records of formats before Kafka 0.11, which have no headers', async () => {
+  test('may hold records of the message formats before Kafka 0.11, which have no headers', async () => {
     const encodeMessageSet = require('kafkajs/src/protocol/messageSet/index.js');
     const entries = [
       { magicByte: 1, timestamp: 1_700_000_000_123, key: 'k', value: 'one' },
       { magicByte: 1, timestamp: -1, key: null, value: null },
     ];
     const set: Buffer = encodeMessageSet({ messageVersion: 1, entries }).buffer;
-    const { responses } = await decodeFetchResponse(answer(11, sized(set)), 11);
+    const { responses } = await decodeFetchResponse(responseOf(11, sized(set)), 11);
     expect(responses[0]?.partitions[0]?.messages).toMatchObject([
       { offset: 0, timestamp: 1_700_000_000_123, key: Buffer.from('k'), value: Buffer.from('one'), headers: [] },
       { offset: 1, timestamp: null, key: null, value: null, headers: [] },

@@ -10,7 +10,7 @@ import { tidemark } from '../../../support/tidemark.ts';
 
 const require = createRequire(import.meta.url);
 
-/** What is asked for next is as its makers left it. */
+/** Makes the next `require` of kafkajs load its unpatched files. */
 function unloadKafkaJs(): void {
   for (const file of Object.keys(require.cache)) if (/[\\/]kafkajs[\\/]/.test(file)) delete require.cache[file];
 }
@@ -23,8 +23,8 @@ interface RequestQueue {
   destroy(): void;
 }
 
-/** A queue of requests as a connection of kafkajs has it, and whether it looks again by itself after a look. */
-function looksAgain(prepare: (queue: RequestQueue) => void): boolean {
+/** True when kafkajs's request queue, after a check of its pending requests, schedules another check. */
+function schedulesCheck(prepare: (queue: RequestQueue) => void): boolean {
   const Queue: new (options: object) => RequestQueue = require('kafkajs/src/network/requestQueue/index.js');
   const logger = { debug: () => undefined };
   const queue = new Queue({ logger, enforceRequestTimeout: false, maxInFlightRequests: null });
@@ -39,17 +39,17 @@ function looksAgain(prepare: (queue: RequestQueue) => void): boolean {
 
 const idle = (): void => undefined;
 
-test('an idle client does not poll, and one that waits still looks after its requests', () => {
-  // As it comes, it looks again each millisecond for ever.
+test('an idle client does not poll, and one with a throttled request still checks it', () => {
+  // Unpatched, kafkajs checks again every millisecond.
   unloadKafkaJs();
-  expect(looksAgain(idle)).toBe(true);
+  expect(schedulesCheck(idle)).toBe(true);
   loadKafkaJs();
-  expect(looksAgain(idle)).toBe(false);
+  expect(schedulesCheck(idle)).toBe(false);
   const throttled = (queue: RequestQueue): void => {
     queue.throttledUntil = Date.now() + 60_000;
     queue.pending.push({});
   };
-  expect(looksAgain(throttled)).toBe(true);
+  expect(schedulesCheck(throttled)).toBe(true);
 });
 
 interface Connection {
@@ -58,8 +58,8 @@ interface Connection {
   disconnect(): Promise<unknown>;
 }
 
-/** A connection of kafkajs whose other end has gone away, ended five times over. */
-async function endedOften(): Promise<{ listeners: number; connectsAgain: boolean }> {
+/** Ends a connection of kafkajs five times after its other side has closed it, then connects again. */
+async function endFiveTimes(): Promise<{ listeners: number; connectsAgain: boolean }> {
   const server = createServer(socket => socket.destroy());
   await once(server.listen(0, '127.0.0.1'), 'listening');
   try {
@@ -88,20 +88,63 @@ async function endedOften(): Promise<{ listeners: number; connectsAgain: boolean
   }
 }
 
-test('a connection that is closed keeps nothing more however often it is ended', async () => {
-  // As it comes, each end adds a listener to a socket that will never connect.
+test('ending a closed connection again and again adds no listeners to its socket', async () => {
+  // Unpatched, kafkajs adds a listener to the closed socket each time.
   unloadKafkaJs();
-  expect((await endedOften()).listeners).toBeGreaterThanOrEqual(5);
+  expect((await endFiveTimes()).listeners).toBeGreaterThanOrEqual(5);
   vi.resetModules();
   const { loadKafkaJs: loadAnew } = await import('../../../../connectors/kafka/client/load-kafkajs.ts');
   loadAnew();
-  expect(await endedOften()).toEqual({ listeners: 0, connectsAgain: true });
+  expect(await endFiveTimes()).toEqual({ listeners: 0, connectsAgain: true });
+});
+
+const logger = { namespace: () => logger, debug: idle };
+
+test('a group member continues as the former member, fetches by topic ids, and reports that it has left', async () => {
+  loadKafkaJs();
+  const ConsumerGroup: new (
+    options: object,
+  ) => {
+    memberId: string | null;
+    rackId: unknown;
+    coordinator: object;
+    leave(): Promise<void>;
+  } = require('kafkajs/src/consumer/consumerGroup.js');
+  const topicIds = new Map([['t', 'id']]);
+  const [onLeft, leaveGroup] = [vi.fn(), vi.fn()];
+  const group = new ConsumerGroup({ logger, assigners: [{ formerMemberId: 'former', topicIds, onLeft }] });
+  expect(group).toMatchObject({ memberId: 'former', rackId: topicIds });
+  group.coordinator = { leaveGroup: leaveGroup.mockRejectedValueOnce(new Error('away')) };
+  await expect(group.leave()).rejects.toThrow('away');
+  expect(onLeft).not.toHaveBeenCalled();
+  await group.leave();
+  await group.leave();
+  expect(onLeft).toHaveBeenCalledOnce();
+  expect(new ConsumerGroup({ logger, assigners: [{}] })).toMatchObject({ memberId: null, rackId: '' });
+});
+
+test('a request that every broker refuses fails with the last refusal', async () => {
+  loadKafkaJs();
+  const BrokerPool: new (
+    options: object,
+  ) => {
+    brokers: object;
+    findBroker: () => Promise<object>;
+    withBroker(request: () => Promise<unknown>): Promise<unknown>;
+  } = require('kafkajs/src/cluster/brokerPool.js');
+  const pool = new BrokerPool({ logger });
+  pool.brokers = { 1: {}, 2: {} };
+  pool.findBroker = async () => ({});
+  const request = vi.fn(async () => Promise.reject(new Error('no right')));
+  await expect(pool.withBroker(request)).rejects.toThrow('no right');
+  expect(request).toHaveBeenCalledTimes(2);
+  expect(await pool.withBroker(async () => 'done')).toBe('done');
 });
 
 test.each([
   ['snappy', 'snappy'],
   ['lz4', 'lz4-napi'],
-])('a machine that cannot unpack %s is refused at start, not at the first batch', async (codec, module) => {
+])('a machine without a working %s codec is refused at the start, not at the first batch', async (codec, module) => {
   const folder = await temporaryFolder();
   onTestFinished(folder.remove);
   const preload = path.join(folder.path, 'without.cjs');
@@ -122,6 +165,6 @@ test.each([
       env: { NODE_OPTIONS: `--require ${preload}` },
     },
   );
-  expect(stderr).toContain(`records packed with ${codec} cannot be read on this machine: it is not installed here`);
+  expect(stderr).toContain(`records compressed with ${codec} cannot be read on this machine: it is not installed here`);
   expect(code).toBe(78);
 });

@@ -6,8 +6,8 @@ import { FieldReader, FieldWriter } from '../../../../connectors/kafka/client/wi
 const topicId = '00112233445566778899aabbccddeeff';
 const zeros = '0'.repeat(32);
 
-describe('flexible requests, byte for byte', () => {
-  test('a fetch by topic id', () => {
+describe('the bytes of a flexible request', () => {
+  test('for a fetch by topic id are as in the protocol', () => {
     const partition = { partition: 3, fetchOffset: '4294967296', maxBytes: 4096 };
     const options = {
       isolationLevel: 1,
@@ -22,14 +22,14 @@ describe('flexible requests, byte for byte', () => {
     expect(bytes).toBe([...limits, '02', topicId, '02', ...asked, '00', '01', '01', '00'].join(''));
   });
 
-  test('metadata of some topics, and of all', () => {
+  test('for metadata of some topics, and of all topics, are as in the protocol', () => {
     const some = encodeMetadataRequest({ topics: ['é'] }).toString('hex');
     expect(some).toBe(['00', '02', zeros, '03', 'c3a9', '00', '00', '00', '00', '00'].join(''));
     expect(encodeMetadataRequest({ topics: [], allowAutoTopicCreation: true }).toString('hex')).toBe('000001000000');
   });
 });
 
-test('an answer with tagged fields of a newer broker is read past them', () => {
+test('tagged fields of a newer broker are skipped', () => {
   const writer = new FieldWriter();
   const bytes = Buffer.concat([
     writer.tags().int32(7).finish(),
@@ -58,7 +58,7 @@ test('an answer with tagged fields of a newer broker is read past them', () => {
   });
 });
 
-test('a length beyond the bytes that came is an error, not a wait', () => {
+test('a length beyond the received bytes is an error', () => {
   expect(() => new FieldReader(Buffer.from([0xff]), true).string()).toThrow(RangeError);
   expect(() => new FieldReader(Buffer.from([0, 0, 0]), false).int32()).toThrow(RangeError);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { KafkaOptions } from '../../../../connectors/kafka/client/options.ts';
+import { waitFor } from '../../../../ops/local-kafka/waiting.ts';
 import { ingest } from '../../../../pipeline/ingest/ingest.ts';
 import { TestCluster } from '../../../support/kafka/cluster.ts';
 import { canStartBroker, startBroker } from '../../../support/kafka/own-servers.ts';
@@ -34,19 +35,18 @@ const deleteBelow = (topic: string, offset: number) =>
     await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] });
   });
 
-const remake = (topic: string) =>
+const recreate = (topic: string) =>
   kafka.withAdmin(async admin => {
     await admin.deleteTopics({ topics: [topic] });
-    for (let made = false; !made; ) {
-      // Deleting goes on behind the answer: until it has ended, the name is taken.
-      made = await admin
-        .createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 1 }] })
-        .catch(() => false);
+    for (let created = false; !created; ) {
+      // Kafka deletes the topic after its answer; until then the name is taken and false comes back.
+      created = await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions: 1 }] });
     }
+    await waitFor(`topic ${topic}`, () => admin.fetchTopicOffsets(topic).catch(() => null));
   });
 
 describe.skipIf(!kafka.available)('records that Kafka deleted before they were read', () => {
-  test('stop us with the offsets in words, and nothing is changed (contract 2.15)', async () => {
+  test('stop the reading with the offsets in the error, and change nothing (contract 2.15)', async () => {
     const topic = await kafka.createTopic('deleted');
     await kafka.produce(topic, services(0, 10));
     const store = await openTestStore();
@@ -56,13 +56,13 @@ describe.skipIf(!kafka.available)('records that Kafka deleted before they were r
     await expect(ingestTopic(store, topic)).rejects.toMatchObject({
       code: 'RECORDS_LOST',
       message: expect.stringMatching(
-        /\/0: 10 was to be read next, but the log now begins at 25; .*kafka_on_lost_records to skip/,
+        /\/0: the next offset to read is 10, but the log now begins at 25; .*kafka_on_lost_records to skip/,
       ),
     });
     expect(await store.rows('SELECT next_offset, records_read FROM partitions')).toEqual([['10', '10']]);
   });
 
-  test('or by policy leave a gap that is written down (contract 2.15)', async () => {
+  test('are stored as a gap with the policy skip (contract 2.15)', async () => {
     const topic = await kafka.createTopic('skipped');
     await kafka.produce(topic, services(0, 10));
     const store = await openTestStore();
@@ -79,7 +79,7 @@ describe.skipIf(!kafka.available)('records that Kafka deleted before they were r
     expect(await store.rows('SELECT count(*) FROM services')).toEqual([['15']]);
   });
 
-  test('are none where all of them had been read', async () => {
+  test('do not count as lost when all of them had been read', async () => {
     const topic = await kafka.createTopic('read-before');
     await kafka.produce(topic, services(0, 10));
     const store = await openTestStore();
@@ -90,7 +90,7 @@ describe.skipIf(!kafka.available)('records that Kafka deleted before they were r
     expect(await store.rows('SELECT count(*) FROM lost_records')).toEqual([['0']]);
   });
 
-  test('before our first reading are none of ours: it begins where the log does', async () => {
+  test('before the first reading do not count as lost: reading begins where the log begins', async () => {
     const topic = await kafka.createTopic('begins-late');
     await kafka.produce(topic, services(0, 10));
     await deleteBelow(topic, 4);
@@ -99,25 +99,25 @@ describe.skipIf(!kafka.available)('records that Kafka deleted before they were r
   });
 });
 
-describe.skipIf(!kafka.available)('a topic that was deleted and made again', () => {
+describe.skipIf(!kafka.available)('a topic that was deleted and created again', () => {
   test.each([
     ['and is empty', 0],
     ['and holds less than was read', 5],
     ['and holds as much as was read', 10],
     ['and was filled beyond what was read', 40],
-  ])('%s is refused, not read from its middle', async (_, records) => {
+  ])('%s is refused and not read from its middle', async (_, records) => {
     const topic = await kafka.createTopic('remade');
     await kafka.produce(topic, services(0, 10));
     const store = await openTestStore();
     await ingestTopic(store, topic);
-    await remake(topic);
+    await recreate(topic);
     if (records > 0) await kafka.produce(topic, services(100, 100 + records));
-    // One more than the reader would need to be content with the end.
+    // One more, because the test's reader ends at once when the log ends at its position.
     if (records === 10) await kafka.produce(topic, services(200, 201));
     await expect(ingestTopic(store, topic, { onLostRecords: 'skip' })).rejects.toMatchObject({
       code: 'SOURCE_CHANGED',
       retry: false,
-      message: expect.stringMatching(/made anew/),
+      message: expect.stringMatching(/was recreated/),
     });
     expect(await store.rows('SELECT count(*) FROM services')).toEqual([['10']]);
   });
@@ -126,9 +126,9 @@ describe.skipIf(!kafka.available)('a topic that was deleted and made again', () 
 describe.skipIf(!kafka.available)('offsets that were committed to Kafka', () => {
   test.each([
     ['before', 2],
-    ['behind', 17],
-    ['outside of the log', 5_000],
-  ])('wrong on purpose, %s what is stored, change nothing', async (_, offset) => {
+    ['after', 17],
+    ['far after', 5_000],
+  ])('%s the stored one change nothing', async (_, offset) => {
     const topic = await kafka.createTopic('committed');
     const group = kafka.uniqueTopic('group');
     await kafka.produce(topic, services(0, 10));
@@ -140,7 +140,7 @@ describe.skipIf(!kafka.available)('offsets that were committed to Kafka', () => 
     expect(await store.rows('SELECT count(*) FROM services')).toEqual([['20']]);
   });
 
-  test('change nothing for a new database either: it begins where the log does', async () => {
+  test('change nothing for a new database, which begins where the log begins', async () => {
     const topic = await kafka.createTopic('committed-new');
     const group = kafka.uniqueTopic('group');
     await kafka.produce(topic, services(0, 10));
@@ -162,13 +162,13 @@ describe.skipIf(!kafka.available || !(await canStartBroker()))('another cluster'
     await other.produce(topic, services(0, 9));
     await expect(ingestTopic(store, topic, { brokers: broker.brokers })).rejects.toMatchObject({
       code: 'SOURCE_CHANGED',
-      message: expect.stringMatching(/was read from kafka .* and this is kafka .*correct kafka_brokers/),
+      message: expect.stringMatching(/was read from kafka .* but kafka_brokers leads to kafka .*correct kafka_brokers/),
     });
   });
 });
 
 describe.skipIf(!kafka.available)('a fixed list of partitions', () => {
-  test('is read by its owner only, in one group with the owner of the others', async () => {
+  test('is read only by the process that names it, in one group with the process of the others', async () => {
     const topic = await kafka.createTopic('fixed', { partitions: 3 });
     const group = kafka.uniqueTopic('group');
     await kafka.produce(
@@ -185,12 +185,12 @@ describe.skipIf(!kafka.available)('a fixed list of partitions', () => {
     expect(await other.rows('SELECT partition FROM partitions')).toEqual([[2]]);
   });
 
-  test('that names a partition which the topic has not is refused with what it has', async () => {
+  test('that names a missing partition is refused, and the error says which exist', async () => {
     const topic = await kafka.createTopic('fixed-lacking', { partitions: 3 });
     await expect(ingestTopic(await openTestStore(), topic, { partitions: [2, 3, 7] })).rejects.toMatchObject({
       code: 'TOPIC_UNFIT',
       message: expect.stringMatching(
-        /has 3 partitions and so no partition 3, 7 of kafka_partitions; allowed are 0 to 2/,
+        /kafka_partitions names partition 3, 7, but topic \S+ has 3 partitions; allowed are 0 to 2/,
       ),
     });
   });

@@ -22,49 +22,49 @@ function batch(from: number, ...ages: readonly (number | null)[]): RecordBatch {
 
 const watching = (topic = 'calls') => new RetentionWatch(new Map([[topic, 24 * hourMs]]));
 
-test('a record that came after the last look with a time before the retention is old', () => {
+test('a record that was older than the retention when it was written is reported', () => {
   const watch = watching();
-  watch.noteEnds(ending(2), day);
-  expect(watch.warningOf(batch(0, 720, 720))).toBeNull();
-  expect(watch.warningOf(batch(2, 0, 25))).toEqual({
+  watch.observeEnds(ending(2), day);
+  expect(watch.checkBatch(batch(0, 720, 720))).toBeNull();
+  expect(watch.checkBatch(batch(2, 0, 25))).toEqual({
     topic: 'calls',
     kind: 'near_retention',
     sentence: expect.stringMatching(
-      /24 h.*offset 3 of partition 0 was older when it came \(2026-03-08T23:00:00\.000Z\)/,
+      /24 h.*offset 3 of partition 0 was already older when it was written \(2026-03-08T23:00:00\.000Z\)/,
     ),
   });
 });
 
 test.each([
-  ['that lay in the log at the first look waited, however old it is', ending(9), batch(0, 720)],
-  ['whose time lies within the retention is not', ending(0), batch(0, 24)],
-  ['without a time is not', ending(0), batch(0, null)],
-])('a record %s', (_, ends, read) => {
+  ['that lay in the log when its end was first seen', ending(9), batch(0, 720)],
+  ['whose time lies within the retention', ending(0), batch(0, 24)],
+  ['without a timestamp', ending(0), batch(0, null)],
+])('a record %s is not reported', (_, ends, read) => {
   const watch = watching();
-  watch.noteEnds(ends, day);
-  expect(watch.warningOf(read)).toBeNull();
+  watch.observeEnds(ends, day);
+  expect(watch.checkBatch(read)).toBeNull();
 });
 
-test('a reader that is a month behind takes nothing for old that was not', () => {
+test('a reader that is a month behind reports no record that was young when it was written', () => {
   const watch = watching();
-  for (let hour = 0; hour < 720; hour += 1) watch.noteEnds(ending(hour + 1), day + hour * hourMs);
-  // Each record has the time of the look before it.
-  for (let hour = 1; hour < 720; hour += 1) expect(watch.warningOf(batch(hour, -(hour - 1)))).toBeNull();
+  for (let hour = 0; hour < 720; hour += 1) watch.observeEnds(ending(hour + 1), day + hour * hourMs);
+  // Each record has the time at which the log was last seen to end before it.
+  for (let hour = 1; hour < 720; hour += 1) expect(watch.checkBatch(batch(hour, -(hour - 1)))).toBeNull();
 });
 
-test('looks at an end that does not move count as late as they were made', () => {
+test('an end of the log that does not move counts with the latest time at which it was seen', () => {
   const watch = watching();
-  watch.noteEnds(ending(0), day - 720 * hourMs);
-  watch.noteEnds(ending(0), day);
-  expect(watch.warningOf(batch(0, 25))).not.toBeNull();
+  watch.observeEnds(ending(0), day - 720 * hourMs);
+  watch.observeEnds(ending(0), day);
+  expect(watch.checkBatch(batch(0, 25))).not.toBeNull();
 });
 
-test('a topic is warned of once, and one that is not watched never', () => {
+test('a topic gives one warning, and one that is not watched gives none', () => {
   const watch = watching();
-  watch.noteEnds(ending(0), day);
-  expect(watch.warningOf(batch(0, 25))).not.toBeNull();
-  expect(watch.warningOf(batch(1, 25))).toBeNull();
+  watch.observeEnds(ending(0), day);
+  expect(watch.checkBatch(batch(0, 25))).not.toBeNull();
+  expect(watch.checkBatch(batch(1, 25))).toBeNull();
   const other = watching('others');
-  other.noteEnds(ending(0), day);
-  expect(other.warningOf(batch(0, 25))).toBeNull();
+  other.observeEnds(ending(0), day);
+  expect(other.checkBatch(batch(0, 25))).toBeNull();
 });

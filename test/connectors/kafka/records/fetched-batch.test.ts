@@ -39,30 +39,30 @@ describe('records of transactions', () => {
     markerOf(10, 2, 'commit'),
     markerOf(11, 1, 'commit'),
   ]);
-  // Brokers list them by where they ended, not by where they began.
+  // Brokers list them in the order of their ends, not of their beginnings.
   const aborted = [
     { producerId: '2', firstOffset: 2 },
     { producerId: '1', firstOffset: 0 },
   ];
 
-  test('that overlap are told apart, however the broker lists the aborted ones', () => {
+  test('that overlap are told apart, in whichever order the broker lists the aborted ones', () => {
     expect(values(fetched(overlapping, { aborted }))).toEqual(['c0', 'b1', 'a3']);
     expect(values(fetched(overlapping, { aborted: aborted.toReversed() }))).toEqual(['c0', 'b1', 'a3']);
   });
 
-  test('are told apart by a fetch from their middle, where several had begun before', () => {
+  test('are told apart by a fetch that begins after several of them have begun', () => {
     const middle = Buffer.concat([of(1, 4, 'a2'), of(2, 5, 'b2'), markerOf(6, 1, 'abort'), of(2, 7, 'b3')]);
     expect(values(fetched(middle, { from: 4, aborted }))).toEqual([]);
   });
 
-  test('are not ended by a record whose key looks like a marker', () => {
+  test('are not ended by a normal record whose key looks like an end marker', () => {
     const key = Buffer.alloc(4);
     const lookalike = batchOf({ producerId: 1, baseOffset: 1, attributes: transaction, key, values: ['x'] });
     const log = Buffer.concat([of(1, 0, 'a0'), lookalike, of(1, 2, 'a1'), markerOf(3, 1, 'abort')]);
     expect(values(fetched(log, { aborted: [{ producerId: '1', firstOffset: 0 }] }))).toEqual([]);
   });
 
-  test('that were aborted, and markers, are passed: reading goes on behind them', () => {
+  test('that were aborted are skipped together with the end markers, and reading continues after them', () => {
     const batch = fetched(Buffer.concat([of(1, 0, 'a0'), markerOf(1, 1, 'abort')]), { aborted: aborted.slice(1) });
     expect(batch).toMatchObject({ messages: { length: 0 }, nextOffset: 2 });
     expect(batch.isEmpty()).toBe(false);
@@ -70,23 +70,23 @@ describe('records of transactions', () => {
   });
 });
 
-describe('what cleaning leaves', () => {
-  test('an empty batch is passed', () => {
+describe('log cleaning', () => {
+  test('an empty batch is read past', () => {
     const batch = fetched(batchOf({ baseOffset: 5, lastOffset: 9 }), { from: 7 });
     expect(batch).toMatchObject({ messages: { length: 0 }, nextOffset: 10 });
     expect(batch.isEmpty()).toBe(false);
   });
 
-  test('a batch without its last records is passed to its end', () => {
+  test('a batch without its last records is read past to its end', () => {
     expect(fetched(batchOf({ baseOffset: 0, values: ['a'], lastOffset: 4 }))).toMatchObject({ nextOffset: 5 });
   });
 });
 
-test('records before the offset that was asked for are left out', () => {
+test('records before the requested offset are left out', () => {
   expect(values(fetched(batchOf({ baseOffset: 10, values: ['a', 'b', 'c'] }), { from: 11 }))).toEqual(['b', 'c']);
 });
 
-test('nothing at all is empty, and reading stays where it is', () => {
+test('a response without a whole batch is empty, and the next offset stays the same', () => {
   for (const nothing of [[], Buffer.alloc(0), batchOf({ baseOffset: 7, values: ['a'] }).subarray(0, 40)]) {
     const batch = fetched(nothing, { from: 7 });
     expect(batch.isEmpty()).toBe(true);
@@ -94,14 +94,18 @@ test('nothing at all is empty, and reading stays where it is', () => {
   }
 });
 
-describe('a batch whose checksum is right but whose bytes make no sense is refused, saying where', () => {
+describe('a batch with a correct checksum but senseless content is refused, and the error names its offset', () => {
   const record = (...parts: readonly Buffer[]) => Buffer.concat(parts);
   const wholeFacts = [Buffer.from([0]), varint(0), varint(0)];
   test.each([
     ['an unknown codec', { attributes: 7, values: ['a'] }, /names the unknown codec 7/],
-    ['no gzip', { attributes: 1, body: Buffer.from('plain'), count: 1 }, /cannot be unpacked: incorrect header check/],
     [
-      'gzip that is cut',
+      'bytes that are not gzip',
+      { attributes: 1, body: Buffer.from('plain'), count: 1 },
+      /cannot be unpacked: incorrect header check/,
+    ],
+    [
+      'gzip that is cut off',
       { attributes: 1, body: gzipSync('x'.repeat(99)).subarray(0, 20), count: 1 },
       /cannot be unpacked/,
     ],
@@ -114,14 +118,14 @@ describe('a batch whose checksum is right but whose bytes make no sense is refus
       /is cut off/,
     ],
     ['a number without an end', { body: Buffer.alloc(30, 0xff), count: 1 }, /is cut off/],
-  ])('%s', (_, given, says) => {
+  ])('%s', (_, given, message) => {
     const broken = () => fetched(batchOf({ baseOffset: 41, ...given }));
-    expect(broken).toThrow(says);
+    expect(broken).toThrow(message);
     expect(broken).toThrow(/^t\/3: .*batch at offset 41/);
     expect(broken).toThrow(expect.objectContaining({ name: 'DamagedBatch', retriable: false }));
   });
 
-  test('behind good ones it ends what is read, and is met again by the next fetch', () => {
+  test('behind good batches: the fetch gives the good ones, and the next fetch throws', () => {
     const good = batchOf({ baseOffset: 40, values: ['good'] });
     const log = Buffer.concat([good, batchOf({ baseOffset: 41, values: ['a'], count: 2 })]);
     const batch = fetched(log, { from: 40 });

@@ -20,7 +20,7 @@ function packed(records: readonly LogRecord[]): PackedRecords {
 }
 
 describe('packed records', () => {
-  test('are what was packed, with all that may be absent or empty', () => {
+  test('are equal to the records that were added, also where fields are null or empty', () => {
     const records = [
       record(3),
       record(4, { timestamp: null, key: null, value: null }),
@@ -37,7 +37,7 @@ describe('packed records', () => {
     expect(records.map((_, index) => packed(records).bytes(index))).toEqual([9, 0, 0, 33]);
   });
 
-  test('are more than a table begins with', () => {
+  test('may be more than the initial size of the table', () => {
     const records = Array.from({ length: 1_000 }, (_, offset) => record(offset));
     expect(plainRecords(packed(records))).toEqual(records);
   });
@@ -50,7 +50,7 @@ describe('packed records', () => {
     expect(run.run(1, 2).offset(0)).toBe(5);
   });
 
-  test('end where the table is cut off', () => {
+  test('end where the table is truncated, and records added later follow there', () => {
     const table = new RecordTable();
     for (const offset of [1, 2, 3]) table.addRecord(record(offset, { headers: [{ name: `h${offset}`, value: null }] }));
     table.truncate(1);

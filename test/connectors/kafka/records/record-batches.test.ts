@@ -8,7 +8,7 @@ import { plainRecords } from '../../../support/reading.ts';
 
 const codecs = openCodecs();
 
-/** What a fetch of a partition makes of these bytes. */
+/** The records that a fetch of partition 0 with these bytes delivers. */
 function decodeFetch(bytes: Buffer): readonly LogRecord[] {
   const data = { partition: 0, highWatermark: '0', logStart: 0, abortedTransactions: [], messages: bytes };
   return plainRecords(new FetchedBatch('t', '0', data, codecs).messages);
@@ -17,7 +17,7 @@ function decodeFetch(bytes: Buffer): readonly LogRecord[] {
 const values = (records: readonly LogRecord[]) => records.map(({ value }) => String(value));
 
 describe('record batches', () => {
-  test('come one after the other, with their offsets and times', () => {
+  test('are decoded one after the other, with offsets and times', () => {
     const fetched = Buffer.concat([
       batchOf({ baseOffset: 7, values: ['a', 'b'] }),
       batchOf({ baseOffset: 12, values: ['c'] }),
@@ -39,25 +39,25 @@ describe('record batches', () => {
       ]);
   });
 
-  test('with the time of the broker have it for every record; a time below 0 is none', () => {
+  test("with the broker's time give it to every record, and a negative time is read as null", () => {
     const appended = decodeFetch(batchOf({ baseOffset: 0, attributes: 0x08, values: ['a', 'b'] }));
     expect(appended.map(({ timestamp }) => timestamp)).toEqual([9_000, 9_000]);
     const untimed = decodeFetch(batchOf({ baseOffset: 0, firstTime: -1, values: ['a'] }));
     expect(untimed.map(({ timestamp }) => timestamp)).toEqual([null]);
   });
 
-  test('of a quarter of a million records do not overflow a call', () => {
+  test('of 250,000 records do not exceed the limit of arguments of a call', () => {
     const many = Array.from({ length: 250_000 }, () => 'x');
     expect(decodeFetch(batchOf({ baseOffset: 0, values: many }))).toHaveLength(250_000);
   });
 
-  test('cut off at the end of a fetch are left to the next one', () => {
+  test('that are cut off at the end of a fetch are left to the next fetch', () => {
     const [first, second] = [batchOf({ baseOffset: 0, values: ['a'] }), batchOf({ baseOffset: 1, values: ['b'] })];
     for (let cut = 0; cut < second.length; cut += 1)
       expect(values(decodeFetch(Buffer.concat([first, second.subarray(0, cut)])))).toEqual(['a']);
   });
 
-  test('with any byte behind the checksum flipped are refused, and say where', () => {
+  test('with a flipped bit in the checksum or in any byte after it are refused, and the error names the offset', () => {
     const batch = batchOf({ baseOffset: 41, values: ['abc', 'def'] });
     for (let at = 17; at < batch.length; at += 1) {
       const flipped = Buffer.from(batch);
@@ -70,8 +70,8 @@ describe('record batches', () => {
 });
 
 describe('a record', () => {
-  /** Attributes, time and offset of the first record, no key, the value `abc`, no headers. */
-  const inside = Buffer.concat([
+  /** The content of a record: attributes, time, offset, no key, the value `abc`, no headers. */
+  const content = Buffer.concat([
     Buffer.from([0]),
     varint(0),
     varint(0),
@@ -81,15 +81,15 @@ describe('a record', () => {
     varint(0),
   ]);
   const declaring = (length: number, ...behind: readonly number[]) =>
-    batchOf({ baseOffset: 41, body: Buffer.concat([varint(length), inside, Buffer.from(behind)]), count: 1 });
+    batchOf({ baseOffset: 41, body: Buffer.concat([varint(length), content, Buffer.from(behind)]), count: 1 });
 
-  test('of the length that it declares is read, and one with bytes left over too', () => {
-    expect(values(decodeFetch(declaring(inside.length)))).toEqual(['abc']);
-    expect(values(decodeFetch(declaring(inside.length + 2, 0, 0)))).toEqual(['abc']);
+  test('of the declared length is read, and so is one with bytes left over', () => {
+    expect(values(decodeFetch(declaring(content.length)))).toEqual(['abc']);
+    expect(values(decodeFetch(declaring(content.length + 2, 0, 0)))).toEqual(['abc']);
   });
 
-  test.each([1, 2, 5, inside.length])('that is longer than it declares, by %i bytes, is refused', bytes => {
-    const reading = () => values(decodeFetch(declaring(inside.length - bytes)));
+  test.each([1, 2, 5, content.length])('that is %i bytes longer than it declares is refused', bytes => {
+    const reading = () => values(decodeFetch(declaring(content.length - bytes)));
     expect(reading, 'a record longer than it declares was read').toThrow(
       new DamagedBatch('t/0: a record of the batch at offset 41 is cut off'),
     );

@@ -10,7 +10,7 @@ import { plainRecords } from '../../../support/reading.ts';
 const most = 1 << 20;
 const codecs = openCodecs(most);
 
-/** Blocks as Java's clients pack them with snappy. */
+/** Blocks of 32 KiB with the header of Java's snappy library. */
 function xerial(bytes: Buffer): Buffer {
   const parts: Buffer[] = [Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])];
   for (let at = 0; at < bytes.length; at += 32_768) {
@@ -22,7 +22,7 @@ function xerial(bytes: Buffer): Buffer {
   return Buffer.concat(parts);
 }
 
-/** A frame of zstd of blocks that repeat a byte: with a window, or with its size. */
+/** A zstd frame of blocks that repeat a byte. It declares its window or, when `window` is null, its unpacked size. */
 function zstd(bytes: Buffer, window: number | null = 7 << 3): Buffer {
   const size = Buffer.alloc(4);
   size.writeUInt32LE(bytes.length);
@@ -38,7 +38,7 @@ function zstd(bytes: Buffer, window: number | null = 7 << 3): Buffer {
   return Buffer.concat(parts);
 }
 
-/** Two frames, each of them small enough; one of a single byte. */
+/** Two frames of half the size each; a single byte makes one frame. */
 function halves(bytes: Buffer, pack: (part: Buffer) => Buffer): Buffer {
   const half = (bytes.length + 1) >> 1;
   const parts = [bytes.subarray(0, half), bytes.subarray(half)];
@@ -64,7 +64,7 @@ const packers = [
   ['snappy in blocks', 2, xerial],
   ['lz4', 3, compressFrameSync],
   [
-    'lz4 behind which an empty frame lies',
+    'lz4 followed by an empty frame',
     3,
     (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc(0)].map(of => compressFrameSync(of))),
   ],
@@ -79,19 +79,19 @@ describe.each(packers)('%s', (_, codec, pack) => {
     expect(codecs[codec]!(Buffer.from(pack(bytes))).equals(bytes)).toBe(true);
   });
 
-  test('more than is allowed stops the reading with the offset in words', () => {
+  test('more bytes than allowed are refused, and the error names the offset', () => {
     const body = Buffer.from(pack(Buffer.alloc(most + 1, 7)));
     expect(() => fetchedBatch(codec, body, 1)).toThrow(tooLarge);
   });
 });
 
-describe('lz4 in two frames, of which clients of Kafka write and read one', () => {
-  test('counts as what both unpack to', () => {
+describe('lz4 in two frames, although Kafka clients write and read one', () => {
+  test('counts with the size of both together', () => {
     expect(() => fetchedBatch(3, inTwoFramesOfLz4(Buffer.alloc(most + 1, 7)), 1)).toThrow(tooLarge);
     expect(() => fetchedBatch(3, compressFrameSync(Buffer.alloc(most / 2 + 1, 7)), 0)).not.toThrow();
   });
 
-  test('is refused, not read as the records of the first frame alone', () => {
+  test('is refused and not read as the records of the first frame alone', () => {
     const values = ['a', 'b'].map(letter => letter.repeat(1_000));
     const plain = batchOf({ baseOffset: 41, values }).subarray(61);
     const read = (body: Buffer) => plainRecords(fetchedBatch(3, body, 2).messages).map(({ value }) => String(value));
@@ -100,15 +100,18 @@ describe('lz4 in two frames, of which clients of Kafka write and read one', () =
   });
 });
 
-test('zstd with a window that is larger is refused before as much is taken', () => {
+test('a zstd frame whose window exceeds the limit is refused before the window is allocated', () => {
   const refusal = /it unpacks to more than 1048576 bytes|too much memory/;
   expect(() => codecs[4]!(zstd(Buffer.alloc(10), 20 << 3))).toThrow(refusal);
   expect(codecs[4]!(zstd(Buffer.alloc(10), 10 << 3))).toEqual(Buffer.alloc(10));
 });
 
-test('by default a batch may unpack to 256 MiB, and to no byte more', () => {
+test('by default a batch may unpack to 256 MiB and not to one byte more', () => {
   const [, , unpackSnappy] = openCodecs();
-  /** The head of a block says how many bytes it unpacks to, seven bits a byte; there are none behind it here. */
+  /**
+   * The header of a snappy block, which declares the unpacked size with seven bits per byte; the block itself is
+   * missing.
+   */
   const declaring = (last: number) => Buffer.from([last, 0x80, 0x80, 0x80, 0x01]);
   expect(() => unpackSnappy!(declaring(0x81))).toThrow('it unpacks to more than 268435456 bytes');
   expect(() => unpackSnappy!(declaring(0x80)), 'refused by the library, which was let at it').toThrow(
@@ -116,7 +119,7 @@ test('by default a batch may unpack to 256 MiB, and to no byte more', () => {
   );
 });
 
-test('lz4 of random bytes, which does not shrink, is unpacked', () => {
+test('lz4 of random bytes, which do not shrink, is unpacked', () => {
   const bytes = Buffer.from(Array.from({ length: most }, (_, at) => (at * 7919 + (at >> 8) * 31) % 251));
   expect(codecs[3]!(compressFrameSync(bytes)).equals(bytes)).toBe(true);
 });

@@ -17,29 +17,31 @@ async function check(topic: string, horizonMs = 0) {
 const produceAt = (topic: string, time: number) =>
   kafka.produce(topic, [{ key: 'k', value: '{}', timestamp: String(time) }]);
 
-describe.skipIf(!kafka.available)('how a topic keeps its records', () => {
-  test.each(['compact', 'compact,delete'])('cleanup.policy=%s is refused in words', async policy => {
+describe.skipIf(!kafka.available)('a topic', () => {
+  test.each(['compact', 'compact,delete'])('with cleanup.policy=%s is refused', async policy => {
     const topic = await kafka.createTopic('compacted', { config: { 'cleanup.policy': policy } });
     await expect(check(topic)).rejects.toMatchObject({
       code: 'TOPIC_UNFIT',
-      message: expect.stringMatching(/cleanup\.policy=compact.*keeps one record a key.*allowed is delete/),
+      message: expect.stringMatching(
+        /cleanup\.policy=compact.*keeps only the newest record of each key.*allowed is delete/,
+      ),
     });
   });
 
-  test('a topic that is not there is refused by its name', async () => {
+  test('that does not exist is refused by its name', async () => {
     await expect(check('nowhere-to-be-found')).rejects.toMatchObject({
       code: 'TOPIC_UNFIT',
       message: expect.stringMatching(/nowhere-to-be-found.*no such topic.*create it/),
     });
   });
 
-  test('for ever is nothing to warn of', async () => {
+  test('that keeps its records for ever gives no warning', async () => {
     const topic = await kafka.createTopic('for-ever', { config: { 'retention.ms': '-1' } });
     await produceAt(topic, Date.parse('2010-08-05T00:00:00Z'));
     expect(await check(topic, 1e12)).toEqual({ warnings: [], retentions: new Map() });
   });
 
-  test('for less than the replay horizon is warned of', async () => {
+  test('that keeps its records for less than the replay horizon gives a warning', async () => {
     const topic = await kafka.createTopic('short', { config: { 'retention.ms': String(24 * hourMs) } });
     expect((await check(topic, 48 * hourMs)).warnings).toEqual([
       { topic, kind: 'retention_below_horizon', sentence: expect.stringMatching(/24 h.*less than the 48 h/) },
@@ -49,9 +51,9 @@ describe.skipIf(!kafka.available)('how a topic keeps its records', () => {
 
   const dayOfHourlySegments = { 'retention.ms': String(24 * hourMs), 'segment.ms': String(hourMs) };
 
-  test('records that Kafka has not come to delete yet are no reason to warn', async () => {
+  test('with expired records that Kafka has not deleted yet gives no warning', async () => {
     const topic = await kafka.createTopic('healthy', { partitions: 2, config: dayOfHourlySegments });
-    // What a topic holds that is two days old: its first segment goes when the last of its records is old enough.
+    // A topic that is two days old: its first segment stays until its youngest record has expired.
     await produceAt(topic, Date.now() - 24.9 * hourMs);
     await produceAt(topic, Date.now() - 24.1 * hourMs);
     await produceAt(topic, Date.now());
@@ -61,7 +63,7 @@ describe.skipIf(!kafka.available)('how a topic keeps its records', () => {
     expect((await check(short)).warnings).toEqual([]);
   });
 
-  test('a retention that eats the old times of its records is warned of', async () => {
+  test('with records that were older than the retention when they were written gives a warning', async () => {
     const topic = await kafka.createTopic('eaten', { config: dayOfHourlySegments });
     await produceAt(topic, Date.now() - 27 * hourMs);
     await produceAt(topic, Date.now());
@@ -70,13 +72,13 @@ describe.skipIf(!kafka.available)('how a topic keeps its records', () => {
         topic,
         kind: 'near_retention',
         sentence: expect.stringMatching(
-          /records of partition 0 were older than that when they came.*raise retention\.ms/,
+          /records of partition 0 were already older than that when they were written.*raise retention\.ms/,
         ),
       },
     ]);
   });
 
-  test('but not where the broker sets the times', async () => {
+  test('whose broker sets the timestamps gives no such warning', async () => {
     const topic = await kafka.createTopic('append-time', {
       config: { ...dayOfHourlySegments, 'message.timestamp.type': 'LogAppendTime' },
     });

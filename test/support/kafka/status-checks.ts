@@ -1,16 +1,19 @@
 import { expect } from 'vitest';
 import type { Status } from '../../../pipeline/requests/statuses.ts';
 
-/** What a reader believes who drops repeats and keeps the highest sequence. */
-export function lastOf(statuses: readonly Status[]): ReadonlyMap<string, Status> {
+/** The last status of each request by id, as a reader sees it that keeps the highest sequence. */
+export function lastStatuses(statuses: readonly Status[]): ReadonlyMap<string, Status> {
   const last = new Map<string, Status>();
   for (const status of statuses)
     if (status.sequence > (last.get(status.request_id)?.sequence ?? -1)) last.set(status.request_id, status);
   return last;
 }
 
-/** Of one request: sequences without a gap, each said alike whenever it is said, and one end. */
-export function checkToldOf(id: string, statuses: readonly Status[]): void {
+/**
+ * Checks the statuses of one request: sequences without a gap, equal repeats, and one final status with the highest
+ * sequence.
+ */
+export function checkStatusesOf(id: string, statuses: readonly Status[]): void {
   const bySequence = new Map<number, Status>();
   for (const status of statuses.filter(({ sequence }) => sequence > 0)) {
     const before = bySequence.get(status.sequence);

@@ -1,8 +1,8 @@
 /**
- * Passes items from whoever pushes them (a client's callbacks) to one reader who asks for them, a few at a time. What was
- * offered is taken in order; a failure is thrown to the reader after it, and closing lets everybody go.
+ * A queue from kafkajs's callbacks, which push batches, to the one reader that pulls them. It keeps the order. A failure
+ * is thrown to the reader after everything that was added before it.
  */
-export class Handoff<T> {
+export class BoundedQueue<T> {
   readonly #capacity: number;
   readonly #items: T[] = [];
   readonly #waiting = new Set<() => void>();
@@ -21,41 +21,41 @@ export class Handoff<T> {
     return this.#closed;
   }
 
-  /** Adds an item. Whoever may wait asks `hasSpace` first; what cannot wait is taken all the same. */
-  offer(item: T): void {
+  /** Adds an item, unless the queue is closed. The caller waits for `hasSpace` first; the queue does not enforce it. */
+  add(item: T): void {
     if (this.#closed) return;
     this.#items.push(item);
-    this.#wake();
+    this.#notify();
   }
 
-  /** Ends the reading with an error once what was offered before is taken; the first one counts. */
+  /** Makes `take` throw the error once the queue is empty. Only the first error counts. */
   fail(error: unknown): void {
     if (this.#failure === null) this.#failure = error;
-    this.#wake();
+    this.#notify();
   }
 
-  /** Nothing more is taken; whoever waits goes on. */
+  /** From now on `add` does nothing and `take` gives null. */
   close(): void {
     this.#closed = true;
-    this.#wake();
+    this.#notify();
   }
 
-  /** The next item; null when closed. */
+  /** Waits for the next item; null when the queue is closed. */
   async take(): Promise<T | null> {
     for (;;) {
       if (this.#closed) return null;
       const item = this.#items.shift();
       if (item !== undefined) {
-        this.#wake();
+        this.#notify();
         return item;
       }
       if (this.#failure !== null) throw this.#failure;
-      await this.changed();
+      await this.nextChange();
     }
   }
 
-  /** Resolves at the next change of any sort, or after this long without one. */
-  changed(milliseconds?: number): Promise<void> {
+  /** Resolves at the next `add`, `take`, `fail` or `close`, or after `timeoutMs` without one. */
+  nextChange(timeoutMs?: number): Promise<void> {
     return new Promise(resolve => {
       let timer: NodeJS.Timeout | undefined;
       const done = (): void => {
@@ -63,12 +63,12 @@ export class Handoff<T> {
         this.#waiting.delete(done);
         resolve();
       };
-      if (milliseconds !== undefined) timer = setTimeout(done, milliseconds);
+      if (timeoutMs !== undefined) timer = setTimeout(done, timeoutMs);
       this.#waiting.add(done);
     });
   }
 
-  #wake(): void {
+  #notify(): void {
     for (const done of [...this.#waiting]) done();
   }
 }

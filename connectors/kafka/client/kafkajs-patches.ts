@@ -1,0 +1,126 @@
+import { openCodecs } from '../records/codecs.ts';
+import { FetchedBatch, type PartitionData } from '../records/fetched-batch.ts';
+import type { TopicIds } from './kafkajs-requests.ts';
+
+/**
+ * Replaces kafkajs's class `Batch` by `FetchedBatch`. Throws `CONFIG_INVALID` when a codec does not work on this
+ * machine.
+ */
+export function patchedBatch(): unknown {
+  const codecs = openCodecs();
+  return class extends FetchedBatch {
+    constructor(topic: string, fetchedOffset: string, data: PartitionData) {
+      super(topic, fetchedOffset, data, codecs);
+    }
+  };
+}
+
+/**
+ * Further options of a group member. They are properties of its partition assigner, because kafkajs passes only the
+ * assigners unchanged from a consumer's configuration to its group.
+ */
+export interface MemberOptions {
+  /** The id of the member to continue as; null joins as a new member. */
+  readonly formerMemberId?: string | null;
+  /** The topic ids to fetch by. */
+  readonly topicIds?: TopicIds;
+  /** Called when the group has confirmed that the member left. kafkajs does not report whether leaving succeeded. */
+  readonly onLeft?: () => void;
+}
+
+interface GroupOptions {
+  readonly assigners: readonly MemberOptions[];
+}
+
+type ConsumerGroup = new (
+  options: GroupOptions,
+) => {
+  memberId: string | null;
+  rackId: unknown;
+  leave(): Promise<void>;
+};
+
+/**
+ * Makes kafkajs's consumer group read `MemberOptions`. It joins as the member that the previous process was, so that the
+ * group need not wait until that member's session times out. If the group has forgotten the member, it answers so, and
+ * kafkajs joins as a new one.
+ */
+export function patchedConsumerGroup(original: ConsumerGroup): ConsumerGroup {
+  return class extends original {
+    readonly #onLeft: MemberOptions['onLeft'];
+
+    constructor(options: GroupOptions) {
+      super(options);
+      const { formerMemberId = null, topicIds = '', onLeft } = options.assigners[0] ?? {};
+      this.memberId = formerMemberId;
+      this.rackId = topicIds;
+      this.#onLeft = onLeft;
+    }
+
+    override async leave(): Promise<void> {
+      const wasMember = this.memberId !== null;
+      await super.leave();
+      if (wasMember) this.#onLeft?.();
+    }
+  };
+}
+
+type BrokerPool = new (
+  ...options: unknown[]
+) => {
+  withBroker<T>(request: (of: unknown) => Promise<T>): Promise<T | null>;
+};
+
+/**
+ * Makes `withBroker` throw the last error when every broker failed. kafkajs gives null and drops the errors: a missing
+ * right would look like a group without a coordinator, which is retried for ever.
+ */
+export function patchedBrokerPool(original: BrokerPool): BrokerPool {
+  return class extends original {
+    override async withBroker<T>(request: (of: unknown) => Promise<T>): Promise<T | null> {
+      let lastError: unknown;
+      const keepingError = (of: unknown): Promise<T> =>
+        request(of).catch(error => {
+          lastError = error;
+          throw error;
+        });
+      const answer = await super.withBroker(keepingError);
+      if (answer === null && lastError !== undefined) throw lastError;
+      return answer;
+    }
+  };
+}
+
+interface RequestQueue {
+  readonly pending: readonly unknown[];
+  canSendSocketRequestImmediately(): boolean;
+  scheduleCheckPendingRequests(): void;
+}
+
+/** Stops the timer of an idle connection: with nothing pending, kafkajs would check its queue every millisecond for ever. */
+export function sleepWhenIdle({ prototype }: { readonly prototype: RequestQueue }): void {
+  const schedule = prototype.scheduleCheckPendingRequests;
+  if (typeof schedule !== 'function') throw new Error(`kafkajs has no scheduleCheckPendingRequests to patch`);
+  prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
+    if (this.pending.length > 0 || !this.canSendSocketRequestImmediately()) schedule.call(this);
+  };
+}
+
+interface Connection {
+  socket: { readonly destroyed: boolean } | undefined;
+  disconnect(): Promise<unknown>;
+}
+
+/**
+ * Drops a socket that is already closed before a connection is ended again. kafkajs ends both connections to a broker
+ * whenever one of them fails, and each time adds a listener to the closed socket of the other. While a broker stays away,
+ * memory would grow without bound.
+ */
+export function forgetClosedSockets({ prototype }: { readonly prototype: Connection }): void {
+  const disconnect = prototype.disconnect;
+  if (typeof disconnect !== 'function') throw new Error(`kafkajs has no disconnect to patch`);
+  prototype.disconnect = function (this: Connection): Promise<unknown> {
+    if (this.socket?.destroyed) this.socket = undefined;
+    return disconnect.call(this);
+  };
+}
