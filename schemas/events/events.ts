@@ -2,7 +2,7 @@ import type { JsonValue } from '../json/json.ts';
 
 /**
  * The ten kinds of event, as one closed union. Field names are those of the records and of the tables. The decoder takes
- * required and optional fields and their order from here (contract 1.5).
+ * required and optional fields and their order from here (contract 1.6).
  */
 
 export const entities = ['service', 'state', 'task'] as const;
@@ -97,7 +97,7 @@ interface KindSpec {
   readonly time: 'kept' | 'checked';
 }
 
-/** The kinds and their fields (contract 1.5). Every kind but the last two also has an occasion and `extensions`. */
+/** The kinds and their fields (contract 1.6). Every kind but the last two also has an occasion and `extensions`. */
 export const kindSpecs: Readonly<Record<EventKind, KindSpec>> = {
   'service.started': {
     required: ['service_id'],

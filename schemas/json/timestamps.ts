@@ -18,7 +18,7 @@ export function parseTimestamp(text: string): number | undefined {
 }
 
 /**
- * Reads an RFC 3339 time (contract 1.8): a date that exists, no leap second, no 24:00, zones within ±23:59, digits beyond
+ * Reads an RFC 3339 time (contract 1.10): a date that exists, no leap second, no 24:00, zones within ±23:59, digits beyond
  * milliseconds cut off. Undefined for anything else, and where the year in UTC has not four digits.
  */
 export function parseInstant(text: string): number | undefined {
