@@ -14,7 +14,7 @@ import type { KafkaOptions } from './client/options.ts';
  */
 export type EncodeStatus = (status: string) => Promise<string | Buffer>;
 
-export interface StatusTopicOptions extends Pick<KafkaOptions, 'brokers' | 'security'> {
+interface StatusTopicOptions extends Pick<KafkaOptions, 'brokers' | 'security'> {
   readonly topic: string;
   readonly encode: EncodeStatus;
 }

@@ -7,7 +7,7 @@ export interface SubjectSchema {
   readonly text: string;
 }
 
-export interface RegisteredVersion {
+interface RegisteredVersion {
   readonly subject: string;
   readonly id: number;
   readonly version: number;

@@ -2,7 +2,7 @@ import { TidemarkError } from '../../../pipeline/errors.ts';
 import { type KafkaJsError, misconfiguration, type Rights, refusal } from './refusals.ts';
 
 /** What was attempted, for the error message. */
-export interface Attempt {
+interface Attempt {
   /** Completes the sentence "could not …". */
   readonly what: string;
   readonly brokers: readonly string[];

@@ -8,7 +8,7 @@ import {
 } from './metadata-request.ts';
 
 /** The versions of one request, as kafkajs declares them. It uses the highest version that the broker supports too. */
-export interface RequestVersions<Options, Decoded> {
+interface RequestVersions<Options, Decoded> {
   readonly versions: readonly string[];
   protocol(of: { readonly version: number }): (options: Options) => Exchange<Decoded>;
 }

@@ -33,7 +33,7 @@ export interface SavedMember {
 }
 
 /** Where to read, and what to do with the fetched batches. */
-export interface BatchReader {
+interface BatchReader {
   /** The topic ids to fetch by. */
   readonly topicIds: TopicIds;
   /** The offset to read a partition from. Called when partitions are assigned; must be synchronous. */

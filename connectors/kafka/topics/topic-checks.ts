@@ -8,7 +8,7 @@ export interface TopicWarning {
   readonly sentence: string;
 }
 
-export interface TopicChecks {
+interface TopicChecks {
   readonly cluster: Pick<KafkaCluster, 'topicSettings' | 'offsetsAt' | 'ends'>;
   readonly topics: readonly string[];
   /** How old the oldest events are that a replay must still find (`kafka_replay_horizon_hours`). */
@@ -17,7 +17,7 @@ export interface TopicChecks {
   readonly now: number;
 }
 
-export interface CheckedTopics {
+interface CheckedTopics {
   /** Problems that will lose events later, but need not stop the service now. */
   readonly warnings: readonly TopicWarning[];
   /** Retention in milliseconds by topic, of the topics that delete records by their producers' timestamps. */
