@@ -24,11 +24,11 @@ const exitCodes = `
 Exit codes: 0 done; 64 wrong usage or request; 65 the input cannot be used as it is; 66 the input is missing;
 69 a server does not answer, try again; 70 the database is unreadable, or a bug; 73 cannot create the output;
 74 writing failed, or the disk or the memory is full; 75 another process owns the file, or stopping took too long, try again;
-77 a server refused us; 78 wrong configuration; 130 interrupted.`;
+77 a server refused access; 78 wrong configuration; 130 interrupted.`;
 
 /** Runs one command line and sets the process's exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
-  outliveReaders();
+  ignoreClosedOutput();
   const program = buildProgram();
   try {
     await program.parseAsync([...argv]);
@@ -37,8 +37,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** Who reads our output may leave, as `head` does: the rest is then said to nobody, and the work goes on to its end. */
-function outliveReaders(): void {
+/** A reader of the output may close it, as `head` does: further output is dropped, and the work goes on to its end. */
+function ignoreClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', error => {
       if (!hasSystemCode(error, 'EPIPE')) throw error;
@@ -70,7 +70,7 @@ function buildProgram(): Command {
   return program;
 }
 
-/** Tells a failure where its reader looks for it; what was not foreseen is a bug and shows where it happened. */
+/** Prints a failure to standard error and returns the exit code. An unexpected error is a bug; its stack trace is printed. */
 function report(error: unknown, json: boolean): number {
   if (error instanceof CommanderError)
     return error.exitCode === 0 ? 0 : new TidemarkError('USAGE', error.message).exitCode;

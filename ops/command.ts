@@ -3,7 +3,7 @@ import { type Output, openOutput } from './output.ts';
 import { readConfig } from './settings/config.ts';
 import { type Config, type SecretName, type SettingName, settings } from './settings/settings.ts';
 
-/** What every command is run with. */
+/** What every command needs. */
 export interface Run {
   readonly config: Config;
   readonly output: Output;
@@ -12,8 +12,8 @@ export interface Run {
 }
 
 /**
- * A command whose flags are settings: each flag is declared by its setting, so that its help cannot drift.
- * A secret is no flag: everyone on the machine can read command lines.
+ * A command whose flags are settings: flag, default and help come from the setting. Secrets are no flags, because every
+ * user of the machine can read command lines.
  */
 export function commandWithSettings(
   name: string,
@@ -46,7 +46,7 @@ export function withExamples(command: Command, examples: readonly string[]): Com
   return command.addHelpText('after', `\nExamples:\n${examples.map(example => `  $ ${example}`).join('\n')}`);
 }
 
-/** Reads the settings that a command's flags, the environment and the file give, and what it needs to run. */
+/** Reads the settings from flags, environment and file, and opens the output. Throws `CONFIG_INVALID`. */
 export function prepareRun(options: Readonly<Record<string, unknown>>): Run {
   const flags: Record<string, unknown> = {};
   for (const name of Object.keys(settings)) {
@@ -58,7 +58,7 @@ export function prepareRun(options: Readonly<Record<string, unknown>>): Run {
   return { config, output: openOutput(options.json === true), signal: interruptSignal() };
 }
 
-/** Aborts at the first Ctrl-C or SIGTERM; a second one ends the process at once, as without us. */
+/** Aborts at the first Ctrl-C or SIGTERM; a second one ends the process at once. */
 function interruptSignal(): AbortSignal {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());

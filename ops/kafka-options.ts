@@ -4,12 +4,12 @@ import { bearerToken } from './oauth-token.ts';
 import type { Config } from './settings/settings.ts';
 
 /**
- * A batch is a transaction, and a hundred small ones a second leave no time for exports: what comes slowly is gathered until
- * the fetch has waited its quarter of a second, what comes fast waits for nothing.
+ * The least bytes of a fetch. Each batch is a transaction, and a hundred small ones a second would leave no time for exports.
+ * So a broker gathers slow records for up to a quarter of a second; fast ones do not wait.
  */
 const fetchMinBytes = 256 << 10;
 
-/** The Kafka part of the settings. Throws `CONFIG_INVALID` for parts that do not go together, all of them at once. */
+/** The settings of Kafka. Throws `CONFIG_INVALID` naming every combination of settings that is not allowed. */
 export function kafkaOptionsOf(config: Config): KafkaOptions {
   const faults = faultsOf(config);
   if (faults.length > 0) throw new TidemarkError('CONFIG_INVALID', faults.join('\n'));
@@ -39,28 +39,30 @@ function faultsOf(config: Config): readonly string[] {
     const hasUrl = config.kafka_oauth_token_url !== null;
     want(
       hasToken !== hasUrl,
-      'kafka_sasl_mechanism oauthbearer wants one of kafka_oauth_token and kafka_oauth_token_url',
+      'kafka_sasl_mechanism oauthbearer needs one of kafka_oauth_token and kafka_oauth_token_url',
     );
-    if (hasUrl) want(hasAccount(config), 'kafka_oauth_token_url wants kafka_sasl_username and kafka_sasl_password');
+    if (hasUrl) want(hasAccount(config), 'kafka_oauth_token_url needs kafka_sasl_username and kafka_sasl_password');
   } else if (mechanism !== 'none') {
-    want(hasAccount(config), `kafka_sasl_mechanism ${mechanism} wants kafka_sasl_username and kafka_sasl_password`);
+    want(hasAccount(config), `kafka_sasl_mechanism ${mechanism} needs kafka_sasl_username and kafka_sasl_password`);
   }
   const tlsFiles = [config.kafka_tls_ca_file, config.kafka_tls_cert_file, config.kafka_tls_key_file];
-  want(config.kafka_tls || tlsFiles.every(file => file === null), 'kafka_tls_…_file goes with kafka_tls: true');
+  want(config.kafka_tls || tlsFiles.every(file => file === null), 'kafka_tls_…_file needs kafka_tls: true');
   want(
     (config.kafka_tls_cert_file === null) === (config.kafka_tls_key_file === null),
-    'kafka_tls_cert_file and kafka_tls_key_file go together',
+    'kafka_tls_cert_file and kafka_tls_key_file need each other',
   );
   return faults;
 }
 
-/** Requests and statuses go by topics of their own. */
+/** Faults of control_topic and status_topic, which must be two topics of their own. */
 function controlFaultsOf({ control_topic: control, status_topic: status, ...config }: Config): readonly string[] {
   if (control === null && status === null) return [];
-  if (control === null || status === null) return ['control_topic and status_topic go together'];
-  if (config.kafka_brokers.length === 0) return ['control_topic and status_topic want kafka_brokers'];
+  if (control === null || status === null) return ['control_topic and status_topic need each other'];
+  if (config.kafka_brokers.length === 0) return ['control_topic and status_topic need kafka_brokers'];
   const apart = control !== status && ![control, status].some(topic => config.kafka_topics.includes(topic));
-  return apart ? [] : ['control_topic and status_topic must be other topics than kafka_topics, and not the same'];
+  return apart
+    ? []
+    : ['control_topic and status_topic must differ from each other and from every topic of kafka_topics'];
 }
 
 function hasAccount(config: Config): boolean {

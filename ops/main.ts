@@ -14,7 +14,10 @@ import type { Acceptance } from '../pipeline/requests/accept.ts';
 import type { Config } from './settings/settings.ts';
 import { readPackage } from './software.ts';
 
-/** Joins the parts. Each opens what it needs, hands it to `use`, and closes it in the reverse order whatever happens. */
+/**
+ * Opens the parts of Tidemark. Each function opens one part, calls `use` with it, and closes it afterwards, also after an
+ * error; nested calls close in the reverse order.
+ */
 
 export async function withDatabase<T>(config: Config, use: (database: Database) => Promise<T>): Promise<T> {
   const database = await Database.open({ path: config.db, memoryLimit: config.memory_limit, threads: config.threads });
@@ -25,7 +28,7 @@ export async function withDatabase<T>(config: Config, use: (database: Database) 
   }
 }
 
-/** Like `withDatabase`, for commands that only look: a file that is not there is not made. */
+/** Like `withDatabase`, for commands that only read: a missing file is not created but `SOURCE_MISSING`. */
 export function withExistingDatabase<T>(config: Config, use: (database: Database) => Promise<T>): Promise<T> {
   if (existsSync(config.db)) return withDatabase(config, use);
   throw new TidemarkError(
@@ -46,7 +49,7 @@ export async function withWarehouse<T>(
   }
 }
 
-/** The store also keeps what is to be said of requests, and how far the control topic was read. */
+/** The parts of exports. The store also holds the outbox of statuses and the positions of the control topic. */
 export type ExportParts = Acceptance &
   Exporting & {
     readonly store: DuckDbRequestStore;

@@ -3,8 +3,8 @@ import { TidemarkError } from '../pipeline/errors.ts';
 import type { Config } from './settings/settings.ts';
 
 /**
- * A bearer token of the moment: a file is read again each time, so that whoever refreshes it needs not restart us. Throws
- * `SOURCE_UNREACHABLE` where it may be had later, `SOURCE_REFUSED` where client id and secret are refused.
+ * The current bearer token. A token file is read again each time, so that it can be refreshed without a restart. Throws
+ * `SOURCE_UNREACHABLE` where trying later may help, `SOURCE_REFUSED` where client id and secret are refused.
  */
 export async function bearerToken(config: Config): Promise<string> {
   const { kafka_oauth_token_file: file, kafka_oauth_token_url: url } = config;
@@ -16,7 +16,7 @@ async function readToken(file: string): Promise<string> {
   try {
     return (await readFile(file, 'utf8')).trim();
   } catch (cause) {
-    // Whoever refreshes it may be replacing it.
+    // The file may be missing for a moment while it is being replaced.
     throw new TidemarkError('SOURCE_UNREACHABLE', `kafka_oauth_token_file cannot be read: ${reasonOf(cause)}`, {
       cause,
     });
@@ -28,7 +28,7 @@ async function requestToken(url: string, config: Config): Promise<string> {
   const [id, secret] = [config.kafka_sasl_username ?? '', config.kafka_sasl_password?.reveal() ?? ''];
   const { status, text } = await post(url, `${formEncoded(id)}:${formEncoded(secret)}`);
   const no = `kafka_oauth_token_url ${url} gave no token`;
-  // Of its own answers the standard knows these two; a proxy before it says 403.
+  // The standard answers 400 or 401; a proxy in front of the server answers 403.
   if ([400, 401, 403].includes(status))
     throw new TidemarkError('SOURCE_REFUSED', `${no} for this client id and secret: it answered ${status}`);
   const token = status === 200 ? tokenOf(text) : null;
@@ -69,7 +69,7 @@ function formEncoded(text: string): string {
   return new URLSearchParams([['', text]]).toString().slice(1);
 }
 
-/** Of a failed fetch the cause says more. */
+/** The message of the cause, which says more than that of a failed fetch. */
 function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error ? cause.message : message;

@@ -17,7 +17,7 @@ export function openOutput(json: boolean): Output {
   };
 }
 
-/** Aligned columns under a head, without colours or frames, so that a pipe can read it too. */
+/** Aligned columns under a head, without colours or frames, so that other programs can read it too. */
 export function formatTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const bare = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '' };
   const chars = {

@@ -1,9 +1,9 @@
 import { Presets, SingleBar } from 'cli-progress';
 import { formatBytes, formatCount, type Output } from './output.ts';
 
-/** Shows how far a long run is: a bar with rate and time left on a terminal, a plain line now and then elsewhere. */
+/** The progress of a long run: on a terminal a bar with rate and time left, elsewhere a line every two seconds. */
 interface Progress {
-  /** `bytes` and `records` are what came in since the last call. */
+  /** Adds the bytes and records that were read since the last call. */
   advance(bytes: number, records: number): void;
   end(): void;
 }

@@ -5,22 +5,23 @@ import { TidemarkError } from '../pipeline/errors.ts';
 import type { Config } from './settings/settings.ts';
 
 /**
- * Where Avro records have their schemas; null where no registry is configured. `report` is told when the registry cannot
- * be asked, and (null) when it can again.
+ * The configured schema registry; null where none is configured. `report` is called with the problem when the registry
+ * cannot be asked, and with null when it can be asked again.
  */
 export function openSchemaRegistry(config: Config, report: ReportProblem): ConfluentRegistry | null {
   const http = openRegistryHttp(config);
   return http === null ? null : new ConfluentRegistry(http, { clock: { now: Date.now }, report });
 }
 
-/** Asks the configured registry. Throws `CONFIG_INVALID` for parts that do not go together, all of them at once. */
+/** The HTTP client of the configured registry; null where none is. Throws `CONFIG_INVALID` naming every combination of settings that is not allowed. */
 export function openRegistryHttp(config: Config): RegistryHttp | null {
   const { registry_url: url, registry_username: username, registry_password: password } = config;
   const faults: string[] = [];
-  if (url === null && config.key_format === 'avro') faults.push('key_format avro wants registry_url');
-  if (url === null && config.status_format === 'avro') faults.push('status_format avro wants registry_url');
-  if (url === null && username !== null) faults.push('registry_username wants registry_url');
-  if ((username === null) !== (password === null)) faults.push('registry_username and registry_password go together');
+  if (url === null && config.key_format === 'avro') faults.push('key_format avro needs registry_url');
+  if (url === null && config.status_format === 'avro') faults.push('status_format avro needs registry_url');
+  if (url === null && username !== null) faults.push('registry_username needs registry_url');
+  if ((username === null) !== (password === null))
+    faults.push('registry_username and registry_password need each other');
   const authorities = readAuthorities(config.registry_ca_file, faults);
   if (faults.length > 0) throw new TidemarkError('CONFIG_INVALID', faults.join('\n'));
   if (url === null) return null;

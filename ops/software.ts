@@ -7,7 +7,7 @@ interface Package {
   readonly version: string;
 }
 
-/** Name and version of this software, from its own package.json. */
+/** Name and version of Tidemark, from its package.json. */
 export function readPackage(): Package {
   return JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as Package;
 }

@@ -9,10 +9,10 @@ import { localAsker } from './export.ts';
 
 const examples = ['tidemark cancel 1f0c… --db calls.duckdb', 'tidemark cancel nightly-2010-08-05 --json'];
 
-/** `tidemark cancel`: ends an export without its files, in the running service or, where none runs, in the file. */
+/** `tidemark cancel`: cancels an export, in the running service or, where none runs, in the database file. */
 export function cancelCommand(): Command {
   return commandWithSettings('cancel', 'cancel an export that has not ended', ['db', 'export_root'], examples)
-    .argument('<request-id>', 'as `tidemark exports` lists it')
+    .argument('<request-id>', 'the id that `tidemark exports` lists')
     .action(async (requestId: string, options) => {
       const run = prepareRun(options);
       const client = await findClient(run.config.db);
@@ -20,11 +20,11 @@ export function cancelCommand(): Command {
       else await client.ask({ method: 'DELETE', path: addressOf(requestId) });
       const { output } = run;
       if (output.json) output.result(JSON.stringify({ request_id: requestId, state: 'cancelled' }));
-      else output.result(`export ${requestId} is cancelled; no file of it is there`);
+      else output.result(`export ${requestId} is cancelled; none of its files exist`);
     });
 }
 
-/** What a dead process left unfinished would be run again by the next one; this ends it for good. */
+/** Cancels a request that a dead process left unfinished, which the next process would run again. */
 function cancelInFile(requestId: string, { config, signal }: Run): Promise<void> {
   return withExistingDatabase(config, database =>
     withExports(config, { database, signal }, async ({ store, directory }) => {

@@ -4,7 +4,7 @@ import { formatTable, openOutput } from '../output.ts';
 import { readConfig } from '../settings/config.ts';
 import { settingNames } from '../settings/settings.ts';
 
-/** `tidemark config check`: every setting, its value and where it was found; all faults at once. */
+/** `tidemark config check`: every setting with its value and where that comes from; or all faults at once. */
 export function configCommand(): Command {
   const examples = ['tidemark config check', 'tidemark config check --config tidemark.yaml --json'];
   const check = commandWithSettings('check', 'check the configuration and show every setting', [], examples);
@@ -21,5 +21,7 @@ export function configCommand(): Command {
         ),
       );
   });
-  return withExamples(new Command('config').description('look at the configuration'), examples).addCommand(check);
+  return withExamples(new Command('config').description('check and show the configuration'), examples).addCommand(
+    check,
+  );
 }

@@ -22,10 +22,10 @@ const day = 'calls-2010-08-05.ndjson.gz';
 const eventsInDay = 17_152;
 const appendRecords = 2_000;
 
-/** `tidemark demo`: the main job on a day of real calls, without a broker. */
+/** `tidemark demo`: a day of real calls through log, database and export, without a broker. */
 export function demoCommand(): Command {
   return new Command('demo')
-    .description(`run the main job on a day of real calls: log, database, files; all in ./${folder}`)
+    .description(`write a day of real calls to a log, ingest it and export a window; everything is in ./${folder}`)
     .option('--json', 'print results as JSON, for machines', false)
     .addHelpText('after', '\nExamples:\n  $ npm run demo\n  $ tidemark demo --json')
     .action(async options => demo(prepareRun(options)));
@@ -34,7 +34,7 @@ export function demoCommand(): Command {
 async function demo(base: Run): Promise<void> {
   const places = { db: join(folder, 'calls.duckdb'), log: join(folder, 'log'), exports: join(folder, 'exports') };
   const run: Run = { ...base, config: { ...base.config, db: places.db, export_root: places.exports } };
-  // Only what an earlier demo made, never the folder itself: a user may have put files of their own beside it.
+  // Only files of an earlier demo are removed, never the folder: a user may have put other files into it.
   for (const path of [places.db, `${places.db}.wal`, places.log, places.exports])
     await rm(path, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
@@ -54,7 +54,7 @@ async function demo(base: Run): Promise<void> {
   });
   if (!run.output.json)
     run.output.result(
-      `\nall of it in ${formatSeconds(performance.now() - began)}. ${nextCommands(places.db, places.exports)}`,
+      `\ndone in ${formatSeconds(performance.now() - began)}. ${nextCommands(places.db, places.exports)}`,
     );
 }
 
@@ -87,7 +87,7 @@ function openDay(): NodeJS.ReadableStream {
   return createReadStream(join(packageRoot(), 'examples', day)).pipe(createGunzip());
 }
 
-/** As a producer would have written it: keyed by its service, at the moment it happened. */
+/** The record as a producer would have written it: keyed by its service, with the event's time. */
 function recordOf(line: string): NewRecord {
   const { service_id, timestamp } = JSON.parse(line) as { service_id: string; timestamp: string };
   return { timestamp: Date.parse(timestamp), key: Buffer.from(service_id), value: Buffer.from(line) };

@@ -16,7 +16,7 @@ import { findClient, type ServiceClient } from '../service/client.ts';
 import { exportByService } from '../service/remote-export.ts';
 import { settings } from '../settings/settings.ts';
 
-/** Who asks on the command line. */
+/** The client that requests of the command line are recorded with. */
 export const localAsker: Asker = { door: 'cli', client: 'command line' };
 
 /** `tidemark export`: one window of the database, as files. */
@@ -34,7 +34,10 @@ export function exportCommand(): Command {
     const isFlag = parameterTable[name].kind.name === 'flag';
     command.option(isFlag ? flagOf(name) : `${flagOf(name)} <${name}>`, describeParameter(name));
   }
-  command.option('--request-id <id>', 'the same id and parameters again give the recorded outcome (default: a new id)');
+  command.option(
+    '--request-id <id>',
+    'sending the same id and parameters again returns the recorded outcome (default: a new id)',
+  );
   return command.action(options => exportOnce(options));
 }
 
@@ -59,7 +62,7 @@ interface Wanted {
   readonly run: Run;
 }
 
-/** A service owns the database: it makes the export, with its settings and in its export root. */
+/** The running service owns the database, so it makes the export, with its own settings and in its own export root. */
 async function exportThere(client: ServiceClient, { requestId, given, run }: Wanted): Promise<void> {
   const { config, output, signal } = run;
   const isElsewhere =
@@ -72,16 +75,18 @@ async function exportThere(client: ServiceClient, { requestId, given, run }: Wan
   showExport(plan, manifest, output);
 }
 
-/** Ctrl-C on the command line means that the export is not wanted any more. */
+/** Ctrl-C on the command line cancels the export. */
 function cancelledBy(interrupt: AbortSignal): AbortSignal {
   const cancelled = new AbortController();
   interrupt.addEventListener('abort', () =>
-    cancelled.abort(new TidemarkError('CANCELLED', 'the export was cancelled at the keyboard; no file of it is there')),
+    cancelled.abort(
+      new TidemarkError('CANCELLED', 'the export was cancelled at the keyboard; none of its files exist'),
+    ),
   );
   return cancelled.signal;
 }
 
-/** Its failure is recorded with it, and is no reason not to run what was asked for now. */
+/** Runs an export that an earlier process left unfinished. Its failure is recorded and does not stop the current export. */
 async function runLeft(left: ExportRecord, parts: ExportParts, output: Output): Promise<void> {
   output.notice(`running export ${left.requestId} again: an earlier process died during it`);
   try {
@@ -110,13 +115,13 @@ function givenParameters(options: Readonly<Record<string, unknown>>): GivenParam
   return given;
 }
 
-/** Where an export's files lie, and their names. */
+/** The folder and names of an export's files. */
 interface Made {
   readonly destination: Pick<ExportPlan['destination'], 'folder'>;
   readonly names: ExportPlan['names'];
 }
 
-/** The files of an export: as a table, or as one JSON object. */
+/** Prints the files of an export: as a table, or as one JSON object. */
 export function showExport({ destination: { folder }, names }: Made, manifest: Manifest, output: Output): void {
   if (output.json) {
     output.result(JSON.stringify({ ...manifest, paths: names.map(name => join(folder, name)) }));
@@ -127,5 +132,5 @@ export function showExport({ destination: { folder }, names }: Made, manifest: M
   output.result(`\nin ${dirname(join(folder, 'x'))}, ${manifest.status}`);
   for (const reason of manifest.reasons) output.result(`  because ${reason}`);
   const leftOut = manifest.files.reduce((sum, file) => sum + file.values_outside_columns, 0);
-  if (leftOut > 0) output.result(`  ${formatCount(leftOut)} extension values lay outside of extension_columns`);
+  if (leftOut > 0) output.result(`  ${formatCount(leftOut)} extension values are not in extension_columns`);
 }

@@ -11,10 +11,10 @@ import type { Config } from '../settings/settings.ts';
 
 const examples = ['tidemark exports --db calls.duckdb', 'tidemark exports --limit 5 --json'];
 
-/** `tidemark exports`: the newest exports of all doors, of the running service or of the file. */
+/** `tidemark exports`: the newest exports from every door, of the running service or of the database file. */
 export function exportsCommand(): Command {
   return commandWithSettings('exports', 'list the newest exports, newest first', ['db', 'export_root'], examples)
-    .option('--limit <exports>', 'at most this many', wholeNumber, 20)
+    .option('--limit <exports>', 'how many to list at most', wholeNumber, 20)
     .action(async options => {
       const { config, output } = prepareRun(options);
       const reports = await readReports(config, Math.min(Math.max(options.limit, 1), 1000));

@@ -36,7 +36,7 @@ export function ingestCommand(): Command {
 async function ingestPaths(paths: readonly string[], run: Run): Promise<void> {
   const sources = paths.map(path => openSource(path, run.config));
   try {
-    const registry = openSchemaRegistry(run.config, tellProblem(run));
+    const registry = openSchemaRegistry(run.config, reportProblem(run));
     await withDatabase(run.config, database =>
       withWarehouse(database, async warehouse => {
         for (const source of sources) await ingestOne(source, { warehouse, registry, run });
@@ -51,17 +51,17 @@ async function ingestPaths(paths: readonly string[], run: Run): Promise<void> {
   }
 }
 
-function tellProblem({ output }: Run): (problem: string | null) => void {
+function reportProblem({ output }: Run): (problem: string | null) => void {
   return problem => output.notice(problem === null ? 'the schema registry answers again' : `waiting: ${problem}`);
 }
 
-/** A source as the user named it. */
+/** A source, and what the user is told about it. */
 interface NamedSource {
   readonly path: string;
   readonly source: EventSource;
-  /** Null where nobody can know. */
+  /** Null where the size cannot be known. */
   totalBytes(): Promise<number | null>;
-  /** A last line that was left because a writer may be in the middle of it. */
+  /** A last line without a line end that was left for the next run; null where there was none. */
   unterminated(): UnterminatedLine | null;
 }
 
@@ -120,7 +120,7 @@ async function ingestOne(
   const left = unterminated();
   if (left !== null)
     output.notice(
-      `${path}: line ${left.offset + 1} (${left.bytes} bytes) has no end yet and was left for the next run`,
+      `${path}: line ${left.offset + 1} (${left.bytes} bytes) has no line end yet and was left for the next run`,
     );
 }
 

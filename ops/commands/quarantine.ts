@@ -19,9 +19,9 @@ const showExamples = [
 ];
 const columns = ['topic', 'partition', 'offset', 'reason', 'field', 'message', 'value'] as const;
 
-/** `tidemark quarantine list|show`: the records that could not be understood, and why. */
+/** `tidemark quarantine list|show`: the records that could not be decoded, and why. */
 export function quarantineCommand(): Command {
-  const command = new Command('quarantine').description('look at records that could not be understood');
+  const command = new Command('quarantine').description('list or show records that could not be decoded');
   return withExamples(command, [...listExamples, ...showExamples])
     .addCommand(listCommand())
     .addCommand(showCommand());
@@ -29,9 +29,9 @@ export function quarantineCommand(): Command {
 
 function listCommand(): Command {
   return commandWithSettings('list', 'list quarantined records as CSV, or with --json as JSON', ['db'], listExamples)
-    .option('--topic <topic>', 'only of this topic')
-    .option('--reason <reason>', 'only with this reason, such as MALFORMED')
-    .option('--limit <records>', 'at most this many', wholeNumber, 1000)
+    .option('--topic <topic>', 'only records of this topic')
+    .option('--reason <reason>', 'only records with this reason, such as MALFORMED')
+    .option('--limit <records>', 'how many to list at most', wholeNumber, 1000)
     .action(async options => {
       const run = prepareRun(options);
       const entries = await find(run, { topic: options.topic, reason: options.reason, limit: options.limit });
@@ -45,7 +45,7 @@ function listCommand(): Command {
 }
 
 function showCommand(): Command {
-  return commandWithSettings('show', 'show everything kept of one record', ['db'], showExamples)
+  return commandWithSettings('show', 'show one record with its raw bytes', ['db'], showExamples)
     .argument('<topic>', 'topic, as listed')
     .argument('<offset>', 'offset, as listed', wholeNumber)
     .action(async (topic: string, offset: number, options) => {
@@ -75,7 +75,7 @@ function find(
   return withExistingDatabase(run.config, database => readQuarantine(database, { limit: 1000, ...given }));
 }
 
-/** As text where it is text; the start is enough to recognise a record in a list. */
+/** The row of a list; the first 200 characters of the value are enough to recognise a record. */
 function listed({ topic, partition, offset, reason, field, message, value }: QuarantineEntry) {
   return {
     topic,

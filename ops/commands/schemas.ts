@@ -20,12 +20,16 @@ const examples = {
   check: [`tidemark schemas check --topic calls ${registry}`, 'tidemark schemas check --topic calls --json'],
 };
 
-/** `tidemark schemas register|check`: our schemas and what the registry has of them. */
+/** `tidemark schemas register|check`: Tidemark's Avro schemas in the schema registry. */
 export function schemasCommand(): Command {
-  const register = subcommand('register', 'register our schemas for a topic; what is there keeps its id', registerAll);
-  const check = subcommand('check', 'ask whether our schemas may be registered, and register nothing', judgeAll);
+  const register = subcommand(
+    'register',
+    'register the schemas for a topic; those already registered keep their ids',
+    registerAll,
+  );
+  const check = subcommand('check', 'check whether the registry would accept the schemas; registers nothing', judgeAll);
   const all = [...examples.register, ...examples.check];
-  return withExamples(new Command('schemas').description('publish our Avro schemas'), all)
+  return withExamples(new Command('schemas').description("register or check Tidemark's Avro schemas"), all)
     .addCommand(register)
     .addCommand(check);
 }
@@ -46,7 +50,7 @@ function subcommand(
     ...(['control_topic', 'status_topic'] as const),
   ];
   return commandWithSettings(name, summary, flags, examples[name])
-    .requiredOption('--topic <topic>', 'the topic whose producers are to use them')
+    .requiredOption('--topic <topic>', 'the topic whose producers use them')
     .action(async options => {
       const { config, output, signal } = prepareRun(options);
       const http = openRegistryHttp(config);
@@ -57,8 +61,8 @@ function subcommand(
 }
 
 /**
- * Named after topic and record, so that one topic may carry all ten (Confluent's TopicRecordNameStrategy); and those of
- * requests and statuses, where they have topics.
+ * The subjects: named after topic and record type (Confluent's TopicRecordNameStrategy), so that one topic may hold all ten
+ * kinds; also those of requests and statuses, where their topics are set.
  */
 function schemasOf(topic: string, { control_topic: control, status_topic: status }: Config): readonly SubjectSchema[] {
   const schemas = readOwnSchemas().map(({ kind, text }) => ({ subject: `${topic}-${kind}`, text }));
@@ -72,7 +76,7 @@ function schemasOf(topic: string, { control_topic: control, status_topic: status
   return schemas;
 }
 
-/** Throws `SCHEMA_INCOMPATIBLE` naming every subject that may not have our schema. */
+/** Throws `SCHEMA_INCOMPATIBLE` naming every subject for which the registry would refuse the schema. */
 async function judgeAll({ http, schemas, signal }: Asking): Promise<readonly Row[]> {
   const standings: Standing[] = [];
   for (const schema of schemas) standings.push(await checkSchema(http, schema, signal));
@@ -81,7 +85,7 @@ async function judgeAll({ http, schemas, signal }: Asking): Promise<readonly Row
   return standings.map(rowOf);
 }
 
-/** All are judged before one is registered, so that topics have all or are left as they were. */
+/** Checks all schemas before it registers the first one, so that either all are registered or none. */
 async function registerAll(asking: Asking): Promise<readonly Row[]> {
   await judgeAll(asking);
   const rows: Row[] = [];

@@ -8,12 +8,12 @@ import { tokenLine } from '../settings/kinds.ts';
 
 const examples = ['tidemark token nightly-load --role exporter', 'tidemark token prometheus --role operator --json'];
 
-/** `tidemark token`: a token for the HTTP door, shown this once, and the line that lets its holder in. */
+/** `tidemark token`: a new token for HTTP, shown once, and the line for the settings that admits its holder. */
 export function tokenCommand(): Command {
   const command = new Command('token')
-    .description('make a token for the HTTP door; it is shown once and kept nowhere')
-    .argument('<name>', 'who is to hold it: letters, digits and . _ -')
-    .addOption(new Option('--role <role>', 'what it lets its holder do').choices([...roles]).default('reader'))
+    .description('make a token for HTTP; it is shown once and stored nowhere')
+    .argument('<name>', 'the name of its holder: letters, digits and . _ -')
+    .addOption(new Option('--role <role>', 'what its holder may do').choices([...roles]).default('reader'))
     .option('--json', 'print results as JSON, for machines', false);
   return withExamples(command, examples).action((name: string, { role, json }: { role: Role; json: boolean }) => {
     const token = newToken();

@@ -7,7 +7,7 @@ import type { Call } from './calls.ts';
 
 type Encode = (call: Call) => Buffer;
 
-/** Registers our schemas for a topic, one subject a kind of event, and gives what encodes events by them. */
+/** Registers Tidemark's schemas for a topic, one subject per kind of event, and returns the encoder of events. */
 export async function registerCallSchemas(registryUrl: string, topic: string): Promise<Encode> {
   const writers = new Map<string, { readonly head: Buffer; readonly type: Type }>();
   for (const kind of Object.keys(kindSpecs)) {
@@ -33,7 +33,7 @@ async function register(url: string, schema: string): Promise<number> {
   return ((await answer.json()) as { id: number }).id;
 }
 
-/** Avro keeps an instant in milliseconds, and extensions as the text of their JSON. */
+/** The event as its Avro record: the timestamp in milliseconds, extensions as JSON text. */
 function avroValue({ event: _, timestamp, extensions, ...rest }: Call): object {
   const text = extensions === undefined ? {} : { extensions: JSON.stringify(extensions) };
   return { ...rest, timestamp: Date.parse(timestamp), ...text };

@@ -16,24 +16,24 @@ export interface BrokerOptions {
   readonly dir: string;
   /** The version of Kafka, such as `3.9.1`; by default the newest that is supported. */
   readonly version?: string;
-  /** Of the plain listener; by default a free one. */
+  /** The port of the plain listener; by default a free one. */
   readonly port?: number;
   /** Further listeners by name; each gets a free port. */
   readonly listeners?: Readonly<Record<string, SecurityProtocol>>;
-  /** Settings of the server that are added or replaced. */
+  /** Further settings of the server, which replace those of the template. */
   readonly properties?: Readonly<Record<string, string>>;
-  /** The first node of a cluster, which it joins as a further broker of this number; by default it is the first of its own. */
+  /** The first node of a cluster to join, and the number to join as; by default the node is the first of its own cluster. */
   readonly joins?: { readonly first: Broker; readonly node: number };
-  /** Words for the formatting of the data folder, such as users of SCRAM. */
+  /** Further arguments for formatting the data folder, such as SCRAM users. */
   readonly formatArgs?: readonly string[];
-  /** True: it outlives us. */
+  /** True when it should go on after this process has ended. */
   readonly detached?: boolean;
 }
 
 const plain = 'PLAINTEXT';
 const jvmFlags = ['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'];
 
-/** One real Kafka node on this machine's loopback, as a Java process. */
+/** One Apache Kafka node on the loopback interface, as a Java process. */
 export class Broker {
   readonly dir: string;
   readonly #options: BrokerOptions;
@@ -48,7 +48,7 @@ export class Broker {
     this.#controllerPort = controllerPort;
   }
 
-  /** Started, and answering requests. */
+  /** Starts it and waits until it answers requests. */
   static async start(options: BrokerOptions): Promise<Broker> {
     const ports: Record<string, number> = { [plain]: options.port ?? (await freePort()) };
     for (const name of Object.keys(options.listeners ?? {})) ports[name] = await freePort();
@@ -93,7 +93,7 @@ export class Broker {
     await this.#answering(this.#process);
   }
 
-  /** SIGKILL, as a crash would. */
+  /** Kills it with SIGKILL, like a crash. */
   async kill(): Promise<void> {
     await this.#process?.end('SIGKILL');
   }
@@ -124,22 +124,22 @@ export class Broker {
     });
   }
 
-  /** An open port is not enough: a node serves when the cluster names it as a member. */
+  /** An open port is not enough: a node serves requests once the cluster lists it as a member. */
   async #answering(started: JavaProcess): Promise<void> {
     const answers = async () => {
-      if (started.hasEnded) throw new Error(`Kafka in ${this.dir} ended as it started:\n${await started.lastWords()}`);
+      if (started.hasEnded) throw new Error(`Kafka in ${this.dir} ended as it started:\n${await started.lastOutput()}`);
       return isAnswering(this.brokers);
     };
     await waitFor(`Kafka in ${this.dir} to answer`, answers, startPatienceMs);
   }
 }
 
-/** What is otherwise of a node that is no controller. */
+/** The settings in which a node that is no controller differs. */
 function furtherBroker(node: number, listeners: string): Readonly<Record<string, string>> {
   return { 'node.id': String(node), 'process.roles': 'broker', listeners };
 }
 
-/** True if a cluster answers and has a member, else null. */
+/** True when a cluster answers and lists a member, else null. */
 export async function isAnswering(brokers: readonly string[]): Promise<true | null> {
   const { Kafka, logLevel } = loadKafkaJs();
   const retry = { retries: 0 };

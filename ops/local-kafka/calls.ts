@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
 import { packageRoot } from '../../schemas/sql.ts';
 
-/** One event of a call, as a parsed line. */
+/** One event of a call: a parsed line. */
 export interface Call {
   readonly event: string;
   readonly service_id: string;
@@ -12,7 +12,7 @@ export interface Call {
   readonly [member: string]: unknown;
 }
 
-/** Recorded calls of one call centre: a day comes with the package, the month with its tests. */
+/** Recorded calls of one call centre: the day ships with the package, the month lies with the tests. */
 const recordings = {
   day: 'examples/calls-2010-08-05.ndjson.gz',
   month: 'test/golden/calls/calls-august.ndjson.gz',
@@ -23,11 +23,11 @@ export async function* recordedCalls(recording: keyof typeof recordings): AsyncG
   for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) yield JSON.parse(line);
 }
 
-/** The recorded day again and again, without an end: each round's services are new ones, and all happens now. */
+/** Repeats the recorded day without end: each round has new service ids, and every event has the current time. */
 export async function* endlessCalls(now: () => number): AsyncGenerator<Call> {
   const day: Call[] = [];
   for await (const call of recordedCalls('day')) day.push(call);
-  // Two loads, one after the other, are of different services too.
+  // Two loads, one after the other, have different services too.
   const run = now().toString(36);
   for (let round = 1; ; round += 1) {
     const rename = (id: string) => `${run}.${round}.${id}`;
@@ -37,7 +37,7 @@ export async function* endlessCalls(now: () => number): AsyncGenerator<Call> {
 
 const ids = new Set(['service_id', 'state_id', 'task_id', 'previous_state_id']);
 
-/** A call with other ids, those inside of it too. */
+/** The event with other ids. */
 function renamed<T extends object>(call: T, rename: (id: string) => string): T {
   const entries = Object.entries(call).map(([name, value]) => {
     if (ids.has(name)) return [name, rename(String(value))];

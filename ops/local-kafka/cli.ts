@@ -10,22 +10,22 @@ const interrupted = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort());
 
 const program = new Command('local-kafka').description(
-  'A real Kafka and a schema registry on this machine, no Docker.',
+  'Apache Kafka and a schema registry on this machine, without Docker.',
 );
 
 program
   .command('up')
-  .description('start Kafka and the schema registry in the background, unless they run')
+  .description('start Kafka and the schema registry in the background, unless they are running')
   .option('--no-registry', 'Kafka alone')
   .action(async ({ registry }: { readonly registry: boolean }) => {
-    const starting = (name: string) => output.notice(`starting ${name}; the first time it is fetched before`);
+    const starting = (name: string) => output.notice(`starting ${name}; the first start downloads it`);
     const wanted = registry ? (['kafka', 'registry'] as const) : (['kafka'] as const);
     output.result(shown(await startServers({ folder: localFolder, wanted, starting })));
   });
 
 program
   .command('down')
-  .description('stop what "up" started; records and schemas are kept')
+  .description('stop the servers that "up" started; records and schemas are kept')
   .option('--delete', 'delete records and schemas too', false)
   .action(async (options: { readonly delete: boolean }) => {
     const ended = await stopServers(localFolder, { records: options.delete });
@@ -34,15 +34,15 @@ program
 
 program
   .command('demo')
-  .description('send a day of real calls to Kafka, and show whether they are read')
-  .option('--brokers <list>', 'brokers with commas between (default: those of "up")')
+  .description('send a day of real calls to Kafka, and show how far they are read')
+  .option('--brokers <list>', 'brokers, separated by commas (default: those of "up")')
   .option('--registry-url <url>', 'schema registry, for --avro (default: that of "up")')
   .option('--topic <name>', 'made if it is not there', 'calls')
   .option('--partitions <count>', 'of a topic that is made', count, 3)
-  .option('--group <name>', 'consumer group whose reading is shown', 'tidemark')
-  .option('--rate <events>', 'calls that happen now, so many events a second, until Ctrl-C', count)
+  .option('--group <name>', 'consumer group whose lag is shown', 'tidemark')
+  .option('--rate <events>', 'endless calls with the current time, so many events a second, until Ctrl-C', count)
   .option('--month', 'the whole month of calls, 359,543 events', false)
-  .option('--avro', 'as Avro, schemas in the registry, instead of JSON', false)
+  .option('--avro', 'as Avro, with schemas in the registry, instead of JSON', false)
   .action(options => demo({ rate: null, ...options }, output, interrupted.signal));
 
 try {

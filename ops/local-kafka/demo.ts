@@ -5,7 +5,6 @@ import { formatCount, formatSeconds, type Output } from '../output.ts';
 import { startProgress } from '../progress.ts';
 import { registerCallSchemas } from './avro-calls.ts';
 import { type Call, endlessCalls, recordedCalls } from './calls.ts';
-import { groupLag } from './group-lag.ts';
 import { makeTopic, sendCalls } from './load.ts';
 import { registryUrl } from './registry.ts';
 import { localFolder, readState } from './state.ts';
@@ -16,15 +15,15 @@ interface DemoOptions {
   readonly registryUrl?: string;
   readonly topic: string;
   readonly partitions: number;
-  /** Whose reading is shown. */
+  /** The consumer group whose lag is shown. */
   readonly group: string;
-  /** Events a second, without an end; null: a recording, as fast as it goes. */
+  /** Events a second, without end; null for a recording, as fast as possible. */
   readonly rate: number | null;
   readonly month: boolean;
   readonly avro: boolean;
 }
 
-/** Calls into a topic, and whether the group that reads it keeps up. */
+/** Sends calls to a topic and shows the lag of the group that reads it. */
 export async function demo(options: DemoOptions, output: Output, signal: AbortSignal): Promise<void> {
   const servers = await findServers(options);
   const { topic, group, rate } = options;
@@ -85,7 +84,7 @@ async function sendShown(sending: Sending, output: Output): Promise<number> {
   return count;
 }
 
-/** Follows the group that reads the topic until it has read all, if there is such a group. */
+/** Shows the lag of the group, if there is one, until it has read everything. */
 async function showReading(admin: Admin, { group, topic }: DemoOptions, output: Output): Promise<void> {
   let shown: number | null = null;
   const read = async (): Promise<boolean | null> => {
@@ -112,5 +111,17 @@ function nextCommands(
   npm run kafka:down`;
 }
 
-/** What the client mends by itself need not be seen; what it cannot mend comes as an error. */
+/** Warnings of the client are not shown: what it cannot recover from is thrown as an error. */
 const quiet: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** Records of a topic above the group's committed offsets; null if it has committed nothing yet. */
+async function groupLag(admin: Admin, groupId: string, topic: string): Promise<number | null> {
+  const [committed] = await admin.fetchOffsets({ groupId, topics: [topic] });
+  const ends = new Map((await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => [partition, Number(high)]));
+  const partitions = committed?.partitions ?? [];
+  if (partitions.every(({ offset }) => Number(offset) < 0)) return null;
+  return partitions.reduce(
+    (sum, { partition, offset }) => sum + (ends.get(partition) ?? 0) - Math.max(0, Number(offset)),
+    0,
+  );
+}

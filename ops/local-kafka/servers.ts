@@ -14,13 +14,13 @@ const kinds = {
 
 interface Upping {
   readonly folder: string;
-  /** Which ones; those that already run are left alone. */
+  /** The servers to start; those that are running already are left alone. */
   readonly wanted: readonly ServerName[];
-  /** Told of each one that is started. */
+  /** Called for each server that is started. */
   starting(name: ServerName): void;
 }
 
-/** Starts servers in the background. They outlive us, and are known by the state in the folder. */
+/** Starts servers that go on after this process has ended; the state file in the folder says which. */
 export async function startServers({ folder, wanted, starting }: Upping): Promise<LocalState> {
   const before = await readState(folder);
   let state: LocalState = { kafka: await stillRunning('kafka'), registry: await stillRunning('registry') };
@@ -29,7 +29,7 @@ export async function startServers({ folder, wanted, starting }: Upping): Promis
     starting(name);
     const port = await portFor(name, before?.[name]?.port);
     const { pid } = await kinds[name].start({ dir: dirOf(folder, name), port, detached: true });
-    // Written after each one: whatever becomes of the next, this one can be stopped.
+    // Written after each server, so that it can be stopped even if starting the next one fails.
     state = { ...state, [name]: { pid, port } };
     await writeState(folder, state);
   }
@@ -41,7 +41,7 @@ export async function startServers({ folder, wanted, starting }: Upping): Promis
   }
 }
 
-/** Ends what was started; gives the names of those that ran. With `records` all that they kept goes too. */
+/** Stops the servers and returns the names of those that were running. With `records` their data is deleted too. */
 export async function stopServers(folder: string, { records }: { readonly records: boolean }): Promise<ServerName[]> {
   const state = await readState(folder);
   const ended: ServerName[] = [];
@@ -57,7 +57,7 @@ function dirOf(folder: string, name: ServerName): string {
   return path.resolve(folder, name);
 }
 
-/** That of the last time, else the usual one, else any: clients that were told a port find the server there again. */
+/** The port of the last time, else the usual one, else any, so that clients find the server where they found it before. */
 async function portFor(name: ServerName, before: number | undefined): Promise<number> {
   for (const port of [before, kinds[name].usualPort]) if (port !== undefined && (await isFree(port))) return port;
   return freePort();

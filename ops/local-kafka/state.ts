@@ -4,7 +4,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { waitFor } from './waiting.ts';
 
-/** Folder of the local Kafka: state, records and schemas. */
+/** The folder of the local Kafka: state, records and schemas. */
 export const localFolder = '.tidemark-kafka';
 
 export interface Server {
@@ -32,18 +32,18 @@ function stateFile(folder: string): string {
   return path.join(folder, 'state.json');
 }
 
-/** Words on the command line of a server, by which it is known from a stranger that was given its process id. */
+/** An argument on a server's command line that tells it from another process that got the same process id. */
 export function markOf(folder: string): string {
   return `-Dlocal.kafka.folder=${path.resolve(folder)}`;
 }
 
-/** Whether a process is the server of this folder. */
+/** True when the process is the server of this folder. */
 export async function isRunning({ pid }: Server, folder: string): Promise<boolean> {
   const listed = await promisify(execFile)('ps', ['-ww', '-o', 'args=', '-p', String(pid)]).catch(() => null);
   return listed?.stdout.includes(`${markOf(folder)} `) ?? false;
 }
 
-/** Ends the server of a folder; true if it was running. One that does not heed SIGTERM for ten seconds is killed. */
+/** Stops the server of a folder, killing it after ten seconds; returns true if it was running. */
 export async function endServer(server: Server, folder: string): Promise<boolean> {
   if (!(await isRunning(server, folder))) return false;
   const gone = async () => ((await isRunning(server, folder)) ? null : true);

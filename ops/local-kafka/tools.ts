@@ -4,12 +4,12 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-/** What Kafka or the registry needs is not on this machine and cannot be fetched. */
+/** A program that Kafka or the registry needs is missing on this machine and cannot be downloaded. */
 export class ToolsMissing extends Error {
   override readonly name = 'ToolsMissing';
 }
 
-/** Where fetched programs are kept: `LOCAL_KAFKA_TOOLS`, else `tidemark` in the user's cache. */
+/** The folder of downloaded programs: `LOCAL_KAFKA_TOOLS`, else `tidemark` in the user's cache. */
 function toolsFolder(): string {
   const { LOCAL_KAFKA_TOOLS, XDG_CACHE_HOME } = process.env;
   return path.resolve(LOCAL_KAFKA_TOOLS || path.join(XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'tidemark'));
@@ -18,8 +18,8 @@ function toolsFolder(): string {
 const making = new Map<string, Promise<string>>();
 
 /**
- * A folder of the cache, made at its first use. It gets its name when it is whole, so a killed download leaves nothing
- * that looks finished; of two processes that make it at once the first one's is kept.
+ * A folder of the cache, filled at its first use. It gets its name when it is complete, so that a killed download leaves
+ * nothing that looks finished. When two processes fill it at once, the first one's result is kept.
  */
 export function fetchedOnce(name: string, make: (folder: string) => Promise<void>): Promise<string> {
   const folder = path.join(toolsFolder(), name);
@@ -51,7 +51,7 @@ export function exists(file: string): Promise<boolean> {
   );
 }
 
-/** Runs a program that fetches or makes something; its own words go into the error. */
+/** Runs a program that downloads or creates something; its output becomes part of the error. */
 export async function runTool(command: string, args: readonly string[], needed: string): Promise<string> {
   try {
     const { stdout, stderr } = await promisify(execFile)(command, [...args], { maxBuffer: 64 << 20 });

@@ -1,16 +1,16 @@
 import { createServer } from 'node:net';
 import { setTimeout as after } from 'node:timers/promises';
 
-/** A server on a busy machine, with a log to recover, takes long to answer; one that ends says so at once. */
+/** Starting may take long on a busy machine with a log to recover; a server that ends is noticed at once. */
 export const startPatienceMs = 90_000;
 
-/** Asks again and again until the answer is not null; after the deadline an error tells what did not come. */
+/** Asks repeatedly until the answer is not null; after the deadline it throws an error that names what it waited for. */
 export async function waitFor<T>(what: string, ask: () => Promise<T | null>, timeoutMs = 30_000): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const answer = await ask();
     if (answer !== null) return answer;
-    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
+    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms without success for ${what}`);
     await after(50);
   }
 }
@@ -19,9 +19,9 @@ const ports = { first: 15_000, count: 15_000, ofProcess: 64 };
 let taken = 0;
 
 /**
- * A port nobody listens on, never given twice. Processes that look at the same time look in different places. All lie
- * below those that systems hand to outgoing connections: one of these may be taken while a server is down, even by a
- * client that tries to reach it and so meets itself.
+ * A free port, never returned twice. Processes that look at the same time look in different ranges. All ranges lie below the
+ * ports of outgoing connections: such a port could be taken while a server is down, even by a client that tries to reach
+ * it and so connects to itself.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

@@ -79,7 +79,7 @@ export function tlsOf(config: Config): { readonly cert: string; readonly key: st
   const { http_tls_cert_file: cert, http_tls_key_file: key } = config;
   if (cert === null && key === null) return null;
   if (cert === null || key === null)
-    throw new TidemarkError('CONFIG_INVALID', 'http_tls_cert_file and http_tls_key_file go together');
+    throw new TidemarkError('CONFIG_INVALID', 'http_tls_cert_file and http_tls_key_file need each other');
   return { cert: readText(cert, 'http_tls_cert_file'), key: readText(key, 'http_tls_key_file') };
 }
 

@@ -3,17 +3,17 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import type { SavedMember } from '../../connectors/kafka/group/group-consumer.ts';
 
-interface Kept {
+interface MemberFile {
   readonly group: string;
   readonly member: string;
-  /** Where the database lay: a copy of it, with this file or without, is not that member. */
+  /** Host and path of the database: a copy of it, with a copy of this file, is not that member. */
   readonly place: string;
 }
 
 /**
- * Keeps beside a database which member of the group its owner is. Who opens the database after a crash holds its lock, so
- * the owner before him is dead: he goes on as the same member at once, and the group need not wait for the dead one until
- * its session is over.
+ * Saves beside a database which member of the consumer group its owner is. A process that opens the database after a crash
+ * holds its lock, so the former owner is dead. It joins as the same member at once, and the group need not wait until the
+ * session of the dead one times out.
  */
 export function savedMember(db: string, group: string): SavedMember {
   const file = `${db}.member.json`;
@@ -25,20 +25,20 @@ export function savedMember(db: string, group: string): SavedMember {
   };
 }
 
-/** Null where nothing usable is kept: then the group is joined anew, which only takes longer. */
-function readFormer(file: string, { group, place }: Omit<Kept, 'member'>): string | null {
+/** Null where nothing usable is saved; the group is then joined as a new member, which only takes longer. */
+function readFormer(file: string, { group, place }: Omit<MemberFile, 'member'>): string | null {
   try {
-    const kept = JSON.parse(readFileSync(file, 'utf8')) as Partial<Kept>;
+    const kept = JSON.parse(readFileSync(file, 'utf8')) as Partial<MemberFile>;
     return kept.group === group && kept.place === place && typeof kept.member === 'string' ? kept.member : null;
   } catch {
     return null;
   }
 }
 
-function keep(file: string, kept: Kept): void {
+function keep(file: string, kept: MemberFile): void {
   try {
     writeFileSync(file, `${JSON.stringify(kept)}\n`, { mode: 0o600 });
   } catch {
-    // A full disk is told of by the database; without the file a crash only costs waiting.
+    // The database reports a full disk; without this file, joining after a crash only takes longer.
   }
 }

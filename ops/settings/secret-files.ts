@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Secret } from './secret.ts';
 import { isSecret, settingNames } from './settings.ts';
 
-/** Fills each secret whose setting `…_file` names a file with what that file holds, without the end of its line. */
+/** Reads each secret whose `…_file` setting is given from that file, without a line end at the end; adds faults to the list. */
 export function readSecretFiles(
   config: Record<string, unknown>,
   places: Record<string, string>,
@@ -26,7 +26,7 @@ export function readSecretFiles(
   }
 }
 
-/** The secret, or why there is none. What the file holds is never part of a message. */
+/** The secret, or a sentence that says why it cannot be used. The content of the file is never part of a message. */
 function readSecret(file: string): Secret | string {
   try {
     const text = readFileSync(file, 'utf8').replace(/\r?\n$/, '');

@@ -1,11 +1,11 @@
 import { inspect } from 'node:util';
 
-/** What is shown in place of a secret. */
+/** Shown in place of a secret. */
 export const hidden = '***';
 
 /**
- * A text that must not be seen: printed, logged, put into a message or made JSON it is `***`. Only who hands it to the
- * outside system it belongs to asks for the text.
+ * A text that must not be shown: printed, logged or converted to JSON it is `***`. `reveal` is called only where the text is
+ * sent to the system that it belongs to.
  */
 export class Secret {
   readonly #text: string;

@@ -119,7 +119,7 @@ describe('tidemark schemas is refused', () => {
       'with a user alone',
       78,
       ['schemas', 'check', ...at('http://b', 'x'), '--registry-username', 'a'],
-      /registry_username and registry_password go together/,
+      /registry_username and registry_password need each other/,
     ],
     [
       'with a missing file of authorities',
@@ -137,13 +137,13 @@ describe('tidemark schemas is refused', () => {
       'run with Avro statuses without a registry',
       78,
       ['run', '--status-format', 'avro'],
-      /status_format avro wants registry_url/,
+      /status_format avro needs registry_url/,
     ],
     [
       'ingest of Avro keys without a registry',
       78,
       ['ingest', '-', '--key-format', 'avro'],
-      /key_format avro wants registry_url/,
+      /key_format avro needs registry_url/,
     ],
   ])('%s: %i', async (_, code, args, told) => {
     const end = await tidemark(args, { cwd: folder.path });

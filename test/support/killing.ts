@@ -22,7 +22,7 @@ export async function killWhen(
   }
   child.kill('SIGKILL');
   const { code, signal, stderr } = await ended;
-  if (isLate) throw new Error(`waited ${deadlineMs} ms in vain for ${what}: ${stderr}`);
+  if (isLate) throw new Error(`waited ${deadlineMs} ms without success for ${what}: ${stderr}`);
   if (signal !== 'SIGKILL' && code !== 0) throw new Error(`the command ended with ${code} before ${what}: ${stderr}`);
   return signal === 'SIGKILL';
 }

@@ -176,10 +176,10 @@ describe.skipIf(!kafka.available)('the control topic', () => {
 });
 
 test.each([
-  ['one without the other', { control_topic: 'a' }, 'control_topic and status_topic go together'],
+  ['one without the other', { control_topic: 'a' }, 'control_topic and status_topic need each other'],
   ['no Kafka', { control_topic: 'a', status_topic: 'b', kafka_brokers: '' }, 'want kafka_brokers'],
-  ['one topic for both', { control_topic: 'a', status_topic: 'a' }, 'must be other topics'],
-  ['the topic of events', { control_topic: 'a', status_topic: 'events' }, 'must be other topics'],
+  ['one topic for both', { control_topic: 'a', status_topic: 'a' }, 'must differ from each other'],
+  ['the topic of events', { control_topic: 'a', status_topic: 'events' }, 'must differ from each other'],
 ])('settings of a control topic with %s are refused', (_, flags, words) => {
   const given = { kafka_brokers: 'localhost:9092', kafka_topics: 'events', ...flags };
   const { config } = readConfig({ file: null, environment: {}, flags: given });

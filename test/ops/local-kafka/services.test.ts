@@ -99,6 +99,6 @@ test('a program that cannot be run tells what needed it', async () => {
   await expect(run).rejects.toThrow(/^Kafka needs it: "no-such-program --fetch" failed: /);
 });
 
-test('who waits in vain learns for what', async () => {
-  await expect(waitFor('rain', async () => null, 60)).rejects.toThrow('waited 60 ms in vain for rain');
+test('a wait that fails names what it waited for', async () => {
+  await expect(waitFor('rain', async () => null, 60)).rejects.toThrow('waited 60 ms without success for rain');
 });
