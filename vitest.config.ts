@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import { lanes } from './test/lanes.ts';
 
-const { fast, slow } = lanes();
+const { fast, slow, soak } = lanes();
 
 const common = { testTimeout: 120_000, hookTimeout: 120_000, pool: 'forks' } as const;
 
@@ -10,9 +10,11 @@ export default defineConfig({
     maxWorkers: 2,
     globalSetup: ['./test/support/build.ts', './test/support/kafka/global-setup.ts'],
     reporters: ['default', './test/support/tally-reporter.ts'],
-    projects: [
-      { extends: true, test: { name: 'fast', include: [...fast], ...common } },
-      { extends: true, test: { name: 'slow', include: [...slow], ...common } },
-    ],
+    projects: process.env.SOAK
+      ? [{ extends: true, test: { name: 'soak', include: [...soak], ...common } }]
+      : [
+          { extends: true, test: { name: 'fast', include: [...fast], ...common } },
+          { extends: true, test: { name: 'slow', include: [...slow], ...common } },
+        ],
   },
 });

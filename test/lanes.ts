@@ -6,17 +6,26 @@ const sharedServers = 'test/support/kafka/shared.ts';
 /** Tests that start nothing but take more than ten seconds, or that need whatever the documents name. */
 const longTests = ['test/connectors/duckdb/read/slices.test.ts', 'test/docs.test.ts', 'test/journeys/', 'test/faults/'];
 
+/** Tests that take half a minute or more of both cores and rarely find anything. */
+const soakOnly = ['test/connectors/export-directory/zip64.test.ts'];
+
 const texts = new Map(['test', 'ops/local-kafka'].flatMap(sourcesOf).map(({ file, text }) => [file, text]));
 
 /**
  * Every test file in its lane. `fast` starts no process and no server of another program, and is short; `slow` is the
- * rest. A new file finds its lane by what it imports, so nobody keeps a list.
+ * rest. `soak` has the files that run longer when `SOAK` is set, some of which are also in the other lanes. A new file
+ * finds its lane by what it imports and reads, so nobody keeps a list.
  */
-export function lanes(): { readonly fast: readonly string[]; readonly slow: readonly string[] } {
+export function lanes(): Readonly<Record<'fast' | 'slow' | 'soak', readonly string[]>> {
   const tests = Array.from(texts.keys()).filter(file => file.endsWith('.test.ts'));
+  const others = tests.filter(file => !soakOnly.includes(file));
   const isSlow = (file: string): boolean =>
     longTests.some(long => file.startsWith(long)) || importsOf(file, new Set()).some(startsSomething);
-  return { fast: tests.filter(file => !isSlow(file)), slow: tests.filter(isSlow) };
+  return {
+    fast: others.filter(file => !isSlow(file)),
+    slow: others.filter(isSlow),
+    soak: tests.filter(file => soakOnly.includes(file) || texts.get(file)!.includes('process.env.SOAK')),
+  };
 }
 
 function startsSomething(file: string): boolean {

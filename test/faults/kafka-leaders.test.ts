@@ -31,7 +31,8 @@ describe.skipIf(!(await canStartBroker()))('a cluster of three brokers', () => {
   beforeAll(async () => {
     const first = await startBroker({ properties }, afterAll);
     nodes.set(1, first);
-    for (const node of [2, 3]) nodes.set(node, await startBroker({ joins: { first, node }, properties }, afterAll));
+    const further = [2, 3].map(node => startBroker({ joins: { first, node }, properties }, afterAll));
+    for (const [at, broker] of (await Promise.all(further)).entries()) nodes.set(at + 2, broker);
     cluster = new TestCluster([...nodes.values()].flatMap(({ brokers }) => brokers));
     await cluster.withAdmin(async admin => {
       const members = async () => ((await admin.describeCluster()).brokers.length === nodes.size ? true : null);

@@ -88,7 +88,7 @@ const events = fc.oneof(
 );
 
 test('any rows anywhere in the tables: the slices are the file that one sorted query gives', {
-  timeout: 300_000,
+  timeout: process.env.SOAK ? 1_200_000 : 300_000,
 }, async () => {
   const batches = fc.array(fc.tuple(fc.array(events, { minLength: 20, maxLength: 120 }), fc.boolean(), fc.nat(1)), {
     minLength: 1,
@@ -123,7 +123,7 @@ test('any rows anywhere in the tables: the slices are the file that one sorted q
         await folder.remove();
       }
     }),
-    { numRuns: process.env.CI === 'true' ? 60 : 15 },
+    { numRuns: process.env.SOAK ? 600 : process.env.CI === 'true' ? 30 : 15 },
   );
 });
 
