@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { all, product } from '../support/sources.ts';
+import { all, importedFiles, product } from '../support/sources.ts';
 
 const longestFile = 250;
 const longestFunction = 60;
+const crumb = 25;
 
 describe('length', () => {
   test(`no file is longer than ${longestFile} lines`, () => {
@@ -10,6 +11,15 @@ describe('length', () => {
       .map(({ file, text }) => ({ file, lines: text.trimEnd().split('\n').length }))
       .filter(({ lines }) => lines > longestFile);
     expect(long).toEqual([]);
+  });
+
+  test(`no file under ${crumb} lines has one user, which could hold it`, () => {
+    const users = (file: string) => product.filter(({ file: user, text }) => importedFiles(user, text).includes(file));
+    const crumbs = product
+      .filter(({ file, text }) => file.endsWith('.ts') && text.trimEnd().split('\n').length < crumb)
+      .map(({ file }) => ({ file, users: users(file).map(user => user.file) }))
+      .filter(({ users }) => users.length === 1);
+    expect(crumbs).toEqual([]);
   });
 
   test(`no function is longer than ${longestFunction} lines`, () => {
