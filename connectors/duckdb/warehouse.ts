@@ -29,10 +29,7 @@ export class DuckDbWarehouse implements Warehouse {
   readonly maintenance: TableMaintenance;
   readonly #memoryLimit: string;
   readonly #partitions = new Map<string, PartitionRow>();
-  /**
-   * The numbers of partitions, assigned when a batch is staged: the first batch may not be stored yet when the next
-   * comes.
-   */
+  /** The numbers of partitions, assigned when a batch is staged, because the batch before it may not be stored yet. */
   readonly #sources = new Map<string, number>();
   readonly #schemaIds = new SavedSchemaIds();
   #lastStaged = 0;
@@ -126,8 +123,7 @@ export class DuckDbWarehouse implements Warehouse {
     await this.#connection.run(
       [
         'BEGIN TRANSACTION;',
-        // First, because a transaction that deletes has steady rowids (steady-rowids.ts), by which rows are merged
-        // later.
+        // First, because a transaction that deletes has steady rowids (steady-rowids.ts), which merging rows needs.
         `DELETE FROM partitions WHERE source = ${source};`,
         ...seen.map(entity => entitySql('create_seen', entity)),
       ].join('\n'),

@@ -1,5 +1,5 @@
--- The control topic and the status topic. A position is written in the transaction that carries out the request of the
--- record before it (contract 5.17). A status is written in the transaction of the change that it reports, and deleted
+-- The control topic and the status topic. A position is written in the transaction that carries out the requests of the
+-- records before it (contract 5.17). A status is written in the transaction of the change that it reports, and deleted
 -- when it was sent (contract 5.18).
 
 CREATE TABLE control_positions (

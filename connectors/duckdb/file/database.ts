@@ -20,9 +20,7 @@ interface DatabaseOptions {
 /** The database file. One process owns it at a time: DuckDB's lock refuses all others. */
 export class Database {
   readonly path: string;
-  /**
-   * For files that this process exchanges with DuckDB. Emptied at open, so that a killed process leaves none behind.
-   */
+  /** For files that DuckDB and this process exchange. Emptied at open, because a killed process leaves some behind. */
   readonly stagingFolder: string;
   readonly memoryLimit: string;
   readonly #instance: DuckDBInstance;
@@ -51,8 +49,7 @@ export class Database {
         memory_limit: memoryLimit,
         threads: String(threads),
         temp_directory: `${absolute}.tmp`,
-        // A checkpoint rewrites the changed row groups, so fewer checkpoints, one for each 64 MB of log, cost less per
-        // batch.
+        // A checkpoint rewrites the changed row groups. One for each 64 MB of log costs less than DuckDB's default.
         checkpoint_threshold: '64MB',
         // Merging small row groups at a checkpoint would delay a batch for seconds (ADR 14).
         max_vacuum_tasks: '0',
@@ -98,10 +95,7 @@ export class Database {
     connection.closeSync();
   }
 
-  /**
-   * DuckDB opens a data file, such as events.json, as a view in memory; everything stored there would be lost at the
-   * end.
-   */
+  /** DuckDB opens a data file, such as events.json, as a view in memory, and everything stored would be lost. */
   async #checkIsDatabase(): Promise<void> {
     const connection = await this.connect();
     const reader = await connection.runAndReadAll('SELECT path FROM duckdb_databases() WHERE NOT internal');
@@ -116,8 +110,7 @@ function stagingFolderOf(path: string): string {
 
 /**
  * Makes DuckDB's client keep U+FEFF at the beginning of texts. It drops it as a byte-order mark, so that two different
- * ids, or two names of extensions, become equal. May be called repeatedly. Throws when the client has no such decoder
- * any more.
+ * ids, or two names of extensions, become equal. May be called repeatedly. Throws when the client lacks its decoder.
  */
 function keepByteOrderMarks(): void {
   const accessors: { textDecoder: unknown } = createRequire(import.meta.url)(

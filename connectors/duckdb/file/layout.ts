@@ -4,10 +4,7 @@ import { entities } from '../../../schemas/events/events.ts';
 import { entitySql, readSql } from '../../../schemas/tables/sql.ts';
 import { readNumber } from './read-number.ts';
 
-/**
- * The version of the tables that `layoutSql` creates. Files of another version are refused, and made again from the
- * log.
- */
+/** The version of the tables that `layoutSql` creates. Files of other versions are refused: the log is read again. */
 const layoutVersion = 2;
 
 /**

@@ -7,9 +7,8 @@ const maxRowGroups = 50;
 const smallRowGroupRows = 10_000;
 
 /**
- * Lets the checkpoint at the end of this process merge row groups when a table has many small ones. Each short run
- * leaves one, and each row group takes blocks of its own. A long run writes row groups of 64 MB of log, which stay (ADR
- * 14).
+ * Lets the checkpoint at the end of this process merge row groups when a table has many small ones (ADR 14). Each short
+ * run leaves one, and each row group takes blocks of its own. The larger row groups of a long run stay as they are.
  */
 export async function mergeSmallRowGroups(connection: DuckDBConnection): Promise<void> {
   const log = await connection.runAndReadAll('SELECT wal_size FROM pragma_database_size()');

@@ -16,10 +16,7 @@ export class Transactions {
     this.#onRollback = onRollback;
   }
 
-  /**
-   * Runs `work` in a transaction and commits; rolls back when it throws. Throws `INTERRUPTED` once the connection is
-   * closed.
-   */
+  /** Runs `work` in a transaction; rolls back when it throws. Throws `INTERRUPTED` once the connection is closed. */
   run<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
     return this.#runAlone(async () => {
       await this.#connection.run('BEGIN TRANSACTION');

@@ -63,8 +63,7 @@ function csvQuery(entity: Entity, slice: Slice, { layout, pathCount }: CsvForm):
   if (asObject) return `SELECT ${[...core, 'x.extensions'].join(', ')} FROM ${rows}`;
   if (pathCount === 0) return `SELECT ${core.join(', ')} FROM ${rows}`;
   const paths = Array.from({ length: pathCount }, (_, index) => pathColumn(index + 1));
-  // Reversed, because `list_position` finds the first match, and of two equal paths the later value counts (contract
-  // 4.11).
+  // Reversed: `list_position` finds the first match, but of two equal paths the later value counts (contract 4.11).
   const lists = `list_reverse(flatten(list_transform(x.extensions, lambda e: e.paths))) AS paths,
     list_reverse(flatten(list_transform(x.extensions, lambda e: e.texts))) AS texts`;
   return `SELECT ${[...core, ...paths].join(', ')} FROM (SELECT x.*, ${lists} FROM ${rows}) x`;
@@ -93,9 +92,7 @@ async function extensionColumns(
   return { columns, valuesLeftOut };
 }
 
-/**
- * Whether any row of the entity has extensions. Often none has, and DuckDB answers that from the columns' statistics.
- */
+/** Whether any row of the entity has extensions. When none has, DuckDB answers from the columns' statistics. */
 async function hasExtensions(connection: DuckDBConnection, entity: Entity): Promise<boolean> {
   const { table } = entityTables[entity];
   const any = ['open', 'closed', 'late'].map(

@@ -16,9 +16,7 @@ export interface FilePlan {
   readonly copyOptions: string;
   readonly columns: readonly string[];
   readonly valuesLeftOut: number;
-  /**
-   * Makes the file's bytes from those of the queries; null when they are the same. `rows` counts the rows that it made.
-   */
+  /** Makes the file's bytes from those of the queries; null when they are the same. `rows` counts what it made. */
   readonly transform: { take(bytes: Uint8Array): Uint8Array; end(): Uint8Array; readonly rows: number } | null;
   /** Closes the files that the plan has open. To be called once, whether the file was written or not. */
   release(): void;
@@ -60,9 +58,7 @@ interface QueryRun {
   readonly sinkFailed: AbortSignal;
 }
 
-/**
- * Runs the plan's queries into the pipe, one after another, and returns the number of lines. Stops when the sink fails.
- */
+/** Runs the queries into the pipe, one after another, and returns the number of lines. Stops when the sink fails. */
 async function runQueries({ queries, copyOptions }: FilePlan, run: QueryRun): Promise<number> {
   const { connection, pipePath, sinkFailed } = run;
   const options = `FORMAT csv, HEADER false, USE_TMP_FILE false, ${copyOptions}`;

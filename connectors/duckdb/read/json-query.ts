@@ -48,10 +48,7 @@ export function planJson(planning: JsonPlanning): FilePlan {
 
 type ScratchLines = Readonly<Record<'state' | 'task', RankedLines>>;
 
-/**
- * Yields one query of services for each slice, after writing the lines of the slice's states and tasks to scratch
- * files.
- */
+/** Yields a query of services for each slice, after writing the slice's states and tasks to scratch files. */
 async function* sliceQueries(
   { located, slicing, scratchPath }: JsonPlanning,
   scratch: ScratchLines,

@@ -39,9 +39,7 @@ export async function locateRows(database: Database, selection: Selection): Prom
   }
 }
 
-/**
- * SQL that sets the window of `windowCondition`. The numbers are in the text, because parameters take twice as long.
- */
+/** SQL that sets the window of `windowCondition`. The numbers are in the text, as parameters take twice as long. */
 export function setWindow({ timeFrom, timeTo }: Selection): string {
   return `SET VARIABLE time_from = ${BigInt(timeFrom)}::BIGINT; SET VARIABLE time_to = ${BigInt(timeTo)}::BIGINT;`;
 }

@@ -37,10 +37,7 @@ export class ServiceLookup {
     this.#database = database;
   }
 
-  /**
-   * Returns the service as in a JSON export (contract 4.14, 4.15), with numbers as they were spelled; null when there
-   * is none.
-   */
+  /** Returns the service as a JSON export has it (contract 4.14, 4.15); null when there is none. */
   find(serviceId: string, shown: ShownArrays): Promise<string | null> {
     // No id holds NUL (contract 1.7), and DuckDB takes no parameter that does.
     if (serviceId.includes('\0')) return Promise.resolve(null);

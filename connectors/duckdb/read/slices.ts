@@ -15,10 +15,7 @@ import type { LocatedRows } from './located-rows.ts';
 export interface Slicing {
   /** So many rows are sorted in memory, and compressing them takes long enough to sort the next slice meanwhile. */
   readonly rowsPerSlice: number;
-  /**
-   * A block is so many consecutive rowids of a table, read whole. DuckDB's row groups have at most 122,880 rows, and it
-   * skips rows in steps of 2,048.
-   */
+  /** A block is so many consecutive rowids of a table, read whole: a fraction of DuckDB's row groups of 122,880. */
   readonly blockRows: number;
   /** A slice that needs at most this many blocks reads all of them, however few of its rows they hold. */
   readonly fewBlocks: number;
@@ -26,10 +23,7 @@ export interface Slicing {
 
 export const defaultSlicing: Slicing = { rowsPerSlice: 50_000, blockRows: 20_480, fewBlocks: 8 };
 
-/**
- * Scattered rows are read from at most this many ranges, but at least one for each table: each is a scan in the query's
- * plan.
- */
+/** Scattered rows are read from at most this many ranges, or one for each table, because each is a scan in the plan. */
 const maxScatteredRanges = 32;
 
 interface SliceCut {

@@ -10,9 +10,7 @@ import { appendChunks, buildChunks } from '../vectors/row-chunks.ts';
 import { moveControlPosition, readControlPositions } from './control-positions.ts';
 import type { DuckDbOutbox } from './outbox.ts';
 
-/**
- * Writes what control records lead to besides requests. Each call moves the topic's position in the same transaction.
- */
+/** Stores the outcome of control records that make no request. Each call moves the topic's position as well. */
 export class DuckDbControlStore implements ControlStore {
   readonly #transactions: Transactions;
   readonly #outbox: DuckDbOutbox;

@@ -30,10 +30,7 @@ export class TableMaintenance {
     return new TableMaintenance(connection, await countLate(connection));
   }
 
-  /**
-   * Does the work that is due after a batch. Each row in `seen` may have become a late fragment, or left a gap in
-   * `open`.
-   */
+  /** Does the work that is due after a batch. Each of its `seen` rows may now be a late fragment, or a gap in `open`. */
   async runAfter({ rows, deletedCount }: Pick<StagedBatch, 'rows' | 'deletedCount'>): Promise<void> {
     const seen = entities.reduce((sum, entity) => sum + rows[entity].seenCount, 0);
     this.#maxLate += seen + deletedCount;

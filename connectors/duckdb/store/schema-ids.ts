@@ -18,9 +18,7 @@ export class SavedSchemaIds {
     );
   }
 
-  /**
-   * Call this only after the commit: an id remembered from a transaction that was rolled back would never be inserted.
-   */
+  /** To be called only after the commit: an id remembered from a rolled-back transaction would never be inserted. */
   markSaved({ partition, schemaIds }: BatchSchemas): void {
     const saved = this.#byTopic.get(partition.topic) ?? new Set();
     for (const id of schemaIds) saved.add(id);

@@ -75,9 +75,7 @@ export const quarantineColumns: readonly Column<QuarantinedRecord & { readonly p
   text(({ reject }) => reject.message),
 ];
 
-/**
- * A record's time in milliseconds. A log may hold any 64 bits as a time; one outside of JavaScript's dates is dropped.
- */
+/** A record's time in milliseconds. A log may hold any 64 bits; a time outside of JavaScript's dates becomes null. */
 function recordTime({ timestamp: instant }: LogRecord): number | null {
   return instant !== null && Math.abs(instant) <= 8.64e15 ? instant : null;
 }

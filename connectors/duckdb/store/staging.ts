@@ -83,9 +83,7 @@ interface ServiceStaging {
   readonly origin: BatchOrigin;
 }
 
-/**
- * Added to the service's key when the keys of its rows are hashed, so that a state and a task with the same id differ.
- */
+/** Added to the service's key when a row's key is hashed, so that a state and a task with the same id differ. */
 const seeds: Readonly<Record<Entity, number>> = { service: 0, state: 1, task: 2 };
 
 const endColumns: Readonly<Record<Entity, number>> = {

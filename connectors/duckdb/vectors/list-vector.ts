@@ -2,10 +2,7 @@ import bindings from '@duckdb/node-bindings';
 import { TextWriter } from './text-vector.ts';
 import { Validity } from './validity.ts';
 
-/**
- * Fills a vector of lists: for each row, the position of its first item in the vector of all items, and its number of
- * items.
- */
+/** Fills a vector of lists: for each row, where its first item is in the vector of all items, and how many it has. */
 export class ListWriter {
   #words = new Uint32Array(0);
   #validity = new Validity(0);

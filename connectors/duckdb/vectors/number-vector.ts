@@ -1,9 +1,7 @@
 import bindings from '@duckdb/node-bindings';
 import { Validity } from './validity.ts';
 
-/**
- * Fills vectors of BIGINT and TIMESTAMP with whole numbers of at most 53 bits. Making a BigInt for each would be slow.
- */
+/** Fills vectors of BIGINT and TIMESTAMP with whole numbers of at most 53 bits. A BigInt for each would be slow. */
 export class WholeNumberWriter {
   #words = new Uint32Array(0);
   #validity = new Validity(0);

@@ -1,9 +1,7 @@
 import bindings from '@duckdb/node-bindings';
 import { Validity } from './validity.ts';
 
-/**
- * Longest text in bytes that DuckDB stores inside a string's cell of 16 bytes. Unused bytes of the cell must be zero.
- */
+/** Longest text in bytes that DuckDB stores in a string's cell of 16 bytes. Unused bytes of the cell must be zero. */
 const inlineBytes = 12;
 /** Up to this many characters, a loop in JavaScript encodes faster than a call of `Buffer.write`. */
 const shortCharacters = 64;
@@ -111,9 +109,7 @@ export class TextWriter {
     this.#heap = larger;
   }
 
-  /**
-   * Copies the heap to DuckDB and returns the address of the copy, which is read from the cell that DuckDB made for it.
-   */
+  /** Copies the heap to DuckDB and returns the address of the copy, read from the cell that DuckDB made for it. */
   #copyHeap(vector: bindings.Vector): number {
     bindings.vector_assign_string_element_len(vector, 0, this.#heap.subarray(0, this.#used));
     const made = bindings.vector_get_data(vector, 16);

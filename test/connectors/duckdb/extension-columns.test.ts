@@ -16,7 +16,7 @@ const fields = (bytes: Buffer) =>
     .split('\n')
     .map(line => line.split(',').slice(24));
 
-test('extension columns are in the order in which their paths first appear, reading rows in file order (contract 4.11)', async () => {
+test('columns are in the order in which their paths first appear in the rows of the file (contract 4.11)', async () => {
   const store = await openTestStore();
   await store.storeLines([
     started('second', 2, { b: 1, a: { y: 2, x: [3, { z: 4 }] } }),
@@ -43,7 +43,7 @@ test('of two equal dotted paths in one row the later value is written (contract 
 });
 
 // contract 4.8, 4.11
-test('a path that is spelled like a core column, or differs from another path only in case, is a column of its own', async () => {
+test('a path spelled like a core column, or like another path in other case, is a column of its own', async () => {
   const store = await openTestStore();
   await store.storeLines([started('one', 1, { service_id: 'x', Label: 'y', label: 'z', 'quo"te,#': 'w' })]);
   const { bytes } = await store.exported('services', window, { header: true });

@@ -67,7 +67,7 @@ test('the open requests held in memory equal those that the next process reads',
 });
 
 describe('the outbox', () => {
-  test('keeps its order over a restart; sequences continue when all statuses were sent, and none is repeated', async () => {
+  test('keeps its order over a restart, and sequences continue when all statuses were sent', async () => {
     const open = await openDatabase();
     const first = await open();
     await first.store.insert(recordOf('one'));
@@ -104,7 +104,7 @@ describe('the outbox', () => {
     expect(again).toEqual(end);
   });
 
-  test('stays empty without a status topic; a request that ended then gets a status when it is repeated with one', async () => {
+  test('stays empty without a status topic; an ended request gets its first status when it is repeated', async () => {
     const open = await openDatabase();
     const withoutTopic = await open(false);
     await withoutTopic.store.insert(recordOf('one'));

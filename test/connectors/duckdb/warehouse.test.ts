@@ -55,7 +55,7 @@ describe('a batch is stored only at the end of the last one (contract 2.10)', ()
   });
 });
 
-test('when the first batch of a partition fails, the second, queued behind it, fails too, and both can be stored again', async () => {
+test('when the first batch of a partition fails, the one queued behind it fails too; both can be stored again', async () => {
   const store = await openTestStore();
   const { warehouse } = store;
   const backward = upTo(-1, batchOf(0, 5));
@@ -66,7 +66,7 @@ test('when the first batch of a partition fails, the second, queued behind it, f
   expect(await store.rows('SELECT next_offset, records_read FROM partitions')).toEqual([['8', '8']]);
 });
 
-test('the views have the columns of the files, and then the extensions as one JSON object (contract 2.16)', async () => {
+test('the views have the columns of the files and the extensions as one JSON object (contract 2.16)', async () => {
   const store = await openTestStore();
   const columnsOf = async (view: string) =>
     (await store.rows(`SELECT column_name FROM (DESCRIBE ${view})`)).map(([column]) => column);

@@ -12,7 +12,7 @@ const line = (event: string, service: string) =>
   JSON.stringify({ event, service_id: service, timestamp: '2026-03-01T10:00:00Z', session_id: `of ${service}` });
 const ids = (name: string) => Array.from({ length: 3_000 }, (_, number) => `${name}-${number}`);
 
-/** Open services behind a row group whose rows are all deleted. The next checkpoint drops it and changes their rowids. */
+/** Stores open services behind a row group of deleted rows. The next checkpoint drops it and changes their rowids. */
 async function storeBehindDeletedRows(): Promise<TestStore> {
   const store = await openTestStore();
   await store.storeLines(ids('ends').map(id => line('service.started', id)));
@@ -26,7 +26,7 @@ async function storeBehindDeletedRows(): Promise<TestStore> {
 const firstOpenRow = async (store: TestStore) =>
   Number((await store.rows('SELECT min(rowid) FROM services_open'))[0]![0]);
 
-/** Starts a checkpoint that sleeps before it writes. It is certainly running, because a second one was refused meanwhile. */
+/** Starts a checkpoint that sleeps before it writes. It is certainly running, because a second one was refused. */
 async function startSlowCheckpoint(store: TestStore): Promise<{ readonly ended: Promise<unknown> }> {
   await store.rows('SET debug_checkpoint_sleep_ms = 700');
   expect(await firstOpenRow(store)).toBe(3_000);

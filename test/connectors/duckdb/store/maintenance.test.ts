@@ -41,7 +41,7 @@ describe('open rows that stay while most others end', () => {
     expect(await rows("SELECT end_timestamp IS NOT NULL FROM services WHERE service_id = 's-0'")).toEqual([[true]]);
   });
 
-  test('stay where they are while the room is less than they take, and what is spare', async () => {
+  test('stay where they are while the gaps do not outnumber them by more than the limit', async () => {
     const store = await storeMostlyEnded(5_000);
     expect(await store.warehouse.maintenance.moveFirstOpen(5_000)).toBe(false);
   });
