@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../schemas/sql.ts';
+import { packageRoot } from '../schemas/package-files.ts';
 
 interface Package {
   readonly name: string;

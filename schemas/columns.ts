@@ -1,11 +1,8 @@
 import type { Entity } from './events/events.ts';
 
-/**
- * The columns of the three tables and of their CSV files, in the source system's order (contract, section 4).
- * Every list of columns in SQL is made from here.
- */
+/** The columns of the three tables and of their CSV files, in the order of contract 4.9. All SQL uses these lists. */
 
-const startOccasion = [
+const startColumns = [
   'start_application_type',
   'start_session_id',
   'start_media_type',
@@ -16,7 +13,7 @@ const startOccasion = [
   'start_timestamp',
 ] as const;
 
-const endOccasion = [
+const endColumns = [
   'end_session_id',
   'end_timestamp',
   'end_media_type',
@@ -27,19 +24,19 @@ const endOccasion = [
   'end_resource_id',
 ] as const;
 
-const shared = ['est_duration', 'disposition', 'disposition_desc', ...startOccasion, ...endOccasion] as const;
+const sharedColumns = ['est_duration', 'disposition', 'disposition_desc', ...startColumns, ...endColumns] as const;
 
 export interface EntityTable {
   readonly entity: Entity;
-  /** Name of the view, and the kind in file names. */
+  /** The name of the view, and the kind of file in file names: services, states or tasks. */
   readonly table: string;
-  /** What a row is known by, `service_id` first. */
+  /** The columns that identify a row, `service_id` first. */
   readonly ids: readonly string[];
   /** The row's own id: the last of `ids`. */
   readonly id: string;
-  /** Every stored column an event can set, in the order of the files. */
+  /** The stored columns that events can set, in the order of the files. */
   readonly values: readonly string[];
-  /** All columns of a CSV file before the extensions; `is_anonymous` is computed. */
+  /** The columns of a CSV file, without extensions. `is_anonymous` is computed, the others are stored. */
   readonly exported: readonly string[];
 }
 
@@ -61,7 +58,7 @@ function describe(entity: Entity, ids: readonly string[], own: readonly string[]
     table: `${entity}s`,
     ids,
     id: `${entity}_id`,
-    values: [...own.filter(column => column !== 'is_anonymous'), ...shared],
-    exported: [...ids, ...own, ...shared],
+    values: [...own.filter(column => column !== 'is_anonymous'), ...sharedColumns],
+    exported: [...ids, ...own, ...sharedColumns],
   };
 }

@@ -4,32 +4,32 @@ import { entityTables } from '../../schemas/columns.ts';
 import { entities } from '../../schemas/events/events.ts';
 import type { Database } from './file/database.ts';
 import { readControlPositions } from './requests/control-positions.ts';
-import { type KnownPartition, readPartitions } from './store/partitions.ts';
+import { type PartitionRow, readPartitions } from './store/partitions.ts';
 
 export interface TableOverview {
   readonly table: string;
   readonly rows: number;
   readonly active: number;
-  /** Fragments that wait to be folded into closed rows. */
+  /** Late fragments: changes to rows that are not open, not yet merged with their rows. */
   readonly late: number;
 }
 
 export interface Overview {
   readonly tables: readonly TableOverview[];
-  readonly partitions: readonly KnownPartition[];
+  readonly partitions: readonly PartitionRow[];
   readonly quarantined: readonly { readonly reason: string; readonly records: number }[];
   readonly exports: readonly { readonly state: string; readonly requests: number }[];
   readonly control: ControlOverview;
   readonly databaseBytes: number;
 }
 
-/** How far the control topic was read, and how many statuses wait to be sent. */
+/** The positions of the control topic, and how many statuses wait to be sent. */
 export interface ControlOverview {
   readonly positions: readonly Pick<StoredPosition, 'partition' | 'nextOffset'>[];
   readonly statusesWaiting: number;
 }
 
-/** What the database holds, counted. */
+/** Counts what the database holds. Scans the tables of services, states and tasks. */
 export async function readOverview(database: Database): Promise<Overview> {
   const connection = await database.connect();
   const rowsOf = async (sql: string) => (await connection.runAndReadAll(sql)).getRows();
@@ -52,6 +52,30 @@ export async function readOverview(database: Database): Promise<Overview> {
       control: { positions: await readControlPositions(connection), statusesWaiting: Number(waiting?.[0]) },
       databaseBytes: statSync(database.path).size,
     };
+  } finally {
+    connection.closeSync();
+  }
+}
+
+interface TableSize {
+  readonly entity: string;
+  /** `open`, `closed` or `late`. */
+  readonly part: string;
+  readonly rows: number;
+}
+
+/** The numbers of rows in the tables of services, states and tasks, from DuckDB's catalog: no table is scanned. */
+export async function readTableSizes(database: Database): Promise<readonly TableSize[]> {
+  const connection = await database.connect();
+  try {
+    const reader = await connection.runAndReadAll(
+      `SELECT table_name, estimated_size FROM duckdb_tables()
+       WHERE regexp_matches(table_name, '^(services|states|tasks)_(open|closed|late)$') ORDER BY table_name`,
+    );
+    return reader.getRows().map(([name, rows]) => {
+      const [entity = '', part = ''] = String(name).split('_');
+      return { entity, part, rows: Number(rows) };
+    });
   } finally {
     connection.closeSync();
   }

@@ -11,10 +11,10 @@ import type { Database } from './file/database.ts';
 import { Transactions } from './file/transactions.ts';
 import { moveControlPosition } from './requests/control-positions.ts';
 import { DuckDbControlStore } from './requests/control-store.ts';
-import { OpenRequests } from './requests/open-requests.ts';
 import { DuckDbOutbox } from './requests/outbox.ts';
 import {
   insertRequest,
+  OpenRequests,
   type RequestRow,
   selectRequest,
   selectRequests,
@@ -23,19 +23,19 @@ import {
 
 interface RequestStoreOptions {
   readonly now: () => number;
-  /** Whether statuses are to be sent: only then are they written. */
+  /** True when there is a status topic; otherwise no statuses are written. */
   readonly statuses?: boolean;
-  /** The spellings of the export root, which statuses do not tell. */
+  /** The spellings of the export root, which are replaced in statuses. */
   readonly roots?: readonly string[];
 }
 
-interface Kept {
+interface StoreParts {
   readonly transactions: Transactions;
   readonly open: OpenRequests;
   readonly outbox: DuckDbOutbox;
 }
 
-/** Keeps export requests in the warehouse's file, and with each change what is to be said of it. */
+/** Keeps export requests in the database, and writes the status of each change in the transaction of the change. */
 export class DuckDbRequestStore implements RequestStore, ProgressStore {
   readonly outbox: DuckDbOutbox;
   /** For the reader of the control topic. */
@@ -47,7 +47,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
   readonly #roots: readonly string[];
 
   private constructor(
-    { transactions, open, outbox }: Kept,
+    { transactions, open, outbox }: StoreParts,
     { now, statuses = false, roots = [] }: RequestStoreOptions,
   ) {
     this.#transactions = transactions;
@@ -56,7 +56,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     this.#statuses = statuses;
     this.#roots = roots;
     this.outbox = outbox;
-    this.control = new DuckDbControlStore(transactions, outbox, () => this.#saying());
+    this.control = new DuckDbControlStore(transactions, outbox, () => this.#statusContext());
   }
 
   static async open(database: Database, options: RequestStoreOptions): Promise<DuckDbRequestStore> {
@@ -69,30 +69,30 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     return this.#transactions.run(async connection => {
       const open = await this.#open.rows(connection);
       if (control !== undefined) await moveControlPosition(connection, control);
-      const accepted = this.#saidOnceMore({ record: { ...record, state: 'accepted' }, sequence: 0 });
-      const row = record.state === 'accepted' ? accepted : this.#saidOnceMore({ ...accepted, record });
+      const accepted = this.#countStatus({ record: { ...record, state: 'accepted' }, sequence: 0 });
+      const row = record.state === 'accepted' ? accepted : this.#countStatus({ ...accepted, record });
       await insertRequest(connection, row);
       open.set(record.requestId, row);
-      await this.#say(connection, accepted);
-      if (row !== accepted) await this.#say(connection, row);
+      await this.#writeStatus(connection, accepted);
+      if (row !== accepted) await this.#writeStatus(connection, row);
     });
   }
 
   update(requestId: string, change: RequestChange): Promise<ExportRecord | null> {
     const { state } = change;
-    const goesOn = state === 'running' || state === 'publishing';
+    const continues = state === 'running' || state === 'publishing';
     const write = async (connection: DuckDBConnection): Promise<ExportRecord | null> => {
       const open = await this.#open.rows(connection);
       const known = open.get(requestId);
-      if (known === undefined || (goesOn && known.record.cancelledBy !== null)) return null;
+      if (known === undefined || (continues && known.record.cancelledBy !== null)) return null;
       const hasEnded = state !== undefined && isEnded(state);
       const record = { ...known.record, ...change, endedAt: hasEnded ? this.#now() : null };
-      const row = this.#saidOnceMore({ ...known, record });
-      await this.#write(connection, row, open);
-      await this.#say(connection, row);
+      const row = this.#countStatus({ ...known, record });
+      await this.#writeRow(connection, row, open);
+      await this.#writeStatus(connection, row);
       return record;
     };
-    return this.#statuses ? this.#transactions.run(write) : this.#transactions.change(write);
+    return this.#statuses ? this.#transactions.run(write) : this.#transactions.autocommit(write);
   }
 
   cancel(requestId: string, by: string, control?: ControlPosition): Promise<boolean> {
@@ -100,7 +100,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
       const open = await this.#open.rows(connection);
       const known = open.get(requestId);
       if (known === undefined || known.record.state === 'publishing') return false;
-      await this.#write(connection, { ...known, record: { ...known.record, cancelledBy: by } }, open);
+      await this.#writeRow(connection, { ...known, record: { ...known.record, cancelledBy: by } }, open);
       if (control !== undefined) await moveControlPosition(connection, control);
       return true;
     });
@@ -110,7 +110,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     return this.#transactions.run(async connection => {
       await moveControlPosition(connection, control);
       if (this.#statuses && !(await this.#open.rows(connection)).has(requestId))
-        await this.#sayAgain(connection, requestId);
+        await this.#repeatLastStatus(connection, requestId);
     });
   }
 
@@ -120,73 +120,77 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
       const open = await this.#open.rows(connection);
       const known = open.get(requestId);
       if (known === undefined) return;
-      const row = this.#saidOnceMore(known);
-      await this.#write(connection, row, open);
-      await this.#say(connection, row, progress);
+      const row = this.#countStatus(known);
+      await this.#writeRow(connection, row, open);
+      await this.#writeStatus(connection, row, progress);
     });
   }
 
   find(requestId: string): Promise<ExportRecord | null> {
-    return this.#transactions.ask(async connection => {
+    return this.#transactions.autocommit(async connection => {
       const open = (await this.#open.rows(connection)).get(requestId);
       return (open ?? (await selectRequest(connection, requestId)))?.record ?? null;
     });
   }
 
   unfinished(): Promise<readonly ExportRecord[]> {
-    return this.#transactions.ask(async connection =>
+    return this.#transactions.autocommit(async connection =>
       Array.from((await this.#open.rows(connection)).values(), ({ record }) => record),
     );
   }
 
   list(limit: number): Promise<readonly ExportRecord[]> {
-    return this.#transactions.ask(async connection => {
+    return this.#transactions.autocommit(async connection => {
       const rows = await selectRequests(connection, 'ORDER BY accepted_at DESC, request_id LIMIT $1', [limit]);
       return rows.map(({ record }) => record);
     });
   }
 
   async forgetEndedBefore(moment: number): Promise<void> {
-    await this.#transactions.ask(connection =>
+    await this.#transactions.autocommit(connection =>
       connection.run('DELETE FROM exports WHERE ended_at < make_timestamp($1::BIGINT * 1000)', [BigInt(moment)]),
     );
   }
 
-  /** Waits for what was asked before; whoever asks later gets `INTERRUPTED`. */
+  /** Waits for earlier calls; later ones throw `INTERRUPTED`. */
   close(): Promise<void> {
     return this.#transactions.close();
   }
 
-  /** Writes a request as it now is. One that has ended is kept by the database alone. */
-  async #write(connection: DuckDBConnection, row: RequestRow, open: Map<string, RequestRow>): Promise<void> {
+  /** Updates a request's row, and its entry in memory, which ends with the request. */
+  async #writeRow(connection: DuckDBConnection, row: RequestRow, open: Map<string, RequestRow>): Promise<void> {
     await updateRequest(connection, row);
     const { requestId, state } = row.record;
     if (isEnded(state)) open.delete(requestId);
     else open.set(requestId, row);
   }
 
-  /** The last sequence stays with the request when its statuses are sent. */
-  #saidOnceMore(row: RequestRow): RequestRow {
+  /** The row with the number of its next status. It is stored with the request, because sent statuses are deleted. */
+  #countStatus(row: RequestRow): RequestRow {
     return this.#statuses ? { ...row, sequence: row.sequence + 1 } : row;
   }
 
-  #saying(): { readonly now: number; readonly roots: readonly string[] } {
+  #statusContext(): { readonly now: number; readonly roots: readonly string[] } {
     return { now: this.#now(), roots: this.#roots };
   }
 
-  /** Writes what is to be said of a request as it now is. */
-  async #say(connection: DuckDBConnection, { record, sequence }: RequestRow, progress: StatusProgress | null = null) {
+  /** Writes the request's state to the outbox. */
+  async #writeStatus(
+    connection: DuckDBConnection,
+    { record, sequence }: RequestRow,
+    progress: StatusProgress | null = null,
+  ) {
     if (!this.#statuses) return;
-    await this.outbox.add(connection, statusOf(record, { ...this.#saying(), sequence, progress }));
+    await this.outbox.add(connection, statusOf(record, { ...this.#statusContext(), sequence, progress }));
   }
 
-  /** The end once more, word for word: who has it drops it, who asks again because he lacks it gets it. */
-  async #sayAgain(connection: DuckDBConnection, requestId: string): Promise<void> {
+  /** Writes the last status of an ended request again, with the same sequence, so that readers who have it drop it. */
+  async #repeatLastStatus(connection: DuckDBConnection, requestId: string): Promise<void> {
     const row = await selectRequest(connection, requestId);
     if (row === null) return;
-    // It ended when nothing was said of requests.
-    const said = row.sequence === 0 ? this.#saidOnceMore(row) : row;
-    if (said !== row) await updateRequest(connection, said);
-    await this.#say(connection, said);
+    // A request that ended while there was no status topic has no status yet.
+    const numbered = row.sequence === 0 ? this.#countStatus(row) : row;
+    if (numbered !== row) await updateRequest(connection, numbered);
+    await this.#writeStatus(connection, numbered);
   }
 }

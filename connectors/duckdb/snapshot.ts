@@ -3,14 +3,13 @@ import { join } from 'node:path';
 import type { FileKind, Layout, Selection } from '../../pipeline/export/selection.ts';
 import type { ByteSink, Snapshot, SnapshotReader, StoredPosition, WrittenRows } from '../../pipeline/ports.ts';
 import { Semaphore } from '../../pipeline/requests/semaphore.ts';
-import { quoteText } from '../../schemas/sql.ts';
 import type { Database } from './file/database.ts';
-import { databaseFailure, savedMemory } from './file/failure.ts';
+import { databaseFailure, readMemoryAdvice } from './file/failure.ts';
+import { readNumber } from './file/read-number.ts';
 import { planCsv } from './read/csv-query.ts';
-import type { FilePlan } from './read/file-plan.ts';
+import { writePlannedFile } from './read/file-plan.ts';
 import { planJson } from './read/json-query.ts';
-import { Pipe } from './read/pipe.ts';
-import { countSplit, type PlacedRows, placeRows, readNumber } from './read/placed-rows.ts';
+import { countSplitServices, type LocatedRows, locateRows } from './read/located-rows.ts';
 import { SelectedIds } from './read/selected-ids.ts';
 import { defaultSlicing, type Slicing } from './read/slices.ts';
 import { readPartitions } from './store/partitions.ts';
@@ -18,19 +17,20 @@ import { readSchemaIds } from './store/schema-ids.ts';
 
 interface SnapshotOptions {
   readonly maxExtensionColumns: number;
-  /** How an export is cut; other sizes than the usual serve tests. */
+  /** The sizes in which exports are cut; tests set small ones. */
   readonly slicing?: Slicing;
 }
 
 /**
- * A query that writes to a pipe holds a thread of libuv's pool (4 by default) until all is read, and the files it is
- * read into need threads too: with as many queries as threads nothing would move. And all share one memory limit.
+ * A query that writes to a pipe blocks a thread of libuv's pool (4 threads by default) until all its bytes are read,
+ * and writing export files takes threads of the same pool: with four such queries nothing would move. All queries also
+ * share one memory limit.
  */
 const snapshotsAtOnce = 2;
 
 /**
- * Reads exports from one transaction each, so that all files of an export see the same tables. A few may be open at
- * once; whoever asks for more waits in line until one is closed.
+ * Opens snapshots: each is one transaction, so that all files of an export show one state of the tables. Further calls
+ * wait until a snapshot is closed.
  */
 export class DuckDbSnapshots implements SnapshotReader {
   readonly #database: Database;
@@ -43,30 +43,31 @@ export class DuckDbSnapshots implements SnapshotReader {
   }
 
   async snapshot(selection: Selection, layout: Layout): Promise<Snapshot> {
-    const endTurn = await this.#semaphore.take();
+    const releasePermit = await this.#semaphore.take();
+    const { memoryLimit } = this.#database;
     try {
-      return await this.#open(selection, layout, endTurn);
+      return await this.#open(selection, layout, releasePermit);
     } catch (error) {
-      endTurn();
-      throw databaseFailure(error, 'find the services of the window', savedMemory(this.#database.memoryLimit)) ?? error;
+      releasePermit();
+      throw databaseFailure(error, 'find the services of the window', readMemoryAdvice(memoryLimit)) ?? error;
     }
   }
 
-  /** The ids of a selection, in their turn with snapshots: they hold memory and threads as these do. */
+  /** The ids of a selection. Counts as a snapshot, because it takes as much memory and as many threads. */
   async ids(selection: Selection): Promise<SelectedIds> {
-    const endTurn = await this.#semaphore.take();
+    const releasePermit = await this.#semaphore.take();
     try {
       const { memoryLimit } = this.#database;
-      return new SelectedIds(await this.#database.connect(), { selection, memoryLimit, endTurn });
+      return new SelectedIds(await this.#database.connect(), { selection, memoryLimit, releasePermit });
     } catch (error) {
-      endTurn();
+      releasePermit();
       throw error;
     }
   }
 
-  async #open(selection: Selection, layout: Layout, endTurn: () => void): Promise<Snapshot> {
-    const placed = await placeRows(this.#database, selection);
-    const { connection } = placed;
+  async #open(selection: Selection, layout: Layout, releasePermit: () => void): Promise<Snapshot> {
+    const located = await locateRows(this.#database, selection);
+    const { connection } = located;
     try {
       const positions = await readPartitions(connection);
       const lostRecords = await readNumber(
@@ -74,11 +75,11 @@ export class DuckDbSnapshots implements SnapshotReader {
         'SELECT coalesce(sum(to_offset - from_offset), 0) FROM lost_records',
       );
       const schemaIds = await readSchemaIds(connection);
-      // One partition cannot split a service.
-      const splitServices = positions.length < 2 ? 0 : await countSplit(placed);
+      // A service is split between at least two partitions.
+      const splitServices = positions.length < 2 ? 0 : await countSplitServices(located);
       const pipePath = join(this.#database.stagingFolder, `${randomUUID()}.fifo`);
       return new DuckDbSnapshot({
-        placed,
+        located,
         memoryLimit: this.#database.memoryLimit,
         slicing: defaultSlicing,
         layout,
@@ -87,7 +88,7 @@ export class DuckDbSnapshots implements SnapshotReader {
         splitServices,
         lostRecords,
         pipePath,
-        endTurn,
+        releasePermit,
         ...this.#options,
       });
     } catch (error) {
@@ -98,7 +99,7 @@ export class DuckDbSnapshots implements SnapshotReader {
 }
 
 interface SnapshotParts extends SnapshotOptions {
-  readonly placed: PlacedRows;
+  readonly located: LocatedRows;
   readonly memoryLimit: string;
   readonly slicing: Slicing;
   readonly layout: Layout;
@@ -107,18 +108,7 @@ interface SnapshotParts extends SnapshotOptions {
   readonly splitServices: number;
   readonly lostRecords: number;
   readonly pipePath: string;
-  endTurn(): void;
-}
-
-/** Without a pipe, for no query has anything to say. */
-async function writeEmpty(
-  { head, tail, transform, columns, valuesLeftOut }: FilePlan,
-  sink: ByteSink,
-): Promise<WrittenRows> {
-  const body = transform === null ? '' : Buffer.from(transform.end()).toString();
-  const text = `${head}${body}${tail}`;
-  if (text !== '') await sink(Buffer.from(text));
-  return { rows: 0, columns, valuesLeftOut };
+  releasePermit(): void;
 }
 
 class DuckDbSnapshot implements Snapshot {
@@ -140,56 +130,31 @@ class DuckDbSnapshot implements Snapshot {
     try {
       return await this.#write(kind, sink);
     } catch (error) {
-      throw databaseFailure(error, `write the ${kind}`, savedMemory(this.#parts.memoryLimit)) ?? error;
+      throw databaseFailure(error, `write the ${kind}`, readMemoryAdvice(this.#parts.memoryLimit)) ?? error;
     }
   }
 
   async #write(kind: FileKind, sink: ByteSink): Promise<WrittenRows> {
-    const { placed, slicing, layout, maxExtensionColumns, pipePath } = this.#parts;
+    const { located, slicing, layout, maxExtensionColumns, pipePath } = this.#parts;
     const plan =
       layout.format === 'csv'
-        ? await planCsv({ placed, slicing, layout, kind, maxExtensionColumns })
-        : planJson({ placed, slicing, format: layout.format, scratchPath: pipePath });
+        ? await planCsv({ located, slicing, layout, kind, maxExtensionColumns })
+        : planJson({ located, slicing, format: layout.format, scratchPath: pipePath });
     try {
-      if (plan.isEmpty) return await writeEmpty(plan, sink);
-      return await this.#carry(plan, sink);
+      return await writePlannedFile(plan, { connection: located.connection, pipePath }, sink);
     } finally {
       plan.release();
     }
   }
 
-  async #carry(plan: FilePlan, sink: ByteSink): Promise<WrittenRows> {
-    const { head, tail, transform, columns, valuesLeftOut } = plan;
-    if (head !== '') await sink(Buffer.from(head));
-    const pipe = await Pipe.open(this.#parts.pipePath);
-    const take = transform === null ? sink : (bytes: Uint8Array) => sink(transform.take(bytes));
-    const lines = await pipe.carry(sinkFailed => this.#copy(plan, pipe.path, sinkFailed), take);
-    if (transform !== null) await sink(transform.end());
-    if (tail !== '') await sink(Buffer.from(tail));
-    return { rows: transform === null ? lines : transform.rows, columns, valuesLeftOut };
-  }
-
   interrupt(): void {
-    this.#parts.placed.connection.interrupt();
+    this.#parts.located.connection.interrupt();
   }
 
   async close(): Promise<void> {
-    const { placed, endTurn } = this.#parts;
-    await placed.connection.run('ROLLBACK').catch(() => undefined);
-    placed.connection.closeSync();
-    endTurn();
-  }
-
-  /** Writes every slice's lines; a query of a reader that is gone is ended, and no other begun. */
-  async #copy({ queries, copyOptions }: FilePlan, path: string, sinkFailed: AbortSignal): Promise<number> {
-    const { connection } = this.#parts.placed;
-    const options = `FORMAT csv, HEADER false, USE_TMP_FILE false, ${copyOptions}`;
-    sinkFailed.addEventListener('abort', () => connection.interrupt());
-    let lines = 0;
-    for await (const query of queries()) {
-      sinkFailed.throwIfAborted();
-      lines += await readNumber(connection, `COPY (${query}) TO ${quoteText(path)} (${options})`);
-    }
-    return lines;
+    const { located, releasePermit } = this.#parts;
+    await located.connection.run('ROLLBACK').catch(() => undefined);
+    located.connection.closeSync();
+    releasePermit();
   }
 }

@@ -3,83 +3,90 @@ import type { BatchFacts, FoldedBatch, Warehouse } from '../../pipeline/ingest/w
 import { partitionName } from '../../pipeline/partition.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import { entities } from '../../schemas/events/events.ts';
+import { entitySql } from '../../schemas/tables/sql.ts';
 import type { Database } from './file/database.ts';
-import { databaseFailure, raisedMemory } from './file/failure.ts';
-import { filledSql } from './store/filled-sql.ts';
+import { databaseFailure, storeMemoryAdvice } from './file/failure.ts';
+import { readNumber } from './file/read-number.ts';
+import { TableMaintenance } from './store/maintenance.ts';
 import {
-  advance,
+  advancePartition,
   appendPartition,
-  checkFollows,
-  type KnownPartition,
+  checkBatchFollows,
   newPartition,
+  type PartitionRow,
   readPartitions,
   saveLostRecords,
 } from './store/partitions.ts';
 import { SavedSchemaIds } from './store/schema-ids.ts';
 import { SeenKeys } from './store/seen-keys.ts';
 import { type StagedBatch, stageBatch } from './store/staging.ts';
-import { Upkeep } from './store/upkeep.ts';
 import { appendChunks } from './vectors/row-chunks.ts';
 
-/** Writes folded batches into DuckDB, exactly once: rows, quarantine and offsets in one transaction. */
+/** Stores folded batches exactly once: rows, quarantined records and position in one transaction (contract 2.10). */
 export class DuckDbWarehouse implements Warehouse {
   readonly #connection: DuckDBConnection;
   readonly #seenKeys: SeenKeys;
-  readonly upkeep: Upkeep;
+  readonly maintenance: TableMaintenance;
   readonly #memoryLimit: string;
-  readonly #partitions = new Map<string, KnownPartition>();
-  /** The short names of partitions, given out as batches come, so that one can be laid out before the other is stored. */
+  readonly #partitions = new Map<string, PartitionRow>();
+  /** The numbers of partitions, assigned when a batch is staged, because the batch before it may not be stored yet. */
   readonly #sources = new Map<string, number>();
   readonly #schemaIds = new SavedSchemaIds();
   #lastStaged = 0;
-  #turn: Promise<void> = Promise.resolve();
+  #lastStore: Promise<void> = Promise.resolve();
 
-  private constructor(connection: DuckDBConnection, seenKeys: SeenKeys, upkeep: Upkeep, memoryLimit: string) {
+  private constructor(
+    connection: DuckDBConnection,
+    seenKeys: SeenKeys,
+    maintenance: TableMaintenance,
+    memoryLimit: string,
+  ) {
     this.#connection = connection;
     this.#seenKeys = seenKeys;
-    this.upkeep = upkeep;
+    this.maintenance = maintenance;
     this.#memoryLimit = memoryLimit;
   }
 
   static async open(database: Database): Promise<DuckDbWarehouse> {
     const connection = await database.connect();
     const seenKeys = await readSeenKeys(connection);
-    const warehouse = new DuckDbWarehouse(connection, seenKeys, await Upkeep.open(connection), database.memoryLimit);
-    for (const known of await readPartitions(connection)) {
-      warehouse.#partitions.set(partitionName(known.partition), known);
-      warehouse.#sources.set(partitionName(known.partition), known.source);
-      warehouse.#lastStaged = Math.max(warehouse.#lastStaged, known.batch);
+    const maintenance = await TableMaintenance.open(connection);
+    const warehouse = new DuckDbWarehouse(connection, seenKeys, maintenance, database.memoryLimit);
+    for (const row of await readPartitions(connection)) {
+      warehouse.#partitions.set(partitionName(row.partition), row);
+      warehouse.#sources.set(partitionName(row.partition), row.source);
+      warehouse.#lastStaged = Math.max(warehouse.#lastStaged, row.batch);
     }
     return warehouse;
   }
 
-  positions(): readonly KnownPartition[] {
+  positions(): readonly PartitionRow[] {
     return [...this.#partitions.values()];
   }
 
-  /** Lays the batch out at once, beside the one before it, and writes it when that one is stored. */
+  /** Stages the batch at once, while an earlier one may still be stored, and stores it after that one. */
   store(batch: FoldedBatch): Promise<void> {
     this.#lastStaged += 1;
-    // What waits for its turn keeps these and no more of the batch.
+    // The closures below must not hold the batch: its fragments are freed while its staged rows wait.
     const { facts } = batch;
-    const mark = { number: this.#lastStaged, source: this.#sourceOf(facts) };
-    const staged = stageBatch(batch, mark, this.#seenKeys);
-    const stored = this.#turn
+    const origin = { number: this.#lastStaged, source: this.#sourceOf(facts) };
+    const staged = stageBatch(batch, origin, this.#seenKeys);
+    const stored = this.#lastStore
       .then(() => this.#storeStaged(facts, staged))
       .catch(error => {
-        throw databaseFailure(error, `store a batch of ${facts.origin}`, raisedMemory(this.#memoryLimit)) ?? error;
+        throw databaseFailure(error, `store a batch of ${facts.origin}`, storeMemoryAdvice(this.#memoryLimit)) ?? error;
       });
-    this.#turn = stored;
-    stored.catch(() => this.#beginAnew(stored));
+    this.#lastStore = stored;
+    stored.catch(() => this.#forgetFailure(stored));
     return stored;
   }
 
   /**
-   * What stands in line behind a batch that failed fails with it: of a partition that is not known yet, nothing else would
-   * tell that the batch before was never stored. What comes once the line is empty is stored again.
+   * When a batch fails, those queued behind it fail too; otherwise a new partition's second batch would be taken for
+   * its first. Batches that come after the last of them failed are stored again.
    */
-  #beginAnew(last: Promise<void>): void {
-    if (this.#turn === last) this.#turn = Promise.resolve();
+  #forgetFailure(last: Promise<void>): void {
+    if (this.#lastStore === last) this.#lastStore = Promise.resolve();
   }
 
   #sourceOf({ partition }: BatchFacts): number {
@@ -92,8 +99,8 @@ export class DuckDbWarehouse implements Warehouse {
   async #storeStaged(batch: BatchFacts, staged: StagedBatch): Promise<void> {
     const name = partitionName(batch.partition);
     const known = this.#partitions.get(name) ?? newPartition(batch, staged.source);
-    checkFollows(batch, known);
-    const next = advance(known, batch, staged.number);
+    checkBatchFollows(batch, known);
+    const next = advancePartition(known, batch, staged.number);
     try {
       await this.#begin(staged);
       await this.#append(staged);
@@ -106,24 +113,24 @@ export class DuckDbWarehouse implements Warehouse {
       throw error;
     }
     this.#partitions.set(name, next);
-    this.#schemaIds.note(batch);
-    await this.upkeep.after(staged);
+    this.#schemaIds.markSaved(batch);
+    await this.maintenance.runAfter(staged);
   }
 
-  /** Deletions come first, because what a batch holds of a deleted service came after. */
+  /** Deletes first: the batch's fragments of a deleted service come from events after its deletion. */
   async #begin({ number, source, rows, deletions }: StagedBatch): Promise<void> {
     const seen = entities.filter(entity => rows[entity].seenCount > 0);
     await this.#connection.run(
       [
         'BEGIN TRANSACTION;',
-        // This comes first, for rows are found by their rowids later; see steady-rowids.ts.
+        // First, because a transaction that deletes has steady rowids (steady-rowids.ts), which merging rows needs.
         `DELETE FROM partitions WHERE source = ${source};`,
-        ...seen.map(entity => filledSql('stage_seen', entity)),
+        ...seen.map(entity => entitySql('create_seen', entity)),
       ].join('\n'),
     );
     if (deletions.length === 0) return;
     await appendChunks(this.#connection, 'deletions', deletions);
-    const statements = entities.map(entity => filledSql('delete_services', entity));
+    const statements = entities.map(entity => entitySql('delete_services', entity));
     await this.#connection.run([`SET VARIABLE batch = ${number};`, ...statements].join('\n'));
   }
 
@@ -138,10 +145,10 @@ export class DuckDbWarehouse implements Warehouse {
     await appendChunks(this.#connection, 'quarantine', quarantined);
   }
 
-  /** One call for all of it: between two, DuckDB would wait until this thread has folded what comes next. */
+  /** One call, because between two DuckDB would wait until JavaScript's thread has folded the next batch. */
   async #mergeSeenAndCommit({ rows }: StagedBatch): Promise<void> {
     const seen = entities.filter(entity => rows[entity].seenCount > 0);
-    await this.#connection.run([...seen.map(entity => filledSql('store_seen', entity)), 'COMMIT;'].join('\n'));
+    await this.#connection.run([...seen.map(entity => entitySql('merge_seen', entity)), 'COMMIT;'].join('\n'));
   }
 
   close(): void {
@@ -153,10 +160,9 @@ async function readSeenKeys(connection: DuckDBConnection): Promise<SeenKeys> {
   const tables = entities.flatMap(entity =>
     ['open', 'closed', 'late'].map(part => `${entityTables[entity].table}_${part}`),
   );
-  // Row keys fit into a double, which is read far faster than a 64-bit integer.
+  // A row key fits into a double, which the client reads much faster than a BIGINT.
   const keys = tables.map(table => `SELECT row_key::DOUBLE FROM ${table}`).join(' UNION ALL ');
-  const count = await connection.runAndReadAll(`SELECT count(*) FROM (${keys})`);
-  const seenKeys = new SeenKeys(Number(count.value(0, 0)));
+  const seenKeys = new SeenKeys(await readNumber(connection, `SELECT count(*) FROM (${keys})`));
   const result = await connection.stream(keys);
   for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
     for (const key of chunk.getColumnValues(0)) seenKeys.add(Number(key));

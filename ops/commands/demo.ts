@@ -10,7 +10,7 @@ import { runExport } from '../../pipeline/export/export.ts';
 import { ingest } from '../../pipeline/ingest/ingest.ts';
 import type { NewRecord } from '../../pipeline/ports.ts';
 import { acceptExport } from '../../pipeline/requests/accept.ts';
-import { packageRoot } from '../../schemas/sql.ts';
+import { packageRoot } from '../../schemas/package-files.ts';
 import { prepareRun, type Run } from '../command.ts';
 import { withDatabase, withExports, withWarehouse } from '../main.ts';
 import { formatCount, formatSeconds } from '../output.ts';

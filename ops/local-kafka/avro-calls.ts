@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import avro, { type Type } from 'avsc';
 import { kindSpecs } from '../../schemas/events/events.ts';
-import { packageRoot } from '../../schemas/sql.ts';
+import { packageRoot } from '../../schemas/package-files.ts';
 import type { Call } from './calls.ts';
 
 type Encode = (call: Call) => Buffer;

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { fillSql } from '../../schemas/sql.ts';
+import { fillTemplate } from '../../schemas/package-files.ts';
 import { localKafkaFile } from './java.ts';
 
 interface BrokerPlaces {
@@ -22,5 +22,5 @@ export async function brokerSettings(places: BrokerPlaces): Promise<string> {
   const template = await readFile(localKafkaFile('server.properties'), 'utf8');
   const added = Object.entries(properties).map(([name, value]) => `${name}=${value}\n`);
   // Of a name that comes twice, Kafka takes the last value.
-  return `${fillSql(template, { ...texts, controller_port: controllerPort })}\n${added.join('')}`;
+  return `${fillTemplate(template, { ...texts, controller_port: controllerPort })}\n${added.join('')}`;
 }

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
-import { packageRoot } from '../../schemas/sql.ts';
+import { packageRoot } from '../../schemas/package-files.ts';
 
 /** One event of a call: a parsed line. */
 export interface Call {

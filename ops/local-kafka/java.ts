@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { packageRoot } from '../../schemas/sql.ts';
+import { packageRoot } from '../../schemas/package-files.ts';
 import { fetchedOnce, runTool, ToolsMissing } from './tools.ts';
 
 const dependencyPlugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1';

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Database } from '../../connectors/duckdb/file/database.ts';
-import { readTableSizes } from '../../connectors/duckdb/file/table-sizes.ts';
+import { readTableSizes } from '../../connectors/duckdb/overview.ts';
 import type { Answered } from '../../connectors/http/audit.ts';
 import { isEnded } from '../../pipeline/export/request.ts';
 import type { JobView } from '../../pipeline/requests/job.ts';

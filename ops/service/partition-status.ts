@@ -1,4 +1,4 @@
-import type { KnownPartition } from '../../connectors/duckdb/store/partitions.ts';
+import type { PartitionRow } from '../../connectors/duckdb/store/partitions.ts';
 import { partitionName } from '../../pipeline/partition.ts';
 import type { LogEnd } from '../../pipeline/ports.ts';
 import { formatTimestamp } from '../../schemas/json/timestamps.ts';
@@ -21,7 +21,7 @@ export interface PartitionStatus {
 }
 
 interface PartitionFacts {
-  readonly known: readonly KnownPartition[];
+  readonly known: readonly PartitionRow[];
   readonly ends: readonly LogEnd[];
   /** The log's own time of the newest stored record, by partition, in milliseconds. */
   readonly recordTimes: ReadonlyMap<string, number>;

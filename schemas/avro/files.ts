@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { kindSpecs } from '../events/events.ts';
-import { packageRoot } from '../sql.ts';
+import { readSchemaFile } from '../package-files.ts';
 
 /** One of Tidemark's ten schemas, which producers may use. */
 interface OwnSchema {
@@ -24,6 +22,5 @@ export function readOwnSchemas(): readonly OwnSchema[] {
 }
 
 function readSchema(folder: string, name: string): string {
-  const text = readFileSync(join(packageRoot(), 'schemas', folder, `${name}.avsc`), 'utf8');
-  return JSON.stringify(JSON.parse(text));
+  return JSON.stringify(JSON.parse(readSchemaFile(`${folder}/${name}.avsc`)));
 }

@@ -1,21 +1,22 @@
--- The tables of one entity (service, state or task), a template: {{…}} is filled from schemas/columns.ts.
--- A row lies in exactly one place: open (no end side) or closed (append-only, near time order). What an event says of
--- a row that is not open but may be closed is appended to `late` and merged when read, until it is settled: a batch
--- then costs what is open, never what was ever stored.
+-- A template for the tables of one entity: service, state or task. The columns come from schemas/columns.ts. A row lies
+-- in one of two tables: open (without an end timestamp) or closed (append-only, nearly in time order). A change to a
+-- row that is not open is a late fragment: it is appended to `late`, merged with its row whenever the row is read, and
+-- later settled, which stores the merged row. So the cost of a batch grows with the open rows, and not with all rows
+-- that were ever stored.
 
 CREATE TABLE {{table}}_open (
 {{definitions}},
   extensions STRUCT(name VARCHAR, json VARCHAR, paths VARCHAR[], texts VARCHAR[])[],
-  row_key BIGINT NOT NULL,          -- hash of the ids: narrow joins, and the membership filter
+  row_key BIGINT NOT NULL,          -- hash of the ids, for narrow joins and for the filter of seen keys
   service_key BIGINT NOT NULL,      -- hash of the service_id
   batch BIGINT NOT NULL,            -- the last batch that changed the row
-  source INTEGER NOT NULL,          -- the partition its events come from
-  split BOOLEAN NOT NULL            -- true when they come from more than one
+  source INTEGER NOT NULL,          -- the partition of its events: partitions.source
+  split BOOLEAN NOT NULL            -- true when its events come from more than one partition
 );
 CREATE TABLE {{table}}_closed AS FROM {{table}}_open;
 CREATE TABLE {{table}}_late AS FROM {{table}}_open;
 
--- Late fragments and the closed rows they speak of, folded into one row each.
+-- Late fragments merged with the closed rows that they change: one row for each id.
 CREATE VIEW {{table}}_merged AS
 SELECT
   {{ids}},
@@ -31,7 +32,7 @@ FROM (
   FROM {{table}}_late
   UNION ALL
   SELECT c.* FROM {{table}}_closed c
-  -- By rowid: whole rows are then read where they lie, which a search by key would do of all rows.
+  -- By rowid, so that only these rows are read in full. A condition on row_key would read all rows in full.
   WHERE c.rowid IN (SELECT k.rowid FROM {{table}}_closed k WHERE k.row_key IN (SELECT row_key FROM {{table}}_late))
     AND NOT EXISTS (FROM deletions d
                     WHERE d.service_key = c.service_key AND d.service_id = c.service_id AND d.batch > c.batch)
@@ -48,7 +49,7 @@ WHERE NOT EXISTS (FROM {{table}}_late l WHERE l.row_key = c.row_key)
 UNION ALL
 FROM {{table}}_merged;
 
--- What a user queries: the columns of the exports, then the extensions as JSON text.
+-- The view for users: the columns of the exports, then the extensions as JSON text (contract 2.16).
 CREATE VIEW {{table}} AS
 SELECT
   {{exported}},

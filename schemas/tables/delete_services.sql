@@ -1,6 +1,6 @@
--- Services deleted in this batch: gone from open and late at once; closed rows are dead from now on.
+-- Deletes this batch's deleted services from open and late. Their closed rows are dead, and are removed later.
 
-DELETE FROM {{table}}_open WHERE (service_key, service_id) IN 
+DELETE FROM {{table}}_open WHERE (service_key, service_id) IN
   (SELECT (service_key, service_id) FROM deletions WHERE batch = getvariable('batch'));
-DELETE FROM {{table}}_late WHERE (service_key, service_id) IN 
+DELETE FROM {{table}}_late WHERE (service_key, service_id) IN
   (SELECT (service_key, service_id) FROM deletions WHERE batch = getvariable('batch'));

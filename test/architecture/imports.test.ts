@@ -6,7 +6,7 @@ import { all, importedFiles, layers, product, sourcesOf, specifiers } from '../s
  * root may import every room; of them a room may import only those that are listed as shared.
  */
 const rooms: Readonly<Record<string, { readonly order: readonly string[]; readonly shared: readonly string[] }>> = {
-  schemas: { order: ['json', 'events', 'avro', 'tables', 'exports'], shared: ['columns.ts', 'sql.ts'] },
+  schemas: { order: ['json', 'events', 'avro', 'tables', 'exports'], shared: ['columns.ts', 'package-files.ts'] },
   pipeline: {
     order: ['completeness', 'ingest', 'export', 'requests'],
     shared: ['errors.ts', 'ports.ts', 'partition.ts', 'waiting.ts', 'client-message.ts'],

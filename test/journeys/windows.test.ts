@@ -108,7 +108,7 @@ test('a deleted service starts anew, wherever its rows lay (contract 2.7)', asyn
   await store.storeLines([JSON.stringify({ event: 'service.deleted', service_id: 'S' }), started('S', at(10))]);
   await store.storeLines([state('after')]);
   for (const settle of [false, true]) {
-    if (settle) await store.warehouse.upkeep.settle();
+    if (settle) await store.warehouse.maintenance.settleLate();
     expect(await store.rows('SELECT epoch_ms(start_timestamp), end_timestamp FROM services')).toEqual([
       [String(Date.parse(at(10))), null],
     ]);

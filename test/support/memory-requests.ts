@@ -92,7 +92,7 @@ export class MemoryRequestStore implements RequestStore {
   #move(control: ControlPosition): void {
     const stored = this.#positions().find(({ partition }) => isSamePartition(partition, control.partition));
     if (stored !== undefined && stored.nextOffset !== (control.lost?.from ?? control.from))
-      throw new TidemarkError('STALE_BATCH', `${stored.nextOffset} is the offset to go on from, not ${control.from}`);
+      throw new TidemarkError('STALE_BATCH', `the stored offset is ${stored.nextOffset}, not ${control.from}`);
     this.moves.push(control);
   }
 

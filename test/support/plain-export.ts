@@ -1,28 +1,47 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { FileKind, Selection } from '../../pipeline/export/selection.ts';
 import { entityTables } from '../../schemas/columns.ts';
-import { csvColumns, isPicked, orderedRows, selected } from '../../schemas/exports/exports.ts';
-import { fillSql, readSql } from '../../schemas/sql.ts';
+import { csvColumns } from '../../schemas/exports/file-rows.ts';
+import { windowCondition } from '../../schemas/exports/selected-services.ts';
 
-/** How anyone would write the core columns of an export: one SELECT a file over the views, sorted as a whole. */
+/**
+ * The core columns of an export, written the obvious way: one SELECT over the views for each file, sorted as a whole. A
+ * reference that uses none of the slices, addresses or blocks of the real export.
+ */
 export const plainCopyOptions = `FORMAT csv, HEADER false, DELIMITER ',', QUOTE '"', ESCAPE '"', NULLSTR ''`;
 
-/** Picks the services in file order into a table of the connection, whose transaction the SELECTs need. */
+const isPicked = 'p.service_key = x.service_key AND xor(p.service_hash, hash(x.service_id)) = 0';
+
+/**
+ * Begins a transaction and picks the services, in file order, into the temporary table `picked`, which the SELECTs
+ * join.
+ */
 export async function pickPlainly(connection: DuckDBConnection, selection: Selection): Promise<void> {
   await connection.run('BEGIN TRANSACTION');
   await connection.run('SET VARIABLE time_from = $1::BIGINT', [BigInt(selection.timeFrom)]);
   await connection.run('SET VARIABLE time_to = $1::BIGINT', [BigInt(selection.timeTo)]);
-  await connection.run(fillSql(readSql('exports/pick.sql'), { selected: selected(selection) }));
+  await connection.run(
+    `CREATE TEMP TABLE picked AS
+     SELECT x.service_key, hash(x.service_id) AS service_hash,
+       row_number() OVER (ORDER BY x.start_timestamp NULLS LAST, x.service_id) AS rank
+     FROM services_rows x
+     WHERE ${windowCondition(selection)}`,
+  );
 }
 
 /** The SELECT of one file, after `pickPlainly`. */
 export function plainSelect(kind: FileKind, filters: Selection): string {
   const entity = ({ services: 'service', states: 'state', tasks: 'task' } as const)[kind];
-  const rows = orderedRows({ entity, filters, extensions: 'none' });
-  return `SELECT ${csvColumns(entityTables[entity]).join(', ')} FROM ${rows}`;
+  const { table, ids, values, id } = entityTables[entity];
+  const columns = ['p.rank', ...[...ids, ...values].map(column => `x.${column}`)].join(', ');
+  const where = entity === 'service' ? windowCondition(filters) : 'true';
+  const keys = entity === 'service' ? ['p.rank'] : ['p.rank', 'x.start_timestamp', `x.${id}`];
+  const order = keys.map(key => `${key} NULLS LAST`).join(', ');
+  const rows = `SELECT ${columns} FROM ${table}_rows x JOIN picked p ON ${isPicked} WHERE ${where} ORDER BY ${order}`;
+  return `SELECT ${csvColumns(entityTables[entity]).join(', ')} FROM (${rows}) x`;
 }
 
-/** How many of the picked services have events from more than one partition. */
+/** Counts the picked services that have events from more than one partition. */
 export const plainSplit = `SELECT count(*) FROM (
   SELECT p.rank FROM (
     SELECT service_key, service_id, source, split FROM services_rows

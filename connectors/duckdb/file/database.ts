@@ -1,32 +1,26 @@
 import { mkdir, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { TidemarkError } from '../../../pipeline/errors.ts';
-import { entityTables } from '../../../schemas/columns.ts';
-import { entityPlaces, fillSql, readSql } from '../../../schemas/sql.ts';
 import { diskFailure, makeFolder } from '../../disk.ts';
 import { databaseFailure } from './failure.ts';
+import { prepareLayout } from './layout.ts';
 import { makeNewFile } from './new-file.ts';
 import { mergeSmallRowGroups } from './row-groups.ts';
-import { readTextsWhole } from './whole-texts.ts';
-
-readTextsWhole();
 
 interface DatabaseOptions {
-  /** The DuckDB file; made when it is missing. */
+  /** The DuckDB file; created when it is missing. */
   readonly path: string;
-  /** DuckDB's own limit, such as `256MB`; beyond it sorts and aggregates spill to disk. */
+  /** DuckDB's own limit, such as `256MB`; sorts and aggregates that need more spill to disk. */
   readonly memoryLimit: string;
   readonly threads: number;
 }
 
-/** Of what `layoutSql` makes. Rows of another one are not read: the file is made anew from the log. */
-const layoutVersion = 2;
-
-/** The one file, owned by this process: DuckDB's lock keeps every other out. */
+/** The database file. One process owns it at a time: DuckDB's lock refuses all others. */
 export class Database {
   readonly path: string;
-  /** For files that this process hands to DuckDB; emptied at open, so that a killed process leaves nothing behind. */
+  /** For files that DuckDB and this process exchange. Emptied at open, because a killed process leaves some behind. */
   readonly stagingFolder: string;
   readonly memoryLimit: string;
   readonly #instance: DuckDBInstance;
@@ -39,10 +33,12 @@ export class Database {
   }
 
   /**
-   * Opens or makes the file. Throws `WAREHOUSE_LOCKED` when another process owns it, `WAREHOUSE_BROKEN` when it is
-   * unreadable, `WAREHOUSE_UNFIT` when another version of ours laid it out.
+   * Opens or creates the file. Throws `WAREHOUSE_LOCKED` when another process owns it, `WAREHOUSE_BROKEN` when DuckDB
+   * cannot read it, `WAREHOUSE_UNFIT` when its tables are those of another version, `NOT_WRITABLE` or `DISK_FULL` when
+   * the disk refuses it.
    */
   static async open({ path, memoryLimit, threads }: DatabaseOptions): Promise<Database> {
+    keepByteOrderMarks();
     const absolute = resolve(path);
     try {
       await makeFolder(dirname(absolute)).catch(error => {
@@ -53,9 +49,9 @@ export class Database {
         memory_limit: memoryLimit,
         threads: String(threads),
         temp_directory: `${absolute}.tmp`,
-        // A checkpoint rewrites the changed row groups: fewer of them, at 64 MB of log, cost less per batch.
+        // A checkpoint rewrites the changed row groups. One for each 64 MB of log costs less than DuckDB's default.
         checkpoint_threshold: '64MB',
-        // Nor does it merge small row groups into large ones meanwhile, which would keep a batch waiting for seconds.
+        // Merging small row groups at a checkpoint would delay a batch for seconds (ADR 14).
         max_vacuum_tasks: '0',
       });
       const database = new Database({ path: absolute, memoryLimit }, instance);
@@ -74,9 +70,9 @@ export class Database {
   }
 
   async close(): Promise<void> {
-    // A database that broke has said so; without this it is only larger.
+    // A failure here loses nothing: without the merge the file is only larger.
     await this.#mergeSmallRowGroups().catch(() => undefined);
-    // While the file is still ours: the next owner makes a folder of the same name.
+    // Before the lock is released, because the next owner creates a folder of the same name.
     await rm(this.stagingFolder, { recursive: true, force: true });
     this.#instance.closeSync();
   }
@@ -91,18 +87,16 @@ export class Database {
   }
 
   async #prepare(): Promise<void> {
-    await this.#checkKept();
+    await this.#checkIsDatabase();
     await rm(this.stagingFolder, { recursive: true, force: true });
     await mkdir(this.stagingFolder);
     const connection = await this.connect();
-    const reader = await connection.runAndReadAll("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'layout'");
-    if (Number(reader.value(0, 0)) === 0) await connection.run(layoutSql());
-    else await checkLayout(connection, this.path);
+    await prepareLayout(connection, this.path);
     connection.closeSync();
   }
 
-  /** A data file, such as events.json, would be opened as a view in memory, and all that is stored be lost at the end. */
-  async #checkKept(): Promise<void> {
+  /** DuckDB opens a data file, such as events.json, as a view in memory, and everything stored would be lost. */
+  async #checkIsDatabase(): Promise<void> {
     const connection = await this.connect();
     const reader = await connection.runAndReadAll('SELECT path FROM duckdb_databases() WHERE NOT internal');
     connection.closeSync();
@@ -114,24 +108,16 @@ function stagingFolderOf(path: string): string {
   return `${path}.staging`;
 }
 
-async function checkLayout(connection: DuckDBConnection, path: string): Promise<void> {
-  const reader = await connection.runAndReadAll('SELECT version FROM layout');
-  const version = Number(reader.value(0, 0));
-  if (version === layoutVersion) return;
-  throw new TidemarkError(
-    'WAREHOUSE_UNFIT',
-    `${path} has the layout ${version} of another version of tidemark; this one reads and writes layout ${layoutVersion}. ` +
-      'Name another db, and read the log into it',
+/**
+ * Makes DuckDB's client keep U+FEFF at the beginning of texts. It drops it as a byte-order mark, so that two different
+ * ids, or two names of extensions, become equal. May be called repeatedly. Throws when the client lacks its decoder.
+ */
+function keepByteOrderMarks(): void {
+  const accessors: { textDecoder: unknown } = createRequire(import.meta.url)(
+    '@duckdb/node-api/lib/vectors/dataAccessors.js',
   );
-}
-
-/** Everything a new file holds, made in one transaction. */
-function layoutSql(): string {
-  const entityTemplate = readSql('tables/0002_entity.sql');
-  const perEntity = Object.values(entityTables).map(table => fillSql(entityTemplate, entityPlaces(table)));
-  const control = readSql('tables/0003_control.sql');
-  const version = `INSERT INTO layout VALUES (${layoutVersion}, uuid());`;
-  return ['BEGIN;', readSql('tables/0001_store.sql'), version, ...perEntity, control, 'COMMIT;'].join('\n');
+  if (!(accessors.textDecoder instanceof TextDecoder)) throw new Error("DuckDB's client decodes texts in a new way");
+  accessors.textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 }
 
 function openFailure(path: string, cause: unknown): TidemarkError {

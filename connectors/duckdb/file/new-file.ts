@@ -6,8 +6,8 @@ import { hasSystemCode } from '../../../pipeline/errors.ts';
 import { makeFolder, syncFolder } from '../../disk.ts';
 
 /**
- * Makes an empty database file where there is none. DuckDB writes a new file in several steps, and one that was cut off
- * by a crash can never be opened again: so it is written inside of `stagingFolder` and gets its name when it is whole.
+ * Creates an empty database file when there is none. DuckDB writes a new file in several steps, and cannot open a file
+ * that a crash left unfinished. So the file is written in `stagingFolder` and gets its name when it is complete.
  */
 export async function makeNewFile(path: string, stagingFolder: string): Promise<void> {
   if (existsSync(path)) return;
@@ -20,7 +20,7 @@ export async function makeNewFile(path: string, stagingFolder: string): Promise<
     await link(hidden, path);
     await syncFolder(dirname(path));
   } catch (error) {
-    // Another process made it in the meantime, and perhaps emptied the staging folder as its owner.
+    // Another process created the file meanwhile. As its owner it may also have emptied the staging folder.
     if (!hasSystemCode(error, 'EEXIST', 'ENOENT') || !existsSync(path)) throw error;
   } finally {
     await rm(hidden, { force: true });

@@ -1,6 +1,7 @@
 /**
- * Begins a transaction in which rowids stay what they are. A checkpoint that merges or drops row groups numbers the rows
- * behind them anew, and others may begin to read while it is running (DuckDB 1.5.5). Whoever deletes or inserts waits for
- * it, were it nothing that they delete, and no checkpoint that is begun until the transaction ends merges or drops anything.
+ * Begins a transaction in which every row keeps its rowid. A checkpoint that merges or drops row groups changes the
+ * rowids of the rows after them, and DuckDB 1.5.5 lets reading transactions begin while such a checkpoint is running. A
+ * transaction that deletes waits for the checkpoint to end, even when it deletes nothing; until it ends itself, no
+ * other checkpoint merges or drops row groups.
  */
 export const beginWithSteadyRowids = 'BEGIN TRANSACTION; DELETE FROM layout WHERE false;';

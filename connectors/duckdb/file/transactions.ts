@@ -3,29 +3,29 @@ import { TidemarkError } from '../../../pipeline/errors.ts';
 import { Semaphore } from '../../../pipeline/requests/semaphore.ts';
 import { databaseFailure } from './failure.ts';
 
-/** One connection whose transactions come one after the other, each whole or not at all. */
+/** Runs transactions on one connection, one after another. */
 export class Transactions {
   readonly #connection: DuckDBConnection;
-  readonly #onUndone: () => void;
+  readonly #onRollback: () => void;
   readonly #semaphore = new Semaphore(1);
   #isClosed = false;
 
-  /** `onUndone` is called when a transaction failed, before the next one begins. */
-  constructor(connection: DuckDBConnection, onUndone: () => void) {
+  /** `onRollback` is called when a transaction failed, before the next one begins. */
+  constructor(connection: DuckDBConnection, onRollback: () => void) {
     this.#connection = connection;
-    this.#onUndone = onUndone;
+    this.#onRollback = onRollback;
   }
 
-  /** Runs one. Whatever `work` throws undoes all of it. Throws `INTERRUPTED` once the connection is closed. */
+  /** Runs `work` in a transaction; rolls back when it throws. Throws `INTERRUPTED` once the connection is closed. */
   run<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-    return this.#inTurn(async () => {
+    return this.#runAlone(async () => {
       await this.#connection.run('BEGIN TRANSACTION');
       try {
         const result = await work(this.#connection);
         await this.#connection.run('COMMIT');
         return result;
       } catch (error) {
-        this.#onUndone();
+        this.#onRollback();
         await this.#connection.run('ROLLBACK').catch(() => undefined);
         throw error;
       }
@@ -33,28 +33,24 @@ export class Transactions {
   }
 
   /**
-   * Changes one thing by one statement, the last that `work` gives: DuckDB makes it a transaction by itself, for which no
-   * further statements are needed. Not by appending, which would then wait for the disk on this thread. Throws as `run` does.
+   * Runs `work` without a transaction around it: each of its statements is one by itself, which saves the time of
+   * `BEGIN` and `COMMIT`. At most the last statement may change anything. It must not append chunks, because an
+   * appender would then wait for the disk on JavaScript's thread. Throws as `run` does.
    */
-  change<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-    return this.#inTurn(async () => {
+  autocommit<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    return this.#runAlone(async () => {
       try {
         return await work(this.#connection);
       } catch (error) {
-        this.#onUndone();
+        this.#onRollback();
         throw error;
       }
     });
   }
 
-  /** Asks with one statement, which needs no more of a transaction than its own. Throws as `run` does. */
-  ask<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-    return this.#inTurn(() => work(this.#connection));
-  }
-
   /**
-   * Closes the connection when what was asked before has been done: a connection that is closed under its own statement
-   * leaves a thread that waits for itself, and with it a process that never ends.
+   * Waits for all earlier calls, then closes the connection. Closing it during one of its statements would leave a
+   * thread that waits for itself, and the process would never exit.
    */
   async close(): Promise<void> {
     await this.#semaphore.run(async () => {
@@ -63,7 +59,7 @@ export class Transactions {
     });
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+  #runAlone<T>(work: () => Promise<T>): Promise<T> {
     return this.#semaphore.run(async () => {
       if (this.#isClosed) throw new TidemarkError('INTERRUPTED', 'the database is closed: this process is stopping');
       try {

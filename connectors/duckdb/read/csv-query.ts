@@ -4,15 +4,16 @@ import { TidemarkError } from '../../../pipeline/errors.ts';
 import type { FileKind, Layout } from '../../../pipeline/export/selection.ts';
 import { entityTables } from '../../../schemas/columns.ts';
 import type { Entity } from '../../../schemas/events/events.ts';
-import { csvColumns } from '../../../schemas/exports/exports.ts';
+import { csvColumns } from '../../../schemas/exports/file-rows.ts';
 import { orderedSlice, type Slice, sliceRows } from '../../../schemas/exports/row-addresses.ts';
-import { fillSql, quoteText, readSql } from '../../../schemas/sql.ts';
+import { quoteText, readSql } from '../../../schemas/tables/sql.ts';
+import { readNumber } from '../file/read-number.ts';
 import type { FilePlan } from './file-plan.ts';
-import { type PlacedRows, readNumber } from './placed-rows.ts';
+import type { LocatedRows } from './located-rows.ts';
 import { cutSlices, type Slicing, servicesPerSlice } from './slices.ts';
 
 interface CsvPlanning {
-  readonly placed: PlacedRows;
+  readonly located: LocatedRows;
   readonly slicing: Slicing;
   readonly layout: Layout;
   readonly kind: FileKind;
@@ -21,13 +22,13 @@ interface CsvPlanning {
 
 const entityOf: Readonly<Record<FileKind, Entity>> = { services: 'service', states: 'state', tasks: 'task' };
 
-/** Plans one CSV file. DuckDB's writer quotes exactly what the contract says, and nothing else. */
+/** Plans one CSV file. DuckDB's writer quotes exactly the values that contract 4.7 names. Throws `TOO_MANY_COLUMNS`. */
 export async function planCsv(planning: CsvPlanning): Promise<FilePlan> {
-  const { layout, kind, placed, slicing } = planning;
+  const { layout, kind, located, slicing } = planning;
   const entity = entityOf[kind];
-  const perSlice = servicesPerSlice(placed, slicing, [entity]);
-  const isEmpty = placed.counts[entity] === 0;
-  const slices = isEmpty ? [] : await cutSlices(placed, { entity, servicesPerSlice: perSlice, slicing });
+  const perSlice = servicesPerSlice(located, slicing, [entity]);
+  const isEmpty = located.counts[entity] === 0;
+  const slices = isEmpty ? [] : await cutSlices(located, { entity, servicesPerSlice: perSlice, slicing });
   const { columns: extensionNames, valuesLeftOut } = await extensionColumns(planning, entity, slices);
   const columns = [...entityTables[entity].exported, ...extensionNames];
   const { separator } = layout;
@@ -49,12 +50,12 @@ export async function planCsv(planning: CsvPlanning): Promise<FilePlan> {
   };
 }
 
-interface Written {
+interface CsvForm {
   readonly layout: Layout;
   readonly pathCount: number;
 }
 
-function csvQuery(entity: Entity, slice: Slice, { layout, pathCount }: Written): string | null {
+function csvQuery(entity: Entity, slice: Slice, { layout, pathCount }: CsvForm): string | null {
   const core = csvColumns(entityTables[entity]);
   const asObject = layout.extensions === 'json';
   const rows = orderedSlice(entity, slice, asObject ? 'object' : pathCount === 0 ? 'none' : 'lists');
@@ -62,7 +63,7 @@ function csvQuery(entity: Entity, slice: Slice, { layout, pathCount }: Written):
   if (asObject) return `SELECT ${[...core, 'x.extensions'].join(', ')} FROM ${rows}`;
   if (pathCount === 0) return `SELECT ${core.join(', ')} FROM ${rows}`;
   const paths = Array.from({ length: pathCount }, (_, index) => pathColumn(index + 1));
-  // Reversed, so that the first match is the later of two equal paths.
+  // Reversed: `list_position` finds the first match, but of two equal paths the later value counts (contract 4.11).
   const lists = `list_reverse(flatten(list_transform(x.extensions, lambda e: e.paths))) AS paths,
     list_reverse(flatten(list_transform(x.extensions, lambda e: e.texts))) AS texts`;
   return `SELECT ${[...core, ...paths].join(', ')} FROM (SELECT x.*, ${lists} FROM ${rows}) x`;
@@ -72,56 +73,56 @@ function pathColumn(position: number): string {
   return `texts[list_position(paths, getvariable('extension_paths')[${position}])]`;
 }
 
+/** The names of the file's extension columns, and how many values have none (contract 4.10 to 4.13). */
 async function extensionColumns(
   planning: CsvPlanning,
   entity: Entity,
   slices: readonly Slice[],
 ): Promise<{ columns: readonly string[]; valuesLeftOut: number }> {
-  const { placed, layout } = planning;
+  const { located, layout } = planning;
   if (layout.extensions === 'none') return { columns: [], valuesLeftOut: 0 };
   if (layout.extensions === 'json') return { columns: ['extensions'], valuesLeftOut: 0 };
-  const holdsAny = slices.length > 0 && (await holdsExtensions(placed.connection, entity));
-  const rows = holdsAny ? extendedRows(entity, slices) : [];
-  const columns = layout.extensionColumns ?? (rows.length === 0 ? [] : await foundPaths(planning, entity, rows));
+  const hasAny = slices.length > 0 && (await hasExtensions(located.connection, entity));
+  const rows = hasAny ? extensionRows(entity, slices) : [];
+  const columns = layout.extensionColumns ?? (rows.length === 0 ? [] : await collectPaths(planning, entity, rows));
   if (columns.length > planning.maxExtensionColumns) throw tooManyColumns(planning, columns.length);
   if (slices.length === 0) return { columns, valuesLeftOut: 0 };
-  await placed.connection.run('SET VARIABLE extension_paths = $1', [listValue([...columns])], [LIST(VARCHAR)]);
-  const valuesLeftOut = layout.extensionColumns === null ? 0 : await countLeftOut(placed.connection, rows);
+  await located.connection.run('SET VARIABLE extension_paths = $1', [listValue([...columns])], [LIST(VARCHAR)]);
+  const valuesLeftOut = layout.extensionColumns === null ? 0 : await countLeftOut(located.connection, rows);
   return { columns, valuesLeftOut };
 }
 
-/** Mostly no row has any, and that is told without looking at rows one by one. */
-async function holdsExtensions(connection: DuckDBConnection, entity: Entity): Promise<boolean> {
+/** Whether any row of the entity has extensions. When none has, DuckDB answers from the columns' statistics. */
+async function hasExtensions(connection: DuckDBConnection, entity: Entity): Promise<boolean> {
   const { table } = entityTables[entity];
   const any = ['open', 'closed', 'late'].map(
-    home => `(FROM ${table}_${home} SELECT 1 WHERE extensions IS NOT NULL LIMIT 1)`,
+    part => `(FROM ${table}_${part} SELECT 1 WHERE extensions IS NOT NULL LIMIT 1)`,
   );
   return (await readNumber(connection, `SELECT count(*) FROM (${any.join(' UNION ALL ')})`)) > 0;
 }
 
-function extendedRows(entity: Entity, slices: readonly Slice[]): readonly string[] {
+/** Queries of the slices' rows with the columns that `collect_path_lists.sql` and `count_left_out.sql` read. */
+function extensionRows(entity: Entity, slices: readonly Slice[]): readonly string[] {
   const columns = ['start_timestamp', entityTables[entity].id, 'extensions'];
   return slices.flatMap(slice => sliceRows(entity, slice, columns) ?? []);
 }
 
-/** Every path of the file's rows, in order of first appearance. */
-async function foundPaths(
+/** All extension paths of the file's rows, in order of first appearance. Throws `TOO_MANY_COLUMNS`. */
+async function collectPaths(
   planning: CsvPlanning,
   entity: Entity,
   slices: readonly string[],
 ): Promise<readonly string[]> {
-  const { connection } = planning.placed;
-  await connection.run(readSql('exports/signatures.sql'));
+  const { connection } = planning.located;
+  await connection.run(readSql('exports/create_path_lists.sql'));
   const { id } = entityTables[entity];
-  for (const rows of slices) await connection.run(fillSql(readSql('exports/sign.sql'), { rows, id }));
-  const counted = await connection.runAndReadAll(
-    'SELECT count(DISTINCT path) FROM (SELECT unnest(paths) AS path FROM signatures)',
-  );
-  const count = Number(counted.value(0, 0));
+  for (const rows of slices) await connection.run(readSql('exports/collect_path_lists.sql', { rows, id }));
+  const distinctPaths = 'SELECT count(DISTINCT path) FROM (SELECT unnest(paths) AS path FROM path_lists)';
+  const count = await readNumber(connection, distinctPaths);
   if (count > planning.maxExtensionColumns) throw tooManyColumns(planning, count);
   const reader = await connection.runAndReadAll(
-    `SELECT path FROM (SELECT unnest(paths) AS path, generate_subscripts(paths, 1) AS position, place FROM signatures)
-     GROUP BY path ORDER BY min({'place': place, 'position': position})`,
+    `SELECT path FROM (SELECT unnest(paths) AS path, generate_subscripts(paths, 1) AS position, first_row FROM path_lists)
+     GROUP BY path ORDER BY min({'row': first_row, 'position': position})`,
   );
   return reader.getRows().map(([path]) => String(path));
 }
@@ -130,13 +131,13 @@ function tooManyColumns({ kind, maxExtensionColumns }: CsvPlanning, count: numbe
   return new TidemarkError(
     'TOO_MANY_COLUMNS',
     `the ${kind} file would have ${count} distinct extension columns; max_extension_columns allows ${maxExtensionColumns}. ` +
-      'Ask for extensions=json or extensions=none, name fewer in extension_columns, narrow the window, or raise the setting',
+      'Use extensions=json or extensions=none, name fewer in extension_columns, narrow the window, or raise the setting',
   );
 }
 
 async function countLeftOut(connection: DuckDBConnection, slices: readonly string[]): Promise<number> {
   let count = 0;
-  for (const rows of slices) count += await readNumber(connection, fillSql(readSql('exports/left_out.sql'), { rows }));
+  for (const rows of slices) count += await readNumber(connection, readSql('exports/count_left_out.sql', { rows }));
   return count;
 }
 

@@ -1,63 +1,66 @@
 import { type Entity, entities } from '../../../schemas/events/events.ts';
-import { linesOf } from '../../../schemas/exports/exports.ts';
+import { jsonLines } from '../../../schemas/exports/file-rows.ts';
 import { orderedSlice, type Slice } from '../../../schemas/exports/row-addresses.ts';
-import { quoteText } from '../../../schemas/sql.ts';
+import { quoteText } from '../../../schemas/tables/sql.ts';
 import type { FilePlan } from './file-plan.ts';
-import type { PlacedRows } from './placed-rows.ts';
+import type { LocatedRows } from './located-rows.ts';
 import { RankedLines } from './ranked-lines.ts';
 import { ServiceAssembler } from './service-assembler.ts';
 import { cutSlices, type Slicing, servicesPerSlice } from './slices.ts';
 
-/** One column without quotes: every line is written as it is, for JSON text holds no line break. */
+/** Writes one column as it is, without quotes: JSON on one line holds no line break. */
 const lineOptions = "QUOTE '', ESCAPE '', DELIMITER ''";
 
 interface JsonPlanning {
-  readonly placed: PlacedRows;
+  readonly located: LocatedRows;
   readonly slicing: Slicing;
   readonly format: 'json' | 'ndjson';
-  /** What the names of files begin with in which the lines of states and tasks wait for their services. */
+  /** The beginning of the paths of scratch files, which hold the lines of states and tasks. */
   readonly scratchPath: string;
 }
 
 /**
- * Plans the JSON or NDJSON file: DuckDB writes every row's own JSON in file order, states and tasks into files
- * beside the database, and the rows of a service are put together as bytes while the services come.
+ * Plans the JSON or NDJSON file. DuckDB writes each row's own JSON in file order. The lines of states and tasks go to
+ * scratch files beside the database, and are inserted into the lines of their services as these arrive.
  */
 export function planJson(planning: JsonPlanning): FilePlan {
   const { format } = planning;
-  const waiting = { state: new RankedLines(), task: new RankedLines() };
+  const scratch = { state: new RankedLines(), task: new RankedLines() };
   return {
-    isEmpty: planning.placed.counts.service === 0,
+    isEmpty: planning.located.counts.service === 0,
     head: format === 'json' ? '[\n' : '',
-    queries: () => sliceQueries(planning, waiting),
+    queries: () => sliceQueries(planning, scratch),
     tail: format === 'json' ? ']\n' : '',
     copyOptions: lineOptions,
     columns: [],
     valuesLeftOut: 0,
     transform: new ServiceAssembler({
       separator: format === 'json' ? ',\n' : '\n',
-      states: waiting.state,
-      tasks: waiting.task,
+      states: scratch.state,
+      tasks: scratch.task,
     }),
     release: () => {
-      waiting.state.close();
-      waiting.task.close();
+      scratch.state.close();
+      scratch.task.close();
     },
   };
 }
 
-type Waiting = Readonly<Record<'state' | 'task', RankedLines>>;
+type ScratchLines = Readonly<Record<'state' | 'task', RankedLines>>;
 
-/** One query of services a slice; before it, the lines of the slice's states and tasks are laid ready. */
-async function* sliceQueries({ placed, slicing, scratchPath }: JsonPlanning, waiting: Waiting): AsyncGenerator<string> {
-  const slices = await cutAll(placed, slicing);
+/** Yields a query of services for each slice, after writing the slice's states and tasks to scratch files. */
+async function* sliceQueries(
+  { located, slicing, scratchPath }: JsonPlanning,
+  scratch: ScratchLines,
+): AsyncGenerator<string> {
+  const slices = await cutAllFiles(located, slicing);
   for (const [index, services] of slices.service.entries()) {
     for (const entity of ['state', 'task'] as const) {
       const lines = sliceLines(entity, slices[entity][index]!);
       if (lines === null) continue;
       const path = `${scratchPath}.${entity}-${index}`;
-      await placed.connection.run(`COPY (${lines}) TO ${quoteText(path)} (FORMAT csv, HEADER false, ${lineOptions})`);
-      waiting[entity].add(path);
+      await located.connection.run(`COPY (${lines}) TO ${quoteText(path)} (FORMAT csv, HEADER false, ${lineOptions})`);
+      scratch[entity].add(path);
     }
     const query = sliceLines('service', services);
     if (query !== null) yield query;
@@ -66,15 +69,15 @@ async function* sliceQueries({ placed, slicing, scratchPath }: JsonPlanning, wai
 
 function sliceLines(entity: Entity, slice: Slice): string | null {
   const rows = orderedSlice(entity, slice, 'object');
-  return rows === null ? null : linesOf(entity, rows);
+  return rows === null ? null : jsonLines(entity, rows);
 }
 
-/** The slices of all three tables, with the same borders between services. */
-async function cutAll(placed: PlacedRows, slicing: Slicing): Promise<Record<Entity, readonly Slice[]>> {
-  const cut = { servicesPerSlice: servicesPerSlice(placed, slicing, entities), slicing };
+/** The slices of all three entities, cut at the same services. */
+async function cutAllFiles(located: LocatedRows, slicing: Slicing): Promise<Record<Entity, readonly Slice[]>> {
+  const cut = { servicesPerSlice: servicesPerSlice(located, slicing, entities), slicing };
   return {
-    service: await cutSlices(placed, { ...cut, entity: 'service' }),
-    state: await cutSlices(placed, { ...cut, entity: 'state' }),
-    task: await cutSlices(placed, { ...cut, entity: 'task' }),
+    service: await cutSlices(located, { ...cut, entity: 'service' }),
+    state: await cutSlices(located, { ...cut, entity: 'state' }),
+    task: await cutSlices(located, { ...cut, entity: 'task' }),
   };
 }

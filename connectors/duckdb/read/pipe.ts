@@ -7,13 +7,13 @@ import type { ByteSink } from '../../../pipeline/ports.ts';
 
 const run = promisify(execFile);
 
-/** A chunk has at most 64 KiB: as much as a slice of ordinary rows makes, 16 MiB. */
+/** At most this many chunks of up to 64 KiB are read ahead of the sink: 16 MiB, about one slice of ordinary rows. */
 const chunksAhead = 256;
 
 /**
- * A FIFO that DuckDB writes and we read, so that rows reach us as bytes and never as objects.
- * Both ends are opened here without waiting: no thread of the pool can be left blocked in `open`, and our own write end
- * keeps the reader from seeing an end before DuckDB has come.
+ * A FIFO that DuckDB writes and this process reads, so that rows arrive as bytes and never become objects. Both ends
+ * are opened here without blocking, so that no thread of the pool waits in `open`. As long as the own write end is
+ * open, the reader sees no end of file before DuckDB has opened the FIFO, or between two queries.
  */
 export class Pipe {
   readonly path: string;
@@ -33,11 +33,11 @@ export class Pipe {
   }
 
   /**
-   * Runs `write` (queries that write to `path`) and hands every byte to `sink`. When the sink fails, `write` is told by
-   * its signal, and what it still writes is read and dropped: a FIFO that nobody reads would block the next query in
-   * `open` for good.
+   * Runs `write`, queries that write to `path`, and passes every byte to `sink`. When the sink fails, the signal aborts
+   * and the error is thrown after `write` ended. Until then its bytes are read and dropped, because a query that opens
+   * a FIFO without a reader blocks forever.
    */
-  async carry<T>(write: (sinkFailed: AbortSignal) => Promise<T>, sink: ByteSink): Promise<T> {
+  async transfer<T>(write: (sinkFailed: AbortSignal) => Promise<T>, sink: ByteSink): Promise<T> {
     const failure = new AbortController();
     const reading = this.#drain(sink, failure);
     reading.catch(() => undefined);
@@ -46,7 +46,7 @@ export class Pipe {
       await reading;
       return written;
     } catch (queryError) {
-      // The sink's failure is the cause; the query only ended because of it.
+      // When the sink failed, its error is the cause, and the query failed only because it was interrupted.
       await reading;
       throw queryError;
     } finally {
@@ -55,7 +55,7 @@ export class Pipe {
     }
   }
 
-  /** Reads on while the sink is busy, so that the next query can work while the bytes of the last are packed. */
+  /** Reads ahead while the sink is busy, so that the next query runs while the bytes of the last are compressed. */
   async #drain(sink: ByteSink, failure: AbortController): Promise<void> {
     const ahead: Promise<void>[] = [];
     let last: Promise<void> = Promise.resolve();

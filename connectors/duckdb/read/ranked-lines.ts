@@ -5,30 +5,32 @@ const LF = 0x0a;
 const TAB = 0x09;
 const blockBytes = 1 << 18;
 
-/** The row behind a line: which state it is or belongs to, as JSON (empty for none), and its own JSON. */
+/** A line of `jsonLines` for a state or task. */
 export interface RankedLine {
   readonly active: boolean;
+  /** The JSON of the id of the state that it is or belongs to; empty for none. */
   readonly stateId: string;
+  /** The row's own JSON without its closing brace. */
   readonly json: Buffer;
 }
 
 /**
- * Reads scratch files of `jsonLines` one after the other, service by service. Reads are synchronous: they come from local
- * files that were just written, and waiting for each would cost more than it. A file has no name any more once it is
- * open, so that nothing is left of it however the process ends.
+ * Reads the lines of states or tasks from scratch files, one service after another. A file is unlinked as soon as it is
+ * open, so that none is left when the process dies. Reads are synchronous: the files are local and were just written,
+ * so an asynchronous read would take longer than the read itself.
  */
 export class RankedLines {
   readonly #files: number[] = [];
   #block: Buffer = Buffer.alloc(0);
   #at = 0;
 
-  /** Adds a file of whole lines, to be read after those that were added before. */
+  /** Adds a file of whole lines, to be read after the files that were added before. */
   add(path: string): void {
     this.#files.push(openSync(path, 'r'));
     unlinkSync(path);
   }
 
-  /** The next lines as long as they are of this service. */
+  /** Takes the lines of the service with this rank. Ranks must be asked for in ascending order. */
   take(rank: number): readonly RankedLine[] {
     const taken: RankedLine[] = [];
     for (let end = this.#lineEnd(); end >= 0; end = this.#lineEnd()) {
@@ -49,7 +51,7 @@ export class RankedLines {
     for (const file of this.#files.splice(0)) closeSync(file);
   }
 
-  /** Where the current line ends; reads on where it is not whole yet. Negative where all that was added is read. */
+  /** The position of the current line's end, after reading more if needed; negative when all files are read. */
   #lineEnd(): number {
     for (;;) {
       const end = this.#block.indexOf(LF, this.#at);
@@ -58,7 +60,7 @@ export class RankedLines {
       const more = Buffer.allocUnsafe(blockBytes);
       const count = readSync(file, more);
       if (count === 0) closeSync(this.#files.shift()!);
-      // A new block each time: lines that were handed out go on living in the old one.
+      // A new buffer each time, because lines that were returned before still refer to the old one.
       this.#block = Buffer.concat([this.#block.subarray(this.#at), more.subarray(0, count)]);
       this.#at = 0;
     }

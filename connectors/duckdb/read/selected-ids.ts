@@ -1,40 +1,44 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Selection } from '../../../pipeline/export/selection.ts';
-import { selected } from '../../../schemas/exports/exports.ts';
-import { fillSql, readSql } from '../../../schemas/sql.ts';
-import { databaseFailure, savedMemory } from '../file/failure.ts';
+import type { ByteSink } from '../../../pipeline/ports.ts';
+import { windowCondition } from '../../../schemas/exports/selected-services.ts';
+import { readSql } from '../../../schemas/tables/sql.ts';
+import { databaseFailure, readMemoryAdvice } from '../file/failure.ts';
 import { beginWithSteadyRowids } from '../file/steady-rowids.ts';
-import { setWindow } from './placed-rows.ts';
+import { setWindow } from './located-rows.ts';
 
-interface IdsParts {
+interface IdsOptions {
   readonly selection: Selection;
   readonly memoryLimit: string;
-  endTurn(): void;
+  /** Called by `close`. */
+  releasePermit(): void;
 }
 
-/** The ids of a selection, read from one transaction's view. */
+/** Reads the ids of the services of a selection in one transaction. */
 export class SelectedIds {
   readonly #connection: DuckDBConnection;
-  readonly #parts: IdsParts;
+  readonly #options: IdsOptions;
 
-  constructor(connection: DuckDBConnection, parts: IdsParts) {
+  constructor(connection: DuckDBConnection, options: IdsOptions) {
     this.#connection = connection;
-    this.#parts = parts;
+    this.#options = options;
   }
 
-  /** Writes them as one JSON array in file order, an id a line, honouring the sink's back-pressure. */
-  async write(sink: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+  /** Writes one JSON array in file order, one id on each line, and waits for the sink after each chunk. */
+  async write(sink: ByteSink): Promise<void> {
     try {
       await this.#write(sink);
     } catch (error) {
-      throw databaseFailure(error, 'write the ids', savedMemory(this.#parts.memoryLimit)) ?? error;
+      throw databaseFailure(error, 'write the ids', readMemoryAdvice(this.#options.memoryLimit)) ?? error;
     }
   }
 
-  async #write(sink: (bytes: Uint8Array) => Promise<void>): Promise<void> {
-    const { selection } = this.#parts;
+  async #write(sink: ByteSink): Promise<void> {
+    const { selection } = this.#options;
     await this.#connection.run(`${beginWithSteadyRowids} ${setWindow(selection)}`);
-    const ids = await this.#connection.stream(fillSql(readSql('exports/ids.sql'), { selected: selected(selection) }));
+    const ids = await this.#connection.stream(
+      readSql('exports/select_ids.sql', { condition: windowCondition(selection) }),
+    );
     let before = '[\n';
     for (let chunk = await ids.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await ids.fetchChunk()) {
       const texts = chunk.getColumnValues(0).map(id => JSON.stringify(id));
@@ -44,13 +48,13 @@ export class SelectedIds {
     await sink(Buffer.from(before === '[\n' ? '[\n]\n' : '\n]\n'));
   }
 
-  /** Makes a `write` that is under way fail soon. */
+  /** Makes a running `write` fail soon. */
   interrupt(): void {
     this.#connection.interrupt();
   }
 
   async close(): Promise<void> {
     this.#connection.closeSync();
-    this.#parts.endTurn();
+    this.#options.releasePermit();
   }
 }

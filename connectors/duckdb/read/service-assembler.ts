@@ -2,23 +2,23 @@ import type { RankedLine, RankedLines } from './ranked-lines.ts';
 
 const LF = 0x0a;
 
-/** A row that holds tasks: its JSON without the closing brace, and the JSON of its tasks. */
-interface Holder {
+/** A service or state: its JSON without the closing brace, and the JSON of its tasks. */
+interface TaskHolder {
   readonly head: Buffer;
   readonly activeTasks: Buffer[];
   readonly completedTasks: Buffer[];
 }
 
 interface AssemblerParts {
-  /** What stands between two services; the last one is followed by a line end. */
+  /** Written between two services; a line end follows the last one. */
   readonly separator: string;
   readonly states: Pick<RankedLines, 'take'>;
   readonly tasks: Pick<RankedLines, 'take'>;
 }
 
 /**
- * Puts services together from the lines of their rows, as bytes: no row is parsed, only laid into its place. Holds one
- * service at a time. A task whose state exists lies in that state, any other in the service.
+ * Inserts the JSON of states and tasks into the JSON of their services (contract 4.15), as bytes, without parsing any.
+ * Holds one service in memory at a time.
  */
 export class ServiceAssembler {
   readonly #separator: Buffer;
@@ -34,55 +34,56 @@ export class ServiceAssembler {
     this.#tasks = tasks;
   }
 
-  /** Takes the next bytes of the services' lines; gives the bytes of the services that are whole by now. */
+  /** Takes the next bytes of the services' lines, and returns the bytes of the services that are complete. */
   take(bytes: Uint8Array): Uint8Array {
     const lines = Buffer.concat([this.#rest, bytes]);
     let start = 0;
     for (let end = lines.indexOf(LF); end >= 0; end = lines.indexOf(LF, start)) {
-      this.#service(lines.subarray(start, end));
+      this.#writeService(lines.subarray(start, end));
       start = end + 1;
     }
     this.#rest = lines.subarray(start);
     return this.#flush();
   }
 
+  /** Returns the last bytes of the file's lines. */
   end(): Uint8Array {
     if (this.rows > 0) this.#out.push(lineEnd);
     return this.#flush();
   }
 
-  /** The lines of states and tasks carry the rank of their service: its number among the services' lines. */
-  #service(head: Buffer): void {
+  /** A service's rank, by which its states and tasks are found, is the number of its line. */
+  #writeService(head: Buffer): void {
     if (this.rows > 0) this.#out.push(this.#separator);
     this.rows += 1;
-    const service: Holder = { head, activeTasks: [], completedTasks: [] };
-    const active: Holder[] = [];
-    const completed: Holder[] = [];
-    const byId = new Map<string, Holder>();
+    const service: TaskHolder = { head, activeTasks: [], completedTasks: [] };
+    const active: TaskHolder[] = [];
+    const completed: TaskHolder[] = [];
+    const byId = new Map<string, TaskHolder>();
     for (const line of this.#states.take(this.rows)) {
-      const state: Holder = { head: line.json, activeTasks: [], completedTasks: [] };
+      const state: TaskHolder = { head: line.json, activeTasks: [], completedTasks: [] };
       (line.active ? active : completed).push(state);
       byId.set(line.stateId, state);
     }
-    for (const line of this.#tasks.take(this.rows)) putTask(byId.get(line.stateId) ?? service, line);
+    for (const line of this.#tasks.take(this.rows)) addTask(byId.get(line.stateId) ?? service, line);
     this.#out.push(head);
-    this.#putStates(opening.activeStates, active);
-    this.#putStates(opening.completedStates, completed);
+    this.#writeStates(opening.activeStates, active);
+    this.#writeStates(opening.completedStates, completed);
     this.#out.push(closing);
-    this.#putTasks(service);
+    this.#writeTasks(service);
   }
 
-  #putStates(open: Buffer, states: readonly Holder[]): void {
+  #writeStates(open: Buffer, states: readonly TaskHolder[]): void {
     this.#out.push(open);
     for (const [index, state] of states.entries()) {
       if (index > 0) this.#out.push(comma);
       this.#out.push(state.head);
-      this.#putTasks(state);
+      this.#writeTasks(state);
     }
   }
 
-  /** The two arrays of tasks, and the end of the row that holds them. */
-  #putTasks({ activeTasks, completedTasks }: Holder): void {
+  /** Writes the two arrays of tasks, and the closing brace of the service or state. */
+  #writeTasks({ activeTasks, completedTasks }: TaskHolder): void {
     const arrays = [
       [opening.activeTasks, activeTasks],
       [opening.completedTasks, completedTasks],
@@ -102,7 +103,7 @@ export class ServiceAssembler {
   }
 }
 
-function putTask(holder: Holder, { active, json }: RankedLine): void {
+function addTask(holder: TaskHolder, { active, json }: RankedLine): void {
   (active ? holder.activeTasks : holder.completedTasks).push(json);
 }
 

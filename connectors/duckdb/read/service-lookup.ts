@@ -1,13 +1,14 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { Semaphore } from '../../../pipeline/requests/semaphore.ts';
-import { jsonLines, selected } from '../../../schemas/exports/exports.ts';
-import { fillSql, readSql } from '../../../schemas/sql.ts';
+import { oneServiceLines } from '../../../schemas/exports/file-rows.ts';
+import { oneServiceCondition } from '../../../schemas/exports/selected-services.ts';
+import { readSql } from '../../../schemas/tables/sql.ts';
 import type { Database } from '../file/database.ts';
-import { databaseFailure, savedMemory } from '../file/failure.ts';
+import { databaseFailure, readMemoryAdvice } from '../file/failure.ts';
 import { beginWithSteadyRowids } from '../file/steady-rowids.ts';
 import { rowKey } from '../vectors/row-key.ts';
 
-/** The arrays of a service that are shown; of a state those of the same names. */
+/** Which arrays of a service, and of its states, are shown. */
 interface ShownArrays {
   readonly active_states: boolean;
   readonly completed_states: boolean;
@@ -15,18 +16,19 @@ interface ShownArrays {
   readonly completed_tasks: boolean;
 }
 
-/** One row's own JSON without its closing brace, and where it belongs. */
+/** A state or task. */
 interface Line {
   readonly active: boolean;
-  /** JSON of the id of the state that it is or belongs to; empty for none. */
+  /** The JSON of the id of the state that it is or belongs to; empty for none. */
   readonly stateId: string;
+  /** The row's own JSON without its closing brace. */
   readonly head: string;
 }
 
-/** Whoever asks for one service must not take all memory and threads from exports. */
+/** Few, so that look-ups do not take all memory and threads from exports. */
 const lookupsAtOnce = 2;
 
-/** Looks single services up, in the shape of the JSON export. */
+/** Looks up single services. */
 export class ServiceLookup {
   readonly #database: Database;
   readonly #semaphore = new Semaphore(lookupsAtOnce);
@@ -35,9 +37,9 @@ export class ServiceLookup {
     this.#database = database;
   }
 
-  /** The service as one JSON text, with its numbers as they were spelled; null where there is none. */
+  /** Returns the service as a JSON export has it (contract 4.14, 4.15); null when there is none. */
   find(serviceId: string, shown: ShownArrays): Promise<string | null> {
-    // No id holds a NUL, and DuckDB could not be asked for one.
+    // No id holds NUL (contract 1.7), and DuckDB takes no parameter that does.
     if (serviceId.includes('\0')) return Promise.resolve(null);
     return this.#semaphore.run(async () => {
       const connection = await this.#database.connect();
@@ -45,7 +47,7 @@ export class ServiceLookup {
         await connection.run(beginWithSteadyRowids);
         return await readService(connection, serviceId, shown);
       } catch (error) {
-        throw databaseFailure(error, 'read the service', savedMemory(this.#database.memoryLimit)) ?? error;
+        throw databaseFailure(error, 'read the service', readMemoryAdvice(this.#database.memoryLimit)) ?? error;
       } finally {
         connection.closeSync();
       }
@@ -56,11 +58,11 @@ export class ServiceLookup {
 async function readService(connection: DuckDBConnection, serviceId: string, shown: ShownArrays) {
   await connection.run('SET VARIABLE service_key = $1::BIGINT', [BigInt(rowKey(serviceId, 0))]);
   await connection.run('SET VARIABLE service_id = $1', [serviceId]);
-  await connection.run(fillSql(readSql('exports/pick.sql'), { selected: selected('named') }));
-  const [service] = await readTexts(connection, jsonLines('service', 'named'));
+  await connection.run(readSql('exports/select_one_service.sql', { condition: oneServiceCondition }));
+  const [service] = await readTexts(connection, oneServiceLines('service'));
   if (service === undefined) return null;
-  const states = (await readTexts(connection, jsonLines('state', 'named'))).map(lineOf);
-  const tasks = (await readTexts(connection, jsonLines('task', 'named'))).map(lineOf);
+  const states = (await readTexts(connection, oneServiceLines('state'))).map(parseLine);
+  const tasks = (await readTexts(connection, oneServiceLines('task'))).map(parseLine);
   const stateIds = new Set(states.map(({ stateId }) => stateId));
   const withTasks = ({ head, stateId }: Line): string =>
     `${head}${tasksOf(
@@ -92,9 +94,9 @@ async function readTexts(connection: DuckDBConnection, sql: string): Promise<rea
   return reader.getRows().map(([text]) => String(text));
 }
 
-/** Splits what `jsonLines` puts before the row of a state or task. */
-function lineOf(text: string): Line {
-  const [, place = ''] = text.split('\t', 2);
+/** Splits a line of `jsonLines` for a state or task. */
+function parseLine(text: string): Line {
+  const [, prefix = ''] = text.split('\t', 2);
   const head = text.slice(text.indexOf('\t', text.indexOf('\t') + 1) + 1);
-  return { active: place.startsWith('A'), stateId: place.slice(1), head };
+  return { active: prefix.startsWith('A'), stateId: prefix.slice(1), head };
 }

@@ -3,27 +3,28 @@ import { entityTables } from '../../../schemas/columns.ts';
 import type { Entity } from '../../../schemas/events/events.ts';
 import {
   addressStep,
-  type Piece,
-  pieceRows,
+  type RowRange,
+  rangeRows,
   type Slice,
   storedColumns,
 } from '../../../schemas/exports/row-addresses.ts';
-import { fillSql, readSql } from '../../../schemas/sql.ts';
-import type { PlacedRows } from './placed-rows.ts';
+import { readSql } from '../../../schemas/tables/sql.ts';
+import type { LocatedRows } from './located-rows.ts';
 
+/** The sizes in which an export is cut. */
 export interface Slicing {
-  /** As many as sort in memory and give the packer enough to do while the next are sorted. */
+  /** So many rows are sorted in memory, and compressing them takes long enough to sort the next slice meanwhile. */
   readonly rowsPerSlice: number;
-  /** Rows of a table that are read or left as one; DuckDB keeps 122,880 in a row group at most and skips inside of it by 2,048. */
+  /** A block is so many consecutive rowids of a table, read whole: a fraction of DuckDB's row groups of 122,880. */
   readonly blockRows: number;
-  /** So many blocks a slice reads however few of their rows are its own: less trouble than strays. */
+  /** A slice that needs at most this many blocks reads all of them, however few of its rows they hold. */
   readonly fewBlocks: number;
 }
 
 export const defaultSlicing: Slicing = { rowsPerSlice: 50_000, blockRows: 20_480, fewBlocks: 8 };
 
-/** Strays are read in at most so many pieces, and one a table: each is a scan of its own in the query's plan. */
-const strayPieces = 32;
+/** Scattered rows are read from at most this many ranges, or one for each table, because each is a scan in the plan. */
+const maxScatteredRanges = 32;
 
 interface SliceCut {
   readonly entity: Entity;
@@ -31,100 +32,101 @@ interface SliceCut {
   readonly slicing: Slicing;
 }
 
-/** How many services make a slice of files that are cut together. */
-export function servicesPerSlice({ counts }: PlacedRows, { rowsPerSlice }: Slicing, files: readonly Entity[]): number {
+/** How many services make one slice of files that are cut at the same services. */
+export function servicesPerSlice({ counts }: LocatedRows, { rowsPerSlice }: Slicing, files: readonly Entity[]): number {
   const rows = files.reduce((sum, entity) => sum + counts[entity], 0);
   return Math.max(1, Math.floor((rowsPerSlice * counts.service) / Math.max(rows, 1)));
 }
 
 /**
- * Cuts placed rows into slices of consecutive services. Tables lie near time order, so the rows of a slice lie in a few
- * blocks of each, and every slice reads its own blocks alone. The worst case, rows without any order, costs one more
- * copy of them: they are all strays.
+ * Cuts the rows of one file into slices of consecutive services. Tables are nearly in time order, so the rows of a
+ * slice lie in few blocks, and each slice reads only its own. Rows in other blocks are scattered rows: they are copied
+ * once for all slices. In the worst case, rows in no order, all are scattered.
  */
-export async function cutSlices({ connection, counts }: PlacedRows, cut: SliceCut): Promise<readonly Slice[]> {
+export async function cutSlices({ connection, counts }: LocatedRows, cut: SliceCut): Promise<readonly Slice[]> {
   const { table } = entityTables[cut.entity];
-  const places = {
+  const values = {
     table,
     step: addressStep,
     block_rows: cut.slicing.blockRows,
     few_blocks: cut.slicing.fewBlocks,
     services_per_slice: cut.servicesPerSlice,
   };
-  await connection.run(fillSql(readSql('exports/near.sql'), places));
-  const near = await readNear(connection, table, cut.slicing);
-  const hasStrays = near.rows < counts[cut.entity];
-  if (hasStrays) {
-    await connection.run(fillSql(readSql('exports/astray.sql'), places));
-    await gatherStrays(connection, cut);
+  await connection.run(readSql('exports/slice_blocks.sql', values));
+  const blocks = await readSliceBlocks(connection, table, cut.slicing);
+  const hasScattered = blocks.rows < counts[cut.entity];
+  if (hasScattered) {
+    await connection.run(readSql('exports/scattered_addresses.sql', values));
+    await copyScatteredRows(connection, cut);
   }
   return Array.from({ length: Math.ceil(counts.service / cut.servicesPerSlice) }, (_, index) => ({
     firstRank: index * cut.servicesPerSlice + 1,
     lastRank: (index + 1) * cut.servicesPerSlice,
-    pieces: near.pieces.get(index) ?? [],
-    hasStrays,
+    ranges: blocks.ranges.get(index) ?? [],
+    hasScattered,
   }));
 }
 
-async function readNear(connection: DuckDBConnection, table: string, { blockRows }: Slicing) {
+/** The ranges that each slice reads, by the slice's index, and how many rows to export they hold. */
+async function readSliceBlocks(connection: DuckDBConnection, table: string, { blockRows }: Slicing) {
   const reader = await connection.runAndReadAll(
-    `SELECT slice, home, block, rows FROM ${table}_near ORDER BY slice, home, block`,
+    `SELECT slice, part, block, rows FROM ${table}_slice_blocks ORDER BY slice, part, block`,
   );
-  const pieces = new Map<number, Piece[]>();
+  const ranges = new Map<number, RowRange[]>();
   let rows = 0;
   for (const row of reader.getRows()) {
-    const [slice, home, block, count] = row.map(Number) as [number, number, number, number];
-    const own = pieces.get(slice) ?? [];
-    pieces.set(slice, own);
-    addBlock(own, { home, first: block * blockRows, last: (block + 1) * blockRows - 1 });
+    const [slice, part, block, count] = row.map(Number) as [number, number, number, number];
+    const ofSlice = ranges.get(slice) ?? [];
+    ranges.set(slice, ofSlice);
+    addBlock(ofSlice, { part, first: block * blockRows, last: (block + 1) * blockRows - 1 });
     rows += count;
   }
-  return { pieces, rows };
+  return { ranges, rows };
 }
 
-/** Blocks come in order; one that follows the last makes it longer. */
-function addBlock(pieces: Piece[], block: Piece): void {
-  const before = pieces.at(-1);
-  if (before?.home === block.home && before.last + 1 === block.first) {
-    pieces[pieces.length - 1] = { ...before, last: block.last };
-  } else pieces.push(block);
+/** Adds a block behind the others. When it follows the last range directly, that range becomes longer. */
+function addBlock(ranges: RowRange[], block: RowRange): void {
+  const before = ranges.at(-1);
+  if (before?.part === block.part && before.last + 1 === block.first) {
+    ranges[ranges.length - 1] = { ...before, last: block.last };
+  } else ranges.push(block);
 }
 
-async function gatherStrays(connection: DuckDBConnection, { entity, slicing }: SliceCut): Promise<void> {
+async function copyScatteredRows(connection: DuckDBConnection, { entity, slicing }: SliceCut): Promise<void> {
   const { blockRows } = slicing;
   const { table } = entityTables[entity];
   const reader = await connection.runAndReadAll(
-    `SELECT DISTINCT address % ${addressStep} AS home, address // ${addressStep * blockRows} AS block
-     FROM ${table}_astray ORDER BY home, block`,
+    `SELECT DISTINCT address % ${addressStep} AS part, address // ${addressStep * blockRows} AS block
+     FROM ${table}_scattered_addresses ORDER BY part, block`,
   );
-  const pieces: Piece[] = [];
+  const ranges: RowRange[] = [];
   for (const row of reader.getRows()) {
-    const [home, block] = row.map(Number) as [number, number];
-    addBlock(pieces, { home, first: block * blockRows, last: (block + 1) * blockRows - 1 });
+    const [part, block] = row.map(Number) as [number, number];
+    addBlock(ranges, { part, first: block * blockRows, last: (block + 1) * blockRows - 1 });
   }
   const columns = storedColumns(entity, true);
-  const sql = fillSql(readSql('exports/strays.sql'), {
+  const sql = readSql('exports/scattered_rows.sql', {
     table,
     columns: columns.map(column => `x.${column}`).join(', '),
-    pieces: pieceRows(entity, joinedPieces(pieces), columns),
+    rows: rangeRows(entity, joinRanges(ranges), columns),
   });
   await connection.run(sql);
 }
 
-/** The same pieces with the narrowest gaps between them closed, until there are at most so many, or one a table. */
-export function joinedPieces(pieces: readonly Piece[], most = strayPieces): readonly Piece[] {
-  const gaps = pieces.slice(1).map((piece, before) => gapBetween(pieces[before]!, piece));
+/** Joins the ranges with the narrowest gaps between them, until there are at most `most`, or one for each table. */
+export function joinRanges(ranges: readonly RowRange[], most = maxScatteredRanges): readonly RowRange[] {
+  const gaps = ranges.slice(1).map((range, before) => gapBetween(ranges[before]!, range));
   const widestClosed = gaps.toSorted((one, other) => other - one)[most - 1] ?? 0;
-  const joined: Piece[] = [];
-  for (const piece of pieces) {
+  const joined: RowRange[] = [];
+  for (const range of ranges) {
     const before = joined.at(-1);
-    const isApart = before === undefined || before.home !== piece.home;
-    if (isApart || gapBetween(before, piece) > widestClosed) joined.push(piece);
-    else joined[joined.length - 1] = { ...before, last: piece.last };
+    const isApart = before === undefined || before.part !== range.part;
+    if (isApart || gapBetween(before, range) > widestClosed) joined.push(range);
+    else joined[joined.length - 1] = { ...before, last: range.last };
   }
   return joined;
 }
 
-function gapBetween(before: Piece, piece: Piece): number {
-  return before.home === piece.home ? piece.first - before.last : Number.POSITIVE_INFINITY;
+function gapBetween(before: RowRange, range: RowRange): number {
+  return before.part === range.part ? range.first - before.last : Number.POSITIVE_INFINITY;
 }

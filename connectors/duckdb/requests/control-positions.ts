@@ -4,7 +4,7 @@ import type { ControlPosition } from '../../../pipeline/export/request.ts';
 import { isSamePartition, partitionName } from '../../../pipeline/partition.ts';
 import type { StoredPosition } from '../../../pipeline/ports.ts';
 
-/** How far the control topic was read, by partition. */
+/** The stored positions of the control topic's partitions. */
 export async function readControlPositions(connection: DuckDBConnection): Promise<readonly StoredPosition[]> {
   const reader = await connection.runAndReadAll(
     'SELECT topic, partition, origin, next_offset, bookmark FROM control_positions ORDER BY topic, partition',
@@ -19,8 +19,9 @@ export async function readControlPositions(connection: DuckDBConnection): Promis
 }
 
 /**
- * Moves a partition of the control topic on, in the transaction that does what its record asks for. Throws `STALE_BATCH`
- * where the stored position is not the one that was read from: whoever was late, paused or replaced has no request served twice.
+ * Moves the position of a partition of the control topic over one record, in the transaction that carries out its
+ * request (contract 5.17). Throws `STALE_BATCH` when the stored position is not the one that the record was read from,
+ * so that a process that was paused or replaced carries out no request twice.
  */
 export async function moveControlPosition(connection: DuckDBConnection, control: ControlPosition): Promise<void> {
   const { partition, origin, from, next, lost } = control;
@@ -30,7 +31,7 @@ export async function moveControlPosition(connection: DuckDBConnection, control:
   if (stored !== undefined && stored.nextOffset !== (lost?.from ?? from)) {
     throw new TidemarkError(
       'STALE_BATCH',
-      `the control record at ${from} of ${partitionName(partition)} was refused: ${stored.nextOffset} is the offset to go on from`,
+      `the control record at ${from} of ${partitionName(partition)} was refused: the stored offset is ${stored.nextOffset}`,
     );
   }
   const where = [partition.topic, partition.partition];

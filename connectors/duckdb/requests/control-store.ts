@@ -6,11 +6,11 @@ import type { ControlStore } from '../../../pipeline/requests/control.ts';
 import { refusalOf, type StatusContext } from '../../../pipeline/requests/statuses.ts';
 import type { Transactions } from '../file/transactions.ts';
 import { quarantineColumns } from '../store/staged-columns.ts';
-import { appendChunks, chunksOf } from '../vectors/row-chunks.ts';
+import { appendChunks, buildChunks } from '../vectors/row-chunks.ts';
 import { moveControlPosition, readControlPositions } from './control-positions.ts';
 import type { DuckDbOutbox } from './outbox.ts';
 
-/** What the reader of the control topic writes besides requests: each time with the topic's position. */
+/** Stores the outcome of control records that make no request. Each call moves the topic's position as well. */
 export class DuckDbControlStore implements ControlStore {
   readonly #transactions: Transactions;
   readonly #outbox: DuckDbOutbox;
@@ -23,7 +23,7 @@ export class DuckDbControlStore implements ControlStore {
   }
 
   positions(): Promise<readonly StoredPosition[]> {
-    return this.#transactions.ask(readControlPositions);
+    return this.#transactions.autocommit(readControlPositions);
   }
 
   pass(control: ControlPosition): Promise<void> {
@@ -41,7 +41,7 @@ export class DuckDbControlStore implements ControlStore {
     return this.#transactions.run(async connection => {
       await moveControlPosition(connection, control);
       const { partition } = control;
-      await appendChunks(connection, 'quarantine', chunksOf(quarantineColumns, [{ ...entry, partition }]));
+      await appendChunks(connection, 'quarantine', buildChunks(quarantineColumns, [{ ...entry, partition }]));
     });
   }
 }

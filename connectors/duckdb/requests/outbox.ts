@@ -1,7 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Outbox, OutboxEntry, Status } from '../../../pipeline/requests/statuses.ts';
+import { readNumber } from '../file/read-number.ts';
 import type { Transactions } from '../file/transactions.ts';
-import { appendChunks, type Column, chunksOf, text, whole } from '../vectors/row-chunks.ts';
+import { appendChunks, buildChunks, type Column, text, whole } from '../vectors/row-chunks.ts';
 
 const outboxColumns: readonly Column<OutboxEntry>[] = [
   whole(({ number }) => number),
@@ -9,10 +10,11 @@ const outboxColumns: readonly Column<OutboxEntry>[] = [
   text(({ status }) => status),
 ];
 
-/** Statuses that wait to be sent, in the database. They are written by whoever writes the change they tell of. */
+/** Statuses that wait to be sent, in the database. Each is added in the transaction of the change that it reports. */
 export class DuckDbOutbox implements Outbox {
   readonly #transactions: Transactions;
   #last: number;
+  /** One for each pending call of `changed`. */
   #waiting: (() => void)[] = [];
 
   private constructor(transactions: Transactions, last: number) {
@@ -21,23 +23,23 @@ export class DuckDbOutbox implements Outbox {
   }
 
   static open(transactions: Transactions): Promise<DuckDbOutbox> {
-    return transactions.ask(async connection => {
-      const reader = await connection.runAndReadAll('SELECT coalesce(max(number), 0) FROM outbox');
-      return new DuckDbOutbox(transactions, Number(reader.value(0, 0)));
+    return transactions.autocommit(async connection => {
+      const last = await readNumber(connection, 'SELECT coalesce(max(number), 0) FROM outbox');
+      return new DuckDbOutbox(transactions, last);
     });
   }
 
-  /** Part of the caller's transaction. */
+  /** Adds a status in the caller's transaction. */
   async add(connection: DuckDBConnection, status: Status): Promise<void> {
     this.#last += 1;
     const entry = { number: this.#last, requestId: status.request_id, status: JSON.stringify(status) };
-    await appendChunks(connection, 'outbox', chunksOf(outboxColumns, [entry]));
-    // Whoever wakes up asks in a transaction of its own, and so after ours.
+    await appendChunks(connection, 'outbox', buildChunks(outboxColumns, [entry]));
+    // The sender reads in a transaction of its own, which `Transactions` runs after this one.
     this.#wake();
   }
 
   oldest(limit: number): Promise<readonly OutboxEntry[]> {
-    return this.#transactions.ask(async connection => {
+    return this.#transactions.autocommit(async connection => {
       const reader = await connection.runAndReadAll(
         'SELECT number, request_id, status FROM outbox ORDER BY number LIMIT $1',
         [BigInt(limit)],
@@ -51,14 +53,13 @@ export class DuckDbOutbox implements Outbox {
   }
 
   async sent(upTo: number): Promise<void> {
-    await this.#transactions.ask(connection => connection.run('DELETE FROM outbox WHERE number <= $1', [BigInt(upTo)]));
+    await this.#transactions.autocommit(connection =>
+      connection.run('DELETE FROM outbox WHERE number <= $1', [BigInt(upTo)]),
+    );
   }
 
   count(): Promise<number> {
-    return this.#transactions.ask(async connection => {
-      const reader = await connection.runAndReadAll('SELECT count(*) FROM outbox');
-      return Number(reader.value(0, 0));
-    });
+    return this.#transactions.autocommit(connection => readNumber(connection, 'SELECT count(*) FROM outbox'));
   }
 
   changed(signal: AbortSignal): Promise<void> {

@@ -3,21 +3,21 @@ import { TidemarkError } from '../../../pipeline/errors.ts';
 import type { BatchFacts } from '../../../pipeline/ingest/warehouse.ts';
 import { partitionName } from '../../../pipeline/partition.ts';
 import type { LostRecords, PartitionId, StoredPosition } from '../../../pipeline/ports.ts';
-import { appendChunks, type Column, chunksOf, integer, text, timestamp, whole } from '../vectors/row-chunks.ts';
+import { appendChunks, buildChunks, type Column, integer, text, timestamp, whole } from '../vectors/row-chunks.ts';
 
-/** A partition as the database knows it; `source` is its short name inside rows, `watermark` in milliseconds. */
-export interface KnownPartition extends StoredPosition {
+/** A row of the table `partitions`. */
+export interface PartitionRow extends StoredPosition {
+  /** The partition's number in the rows of services, states and tasks. */
   readonly source: number;
   readonly recordsRead: number;
   readonly applied: number;
   readonly quarantined: number;
-  readonly watermark: number | null;
   /** Number of the last batch stored from it. */
   readonly batch: number;
 }
 
-/** Reads every partition with its position and counts. */
-export async function readPartitions(connection: DuckDBConnection): Promise<readonly KnownPartition[]> {
+/** Reads all partitions with their positions and counts. */
+export async function readPartitions(connection: DuckDBConnection): Promise<readonly PartitionRow[]> {
   const reader = await connection.runAndReadAll(
     `SELECT source, topic, partition, origin, next_offset, bookmark, records_read, applied, quarantined, batch,
             epoch_ms(watermark) FROM partitions ORDER BY source`,
@@ -36,45 +36,45 @@ export async function readPartitions(connection: DuckDBConnection): Promise<read
   }));
 }
 
-/** Appends the partition's row, after the one before it was deleted in the batch's transaction. */
-export function appendPartition(connection: DuckDBConnection, known: KnownPartition): Promise<void> {
-  return appendChunks(connection, 'partitions', chunksOf(partitionColumns, [known]));
+/** Appends the partition's row. The batch's transaction must have deleted the old one. */
+export function appendPartition(connection: DuckDBConnection, row: PartitionRow): Promise<void> {
+  return appendChunks(connection, 'partitions', buildChunks(partitionColumns, [row]));
 }
 
-const partitionColumns: readonly Column<KnownPartition>[] = [
-  integer(known => known.source),
-  text(known => known.partition.topic),
-  integer(known => known.partition.partition),
-  text(known => known.origin),
-  whole(known => known.nextOffset),
-  text(known => known.bookmark),
-  whole(known => known.recordsRead),
-  whole(known => known.applied),
-  whole(known => known.quarantined),
-  whole(known => known.batch),
-  timestamp(known => known.watermark),
+const partitionColumns: readonly Column<PartitionRow>[] = [
+  integer(row => row.source),
+  text(row => row.partition.topic),
+  integer(row => row.partition.partition),
+  text(row => row.origin),
+  whole(row => row.nextOffset),
+  text(row => row.bookmark),
+  whole(row => row.recordsRead),
+  whole(row => row.applied),
+  whole(row => row.quarantined),
+  whole(row => row.batch),
+  timestamp(row => row.watermark),
 ];
 
-/** A partition that nothing was stored of yet: it begins where its first batch does. */
-export function newPartition({ partition, origin, from }: BatchFacts, source: number): KnownPartition {
+/** The row of a partition before its first batch, which may begin at any offset. */
+export function newPartition({ partition, origin, from }: BatchFacts, source: number): PartitionRow {
   const counts = { recordsRead: 0, applied: 0, quarantined: 0 };
   return { source, partition, origin, nextOffset: from, bookmark: null, ...counts, watermark: null, batch: 0 };
 }
 
 /**
- * The fence of exactly-once: a batch is stored only where the stored position is the one it was read from (or where the
- * records lost before it begin). Throws `STALE_BATCH` otherwise.
+ * Checks that a batch begins at the stored position of its partition, or that the gap of lost records before it does.
+ * Otherwise records would be applied twice or left out. Throws `STALE_BATCH`.
  */
-export function checkFollows({ partition, from, next, lost }: BatchFacts, known: KnownPartition): void {
+export function checkBatchFollows({ partition, from, next, lost }: BatchFacts, known: PartitionRow): void {
   const follows = lost === null ? from === known.nextOffset : lost.from === known.nextOffset && lost.to === from;
   if (follows && next.nextOffset >= from) return;
   throw new TidemarkError(
     'STALE_BATCH',
-    `a batch [${from}, ${next.nextOffset}) of ${partitionName(partition)} was refused: ${known.nextOffset} is the offset to go on from`,
+    `a batch [${from}, ${next.nextOffset}) of ${partitionName(partition)} was refused: the stored offset is ${known.nextOffset}`,
   );
 }
 
-/** Writes down what the log had lost; part of the batch's transaction. */
+/** Records a gap in the log; part of the batch's transaction. */
 export async function saveLostRecords(
   connection: DuckDBConnection,
   { topic, partition }: PartitionId,
@@ -89,8 +89,8 @@ export async function saveLostRecords(
   ]);
 }
 
-/** The partition after a batch. */
-export function advance(known: KnownPartition, batch: BatchFacts, number: number): KnownPartition {
+/** The partition's row after a batch. */
+export function advancePartition(known: PartitionRow, batch: BatchFacts, number: number): PartitionRow {
   return {
     ...known,
     ...batch.next,

@@ -1,6 +1,6 @@
 import type { Database } from '../file/database.ts';
 
-/** A quarantined record as it is listed; `value` and `key` are its raw bytes. */
+/** A quarantined record; `key` and `value` are the bytes of the log. */
 export interface QuarantineEntry {
   readonly topic: string;
   readonly partition: number;
@@ -14,6 +14,7 @@ export interface QuarantineEntry {
   readonly value: Uint8Array | null;
   /** JSON array of [name, value in base64]; null when there are none. */
   readonly headers: string | null;
+  /** The schema id that the record names; null when it names none. */
   readonly schemaId: number | null;
 }
 
@@ -24,7 +25,7 @@ export interface QuarantineFilter {
   readonly limit: number;
 }
 
-/** Quarantined records in log order. */
+/** Quarantined records that pass the filter, by topic, partition and offset. */
 export async function readQuarantine(
   database: Database,
   filter: QuarantineFilter,

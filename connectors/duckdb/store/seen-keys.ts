@@ -3,9 +3,10 @@ const bitsPerKey = 16;
 const probes = 8;
 
 /**
- * Tells row keys that were certainly never stored from those that perhaps were: a blocked Bloom filter, one cache line
- * a key, about 0.1 % false positives at 2 bytes a key. It grows by adding filters of doubled size. Only what may have
- * been seen has to be looked for in the tables, so a batch's cost does not grow with what is stored.
+ * The keys of all stored rows, as a blocked Bloom filter: 2 bytes for each key, one cache line for each look-up. A key
+ * that it lacks was certainly never stored; of the keys that were never stored, it takes about 0.1 % for stored ones.
+ * Only rows that may be stored are looked for in the tables, so a batch's cost does not grow with the number of stored
+ * rows. The filter grows by adding filters, each twice as large as the last.
  */
 export class SeenKeys {
   readonly #filters: { words: Uint32Array; capacity: number; size: number }[] = [];
@@ -14,7 +15,7 @@ export class SeenKeys {
     this.#grow(Math.max(expectedKeys * 2, 1 << 20));
   }
 
-  /** Adds the key; true when it was perhaps there before, false when it certainly was not. */
+  /** Adds the key. Returns false when it was certainly new, true when it may have been there before. */
   add(key: number): boolean {
     if (this.has(key)) return true;
     let newest = this.#filters.at(-1)!;
@@ -39,7 +40,7 @@ export class SeenKeys {
   }
 }
 
-/** Walks the key's bits within its block while `each` answers true; false as soon as one does not. */
+/** Calls `each` for the key's bits until it returns false; returns whether it was true for all of them. */
 function visit(
   words: Uint32Array,
   key: number,

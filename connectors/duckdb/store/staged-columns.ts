@@ -5,20 +5,22 @@ import { columnType, entityTables } from '../../../schemas/columns.ts';
 import type { Entity } from '../../../schemas/events/events.ts';
 import { blob, type Column, extensions, falseColumn, integer, text, timestamp, whole } from '../vectors/row-chunks.ts';
 
-/** How rows tell the batch and the partition they come from. */
-export interface BatchMark {
+/** The batch that changes a row. */
+export interface BatchOrigin {
+  /** Batches are numbered in the order in which they are stored. */
   readonly number: number;
+  /** The number of its partition, as in the table `partitions`. */
   readonly source: number;
 }
 
-/** What a batch says of one row, on its way into the tables. */
+/** The changes of one batch to one row, ready to be appended to a table. */
 export interface StagedRow {
   readonly serviceId: string;
   readonly id: string;
   readonly key: number;
   readonly serviceKey: number;
   readonly fragment: Fragment;
-  readonly mark: BatchMark;
+  readonly origin: BatchOrigin;
 }
 
 /** The columns of an entity's tables, in the order of `schemas/tables/0002_entity.sql`. */
@@ -37,15 +39,15 @@ function columnsOf(entity: Entity): readonly Column<StagedRow>[] {
     extensions(row => row.fragment.extensions),
     whole(row => row.key),
     whole(row => row.serviceKey),
-    whole(row => row.mark.number),
-    integer(row => row.mark.source),
+    whole(row => row.origin.number),
+    integer(row => row.origin.source),
     falseColumn(),
   ];
 }
 
 function valueColumn(name: string, position: number): Column<StagedRow> {
   const type = columnType(name);
-  // The fold has put text where the column holds text, and numbers where it holds numbers.
+  // Decoding has checked the types: VARCHAR columns have texts, all others have numbers.
   if (type === 'VARCHAR') return text(({ fragment }) => fragment.columns[position] as string | undefined);
   const number = ({ fragment }: StagedRow) => fragment.columns[position] as number | undefined;
   return type === 'TIMESTAMP' ? timestamp(number) : whole(number);
@@ -73,7 +75,7 @@ export const quarantineColumns: readonly Column<QuarantinedRecord & { readonly p
   text(({ reject }) => reject.message),
 ];
 
-/** A log may claim any 64 bits as a time; what no calendar holds is none. */
+/** A record's time in milliseconds. A log may hold any 64 bits; a time outside of JavaScript's dates becomes null. */
 function recordTime({ timestamp: instant }: LogRecord): number | null {
   return instant !== null && Math.abs(instant) <= 8.64e15 ? instant : null;
 }

@@ -3,17 +3,24 @@ import type { Fragment, ServiceFragments } from '../../../pipeline/ingest/fold.t
 import type { FoldedBatch } from '../../../pipeline/ingest/warehouse.ts';
 import { entityTables } from '../../../schemas/columns.ts';
 import { type Entity, entities } from '../../../schemas/events/events.ts';
-import { chunksOf } from '../vectors/row-chunks.ts';
+import { buildChunks } from '../vectors/row-chunks.ts';
 import { rowKey } from '../vectors/row-key.ts';
 import type { SeenKeys } from './seen-keys.ts';
-import { type BatchMark, deletionColumns, entityColumns, quarantineColumns, type StagedRow } from './staged-columns.ts';
+import {
+  type BatchOrigin,
+  deletionColumns,
+  entityColumns,
+  quarantineColumns,
+  type StagedRow,
+} from './staged-columns.ts';
 
-/** One entity's rows of a batch, by the way they take into the tables. */
+/** One entity's rows of a batch, grouped by how they are stored. */
 interface StagedRows {
-  /** Certainly never stored before: appended at once, without and with an end side. */
+  /** Rows that were never stored and have no end timestamp; appended to the open table. */
   readonly open: readonly DuckDBDataChunk[];
+  /** Rows that were never stored and have an end timestamp; appended to the closed table. */
   readonly closed: readonly DuckDBDataChunk[];
-  /** Perhaps stored before: merged with what is. */
+  /** Rows that may be stored already; merged with the stored ones. */
   readonly seen: readonly DuckDBDataChunk[];
   readonly seenCount: number;
 }
@@ -27,52 +34,56 @@ export interface StagedBatch {
   readonly quarantined: readonly DuckDBDataChunk[];
 }
 
-/** Lays out a batch's fragments, deletions and rejects as DuckDB holds them. Touches no table. */
+/**
+ * Copies a batch's fragments, deletions and rejects into data chunks. Reads and writes no table. Adds the keys of its
+ * rows to `seenKeys`. They stay there when the batch is not stored afterwards; its rows are then stored as late
+ * fragments when they come again, which changes no result.
+ */
 export function stageBatch(
   { facts, fragments, rejects }: FoldedBatch,
-  mark: BatchMark,
+  origin: BatchOrigin,
   seenKeys: SeenKeys,
 ): StagedBatch {
-  const sorted = { service: new SortedRows(), state: new SortedRows(), task: new SortedRows() };
+  const grouped = { service: new GroupedRows(), state: new GroupedRows(), task: new GroupedRows() };
   const deletions: { service_id: string; service_key: number; batch: number }[] = [];
   for (const [serviceId, service] of fragments) {
     const serviceKey = rowKey(serviceId, 0);
-    if (service.deleted) deletions.push({ service_id: serviceId, service_key: serviceKey, batch: mark.number });
+    if (service.deleted) deletions.push({ service_id: serviceId, service_key: serviceKey, batch: origin.number });
     for (const entity of entities)
-      sortFragments({ entity, serviceId, serviceKey, service, seenKeys, mark }, sorted[entity]);
+      groupFragments({ entity, serviceId, serviceKey, service, seenKeys, origin }, grouped[entity]);
   }
   return {
-    ...mark,
+    ...origin,
     rows: {
-      service: chunksOfRows('service', sorted.service),
-      state: chunksOfRows('state', sorted.state),
-      task: chunksOfRows('task', sorted.task),
+      service: buildEntityChunks('service', grouped.service),
+      state: buildEntityChunks('state', grouped.state),
+      task: buildEntityChunks('task', grouped.task),
     },
-    deletions: chunksOf(deletionColumns, deletions),
+    deletions: buildChunks(deletionColumns, deletions),
     deletedCount: deletions.length,
-    quarantined: chunksOf(
+    quarantined: buildChunks(
       quarantineColumns,
       rejects.map(entry => ({ ...entry, partition: facts.partition })),
     ),
   };
 }
 
-class SortedRows {
+class GroupedRows {
   readonly open: StagedRow[] = [];
   readonly closed: StagedRow[] = [];
   readonly seen: StagedRow[] = [];
 }
 
-interface FragmentStaging {
+interface ServiceStaging {
   readonly entity: Entity;
   readonly serviceId: string;
   readonly serviceKey: number;
   readonly service: ServiceFragments;
   readonly seenKeys: SeenKeys;
-  readonly mark: BatchMark;
+  readonly origin: BatchOrigin;
 }
 
-/** A state and a task of one id must not share a key, nor the same id of two services. */
+/** Added to the service's key when a row's key is hashed, so that a state and a task with the same id differ. */
 const seeds: Readonly<Record<Entity, number>> = { service: 0, state: 1, task: 2 };
 
 const endColumns: Readonly<Record<Entity, number>> = {
@@ -81,14 +92,14 @@ const endColumns: Readonly<Record<Entity, number>> = {
   task: entityTables.task.values.indexOf('end_timestamp'),
 };
 
-function sortFragments(staging: FragmentStaging, sorted: SortedRows): void {
-  const { entity, serviceId, serviceKey, service, seenKeys, mark } = staging;
+function groupFragments(staging: ServiceStaging, grouped: GroupedRows): void {
+  const { entity, serviceId, serviceKey, service, seenKeys, origin } = staging;
   for (const [id, fragment] of service[entity]) {
     const key = entity === 'service' ? serviceKey : rowKey(id, serviceKey + seeds[entity]);
-    const row = { serviceId, id, key, serviceKey, fragment, mark };
-    if (seenKeys.add(key)) sorted.seen.push(row);
-    else if (isOpen(entity, fragment)) sorted.open.push(row);
-    else sorted.closed.push(row);
+    const row = { serviceId, id, key, serviceKey, fragment, origin };
+    if (seenKeys.add(key)) grouped.seen.push(row);
+    else if (isOpen(entity, fragment)) grouped.open.push(row);
+    else grouped.closed.push(row);
   }
 }
 
@@ -96,12 +107,12 @@ function isOpen(entity: Entity, { columns }: Fragment): boolean {
   return columns[endColumns[entity]] === undefined;
 }
 
-function chunksOfRows(entity: Entity, { open, closed, seen }: SortedRows): StagedRows {
+function buildEntityChunks(entity: Entity, { open, closed, seen }: GroupedRows): StagedRows {
   const columns = entityColumns[entity];
   return {
-    open: chunksOf(columns, open),
-    closed: chunksOf(columns, closed),
-    seen: chunksOf(columns, seen),
+    open: buildChunks(columns, open),
+    closed: buildChunks(columns, closed),
+    seen: buildChunks(columns, seen),
     seenCount: seen.length,
   };
 }

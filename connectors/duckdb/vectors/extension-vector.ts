@@ -4,12 +4,12 @@ import type { Extensions } from '../../../schemas/events/events.ts';
 import { storedExtension } from '../../../schemas/events/extensions.ts';
 import { ListWriter, writeTexts } from './list-vector.ts';
 
-/** As `schemas/tables/0002_entity.sql` has them. */
+/** The type of the column `extensions` in `schemas/tables/0002_entity.sql`. */
 export const extensionsType = LIST(
   STRUCT({ name: VARCHAR, json: VARCHAR, paths: LIST(VARCHAR), texts: LIST(VARCHAR) }),
 );
 
-/** Fills vectors of extensions as they are stored, without DuckDB's JSON, which would respell numbers. */
+/** Fills vectors of extensions. DuckDB's own JSON functions are not used, because they respell numbers (ADR 3). */
 export class ExtensionWriter {
   readonly #rows = new ListWriter();
   readonly #paths = new ListWriter();

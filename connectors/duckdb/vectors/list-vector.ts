@@ -2,7 +2,7 @@ import bindings from '@duckdb/node-bindings';
 import { TextWriter } from './text-vector.ts';
 import { Validity } from './validity.ts';
 
-/** Fills the places of a vector of lists: where each row's items begin in the vector of all items, and how many there are. */
+/** Fills a vector of lists: for each row, where its first item is in the vector of all items, and how many it has. */
 export class ListWriter {
   #words = new Uint32Array(0);
   #validity = new Validity(0);
@@ -16,7 +16,7 @@ export class ListWriter {
     this.#validity = new Validity(rows);
   }
 
-  /** The row's items follow those of the row before. */
+  /** Sets the length of a row's list, or null. Its items follow those of the row before. */
   set(row: number, length: number | null): void {
     if (length === null) this.#validity.setNull(row);
     this.#words[row * 4] = this.#items;
@@ -24,7 +24,7 @@ export class ListWriter {
     this.#items += length ?? 0;
   }
 
-  /** Gives the vector of the items, with room for all of them. */
+  /** Returns the vector of all items, with room for as many as the lists have. */
   flush(vector: bindings.Vector, count: number): bindings.Vector {
     bindings.copy_data_to_vector(vector, 0, this.#words.buffer, 0, count * 16);
     this.#validity.flush(vector);
@@ -34,12 +34,12 @@ export class ListWriter {
   }
 }
 
-const texts = new TextWriter();
+const textWriter = new TextWriter();
 
-/** Fills a vector with texts alone. */
+/** Fills a vector with texts, none of them null. */
 export function writeTexts(vector: bindings.Vector, values: readonly string[]): void {
   if (values.length === 0) return;
-  texts.start(values.length);
-  for (let row = 0; row < values.length; row += 1) texts.set(row, values[row]);
-  texts.flush(vector, values.length);
+  textWriter.start(values.length);
+  for (let row = 0; row < values.length; row += 1) textWriter.set(row, values[row]);
+  textWriter.flush(vector, values.length);
 }

@@ -1,8 +1,8 @@
 import bindings from '@duckdb/node-bindings';
 import { Validity } from './validity.ts';
 
-/** Fills vectors of BIGINT and TIMESTAMP with whole numbers that a double holds exactly; a BigInt each would be dear. */
-export class WholeWriter {
+/** Fills vectors of BIGINT and TIMESTAMP with whole numbers of at most 53 bits. A BigInt for each would be slow. */
+export class WholeNumberWriter {
   #words = new Uint32Array(0);
   #validity = new Validity(0);
 

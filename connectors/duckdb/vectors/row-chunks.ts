@@ -12,20 +12,20 @@ import {
 import bindings from '@duckdb/node-bindings';
 import type { Extensions } from '../../../schemas/events/events.ts';
 import { ExtensionWriter, extensionsType } from './extension-vector.ts';
-import { WholeWriter } from './number-vector.ts';
+import { WholeNumberWriter } from './number-vector.ts';
 import { TextWriter } from './text-vector.ts';
 
-/** More rows than this in one chunk are not safe to append. */
+/** DuckDB's vectors hold this many rows; appending a chunk with more is not safe. */
 const chunkRows = 2048;
 
-/** Takes the values of one vector, row by row, and then writes them all. */
+/** Collects the values of one vector row by row between `start` and `flush`, which writes them all. */
 interface Writer<V> {
   start(count: number): void;
   set(row: number, value: V): void;
   flush(vector: bindings.Vector, count: number): void;
 }
 
-/** How one column of a table is made from rows of our own. */
+/** A column of a table: its type, and how its vectors are filled from rows of the type `R`. */
 export interface Column<R> {
   readonly type: DuckDBType;
   write(vector: bindings.Vector, rows: readonly R[]): void;
@@ -33,17 +33,18 @@ export interface Column<R> {
 
 type Maybe<T> = T | null | undefined;
 
-export const text = <R>(of: (row: R) => Maybe<string>): Column<R> => column(VARCHAR, texts, of);
-export const blob = <R>(of: (row: R) => Maybe<Uint8Array>): Column<R> => column(BLOB, texts, of);
-/** Whole numbers up to 2^53 either way. */
-export const whole = <R>(of: (row: R) => Maybe<number>): Column<R> => column(BIGINT, wholes, of);
-/** Milliseconds since 1970. */
+export const text = <R>(of: (row: R) => Maybe<string>): Column<R> => column(VARCHAR, textWriter, of);
+export const blob = <R>(of: (row: R) => Maybe<Uint8Array>): Column<R> => column(BLOB, textWriter, of);
+/** A column of whole numbers from -(2^53 - 1) to 2^53 - 1. */
+export const whole = <R>(of: (row: R) => Maybe<number>): Column<R> => column(BIGINT, wholeNumberWriter, of);
+/** A column of times in milliseconds since 1970 UTC. */
 export const timestamp = <R>(of: (row: R) => Maybe<number>): Column<R> =>
-  column(TIMESTAMP, wholes, row => {
+  column(TIMESTAMP, wholeNumberWriter, row => {
     const instant = of(row);
     return instant === null || instant === undefined ? instant : instant * 1000;
   });
-export const extensions = <R>(of: (row: R) => Extensions | null): Column<R> => column(extensionsType, extended, of);
+export const extensions = <R>(of: (row: R) => Extensions | null): Column<R> =>
+  column(extensionsType, extensionWriter, of);
 export const integer = <R>(of: (row: R) => number): Column<R> => ({
   type: INTEGER,
   write: (vector, rows) => {
@@ -56,10 +57,10 @@ export const falseColumn = <R>(): Column<R> => ({
   write: (vector, rows) => bindings.copy_data_to_vector(vector, 0, new ArrayBuffer(rows.length), 0, rows.length),
 });
 
-// One vector is filled at a time, without a pause between: its buffers serve the next one too.
-const texts = new TextWriter();
-const wholes = new WholeWriter();
-const extended = new ExtensionWriter();
+// Shared by all columns, because a vector is filled without an `await`: the buffers are reused for the next vector.
+const textWriter = new TextWriter();
+const wholeNumberWriter = new WholeNumberWriter();
+const extensionWriter = new ExtensionWriter();
 
 function column<R, V>(type: DuckDBType, writer: Writer<V>, of: (row: R) => V): Column<R> {
   return {
@@ -72,8 +73,8 @@ function column<R, V>(type: DuckDBType, writer: Writer<V>, of: (row: R) => V): C
   };
 }
 
-/** Lays rows out as DuckDB holds them, column by column, in memory of its own. */
-export function chunksOf<R>(columns: readonly Column<R>[], rows: readonly R[]): readonly DuckDBDataChunk[] {
+/** Copies rows into DuckDB's memory as data chunks, column by column. */
+export function buildChunks<R>(columns: readonly Column<R>[], rows: readonly R[]): readonly DuckDBDataChunk[] {
   const types = columns.map(({ type }) => type);
   const chunks: DuckDBDataChunk[] = [];
   for (let from = 0; from < rows.length; from += chunkRows) {
@@ -86,7 +87,7 @@ export function chunksOf<R>(columns: readonly Column<R>[], rows: readonly R[]): 
   return chunks;
 }
 
-/** Appends chunks to a table whose columns are theirs, within the connection's transaction. */
+/** Appends chunks to a table with the same columns, in the connection's transaction. */
 export async function appendChunks(
   connection: DuckDBConnection,
   table: string,

@@ -1,7 +1,7 @@
 /**
- * Hash of a row's ids, 53 bits, so that it is exact as a number here, in JSON and as BIGINT. Rows are never told apart
- * by it alone: it narrows joins and feeds the filter of seen keys.
- * Two multiply-xorshift lanes of 32 bits over UTF-16 units, with MurmurHash3's finalizer mixing both.
+ * Hashes a row's ids to 53 bits, which a JavaScript number and a BIGINT both hold exactly. Different rows may have the
+ * same key: it narrows joins and feeds the filter of seen keys, but rows are compared by their ids. Two
+ * multiply-xorshift lanes of 32 bits over UTF-16 units, mixed by MurmurHash3's finalizer.
  */
 export function rowKey(text: string, seed: number): number {
   let low = 0x9e3779b9 ^ (seed | 0);

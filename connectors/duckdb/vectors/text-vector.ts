@@ -1,30 +1,30 @@
 import bindings from '@duckdb/node-bindings';
 import { Validity } from './validity.ts';
 
-/** Longest text, in bytes, that DuckDB keeps inside of its 16-byte string; the rest of the 16 must be zero. */
+/** Longest text in bytes that DuckDB stores in a string's cell of 16 bytes. Unused bytes of the cell must be zero. */
 const inlineBytes = 12;
-/** Up to this many characters a loop here is faster than a call into the engine. */
+/** Up to this many characters, a loop in JavaScript encodes faster than a call of `Buffer.write`. */
 const shortCharacters = 64;
 
 /**
- * Fills vectors of VARCHAR or BLOB. A string of DuckDB is its length and then either its bytes, where 12 hold them, or
- * its first four bytes and an address. Short text is written in place. All long text of a vector is handed over in one
- * piece, which DuckDB copies into memory that lives as long as the vector; the strings then point into that copy. A call
- * for every text would cost ten times as much.
+ * Fills vectors of VARCHAR or BLOB. A cell has 16 bytes: the length of the text, and then the text itself, up to 12
+ * bytes, or its first four bytes and its address. The long texts of a vector are collected in one heap, which DuckDB
+ * copies in one call into memory that lives as long as the vector; the cells then point into that copy. A call for each
+ * text would cost ten times as much.
  */
 export class TextWriter {
   #cells = new Uint8Array(0);
   #words = new Uint32Array(0);
   #validity = new Validity(0);
-  /** The rows of long texts. While they are gathered, the place of an address holds where the text begins in the heap. */
+  /** The rows with long texts. Until `flush`, the address in their cells is the position of the text in the heap. */
   #longRows = new Uint32Array(0);
   #longCount = 0;
   #heap = Buffer.allocUnsafe(1 << 16);
   #used = 0;
 
-  /** Makes ready for the next vector. */
+  /** Prepares for the next vector, of `count` rows. */
   start(count: number): void {
-    if (count * 16 > this.#cells.length) this.#hold(Math.max(count, 2 * this.#longRows.length, 2048));
+    if (count * 16 > this.#cells.length) this.#allocate(Math.max(count, 2 * this.#longRows.length, 2048));
     this.#cells.fill(0, 0, count * 16);
     this.#longCount = 0;
     this.#used = 0;
@@ -37,19 +37,19 @@ export class TextWriter {
   }
 
   flush(vector: bindings.Vector, count: number): void {
-    if (this.#longCount > 0) this.#pointTo(this.#handOver(vector));
+    if (this.#longCount > 0) this.#setAddresses(this.#copyHeap(vector));
     bindings.copy_data_to_vector(vector, 0, this.#cells.buffer, 0, count * 16);
     this.#validity.flush(vector);
   }
 
-  #hold(rows: number): void {
+  #allocate(rows: number): void {
     this.#cells = new Uint8Array(rows * 16);
     this.#words = new Uint32Array(this.#cells.buffer);
     this.#longRows = new Uint32Array(rows);
     this.#validity = new Validity(rows);
   }
 
-  /** False when the text is not ASCII: what was written of it is overwritten then. */
+  /** Returns false when the text is not ASCII. The caller then overwrites the bytes that were written already. */
   #setInline(row: number, text: string): boolean {
     const cells = this.#cells;
     const start = row * 16 + 4;
@@ -64,13 +64,13 @@ export class TextWriter {
 
   #setLong(row: number, text: string): void {
     this.#reserve(text.length * 3);
-    this.#place(row, text.length <= shortCharacters ? this.#encodeShort(text) : this.#encode(text));
+    this.#writeCell(row, text.length <= shortCharacters ? this.#encodeShort(text) : this.#encode(text));
   }
 
   #setBytes(row: number, bytes: Uint8Array): void {
     this.#reserve(bytes.length);
     this.#heap.set(bytes, this.#used);
-    this.#place(row, bytes.length);
+    this.#writeCell(row, bytes.length);
   }
 
   #encodeShort(text: string): number {
@@ -84,16 +84,16 @@ export class TextWriter {
     return text.length;
   }
 
-  /** Text that is no Unicode gets replacement characters: DuckDB must never hold what is not UTF-8. */
+  /** Lone surrogates become U+FFFD, because DuckDB must never store text that is not UTF-8. */
   #encode(text: string): number {
     return this.#heap.write(text, this.#used, 'utf8');
   }
 
-  /** Takes the bytes that were just written behind the heap's end. */
-  #place(row: number, length: number): void {
+  /** Makes the row's cell from the `length` bytes that were just written at the end of the heap. */
+  #writeCell(row: number, length: number): void {
     const cell = row * 16;
-    const kept = length <= inlineBytes ? length : 4;
-    for (let at = 0; at < kept; at += 1) this.#cells[cell + 4 + at] = this.#heap[this.#used + at]!;
+    const copied = length <= inlineBytes ? length : 4;
+    for (let at = 0; at < copied; at += 1) this.#cells[cell + 4 + at] = this.#heap[this.#used + at]!;
     this.#words[row * 4] = length;
     if (length <= inlineBytes) return;
     this.#words[row * 4 + 2] = this.#used;
@@ -109,16 +109,16 @@ export class TextWriter {
     this.#heap = larger;
   }
 
-  /** The address of DuckDB's copy of the heap, read from the string that it made of it. */
-  #handOver(vector: bindings.Vector): number {
+  /** Copies the heap to DuckDB and returns the address of the copy, read from the cell that DuckDB made for it. */
+  #copyHeap(vector: bindings.Vector): number {
     bindings.vector_assign_string_element_len(vector, 0, this.#heap.subarray(0, this.#used));
     const made = bindings.vector_get_data(vector, 16);
     const words = new DataView(made.buffer, made.byteOffset, 16);
-    if (words.getUint32(0, true) !== this.#used) throw new Error('DuckDB did not take the text of a column');
+    if (words.getUint32(0, true) !== this.#used) throw new Error('DuckDB did not copy the text of a column');
     return words.getUint32(8, true) + words.getUint32(12, true) * 0x1_0000_0000;
   }
 
-  #pointTo(base: number): void {
+  #setAddresses(base: number): void {
     const words = this.#words;
     for (let index = 0; index < this.#longCount; index += 1) {
       const word = this.#longRows[index]! * 4;

@@ -1,6 +1,6 @@
 import bindings from '@duckdb/node-bindings';
 
-/** DuckDB's validity mask of one vector: a bit a row, set where there is a value. */
+/** The validity mask of one vector: one bit for each row, 0 for null. */
 export class Validity {
   readonly #bits: Uint8Array<ArrayBuffer>;
   #complete = true;
@@ -14,7 +14,7 @@ export class Validity {
     this.#bits[row >> 3]! &= ~(1 << (row & 7));
   }
 
-  /** Writes the mask, and makes it ready for the next vector. */
+  /** Writes the mask, and clears it for the next vector. */
   flush(vector: bindings.Vector): void {
     if (this.#complete) return;
     bindings.vector_ensure_validity_writable(vector);

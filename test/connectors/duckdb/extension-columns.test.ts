@@ -16,7 +16,7 @@ const fields = (bytes: Buffer) =>
     .split('\n')
     .map(line => line.split(',').slice(24));
 
-test('columns stand in order of first appearance, rows in file order (contract 4.11)', async () => {
+test('columns are in the order in which their paths first appear in the rows of the file (contract 4.11)', async () => {
   const store = await openTestStore();
   await store.storeLines([
     started('second', 2, { b: 1, a: { y: 2, x: [3, { z: 4 }] } }),
@@ -30,7 +30,7 @@ test('columns stand in order of first appearance, rows in file order (contract 4
   ]);
 });
 
-test('of two equal dotted paths in one row the later value stands (contract 4.11)', async () => {
+test('of two equal dotted paths in one row the later value is written (contract 4.11)', async () => {
   const store = await openTestStore();
   await store.storeLines([
     started('one', 1, { 'a.b': 1, a: { b: 2 } }).replace('"a.b":1,"a":{"b":2}', '"a.b":1,"a":{"b":2}'),
@@ -43,7 +43,7 @@ test('of two equal dotted paths in one row the later value stands (contract 4.11
 });
 
 // contract 4.8, 4.11
-test('a path that is called like a column, or like another in capitals, is a column of its own', async () => {
+test('a path spelled like a core column, or like another path in other case, is a column of its own', async () => {
   const store = await openTestStore();
   await store.storeLines([started('one', 1, { service_id: 'x', Label: 'y', label: 'z', 'quo"te,#': 'w' })]);
   const { bytes } = await store.exported('services', window, { header: true });
@@ -52,7 +52,7 @@ test('a path that is called like a column, or like another in capitals, is a col
   expect(line).toMatch(/,x,y,z,w$/);
 });
 
-test('names and ids that differ in a byte-order mark alone stay apart', async () => {
+test('names and ids that differ only in a byte-order mark stay different', async () => {
   const store = await openTestStore();
   const mark = '\ufeff';
   await store.storeLines([started('s', 1, { [`${mark}n`]: 1, [mark]: 2 }), started(`${mark}s`, 1, { n: 3 })]);
@@ -66,8 +66,8 @@ test('names and ids that differ in a byte-order mark alone stay apart', async ()
   expect(await store.rows('SELECT service_id FROM services ORDER BY 1')).toEqual([['s'], [`${mark}s`]]);
 });
 
-describe('how many there may be', () => {
-  test('a thousand distinct names work', async () => {
+describe('the number of extension columns', () => {
+  test('may be a thousand', async () => {
     const store = await openTestStore();
     const names = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`name-${index}`, index]));
     await store.storeLines([started('one', 1, names)]);
@@ -77,7 +77,7 @@ describe('how many there may be', () => {
   });
 
   // contract 4.12
-  test('a hundred thousand fail before the first byte, naming the count and the other ways', async () => {
+  test('is named, with the alternatives, when it is too high and the export fails before the first byte', async () => {
     const store = await openTestStore();
     for (let part = 0; part < 10; part += 1) {
       await store.storeLines(
@@ -94,14 +94,14 @@ describe('how many there may be', () => {
     expect((await store.exported('services', window, { extensions: 'json' })).rows).toBe(1000);
   });
 
-  test('more fixed columns than allowed fail too', async () => {
+  test('is limited for fixed columns too', async () => {
     const store = await openTestStore();
     await expect(store.exported('services', window, { extensionColumns: ['a', 'b', 'c'] }, 2)).rejects.toMatchObject({
       code: 'TOO_MANY_COLUMNS',
     });
   });
 
-  test('fixed columns keep width and order, and what falls outside is counted (contract 4.13)', async () => {
+  test('does not change with fixed columns, and values outside of them are counted (contract 4.13)', async () => {
     const store = await openTestStore();
     await store.storeLines([started('one', 1, { a: 1, b: 2, c: { d: 3 } })]);
     const { columns, bytes, valuesLeftOut } = await store.exported('services', window, {

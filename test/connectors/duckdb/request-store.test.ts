@@ -29,7 +29,7 @@ async function openDatabase() {
 
 const texts = async ({ outbox }: DuckDbRequestStore) =>
   (await outbox.oldest(1_000)).map(({ status }) => JSON.parse(status) as Status);
-const told = async (store: DuckDbRequestStore) =>
+const statusLines = async (store: DuckDbRequestStore) =>
   (await texts(store)).map(({ request_id, sequence, status }) => `${request_id} ${sequence} ${status}`);
 
 describeRequestStore('DuckDB', async () => {
@@ -42,7 +42,7 @@ describeRequestStore('memory', async () => {
   return { store, control: store.control, statuses: async () => store.statuses };
 });
 
-test('what it holds in memory of open requests is what the next process reads', async () => {
+test('the open requests held in memory equal those that the next process reads', async () => {
   const open = await openDatabase();
   const first = await open();
   for (const id of ['ended', 'cancelled', 'running', 'accepted']) await first.store.insert(recordOf(id));
@@ -58,7 +58,7 @@ test('what it holds in memory of open requests is what the next process reads', 
   expect(await second.store.unfinished()).toEqual(held);
   expect(await second.store.find('ended')).toEqual(ended);
   await second.store.update('running', { state: 'publishing' });
-  expect((await told(second.store)).filter(of => of.startsWith('running'))).toEqual([
+  expect((await statusLines(second.store)).filter(line => line.startsWith('running'))).toEqual([
     'running 1 accepted',
     'running 2 running',
     'running 3 running',
@@ -67,7 +67,7 @@ test('what it holds in memory of open requests is what the next process reads', 
 });
 
 describe('the outbox', () => {
-  test('survives a restart in its order; sequences go on when all was sent, and no number comes twice', async () => {
+  test('keeps its order over a restart, and sequences continue when all statuses were sent', async () => {
     const open = await openDatabase();
     const first = await open();
     await first.store.insert(recordOf('one'));
@@ -75,10 +75,10 @@ describe('the outbox', () => {
     await first.store.update('one', { state: 'running' });
     await first.close();
     const second = await open();
-    expect(await told(second.store)).toEqual(['one 1 accepted', 'two 1 accepted', 'one 2 running']);
+    expect(await statusLines(second.store)).toEqual(['one 1 accepted', 'two 1 accepted', 'one 2 running']);
     const numbers = (await second.store.outbox.oldest(10)).map(({ number }) => number);
     await second.store.outbox.sent(numbers[1]!);
-    expect(await told(second.store)).toEqual(['one 2 running']);
+    expect(await statusLines(second.store)).toEqual(['one 2 running']);
     await second.store.outbox.sent(numbers[2]!);
     expect(await second.store.outbox.count()).toBe(0);
     await second.close();
@@ -92,60 +92,60 @@ describe('the outbox', () => {
   });
 
   // contract 5.18
-  test('an end is repeated word for word, and nothing else is; nothing is told of what has ended', async () => {
+  test('repeats only the last status of an ended request, unchanged, and gets no progress of it', async () => {
     const { store } = await (await openDatabase())();
     await store.insert(recordOf('one'), positionAt(0));
     await store.repeat('one', positionAt(1));
     await store.update('one', { state: 'completed' });
     await store.recordProgress('one', { phase: 'writing', file: null, rows: 0, bytes: 0 });
     await store.repeat('one', positionAt(2));
-    expect(await told(store)).toEqual(['one 1 accepted', 'one 2 completed', 'one 2 completed']);
+    expect(await statusLines(store)).toEqual(['one 1 accepted', 'one 2 completed', 'one 2 completed']);
     const [, end, again] = await texts(store);
     expect(again).toEqual(end);
   });
 
-  test('stays empty where statuses are not sent; an end from that time is told when it is asked for again', async () => {
+  test('stays empty without a status topic; an ended request gets its first status when it is repeated', async () => {
     const open = await openDatabase();
-    const silent = await open(false);
-    await silent.store.insert(recordOf('one'));
-    await silent.store.recordProgress('one', { phase: 'writing', file: null, rows: 0, bytes: 0 });
-    await silent.store.update('one', { state: 'completed' });
-    expect(await silent.store.outbox.count()).toBe(0);
-    await silent.close();
+    const withoutTopic = await open(false);
+    await withoutTopic.store.insert(recordOf('one'));
+    await withoutTopic.store.recordProgress('one', { phase: 'writing', file: null, rows: 0, bytes: 0 });
+    await withoutTopic.store.update('one', { state: 'completed' });
+    expect(await withoutTopic.store.outbox.count()).toBe(0);
+    await withoutTopic.close();
     const { store } = await open();
     await store.repeat('one', positionAt(0));
-    expect(await told(store)).toEqual(['one 1 completed']);
+    expect(await statusLines(store)).toEqual(['one 1 completed']);
   });
 
-  test('stays empty where statuses are not sent, and a change that fails leaves all as it was', async () => {
+  test('stays empty without a status topic, and a change that fails changes nothing', async () => {
     const open = await openDatabase();
-    const silent = await open(false);
-    await silent.store.insert(recordOf('one'));
+    const withoutTopic = await open(false);
+    await withoutTopic.store.insert(recordOf('one'));
     const manifest: Record<string, unknown> = {};
     manifest.itself = manifest;
     const unwritable = { state: 'publishing', manifest: manifest as unknown as Manifest } as const;
-    await expect(silent.store.update('one', unwritable)).rejects.toThrow('circular');
-    expect(await silent.store.unfinished()).toEqual([recordOf('one')]);
-    expect(await silent.store.update('one', { state: 'completed' })).toMatchObject({ state: 'completed' });
-    await silent.close();
+    await expect(withoutTopic.store.update('one', unwritable)).rejects.toThrow('circular');
+    expect(await withoutTopic.store.unfinished()).toEqual([recordOf('one')]);
+    expect(await withoutTopic.store.update('one', { state: 'completed' })).toMatchObject({ state: 'completed' });
+    await withoutTopic.close();
     const { store } = await open();
     expect(await store.find('one')).toMatchObject({ state: 'completed', manifest: null });
     expect(await store.outbox.count()).toBe(0);
   });
 
-  test('wakes whoever waits for it', async () => {
+  test('resolves `changed` when a status is added, and when the signal aborts', async () => {
     const { store } = await (await openDatabase())();
     const controller = new AbortController();
     const changed = store.outbox.changed(controller.signal);
     await store.insert(recordOf('one'));
     await changed;
-    const never = store.outbox.changed(controller.signal);
+    const aborted = store.outbox.changed(controller.signal);
     controller.abort();
-    await never;
+    await aborted;
     await store.outbox.changed(controller.signal);
   });
 
-  test('a transaction that fails leaves no status behind', async () => {
+  test('has no status of a transaction that failed', async () => {
     const { store, database } = await (await openDatabase())();
     const connection = await database.connect();
     await connection.run('DROP TABLE outbox');
@@ -156,7 +156,7 @@ describe('the outbox', () => {
   });
 });
 
-test('closed under questions: those are answered first, later ones refused, and no thread is left behind', async () => {
+test('close waits for earlier calls, later ones are refused, and no thread is left behind', async () => {
   const open = await openDatabase();
   for (let round = 0; round < 20; round += 1) {
     const { store, close } = await open();

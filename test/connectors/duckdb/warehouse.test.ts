@@ -7,7 +7,7 @@ import { openTestStore, withFacts } from '../../support/store.ts';
 
 const partition = { topic: 'calls', partition: 3 };
 
-/** A batch `[from, to)` whose every record starts a service of its own. */
+/** A batch `[from, to)` in which each record starts another service. */
 function batchOf(from: number, to: number, lost?: LostRecords) {
   const records = Array.from({ length: to - from }, (_, index) => ({
     offset: from + index,
@@ -25,11 +25,11 @@ function upTo(nextOffset: number, batch: FoldedBatch): FoldedBatch {
   return withFacts(batch, { next: { nextOffset, bookmark: null } });
 }
 
-describe('a batch is stored only where the one before it ended (contract 2.10)', () => {
+describe('a batch is stored only at the end of the last one (contract 2.10)', () => {
   test.each([
     ['the same batch again', 10, 15],
     ['one that overlaps the end', 14, 18],
-    ['one that leaves records out', 16, 18],
+    ['one that leaves a record out', 16, 18],
     ['an older one', 10, 12],
   ])('%s is refused and changes nothing', async (_, from, to) => {
     const { warehouse, rows } = await storeUpTo15();
@@ -38,14 +38,14 @@ describe('a batch is stored only where the one before it ended (contract 2.10)',
     expect(warehouse.positions().map(({ nextOffset }) => nextOffset)).toEqual([15]);
   });
 
-  test('an empty batch moves the offset over what holds no record', async () => {
+  test('an empty batch moves the position over offsets that hold no record', async () => {
     const { warehouse, rows } = await storeUpTo15();
     await warehouse.store(upTo(17, batchOf(15, 15)));
     await warehouse.store(batchOf(17, 18));
     expect(await rows('SELECT next_offset, records_read, applied FROM partitions')).toEqual([['18', '6', '6']]);
   });
 
-  test('records that were lost are written down with the batch behind them (contract 2.15)', async () => {
+  test('a gap of lost records is stored with the batch after it (contract 2.15)', async () => {
     const { warehouse, rows } = await storeUpTo15();
     await warehouse.store(batchOf(40, 41, { from: 15, to: 40, reason: 'deleted by retention' }));
     expect(await rows('SELECT * FROM lost_records')).toEqual([['calls', 3, '15', '40', 'deleted by retention']]);
@@ -55,7 +55,7 @@ describe('a batch is stored only where the one before it ended (contract 2.10)',
   });
 });
 
-test('a partition whose first batch fails while its second waits: neither is stored, and reading begins where it did', async () => {
+test('when the first batch of a partition fails, the one queued behind it fails too; both can be stored again', async () => {
   const store = await openTestStore();
   const { warehouse } = store;
   const backward = upTo(-1, batchOf(0, 5));
@@ -66,7 +66,7 @@ test('a partition whose first batch fails while its second waits: neither is sto
   expect(await store.rows('SELECT next_offset, records_read FROM partitions')).toEqual([['8', '8']]);
 });
 
-test('the views have the columns of the files, and the extensions as one JSON object (contract 2.16)', async () => {
+test('the views have the columns of the files and the extensions as one JSON object (contract 2.16)', async () => {
   const store = await openTestStore();
   const columnsOf = async (view: string) =>
     (await store.rows(`SELECT column_name FROM (DESCRIBE ${view})`)).map(([column]) => column);

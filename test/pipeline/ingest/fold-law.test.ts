@@ -81,8 +81,8 @@ test('any events, any split into batches, any reopening give the rows of the ref
       try {
         for (const [batch, then] of split) {
           await store.storeLines(batch.map(event => JSON.stringify(event)));
-          if (then === 'settle') await store.warehouse.upkeep.settle();
-          if (then === 'move') await store.warehouse.upkeep.moveForemost(Number.NEGATIVE_INFINITY);
+          if (then === 'settle') await store.warehouse.maintenance.settleLate();
+          if (then === 'move') await store.warehouse.maintenance.moveFirstOpen(Number.NEGATIVE_INFINITY);
           if (then !== 'reopen') continue;
           await store.close();
           store = await TestStore.open(database);

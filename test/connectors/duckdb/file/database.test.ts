@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { Database } from '../../../../connectors/duckdb/file/database.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
-test('a file that another version laid out is refused with both layouts, and stays as it is', async () => {
+test('a file with the tables of another version is refused, with both versions named, and is not changed', async () => {
   const folder = await temporaryFolder();
   onTestFinished(folder.remove);
   const options = { path: join(folder.path, 'old.duckdb'), memoryLimit: '100MB', threads: 1 };
@@ -20,7 +20,7 @@ test('a file that another version laid out is refused with both layouts, and sta
   const before = await tablesOf('UPDATE layout SET version = 1; DROP TABLE outbox');
   await expect(Database.open(options)).rejects.toMatchObject({
     code: 'WAREHOUSE_UNFIT',
-    message: expect.stringMatching(/old\.duckdb has the layout 1 .*reads and writes layout 2.*another db/),
+    message: expect.stringMatching(/old\.duckdb has layout 1, .*reads and writes layout 2.*Set db to another file/),
   });
   expect(await tablesOf('SELECT 1')).toEqual(before);
 });

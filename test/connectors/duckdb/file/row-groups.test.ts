@@ -12,7 +12,7 @@ async function rowGroups(store: TestStore, table: string): Promise<number> {
 }
 
 describe('row groups', () => {
-  test('are not merged while batches are stored, however small', async () => {
+  test('are not merged while batches are stored, even when they are small', async () => {
     const folder = await temporaryFolder();
     const store = await TestStore.open(path.join(folder.path, 'test.duckdb'));
     try {
@@ -27,7 +27,7 @@ describe('row groups', () => {
     }
   });
 
-  test('of many short runs are merged at the end of one, with every row in them', async () => {
+  test('left by many short runs are merged at the end of a run, and keep every row', async () => {
     const folder = await temporaryFolder();
     const counts: number[] = [];
     try {

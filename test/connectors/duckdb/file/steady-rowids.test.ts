@@ -12,8 +12,8 @@ const line = (event: string, service: string) =>
   JSON.stringify({ event, service_id: service, timestamp: '2026-03-01T10:00:00Z', session_id: `of ${service}` });
 const ids = (name: string) => Array.from({ length: 3_000 }, (_, number) => `${name}-${number}`);
 
-/** Open services, the row group in front of which has lost all of its rows: the next checkpoint numbers them anew. */
-async function behindDeadRows(): Promise<TestStore> {
+/** Stores open services behind a row group of deleted rows. The next checkpoint drops it and changes their rowids. */
+async function storeBehindDeletedRows(): Promise<TestStore> {
   const store = await openTestStore();
   await store.storeLines(ids('ends').map(id => line('service.started', id)));
   await store.rows('CHECKPOINT');
@@ -26,20 +26,20 @@ async function behindDeadRows(): Promise<TestStore> {
 const firstOpenRow = async (store: TestStore) =>
   Number((await store.rows('SELECT min(rowid) FROM services_open'))[0]![0]);
 
-/** A checkpoint that takes its time before it writes. It is running for certain: of two that are begun, one is refused then. */
-async function slowCheckpoint(store: TestStore): Promise<{ readonly ended: Promise<unknown> }> {
+/** Starts a checkpoint that sleeps before it writes. It is certainly running, because a second one was refused. */
+async function startSlowCheckpoint(store: TestStore): Promise<{ readonly ended: Promise<unknown> }> {
   await store.rows('SET debug_checkpoint_sleep_ms = 700');
   expect(await firstOpenRow(store)).toBe(3_000);
   const both = [store.rows('CHECKPOINT'), store.rows('CHECKPOINT')];
-  const refused = both.map(one => one.then(() => Promise.reject(new Error('none was refused')), String));
+  const refused = both.map(one => one.then(() => Promise.reject(new Error('no checkpoint was refused')), String));
   expect(await Promise.any(refused)).toMatch(/Cannot CHECKPOINT/);
   return { ended: Promise.any(both) };
 }
 
-describe('what begins while a checkpoint is running that numbers rows anew', () => {
-  test('exports each row, though it is written after the checkpoint', async () => {
-    const store = await behindDeadRows();
-    const checkpoint = await slowCheckpoint(store);
+describe('during a checkpoint that changes rowids', () => {
+  test('an export begins, and writes every row after the checkpoint', async () => {
+    const store = await storeBehindDeletedRows();
+    const checkpoint = await startSlowCheckpoint(store);
     const snapshots = new DuckDbSnapshots(store.database, { maxExtensionColumns: 1 });
     const snapshot = await snapshots.snapshot(window, plainCsv);
     await checkpoint.ended;
@@ -51,10 +51,10 @@ describe('what begins while a checkpoint is running that numbers rows anew', () 
     expect([rows, await firstOpenRow(store)]).toEqual([6_000, 0]);
   });
 
-  test('moves open rows, each of them once', async () => {
-    const store = await behindDeadRows();
-    const checkpoint = await slowCheckpoint(store);
-    await store.warehouse.upkeep.moveForemost(Number.NEGATIVE_INFINITY);
+  test('open rows are moved, each of them once', async () => {
+    const store = await storeBehindDeletedRows();
+    const checkpoint = await startSlowCheckpoint(store);
+    await store.warehouse.maintenance.moveFirstOpen(Number.NEGATIVE_INFINITY);
     await checkpoint.ended;
     const rows = await store.rows('SELECT service_id FROM services_open ORDER BY service_id');
     expect(rows.map(([id]) => id)).toEqual(ids('stays').toSorted());

@@ -19,11 +19,11 @@ async function copy(store: TestStore, select: string, to: string): Promise<void>
 
 const ignore = async () => undefined;
 
-test('carries every byte to a slow reader', async () => {
+test('every byte reaches a slow sink', async () => {
   const store = await openTestStore();
   const pipe = await openPipe();
   let bytes = 0;
-  await pipe.carry(
+  await pipe.transfer(
     () => copy(store, "SELECT i, repeat('x', 100) FROM range(200000) t(i)", pipe.path),
     async chunk => {
       bytes += chunk.length;
@@ -36,28 +36,28 @@ test('carries every byte to a slow reader', async () => {
   );
 });
 
-test('a query that does not bind ends the reader', async () => {
+test('a query that does not bind ends the transfer with its error', async () => {
   const store = await openTestStore();
   const pipe = await openPipe();
-  await expect(pipe.carry(() => copy(store, 'SELECT no_such_column', pipe.path), ignore)).rejects.toThrow(
+  await expect(pipe.transfer(() => copy(store, 'SELECT no_such_column', pipe.path), ignore)).rejects.toThrow(
     /no_such_column/,
   );
 });
 
-test('a query that fails on the way ends the reader', async () => {
+test('a query that fails halfway ends the transfer with its error', async () => {
   const store = await openTestStore();
   const pipe = await openPipe();
   const select = "SELECT CASE WHEN i = 900000 THEN error('half way') ELSE i::VARCHAR END FROM range(1000000) t(i)";
-  await expect(pipe.carry(() => copy(store, select, pipe.path), ignore)).rejects.toThrow(/half way/);
+  await expect(pipe.transfer(() => copy(store, select, pipe.path), ignore)).rejects.toThrow(/half way/);
 });
 
-test('a reader that fails ends the query, and the engine stays usable', async () => {
+test('a sink that fails ends the query with its error, and the database stays usable', async () => {
   const store = await openTestStore();
   const pipe = await openPipe();
   const failing = async () => {
     throw new Error('the disk is gone');
   };
   const select = "SELECT repeat('x', 1000) FROM range(1000000)";
-  await expect(pipe.carry(() => copy(store, select, pipe.path), failing)).rejects.toThrow('the disk is gone');
+  await expect(pipe.transfer(() => copy(store, select, pipe.path), failing)).rejects.toThrow('the disk is gone');
   expect(await store.rows('SELECT 1')).toEqual([[1]]);
 });

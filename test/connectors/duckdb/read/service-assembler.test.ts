@@ -55,7 +55,7 @@ const wanted = [
   { service_id: '3', active_states: [{ state_id: 'a', ...none }], completed_states: [], ...none },
 ];
 
-test('rows lie in their places, however the bytes are cut (contract 4.15)', async () => {
+test('states and tasks are inserted into their services, wherever the bytes are cut (contract 4.15)', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(Buffer.byteLength(services)), { maxLength: 5 }), async cuts => {
       const text = await assemble(services, states, tasks, cuts);
@@ -70,7 +70,7 @@ test('rows lie in their places, however the bytes are cut (contract 4.15)', asyn
   );
 });
 
-test('a service with more rows than a block holds', async () => {
+test('a service may have more lines than one read of the scratch file returns', async () => {
   const many = Array.from({ length: 20_000 }, (_, number) => `1\tC\t{"task_id":"task-${number}"\n`).join('');
   const text = await assemble('{"service_id":"1"\n', '', many, []);
   expect(JSON.parse(text).completed_tasks.length).toBe(20_000);

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { placeRows } from '../../../../connectors/duckdb/read/placed-rows.ts';
-import { cutSlices, defaultSlicing, joinedPieces, type Slicing } from '../../../../connectors/duckdb/read/slices.ts';
+import { locateRows } from '../../../../connectors/duckdb/read/located-rows.ts';
+import { cutSlices, defaultSlicing, joinRanges, type Slicing } from '../../../../connectors/duckdb/read/slices.ts';
 import { DuckDbSnapshots } from '../../../../connectors/duckdb/snapshot.ts';
 import { type FileKind, fileKinds, type Layout, type Selection } from '../../../../pipeline/export/selection.ts';
 import { pickPlainly, plainCopyOptions, plainSelect, plainSplit } from '../../../support/plain-export.ts';
@@ -17,7 +17,7 @@ const all: Selection = {
   filterEvents: 'any',
   filterState: 'any',
 };
-/** Borders and strays among a few hundred rows. */
+/** So small that a few hundred rows make several slices and have scattered rows. */
 const small: Slicing = { rowsPerSlice: 30, blockRows: 20, fewBlocks: 1 };
 
 async function exported(
@@ -45,8 +45,8 @@ async function exported(
   }
 }
 
-/** What one sorted SELECT over the views says. */
-async function plainly(store: TestStore, folder: string, selection: Selection) {
+/** The same files by one sorted SELECT over the views for each. */
+async function exportedPlainly(store: TestStore, folder: string, selection: Selection) {
   const connection = await store.database.connect();
   const files: Record<string, string> = {};
   try {
@@ -87,7 +87,7 @@ const events = fc.oneof(
   },
 );
 
-test('any rows anywhere in the tables: the slices are the file that one sorted query gives', {
+test('slices make the same file as one sorted query, whatever the rows and wherever they lie in the tables', {
   timeout: process.env.SOAK ? 1_200_000 : 300_000,
 }, async () => {
   const batches = fc.array(fc.tuple(fc.array(events, { minLength: 20, maxLength: 120 }), fc.boolean(), fc.nat(1)), {
@@ -110,10 +110,10 @@ test('any rows anywhere in the tables: the slices are the file that one sorted q
             batch.map(event => JSON.stringify(event)),
             partition,
           );
-          if (settles) await store.warehouse.upkeep.settle();
+          if (settles) await store.warehouse.maintenance.settleLate();
         }
         const none = { extensions: 'none' } as const;
-        expect(await exported(store, small, wanted, none)).toEqual(await plainly(store, folder.path, wanted));
+        expect(await exported(store, small, wanted, none)).toEqual(await exportedPlainly(store, folder.path, wanted));
         for (const layout of [{ extensions: 'columns' }, { extensions: 'json' }, { format: 'json' }] as const) {
           const whole = await exported(store, defaultSlicing, wanted, layout);
           expect(await exported(store, small, wanted, layout)).toEqual(whole);
@@ -134,7 +134,7 @@ const whole = (service: number, at: number) => [
   line('service.completed', service, at + 1),
 ];
 
-test('what is stored, settled and tidied up beside an export changes no byte of it (contract 3.7)', async () => {
+test('an export has the same bytes when rows are stored, settled and moved meanwhile (contract 3.7)', async () => {
   const store = await openTestStore();
   const numbers = Array.from({ length: 200 }, (_, number) => number);
   const states = (number: number, at: number) =>
@@ -142,56 +142,56 @@ test('what is stored, settled and tidied up beside an export changes no byte of 
   await store.storeLines(numbers.flatMap(number => [...whole(number, number), ...states(number, number)]));
   const before = await exported(store, small, all, {});
   let round = 0;
-  const beside = async () => {
+  const meanwhile = async () => {
     round += 1;
     const changed = numbers.filter(number => number % 5 === round);
     await store.storeLines(
       changed.flatMap(number => [line('service.deleted', number, 0), ...whole(number, number + 9)]),
     );
     await store.storeLines(changed.flatMap(number => [...states(number, 500), ...states(number + 1, 600)]));
-    await store.warehouse.upkeep.settle();
-    await store.warehouse.upkeep.moveForemost(Number.NEGATIVE_INFINITY);
+    await store.warehouse.maintenance.settleLate();
+    await store.warehouse.maintenance.moveFirstOpen(Number.NEGATIVE_INFINITY);
     await store.rows('CHECKPOINT');
   };
-  expect(await exported(store, small, all, {}, beside)).toEqual(before);
+  expect(await exported(store, small, all, {}, meanwhile)).toEqual(before);
   expect(await exported(store, small, all, {})).not.toEqual(before);
 });
 
-describe('where slices read', () => {
+describe('the ranges that slices read', () => {
   const cut = async (lines: readonly string[]) => {
     const store = await openTestStore();
     await store.storeLines(lines);
-    const placed = await placeRows(store.database, all);
-    onTestFinished(() => placed.connection.closeSync());
-    return cutSlices(placed, { entity: 'service', servicesPerSlice: 40, slicing: small });
+    const located = await locateRows(store.database, all);
+    onTestFinished(() => located.connection.closeSync());
+    return cutSlices(located, { entity: 'service', servicesPerSlice: 40, slicing: small });
   };
 
-  test('rows in time order: each slice its own blocks, side by side', async () => {
+  test('are the blocks of each slice, joined, when rows are in time order', async () => {
     const slices = await cut(Array.from({ length: 120 }, (_, number) => whole(number, number)).flat());
     expect(slices).toEqual(
       [0, 1, 2].map(slice => ({
         firstRank: slice * 40 + 1,
         lastRank: slice * 40 + 40,
-        pieces: [{ home: 1, first: slice * 40, last: slice * 40 + 39 }],
-        hasStrays: false,
+        ranges: [{ part: 1, first: slice * 40, last: slice * 40 + 39 }],
+        hasScattered: false,
       })),
     );
   });
 
-  test('one row far from its slice is a stray, and widens no slice', async () => {
+  test('do not grow by a single row far away, which becomes a scattered row', async () => {
     const slices = await cut([
       ...whole(200, 100),
       ...Array.from({ length: 119 }, (_, number) => whole(number, number)).flat(),
     ]);
-    expect(slices.every(({ hasStrays }) => hasStrays)).toBe(true);
-    for (const { pieces } of slices) {
-      expect(pieces.reduce((rows, { first, last }) => rows + last + 1 - first, 0)).toBeLessThanOrEqual(60);
+    expect(slices.every(({ hasScattered }) => hasScattered)).toBe(true);
+    for (const { ranges } of slices) {
+      expect(ranges.reduce((rows, { first, last }) => rows + last + 1 - first, 0)).toBeLessThanOrEqual(60);
     }
   });
 
   test.each([
     [
-      'few enough stay as they are',
+      'few enough ranges stay as they are',
       3,
       [
         [0, 9],
@@ -200,18 +200,21 @@ describe('where slices read', () => {
       ],
     ],
     [
-      'the narrowest gap is closed first',
+      'the ranges with the narrowest gap are joined first',
       2,
       [
         [0, 29],
         [100, 109],
       ],
     ],
-    ['down to one', 1, [[0, 109]]],
-  ])('pieces of strays: %s', (_, most, wanted) => {
-    const piece = (first: number, last: number, home = 1) => ({ home, first, last });
-    const given = [piece(0, 9), piece(20, 29), piece(100, 109)];
-    expect(joinedPieces(given, most)).toEqual(wanted.map(([first, last]) => piece(first!, last!)));
-    expect(joinedPieces([piece(0, 9, 0), piece(10, 19, 1)], most), 'other tables apart').toHaveLength(2);
+    ['all are joined into one', 1, [[0, 109]]],
+  ])('of scattered rows: %s', (_, most, wanted) => {
+    const range = (first: number, last: number, part = 1) => ({ part, first, last });
+    const given = [range(0, 9), range(20, 29), range(100, 109)];
+    expect(joinRanges(given, most)).toEqual(wanted.map(([first, last]) => range(first!, last!)));
+    expect(
+      joinRanges([range(0, 9, 0), range(10, 19, 1)], most),
+      'ranges of different tables are not joined',
+    ).toHaveLength(2);
   });
 });

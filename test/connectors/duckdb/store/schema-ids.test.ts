@@ -22,7 +22,7 @@ async function idsOfSnapshot(store: TestStore): Promise<readonly number[]> {
   return snapshot.schemaIds;
 }
 
-test('the schemas of all topics are told in order, each once', async () => {
+test('a snapshot has the schema ids of all topics in ascending order, each once', async () => {
   const store = await openTestStore();
   expect(await idsOfSnapshot(store)).toEqual([]);
   await store.warehouse.store(batchOf('calls', 0, [300, 7]));
@@ -30,8 +30,8 @@ test('the schemas of all topics are told in order, each once', async () => {
   await store.warehouse.store(batchOf('chats', 0, [20, 7]));
   await store.warehouse.store(batchOf('calls', 2, []));
   expect(await idsOfSnapshot(store)).toEqual([7, 20, 300, 4_294_967_295]);
-  const kept = await store.rows('SELECT topic, schema_id FROM schema_ids ORDER BY ALL');
-  expect(kept.map(([topic, id]) => `${topic} ${id}`)).toEqual([
+  const stored = await store.rows('SELECT topic, schema_id FROM schema_ids ORDER BY ALL');
+  expect(stored.map(([topic, id]) => `${topic} ${id}`)).toEqual([
     'calls 7',
     'calls 20',
     'calls 300',
@@ -41,7 +41,7 @@ test('the schemas of all topics are told in order, each once', async () => {
   ]);
 });
 
-test('a batch that is not stored leaves no schema behind', async () => {
+test('a batch that is not stored leaves no schema id behind', async () => {
   const store = await openTestStore();
   await store.warehouse.store(batchOf('calls', 0, [7]));
   await expect(store.warehouse.store(batchOf('calls', 0, [8]))).rejects.toMatchObject({ code: 'STALE_BATCH' });
@@ -50,7 +50,7 @@ test('a batch that is not stored leaves no schema behind', async () => {
   expect(await idsOfSnapshot(store)).toEqual([7]);
 });
 
-test('an export began before a batch does not tell of its schemas', async () => {
+test('a snapshot that was opened before a batch lacks the schema ids of the batch', async () => {
   const store = await openTestStore();
   await store.warehouse.store(batchOf('calls', 0, [7]));
   const selection = { timeFrom: 0, timeTo: 1, filterEvents: 'any', filterState: 'any' } as const;

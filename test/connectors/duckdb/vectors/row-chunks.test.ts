@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import {
   appendChunks,
   blob,
+  buildChunks,
   type Column,
-  chunksOf,
   extensions,
   falseColumn,
   integer,
@@ -16,7 +16,7 @@ import type { Extensions } from '../../../../schemas/events/events.ts';
 import { JsonNumber } from '../../../../schemas/json/json.ts';
 import { openTestStore } from '../../../support/store.ts';
 
-/** Lengths on both sides of 12 bytes and of 64 characters, in one, two, three and four bytes a character. */
+/** Lengths around 12 bytes and 64 characters, with characters of one to four bytes. */
 const someText = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 20 }),
   fc.string({ unit: 'grapheme', minLength: 60, maxLength: 70 }),
@@ -70,7 +70,7 @@ const columns: readonly Column<Row>[] = [
 const table = `CREATE OR REPLACE TABLE probe (first VARCHAR, bytes BLOB, number BIGINT, time TIMESTAMP,
   extensions STRUCT(name VARCHAR, json VARCHAR, paths VARCHAR[], texts VARCHAR[])[], small INTEGER, never BOOLEAN, last VARCHAR)`;
 
-test('every row comes out as it went in', async () => {
+test('rows are read back as they were appended', async () => {
   const { connection, written } = await probe();
   await fc.assert(
     fc.asyncProperty(fc.array(row, { maxLength: 40 }), async rows => {
@@ -103,7 +103,7 @@ function whole64(number: number | null): string | null {
   return number === null ? null : String(number);
 }
 
-test('more rows than one chunk holds, with a null in every seventh place', async () => {
+test('rows of several chunks, with nulls among them, are read back as they were appended', async () => {
   const { connection, written } = await probe();
   const rows = Array.from({ length: 5000 }, (_, index): Row => {
     const first = index % 7 === 0 ? null : `a value that is long: ${index}`;
@@ -129,7 +129,7 @@ async function probe() {
   const connection = await store.database.connect();
   const written = async (rows: readonly Row[]) => {
     await connection.run(table);
-    await appendChunks(connection, 'probe', chunksOf(columns, rows));
+    await appendChunks(connection, 'probe', buildChunks(columns, rows));
   };
   return { connection, written };
 }

@@ -1,4 +1,5 @@
--- Late fragments become part of their rows, deleted services leave the closed table. Changes no row that a reader sees.
+-- Stores the rows that late fragments change, merged, and removes dead rows from the closed table. Readers see the same
+-- rows before and after.
 
 CREATE OR REPLACE TEMP TABLE settled_{{table}} AS FROM {{table}}_merged;
 DELETE FROM {{table}}_closed WHERE row_key IN (SELECT row_key FROM {{table}}_late) AND {{ids_tuple}} IN (SELECT {{ids_tuple}} FROM {{table}}_late);

@@ -1,4 +1,4 @@
--- The rows of this batch that were perhaps seen before: open rows are merged, the rest wait in `late`.
+-- Merges the fragments in `seen` with their open rows. Fragments without an open row go to `late`.
 
 CREATE OR REPLACE TEMP TABLE touched_{{table}} AS
 SELECT

@@ -1,11 +1,11 @@
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Upkeep } from '../../../../connectors/duckdb/store/upkeep.ts';
+import { TableMaintenance } from '../../../../connectors/duckdb/store/maintenance.ts';
 import { openTestStore, TestStore } from '../../../support/store.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
-/** Services in the order in which they started, of which one in a hundred never ends. */
-async function mostlyEnded(services: number): Promise<TestStore> {
+/** Stores services in the order of their starts; every hundredth never ends. */
+async function storeMostlyEnded(services: number): Promise<TestStore> {
   const store = await openTestStore();
   const ids = Array.from({ length: services }, (_, number) => `s-${number}`);
   const line = (event: string, service_id: string) =>
@@ -16,23 +16,23 @@ async function mostlyEnded(services: number): Promise<TestStore> {
   return store;
 }
 
-/** Open rows, and the room between the first and the last of them. */
+/** The number of open rows, and of the rowids from the first to the last of them. */
 const openRows = async ({ rows }: { rows: TestStore['rows'] }) =>
   (await rows('SELECT count(*), max(rowid) - min(rowid) + 1 FROM services_open'))[0]!.map(Number);
 
-describe('open rows that stay while all around them go', () => {
-  test('move to the end, and a checkpoint then frees the room: no reader sees a difference', async () => {
-    const store = await mostlyEnded(5_000);
+describe('open rows that stay while most others end', () => {
+  test('move to the end, and the next checkpoint frees their row groups; readers see the same rows', async () => {
+    const store = await storeMostlyEnded(5_000);
     const rows = (sql: string) => store.rows(sql);
     const before = await rows('FROM services ORDER BY service_id');
     expect(before).toHaveLength(5_000);
     expect(await openRows({ rows })).toEqual([50, 4_901]);
 
     await rows('CHECKPOINT');
-    expect(await store.warehouse.upkeep.moveForemost(1_000)).toBe(true);
+    expect(await store.warehouse.maintenance.moveFirstOpen(1_000)).toBe(true);
     expect(await openRows({ rows })).toEqual([50, 50]);
     expect(await rows('FROM services ORDER BY service_id')).toEqual(before);
-    expect(await store.warehouse.upkeep.moveForemost(1_000)).toBe(false);
+    expect(await store.warehouse.maintenance.moveFirstOpen(1_000)).toBe(false);
 
     await rows('CHECKPOINT');
     expect(await rows('SELECT min(rowid) FROM services_open')).toEqual([['0']]);
@@ -41,14 +41,14 @@ describe('open rows that stay while all around them go', () => {
     expect(await rows("SELECT end_timestamp IS NOT NULL FROM services WHERE service_id = 's-0'")).toEqual([[true]]);
   });
 
-  test('stay where they are while the room is less than they take, and what is spare', async () => {
-    const store = await mostlyEnded(5_000);
-    expect(await store.warehouse.upkeep.moveForemost(5_000)).toBe(false);
+  test('stay where they are while the gaps do not outnumber them by more than the limit', async () => {
+    const store = await storeMostlyEnded(5_000);
+    expect(await store.warehouse.maintenance.moveFirstOpen(5_000)).toBe(false);
   });
 
-  test('are looked for when 100,000 rows may have changed, and then at each batch until none has to move', async () => {
-    const store = await mostlyEnded(1_000);
-    // As if 240,000 more had come and gone: every tenth row stays, 24,000 in all.
+  test('are looked for after more than 100,000 changes, and then after each batch until none has to move', async () => {
+    const store = await storeMostlyEnded(1_000);
+    // As if 240,000 more services had started and nine of ten had ended: 24,000 rows stay.
     await store.rows(
       `INSERT INTO services_open
        SELECT o.* REPLACE ('more-' || i AS service_id, i AS row_key, i AS service_key)
@@ -56,31 +56,31 @@ describe('open rows that stay while all around them go', () => {
     );
     await store.rows("DELETE FROM services_open WHERE service_id LIKE 'more-%' AND row_key % 10 <> 0");
     const connection = await store.database.connect();
-    const upkeep = await Upkeep.open(connection);
+    const maintenance = await TableMaintenance.open(connection);
     const none = { open: [], closed: [], seen: [], seenCount: 0 };
     const changed = (seenCount: number) =>
-      upkeep.after({ rows: { service: { ...none, seenCount }, state: none, task: none }, deletedCount: 0 });
-    const room = async () => (await openRows({ rows: sql => store.rows(sql) }))[1]!;
+      maintenance.runAfter({ rows: { service: { ...none, seenCount }, state: none, task: none }, deletedCount: 0 });
+    const rowids = async () => (await openRows({ rows: sql => store.rows(sql) }))[1]!;
 
-    const before = await room();
+    const before = await rowids();
     await changed(100_000);
-    expect(await room()).toBe(before);
+    expect(await rowids()).toBe(before);
     await changed(1);
-    const once = await room();
+    const once = await rowids();
     expect(once).toBeLessThan(before);
     await changed(1);
-    expect(await room()).toBeLessThan(once);
+    expect(await rowids()).toBeLessThan(once);
     await changed(1);
-    const enough = await room();
+    const enough = await rowids();
     await changed(100_000);
-    expect(await room()).toBe(enough);
-    expect(await upkeep.moveForemost()).toBe(false);
+    expect(await rowids()).toBe(enough);
+    expect(await maintenance.moveFirstOpen()).toBe(false);
     connection.closeSync();
   });
 });
 
 describe('late fragments and deletions', () => {
-  test('are settled after a batch once there are more than 100,000, and are not before', async () => {
+  test('are settled after a batch when there are more than 100,000, and not before', async () => {
     const store = await openTestStore();
     const addDeletions = (count: number) =>
       store.rows(
@@ -93,18 +93,18 @@ describe('late fragments and deletions', () => {
     const rows = { service: none, state: none, task: none };
 
     await addDeletions(100_000);
-    const upkeep = await Upkeep.open(connection);
-    await upkeep.after({ rows, deletedCount: 0 });
-    expect(await left(), 'settled before there was enough').toBe(100_000);
-    // Of a batch it is only known how many of its rows may be late: here none was, and there is nothing to settle.
-    await upkeep.after({ rows: { ...rows, service: { ...none, seenCount: 1 } }, deletedCount: 0 });
-    expect(await left(), 'settled though no row was late').toBe(100_000);
+    const maintenance = await TableMaintenance.open(connection);
+    await maintenance.runAfter({ rows, deletedCount: 0 });
+    expect(await left(), 'settled too early').toBe(100_000);
+    // A batch reports how many of its rows may have become late fragments. Here none did, so nothing is settled.
+    await maintenance.runAfter({ rows: { ...rows, service: { ...none, seenCount: 1 } }, deletedCount: 0 });
+    expect(await left(), 'settled although no row became a late fragment').toBe(100_000);
     await addDeletions(1);
-    await upkeep.after({ rows, deletedCount: 1 });
+    await maintenance.runAfter({ rows, deletedCount: 1 });
     expect(await left(), 'never settled by itself').toBe(0);
   });
 
-  test('are settled by the batch that the warehouse stores', async () => {
+  test('are settled after a batch that the warehouse stores', async () => {
     const folder = await temporaryFolder();
     onTestFinished(folder.remove);
     const file = path.join(folder.path, 'test.duckdb');

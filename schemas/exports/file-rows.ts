@@ -1,0 +1,88 @@
+import { columnType, type EntityTable, entityTables } from '../columns.ts';
+import { type Entity, occasionFields } from '../events/events.ts';
+import { oneServiceCondition, selectedServiceJoin } from './selected-services.ts';
+
+/** The columns, order and JSON of the rows in exported files, as SQL. */
+
+const isoFormat = "'%Y-%m-%dT%H:%M:%S.%gZ'";
+
+/**
+ * The order of a file's rows (contract 4.17); no two rows are equal in it. `rank` is the SQL of their service's rank.
+ */
+export function orderKeys(entity: Entity, rank: string): string {
+  const keys = entity === 'service' ? [rank] : [rank, 'x.start_timestamp', `x.${entityTables[entity].id}`];
+  return keys.map(key => `${key} NULLS LAST`).join(', ');
+}
+
+/** The form in which rows have their extensions: left out, as stored, or as one JSON object. */
+export type ExtensionForm = 'none' | 'lists' | 'object';
+
+/** The columns of rows, named `x`, that are sorted. Text is made of them after the sort, which then holds less. */
+export function sortedColumns(entity: Entity, extensions: ExtensionForm): readonly string[] {
+  const { ids, values } = entityTables[entity];
+  const forms = { none: [], lists: ['x.extensions'], object: [`${extensionsObject} AS extensions`] };
+  return [...[...ids, ...values].map(column => `x.${column}`), ...forms[extensions]];
+}
+
+/** The columns of a CSV file without extensions (contract 4.9), of rows named `x`. */
+export function csvColumns({ exported }: EntityTable): string[] {
+  return exported.map(column => {
+    if (column === 'is_anonymous') return 'x.customer_id IS NULL';
+    return columnType(column) === 'TIMESTAMP' ? `strftime(x.${column}, ${isoFormat})` : `x.${column}`;
+  });
+}
+
+/** A row's extensions as one JSON object; NULL when it has none. */
+const extensionsObject = `CASE WHEN len(x.extensions) > 0 THEN '{' || list_aggregate(list_transform(x.extensions,
+  lambda e: to_json(e.name)::VARCHAR || ':' || e.json), 'string_agg', ',') || '}' END`;
+
+/**
+ * The JSON lines of the service in `selected_services`, or of its states or tasks, in file order. Reads no table by
+ * address, which would take more statements than one service is worth.
+ */
+export function oneServiceLines(entity: Entity): string {
+  // For services the condition selects nothing new, but lets DuckDB skip row groups.
+  const condition = entity === 'service' ? oneServiceCondition : 'true';
+  const columns = ['s.rank', ...sortedColumns(entity, 'object')].join(', ');
+  const rows = `${entityTables[entity].table}_rows x JOIN selected_services s ON ${selectedServiceJoin} WHERE ${condition}`;
+  return jsonLines(entity, `(SELECT ${columns} FROM ${rows} ORDER BY ${orderKeys(entity, 's.rank')}) x`);
+}
+
+/**
+ * Rows, named `x`, as lines of JSON. Each is an object without its nested states and tasks and without its closing
+ * brace. The line of a state or task begins with its service's rank, a tab, A or C (active or completed), the JSON of
+ * the id of the state that it is or belongs to (nothing when there is none), and a tab. The rows have their extensions
+ * as an `object`.
+ */
+export function jsonLines(entity: Entity, rows: string): string {
+  if (entity === 'service') return `SELECT ${jsonHead(entity)} FROM ${rows}`;
+  const prefix = `x.rank || chr(9) || CASE WHEN x.end_timestamp IS NULL THEN 'A' ELSE 'C' END || coalesce(to_json(x.state_id)::VARCHAR, '')`;
+  return `SELECT ${prefix} || chr(9) || ${jsonHead(entity)} FROM ${rows}`;
+}
+
+/** The members of contract 4.14: absent values are left out, because concat skips NULL. */
+function jsonHead(entity: Entity): string {
+  const { id, exported } = entityTables[entity];
+  const own = exported.filter(column => column !== 'service_id' && column !== id && !/^(start|end)_/.test(column));
+  const members = [
+    `'{"${id}":' || to_json(x.${id})::VARCHAR`,
+    ...own.map(jsonMember),
+    `',"duration":' || (epoch_ms(x.end_timestamp) - epoch_ms(x.start_timestamp))`,
+    jsonSide('started', 'start'),
+    jsonSide('completed', 'end'),
+    `',"extensions":' || x.extensions`,
+  ];
+  return `concat(${members.join(', ')})`;
+}
+
+function jsonMember(column: string): string {
+  if (column === 'is_anonymous') return `',"is_anonymous":' || (x.customer_id IS NULL)`;
+  return `',"${column}":' || ${column === 'est_duration' ? 'x.est_duration' : `to_json(x.${column})::VARCHAR`}`;
+}
+
+/** The fields of one side, as an object; absent when none of them was ever set. */
+function jsonSide(name: string, side: 'start' | 'end'): string {
+  const members = occasionFields.map(field => `',"${field}":' || to_json(x.${side}_${field})::VARCHAR`);
+  const time = `',"timestamp":"' || strftime(x.${side}_timestamp, ${isoFormat}) || '"'`;
+  return `',"${name}":{' || nullif(substr(concat(${[...members, time].join(', ')}), 2), '') || '}'`;
+}

@@ -1,0 +1,55 @@
+import { columnType, entityTables } from '../columns.ts';
+import type { Entity } from '../events/events.ts';
+import { fillTemplate, readSchemaFile } from '../package-files.ts';
+
+/**
+ * Reads a SQL file of the folder `schemas`, such as `exports/select_ids.sql`, and fills in its `{{name}}` values.
+ * Values are SQL made from columns and checked parameters, or quoted; text of a user never goes in unquoted.
+ */
+export function readSql(path: string, values: Readonly<Record<string, string | number>> = {}): string {
+  return fillTemplate(readSchemaFile(path), values);
+}
+
+const entityStatements = new Map<string, string>();
+
+/**
+ * A SQL template of `schemas/tables`, filled in for one entity. Each is read and filled once, because batches run them.
+ */
+export function entitySql(name: string, entity: Entity): string {
+  const key = `${name} ${entity}`;
+  const known = entityStatements.get(key);
+  if (known !== undefined) return known;
+  const sql = readSql(`tables/${name}.sql`, templateValues(entity));
+  entityStatements.set(key, sql);
+  return sql;
+}
+
+/** The lists of columns that the templates of an entity's tables need. */
+function templateValues(entity: Entity): Record<string, string> {
+  const { table, ids, values, exported } = entityTables[entity];
+  const stored = [...ids, ...values];
+  const each = (columns: readonly string[], write: (column: string) => string): string => columns.map(write).join(', ');
+  return {
+    table,
+    ids: ids.join(', '),
+    ids_tuple: ids.length === 1 ? ids[0]! : `(${ids.join(', ')})`,
+    definitions: stored
+      .map(column => `  ${column} ${columnType(column)}${ids.includes(column) ? ' NOT NULL' : ''}`)
+      .join(',\n'),
+    exported: each(exported, column => (column === 'is_anonymous' ? 'customer_id IS NULL AS is_anonymous' : column)),
+    latest_values: each(values, column => `arg_max(${column}, batch) AS ${column}`),
+    merged_values: each(values, column => `coalesce(s.${column}, o.${column}) AS ${column}`),
+    seen_ids: each(ids, column => `s.${column}`),
+    same_ids: ids.map(column => `o.${column} = s.${column}`).join(' AND '),
+  };
+}
+
+/** A SQL identifier in double quotes, for names that users chose. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** A SQL text in single quotes, for the few statements that take no parameters. */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
