@@ -2,7 +2,7 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { type FailureCode, hasSystemCode, TidemarkError } from '../pipeline/errors.ts';
 
-/** Up to `bytes` bytes from `position`, in memory that nobody else uses; fewer only at the end of the file. */
+/** Reads `bytes` bytes from `position` into new memory; returns fewer only at the end of the file. */
 export async function readAt(handle: FileHandle, position: number, bytes: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(bytes);
   let filled = 0;
@@ -14,14 +14,14 @@ export async function readAt(handle: FileHandle, position: number, bytes: number
   return buffer;
 }
 
-/** Writes all bytes at `position`; a short write is continued. */
+/** Writes all bytes at `position`; after a partial write it writes the rest. */
 export async function writeAt(handle: FileHandle, position: number, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length; ) {
     written += (await handle.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
   }
 }
 
-/** Makes names given in a folder durable: the content's fsync alone would not bring a new file back after a power cut. */
+/** Makes new and removed names in a folder durable. Syncing a new file's content alone does not keep its name after a power cut. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
@@ -32,8 +32,9 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /**
- * Makes a folder and those missing above it, each durable before the next. Node's own recursive mkdir never ends where a
- * file system answers "no such folder" below a folder that is there, as /proc does. Throws the system's error.
+ * Makes a folder and the missing folders above it; each name is durable before the next folder is made. Node's recursive
+ * mkdir is not used: it never ends where a file system reports "no such folder" inside an existing folder, as /proc does.
+ * Throws the system's error.
  */
 export async function makeFolder(folder: string): Promise<void> {
   const parent = path.dirname(path.resolve(folder));
@@ -57,9 +58,9 @@ async function makeOneFolder(folder: string, parent: string): Promise<void> {
 }
 
 /**
- * Semaphore what the file system refused into an error with a code, keeping the cause. `attempt` completes "could not …" and
- * names the path. A full disk is `DISK_FULL`, a missing right `NOT_WRITABLE`, anything else `otherwise`; a TidemarkError
- * passes unchanged.
+ * Turns an error of the file system into a TidemarkError and keeps it as the cause. `attempt` completes "could not …" and
+ * names the path. A full disk is `DISK_FULL`, a missing permission `NOT_WRITABLE`, anything else `otherwise`. A
+ * TidemarkError is returned unchanged.
  */
 export function diskFailure(error: unknown, attempt: string, otherwise: FailureCode): TidemarkError {
   if (error instanceof TidemarkError) return error;
@@ -69,13 +70,16 @@ export function diskFailure(error: unknown, attempt: string, otherwise: FailureC
     return new TidemarkError('DISK_FULL', `could not ${attempt}: no space is left on the disk (${reason})`, cause);
   }
   if (hasSystemCode(error, 'EACCES', 'EROFS', 'EPERM')) {
-    const needed = 'this process needs the right to write there';
+    const needed = 'this process needs permission to write there';
     return new TidemarkError('NOT_WRITABLE', `could not ${attempt}: ${needed} (${reason})`, cause);
   }
   return new TidemarkError(otherwise, `could not ${attempt}: ${reason}`, cause);
 }
 
-/** Says in our words why reading failed: `SOURCE_MISSING` when it is not there or not ours to read, else `SOURCE_CORRUPT`. */
+/**
+ * Turns a failed read into a TidemarkError: `SOURCE_MISSING` when nothing readable is at the path or permission is missing,
+ * else `SOURCE_CORRUPT`. A TidemarkError is returned unchanged.
+ */
 export function readFailure(error: unknown, path: string): TidemarkError {
   if (error instanceof TidemarkError) return error;
   const reason = error instanceof Error ? error.message : String(error);

@@ -1,11 +1,11 @@
 import type { Compression } from '../../pipeline/export/selection.ts';
 import type { ByteSink } from '../../pipeline/ports.ts';
+import type { Packer } from './block-cutter.ts';
 import { GzipPacker } from './gzip-packer.ts';
 import { OrderedWrites } from './ordered-writes.ts';
-import type { Packer } from './packer.ts';
 import { ZipPacker } from './zip-packer.ts';
 
-/** The packer for a compression; `plainName` is the name of the content inside an archive. */
+/** Makes the packer for a compression. `plainName` is the name of the entry in an archive. */
 export function createPacker(compression: Compression, plainName: string, sink: ByteSink): Packer {
   switch (compression) {
     case 'uncompressed':
@@ -17,12 +17,12 @@ export function createPacker(compression: Compression, plainName: string, sink: 
   }
 }
 
-/** The name of the content: the file's own, without what the compression adds to it. */
+/** The file's name without the ending of its compression. */
 export function plainName(name: string): string {
   return name.replace(/\.(zip|gz)$/, '');
 }
 
-/** Writes one block while the next is hashed. */
+/** Writes blocks as they are. One block is written while the next is hashed. */
 class NoPacker implements Packer {
   readonly #writes: OrderedWrites;
 

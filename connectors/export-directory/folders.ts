@@ -4,14 +4,14 @@ import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import { diskFailure, syncFolder } from '../disk.ts';
 import { checkRootUnchanged, type ExportRoot } from './root.ts';
 
-/** Thrown inside this folder's walk; the caller knows the prefix and says the rest. */
+/** Why a path of folders is refused; the caller adds the prefix and what is allowed. */
 export class FolderRefused extends Error {
   override readonly name = 'FolderRefused';
 }
 
 /**
- * The real path that the folders lead to, following links that stay inside the root. Writes nothing; what does not
- * exist yet is taken as spelled. Throws `FolderRefused` for a link that leaves the root and for a file in the way.
+ * The real path of the last of the folders; links are followed when they stay inside the root. Writes nothing. Folders that
+ * do not exist yet are taken as spelled. Throws `FolderRefused` for a link that leaves the root and for a file in the path.
  */
 export async function findFolder(root: ExportRoot, folders: readonly string[]): Promise<string> {
   let current = root.path;
@@ -27,23 +27,23 @@ export async function findFolder(root: ExportRoot, folders: readonly string[]): 
 
 async function followInside(root: ExportRoot, link: string): Promise<string> {
   const target = await realpath(link).catch(() => null);
-  if (target === null) throw new FolderRefused(`runs through the link ${link}, which leads nowhere`);
+  if (target === null) throw new FolderRefused(`runs through the link ${link}, whose target does not exist`);
   const isInside = target === root.path || target.startsWith(path.join(root.path, '/'));
   if (!isInside) throw new FolderRefused(`leaves the export root through the link ${link}`);
   if (!(await lstat(target)).isDirectory()) throw new FolderRefused(`runs through the link ${link} to a file`);
   return target;
 }
 
-/** Makes what is missing of a resolved folder, each made name durable before the next. Throws as `hasFolder`. */
-export async function makeFolder(root: ExportRoot, folder: string): Promise<void> {
+/** Makes the missing folders of a resolved path; each name is durable before the next is made. Throws as `hasFolder` does. */
+export async function makeFolderInRoot(root: ExportRoot, folder: string): Promise<void> {
   await checkRootUnchanged(root);
-  for (const step of steps(root, folder)) {
+  for (const step of foldersDownTo(root, folder)) {
     if (await isPlainFolder(step)) continue;
     try {
       await mkdir(step);
       await syncFolder(path.dirname(step));
     } catch (error) {
-      // Another export may have made it in the meantime, and then it is as good; a link is not.
+      // Another export may have made it in the meantime, which is fine; a link or a file is not.
       if (!hasSystemCode(error, 'EEXIST')) throw diskFailure(error, `make the folder ${step}`, 'EXPORT_FAILED');
       await isPlainFolder(step);
     }
@@ -51,19 +51,19 @@ export async function makeFolder(root: ExportRoot, folder: string): Promise<void
 }
 
 /**
- * Tells whether a resolved folder exists, with no link on the way that was put there since it was resolved.
- * Throws `PREFIX_REFUSED` when there is one, a file is in the way, or the root is no longer the one opened.
+ * Whether a resolved folder exists. Throws `PREFIX_REFUSED` when a link or a file has replaced one of its folders since it
+ * was resolved, or when the root was replaced.
  */
 export async function hasFolder(root: ExportRoot, folder: string): Promise<boolean> {
   await checkRootUnchanged(root);
-  for (const step of steps(root, folder)) {
+  for (const step of foldersDownTo(root, folder)) {
     if (!(await isPlainFolder(step))) return false;
   }
   return true;
 }
 
-/** Every folder from just below the root down to `folder`, which is a real path. */
-function steps(root: ExportRoot, folder: string): string[] {
+/** The paths of all folders from below the root down to `folder`, which is a real path. */
+function foldersDownTo(root: ExportRoot, folder: string): string[] {
   const relative = path.relative(root.path, folder);
   const components = relative.split('/').filter(component => component !== '');
   if (path.isAbsolute(relative) || components.includes('..')) {
@@ -72,16 +72,16 @@ function steps(root: ExportRoot, folder: string): string[] {
   return components.map((_, depth) => path.join(root.path, ...components.slice(0, depth + 1)));
 }
 
-/** False when nothing is there. A resolved path has no links, so one found now was put there since. */
+/** False when nothing is there. A resolved path contains no links, so a link was made after the path was resolved. */
 async function isPlainFolder(folder: string): Promise<boolean> {
   const stats = await lstatOrNull(folder);
   if (stats === null) return false;
   if (stats.isDirectory()) return true;
   const found = stats.isSymbolicLink() ? 'a link' : 'a file';
-  throw new TidemarkError('PREFIX_REFUSED', `${found} has taken the place of the folder ${folder} of an export`);
+  throw new TidemarkError('PREFIX_REFUSED', `${found} has replaced the folder ${folder} of an export`);
 }
 
-/** The state of the name itself, a link not followed; null when nothing has it. */
+/** The state of the name itself, without following a link; null when nothing has the name. */
 export async function lstatOrNull(file: string) {
   try {
     return await lstat(file, { bigint: true });

@@ -1,15 +1,18 @@
-import { crc32 } from 'node:zlib';
+import { constants, crc32, deflateRaw } from 'node:zlib';
 import type { ByteSink } from '../../pipeline/ports.ts';
-import { deflateBlock } from './deflate-block.ts';
+import type { Packer } from './block-cutter.ts';
 import { OrderedWrites } from './ordered-writes.ts';
-import type { Packer } from './packer.ts';
 
-/** Deflate, no flags, no time, no hint, unknown system: nothing that differs between machines. */
+/** Deflate, no flags, no time, no level hint, unknown system: nothing that differs between machines. */
 const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
-/** Two cores are packing while a third block fills: more costs memory and is not faster beside the engine. */
+/** Two blocks are packed while a third is filled. More take more memory and are not faster while DuckDB uses the cores too. */
 const BLOCKS_IN_FLIGHT = 2;
+/** Deflate refers back at most this far. */
+const WINDOW_BYTES = 32 * 1024;
+/** A packed block nearly always fits into one piece of this size; each further piece is another task of the thread pool. */
+const OUTPUT_BYTES = 512 * 1024;
 
-/** One gzip stream of a single member, whose blocks are deflated in parallel. */
+/** Packs one gzip stream of a single member; its blocks are deflated in parallel. */
 export class GzipPacker implements Packer {
   readonly #writes: OrderedWrites;
   #previous: Buffer | null = null;
@@ -45,4 +48,27 @@ export class GzipPacker implements Packer {
     this.#plainBytes += block.length;
     this.#previous = block;
   }
+}
+
+interface DeflateBlock {
+  readonly block: Buffer;
+  /** The block before, whose last 32 KiB this one may refer to; null for the first. */
+  readonly previous: Buffer | null;
+  readonly isLast: boolean;
+}
+
+/**
+ * Deflates one block on the thread pool. The packed blocks in order are one valid deflate stream (as with pigz): each ends on
+ * a byte border, and a decoder still has the block before, which references lead into.
+ */
+function deflateBlock({ block, previous, isLast }: DeflateBlock): Promise<Buffer> {
+  const options = {
+    level: 6,
+    chunkSize: OUTPUT_BYTES,
+    finishFlush: isLast ? constants.Z_FINISH : constants.Z_SYNC_FLUSH,
+    ...(previous && { dictionary: previous.subarray(-WINDOW_BYTES) }),
+  };
+  return new Promise((resolve, reject) => {
+    deflateRaw(block, options, (error, packed) => (error ? reject(error) : resolve(packed)));
+  });
 }

@@ -1,25 +1,25 @@
 import { createHash } from 'node:crypto';
 
-/** How every hidden file of ours begins; no export may use names that begin so, in any case of the letters. */
+/** The beginning of every hidden file name. No exported file may have a name that begins so, in upper or lower case. */
 export const HIDDEN_START = '.tidemark-';
 
-/** `part` is being written, `sealed` is whole and on disk: only the latter may ever be published. */
+/** A `part` is being written; a `sealed` file is complete and on disk. Only a sealed file may be published. */
 export type HiddenStage = 'part' | 'sealed';
 
 /**
- * The hidden name of one file of a request. It depends on nothing else, so that after a crash it is found again.
- * Ids and names are hashed because a client may choose an id of any length, with any character in it.
+ * The hidden name of one file of a request. It depends on nothing else, so it is found again after a crash. Id and name are
+ * hashed because a client may choose an id of any length and with any characters.
  */
 export function hiddenName(requestId: string, name: string, stage: HiddenStage): string {
   return `${hiddenStart(requestId)}${digest(name)}.${stage}`;
 }
 
-/** What the hidden names of this request, and of no other, begin with. */
+/** The beginning of all hidden names of this request, and of no other request. */
 export function hiddenStart(requestId: string): string {
   return `${HIDDEN_START}${readable(requestId)}-${digest(requestId)}-`;
 }
 
-/** Enough of the id for a person who looks into the folder. */
+/** Part of the id, for people who list the folder. */
 function readable(requestId: string): string {
   return requestId.replace(/[^A-Za-z0-9]/g, '').slice(0, 36);
 }

@@ -3,36 +3,35 @@ import path from 'node:path';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Compression } from '../../pipeline/export/selection.ts';
 import type { Destination, ExportDirectory, PendingFile } from '../../pipeline/ports.ts';
-import { FolderRefused, findFolder, hasFolder, lstatOrNull, makeFolder } from './folders.ts';
+import { FolderRefused, findFolder, hasFolder, lstatOrNull, makeFolderInRoot } from './folders.ts';
 import { HIDDEN_START } from './hidden-names.ts';
 import { openPendingFile } from './pending-file.ts';
-import { parsePrefix } from './prefix.ts';
+import { parsePrefix, prefixRefused } from './prefix.ts';
 import { checkPrefixMap, type PrefixMap } from './prefix-map.ts';
-import { prefixRefused } from './prefix-refused.ts';
 import { publishFiles } from './publish.ts';
 import { openPublished } from './published-file.ts';
 import { checkRootUnchanged, type ExportRoot, openRoot } from './root.ts';
 import { sweepFolder } from './sweep.ts';
 
 interface ExportDirectorySettings {
-  /** The folder all exports lie in; absolute, or relative to the working directory. */
+  /** The folder that holds all exports; absolute, or relative to the working directory. */
   readonly root: string;
   readonly prefixMap?: PrefixMap;
-  /** Makes the root where it is missing; false by default. */
+  /** Whether a missing root is made; false by default. */
   readonly create?: boolean;
 }
 
-/** An export directory whose files can be read back. */
+/** An export directory on the local disk, whose published files can be read. */
 export interface LocalExportDirectory extends ExportDirectory {
-  /** The spellings of its root: as configured, made absolute, and its real path. */
+  /** The root as configured (made absolute), and its real path. */
   readonly roots: readonly string[];
-  /** Opens a published file for reading; null when it was moved away, or something else stands in its place. */
+  /** Opens a published file for reading; null when it was moved away or something else has its name. */
   openFile(destination: Destination, name: string): Promise<FileHandle | null>;
 }
 
 /**
- * Opens a folder of the local disk as the place where exports appear. It must be able to hold two names of one file
- * (hard links). Throws `NOT_WRITABLE` when the root is missing or no folder, `CONFIG_INVALID` for a bad `prefixMap`.
+ * Opens a folder of the local disk as export directory. Its file system must support hard links. Throws `NOT_WRITABLE` when
+ * the root is missing or no folder, `CONFIG_INVALID` for a bad `prefixMap`.
  */
 export async function openExportDirectory(settings: ExportDirectorySettings): Promise<LocalExportDirectory> {
   const prefixMap = settings.prefixMap ?? {};
@@ -78,7 +77,7 @@ class LocalDirectory implements LocalExportDirectory {
 
   async create(to: Destination, requestId: string, name: string, compression: Compression): Promise<PendingFile> {
     checkName(name);
-    await makeFolder(this.#root, to.folder);
+    await makeFolderInRoot(this.#root, to.folder);
     return openPendingFile({ folder: to.folder, requestId, name, compression });
   }
 
@@ -87,7 +86,10 @@ class LocalDirectory implements LocalExportDirectory {
     if (await hasFolder(this.#root, destination.folder)) {
       await publishFiles(destination.folder, requestId, names);
     } else if (names.length > 0) {
-      throw new TidemarkError('EXPORT_FAILED', `the folder ${destination.folder} is gone, with the files to publish`);
+      throw new TidemarkError(
+        'EXPORT_FAILED',
+        `the folder ${destination.folder} with the files to publish does not exist any more`,
+      );
     }
   }
 
@@ -96,10 +98,10 @@ class LocalDirectory implements LocalExportDirectory {
   }
 }
 
-/** A name is one component and none of our hidden ones, whatever was recorded for the request. */
+/** Throws `PREFIX_REFUSED` unless the name is one path component and no hidden name; recorded names are checked too. */
 function checkName(name: string): void {
-  const isOne = name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name);
-  if (isOne && !name.toLowerCase().startsWith(HIDDEN_START)) return;
+  const isOneComponent = name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name);
+  if (isOneComponent && !name.toLowerCase().startsWith(HIDDEN_START)) return;
   const allowed = `allowed is one path component that does not begin with ${HIDDEN_START}`;
   throw new TidemarkError('PREFIX_REFUSED', `the file name ${JSON.stringify(name)} is refused; ${allowed}`);
 }

@@ -1,10 +1,11 @@
 import type { ByteSink } from '../../pipeline/ports.ts';
 
-/** Lets a few blocks be packed at the same time while their bytes are written in the order the blocks came. */
+/** Packs a few blocks at the same time and writes their bytes in the order in which the blocks were added. */
 export class OrderedWrites {
   readonly #sink: ByteSink;
   readonly #limit: number;
-  readonly #waiting: Promise<void>[] = [];
+  /** Blocks that are being packed or written, oldest first. */
+  readonly #underWay: Promise<void>[] = [];
   #last: Promise<void> = Promise.resolve();
 
   constructor(sink: ByteSink, limit: number) {
@@ -12,23 +13,23 @@ export class OrderedWrites {
     this.#limit = limit;
   }
 
-  /** Starts packing once fewer than the limit are under way. Rejects with the failure of an earlier block. */
+  /** Starts packing a block when fewer than the limit are under way. Rejects with the failure of an earlier block. */
   async add(pack: () => Promise<Uint8Array>): Promise<void> {
-    if (this.#waiting.length >= this.#limit) await this.#waiting.shift();
+    if (this.#underWay.length >= this.#limit) await this.#underWay.shift();
     const write = Promise.all([pack(), this.#last]).then(([bytes]) => this.#sink(bytes));
-    // Whoever waits for this block sees the failure; if no one does any more, it must not end the process.
+    // `add` and `finish` throw the failure; if neither is called again, it must not count as an unhandled rejection.
     write.catch(() => undefined);
-    this.#waiting.push(write);
+    this.#underWay.push(write);
     this.#last = write;
   }
 
-  /** Resolves when all that was added is written. */
+  /** Resolves when all added blocks are written. */
   async finish(): Promise<void> {
     await this.#last;
   }
 
-  /** Resolves when nothing is under way any more, whatever came of it. */
+  /** Resolves when no block is under way any more, also after failures. */
   async settle(): Promise<void> {
-    await Promise.allSettled([...this.#waiting, this.#last]);
+    await Promise.allSettled([...this.#underWay, this.#last]);
   }
 }

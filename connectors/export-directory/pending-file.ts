@@ -1,25 +1,27 @@
+import { createHash } from 'node:crypto';
 import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import type { Compression } from '../../pipeline/export/selection.ts';
-import type { FileFacts, PendingFile } from '../../pipeline/ports.ts';
+import type { ContentFacts, FileFacts, PendingFile } from '../../pipeline/ports.ts';
 import { diskFailure, syncFolder } from '../disk.ts';
-import { BlockCutter } from './block-cutter.ts';
-import { ContentHash } from './content-hash.ts';
+import { BlockCutter, type Packer } from './block-cutter.ts';
 import { createPacker, plainName } from './create-packer.ts';
 import { hiddenName } from './hidden-names.ts';
-import type { Packer } from './packer.ts';
 
 interface NewFile {
   /** Absolute path of a folder that exists. */
   readonly folder: string;
   readonly requestId: string;
-  /** Final name, without folder. */
+  /** The final name, without folder. */
   readonly name: string;
   readonly compression: Compression;
 }
 
-/** Opens a hidden file. Throws `DISK_FULL`, `NOT_WRITABLE`, or `EXPORT_FAILED` when the request has it already. */
+/**
+ * Opens a new hidden file, which is renamed from `part` to `sealed` when it is complete and on disk. Throws `DISK_FULL`,
+ * `NOT_WRITABLE`, or `EXPORT_FAILED` when the request already has this hidden file.
+ */
 export async function openPendingFile(file: NewFile): Promise<PendingFile> {
   const part = path.join(file.folder, hiddenName(file.requestId, file.name, 'part'));
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
@@ -27,7 +29,7 @@ export async function openPendingFile(file: NewFile): Promise<PendingFile> {
     return new HiddenFile(file, part, await open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o666));
   } catch (error) {
     if (!hasSystemCode(error, 'EEXIST')) throw diskFailure(error, `make a file in ${file.folder}`, 'EXPORT_FAILED');
-    const problem = `the hidden file ${part} of an earlier run is still there; sweep the request before it runs again`;
+    const problem = `the hidden file ${part} of an earlier run still exists; it must be removed before the request runs again`;
     throw new TidemarkError('EXPORT_FAILED', problem, { cause: error });
   }
 }
@@ -85,7 +87,7 @@ class HiddenFile implements PendingFile {
       await rm(this.#part, { force: true });
       await rm(this.#sealed, { force: true });
     } catch (error) {
-      throw diskFailure(error, `take the hidden file of ${this.name} away from ${this.#folder}`, 'EXPORT_FAILED');
+      throw diskFailure(error, `remove the hidden file of ${this.name} from ${this.#folder}`, 'EXPORT_FAILED');
     }
   }
 
@@ -98,5 +100,21 @@ class HiddenFile implements PendingFile {
 
   #failure(error: unknown): TidemarkError {
     return diskFailure(error, `write ${this.name} into ${this.#folder}`, 'EXPORT_FAILED');
+  }
+}
+
+/** Counts and hashes bytes in their order. */
+export class ContentHash {
+  readonly #sha256 = createHash('sha256');
+  #bytes = 0;
+
+  add(bytes: Uint8Array): void {
+    this.#sha256.update(bytes);
+    this.#bytes += bytes.length;
+  }
+
+  /** The number of bytes and their SHA-256 in hex. To be called once, after the last byte. */
+  finish(): ContentFacts {
+    return { bytes: this.#bytes, sha256: this.#sha256.digest('hex') };
   }
 }

@@ -1,7 +1,7 @@
 import { TidemarkError } from '../../pipeline/errors.ts';
 
 /**
- * Foreign prefix → folder relative to the export root, as in the setting `prefix_map`.
+ * The setting `prefix_map`: foreign prefix → folder relative to the export root.
  * `{"C:/": "c"}` puts `C:/export` into folder `c` with the stem `export`; `{"C:/export": "genesys"}` puts the same
  * prefix into folder `genesys` with an empty stem, `C:/export_` with the stem `_`, and `C:/export/daily_` with `daily_`.
  */
@@ -15,9 +15,9 @@ interface Mapping {
 }
 
 /**
- * The entry with the longest matching text, spelled exactly as the client spells it (case counts); null without one.
- * An entry that does not end in a separator stands for that folder and for names that begin so, never for another
- * folder that happens to begin with the same letters: `C:/exports/x` does not belong to `C:/export`.
+ * The longest entry that the prefix begins with, in the same upper and lower case; null without one. An entry that does not
+ * end in a separator stands for a folder and for file names that begin so, but not for another folder that begins with the
+ * same letters: `C:/exports/x` does not match `C:/export`.
  */
 export function findMapping(filePrefix: string, map: PrefixMap): Mapping | null {
   const entries = Object.entries(map).sort(([left], [right]) => right.length - left.length);
@@ -30,7 +30,7 @@ export function findMapping(filePrefix: string, map: PrefixMap): Mapping | null 
   return null;
 }
 
-/** Throws `CONFIG_INVALID` for an entry without foreign prefix or whose folder is not a plain path below the root. */
+/** Throws `CONFIG_INVALID` for an entry with an empty prefix, or with a folder that is not a plain path inside the root. */
 export function checkPrefixMap(map: PrefixMap): void {
   for (const [foreign, folder] of Object.entries(map)) {
     const components = folder.split('/');

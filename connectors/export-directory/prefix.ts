@@ -1,24 +1,26 @@
+import { TidemarkError } from '../../pipeline/errors.ts';
 import { HIDDEN_START } from './hidden-names.ts';
 import { findMapping, type PrefixMap } from './prefix-map.ts';
-import { prefixRefused } from './prefix-refused.ts';
 import type { ExportRoot } from './root.ts';
 
-/** A prefix read as text, before the disk is looked at: folders below the root, and how the file names begin. */
+/** A prefix as text, before the disk is read. */
 interface ParsedPrefix {
+  /** Folders below the export root. */
   readonly folders: readonly string[];
+  /** The beginning of the file names. */
   readonly stem: string;
 }
 
-/** The longest that we ever append to a stem; its digits stand for the stamp. */
+/** The longest text that is appended to a stem; its digits stand for the stamp. */
 const LONGEST_ENDING = '00000000_000000_000_services.ndjson.zip';
 const MAX_NAME_BYTES = 255;
-/** Linux takes 4,096 with the NUL at the end. */
+/** Linux allows 4,096 with the NUL at the end. */
 const MAX_PATH_BYTES = 4_095;
 const INSIDE = 'a path relative to the export root, or an absolute one inside it, with / between folders';
 
 /**
- * Reads a `file_prefix`: all up to the last `/` is the folder, the rest is the stem, which may be empty.
- * `.` and doubled slashes between folders mean nothing, as everywhere in POSIX. Throws `PREFIX_REFUSED`.
+ * Reads a `file_prefix`: everything up to the last `/` is the folder, the rest is the stem, which may be empty. `.` and
+ * doubled slashes between folders are ignored, as in POSIX. Throws `PREFIX_REFUSED`.
  */
 export function parsePrefix(filePrefix: string, root: ExportRoot, map: PrefixMap): ParsedPrefix {
   checkCharacters(filePrefix);
@@ -31,10 +33,17 @@ export function parsePrefix(filePrefix: string, root: ExportRoot, map: PrefixMap
   return parsed;
 }
 
+/** The refusal of a `file_prefix`: what was given, why it is refused, and what is allowed. */
+export function prefixRefused(filePrefix: string, reason: string, allowed: string, cause?: unknown): TidemarkError {
+  const message = `file_prefix ${JSON.stringify(filePrefix)} ${reason}; allowed is ${allowed}`;
+  return new TidemarkError('PREFIX_REFUSED', message, cause === undefined ? undefined : { cause });
+}
+
 function checkCharacters(filePrefix: string): void {
   if (filePrefix === '') throw prefixRefused(filePrefix, 'is empty', INSIDE);
   if (/\p{Cc}/u.test(filePrefix)) throw prefixRefused(filePrefix, 'holds a control character', 'printable text');
-  if (!filePrefix.isWellFormed()) throw prefixRefused(filePrefix, 'is no Unicode (a lone surrogate)', 'Unicode text');
+  if (!filePrefix.isWellFormed())
+    throw prefixRefused(filePrefix, 'is not valid Unicode (it holds a lone surrogate)', 'Unicode text');
   if (filePrefix.split(/[/\\]/).includes('..')) throw prefixRefused(filePrefix, 'holds the component ".."', INSIDE);
 }
 
@@ -54,7 +63,7 @@ function insideRoot(filePrefix: string, root: ExportRoot, map: PrefixMap): strin
   return filePrefix.startsWith('/') ? belowRoot(filePrefix, root) : filePrefix;
 }
 
-/** Strips the root, in its configured or its real spelling, from an absolute prefix. */
+/** Removes the root, as configured or as its real path, from an absolute prefix. */
 function belowRoot(filePrefix: string, root: ExportRoot): string {
   const components = filePrefix.split('/').slice(1);
   const stem = components.pop() ?? '';
@@ -70,18 +79,22 @@ function belowRoot(filePrefix: string, root: ExportRoot): string {
 function checkNames(filePrefix: string, { folders, stem }: ParsedPrefix): void {
   if (stem === '.') throw prefixRefused(filePrefix, 'ends in the component "."', 'a folder with / at its end');
   if (stem.toLowerCase().startsWith(HIDDEN_START)) {
-    throw prefixRefused(filePrefix, `begins file names with ${HIDDEN_START}`, 'any other beginning: this one is ours');
+    throw prefixRefused(
+      filePrefix,
+      `begins file names with ${HIDDEN_START}`,
+      'any other beginning, as hidden files begin so',
+    );
   }
   const names = [...folders, stem + LONGEST_ENDING];
   const long = names.find(name => Buffer.byteLength(name) > MAX_NAME_BYTES);
   if (long === undefined) return;
-  const allowed = `${MAX_NAME_BYTES} bytes a name, stamp and ending (${LONGEST_ENDING.length} bytes) included`;
+  const allowed = `at most ${MAX_NAME_BYTES} bytes for a name, including stamp and ending (${LONGEST_ENDING.length} bytes)`;
   throw prefixRefused(filePrefix, `makes a name of ${Buffer.byteLength(long)} bytes`, allowed);
 }
 
 function checkLength(filePrefix: string, path: string): void {
   const bytes = Buffer.byteLength(path + LONGEST_ENDING);
   if (bytes <= MAX_PATH_BYTES) return;
-  const allowed = `${MAX_PATH_BYTES} bytes, export root, stamp and ending included`;
+  const allowed = `at most ${MAX_PATH_BYTES} bytes, including export root, stamp and ending`;
   throw prefixRefused(filePrefix, `makes a path of ${bytes} bytes`, allowed);
 }

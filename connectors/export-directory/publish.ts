@@ -5,90 +5,92 @@ import { diskFailure, syncFolder } from '../disk.ts';
 import { lstatOrNull } from './folders.ts';
 import { hiddenName } from './hidden-names.ts';
 
-/** One file between its two names. */
-interface Passage {
+/** One file of the request with the paths of its hidden and its final name. */
+interface FileNames {
   readonly name: string;
   readonly hidden: string;
   readonly final: string;
 }
 
-/** How far a file is: `linked` has both names, `done` only the final one, `taken` finds the final one held by another. */
-type Stage = 'waiting' | 'linked' | 'done' | 'taken' | 'lost';
+/**
+ * Which of the two names exist. `sealed`: the hidden one. `linked`: both, for the same file. `published`: the final one.
+ * `taken`: both, but the final one belongs to another file. `lost`: neither.
+ */
+type LinkState = 'sealed' | 'linked' | 'published' | 'taken' | 'lost';
 
 /**
- * Gives the request's sealed files their names, in order; all of them or none. Each step can be repeated, so a crash
- * anywhere is finished by calling again: a name that is a second link to our hidden file is already ours, and hidden
- * files go only when every name stands. On any failure the names are taken back. Throws `NAME_TAKEN`,
- * `EXPORT_FAILED` when a sealed file is missing, and what the disk refuses (`NOT_WRITABLE`, `DISK_FULL`).
+ * Links the request's sealed files to their final names, in the given order; all of them or none. After a crash it can be
+ * called again and completes the work: a final name that is a link to the hidden file counts as done, and hidden files are
+ * removed only when all final names are durable. On a failure the linked names are removed again. Throws `NAME_TAKEN`,
+ * `EXPORT_FAILED` when a sealed file is missing, and `NOT_WRITABLE` or `DISK_FULL` from the disk.
  */
 export async function publishFiles(folder: string, requestId: string, names: readonly string[]): Promise<void> {
-  const passages = names.map(name => ({
+  const files = names.map(name => ({
     name,
     hidden: path.join(folder, hiddenName(requestId, name, 'sealed')),
     final: path.join(folder, name),
   }));
   try {
-    await linkAll(folder, passages);
+    await linkAll(folder, files);
   } catch (error) {
     throw diskFailure(error, `publish files in ${folder}`, 'EXPORT_FAILED');
   }
-  // Every name stands and is durable, so the export has succeeded: a hidden name that cannot go is no reason to say
-  // otherwise. The next sweep of the request takes it.
-  await removeHidden(folder, passages).catch(() => undefined);
+  // All names are durable, so the export has succeeded even if a hidden name cannot be removed; the next sweep removes it.
+  await removeHidden(folder, files).catch(() => undefined);
 }
 
-async function removeHidden(folder: string, passages: readonly Passage[]): Promise<void> {
-  await Promise.all(passages.map(({ hidden }) => rm(hidden, { force: true })));
+async function removeHidden(folder: string, files: readonly FileNames[]): Promise<void> {
+  await Promise.all(files.map(({ hidden }) => rm(hidden, { force: true })));
   await syncFolder(folder);
 }
 
-async function linkAll(folder: string, passages: readonly Passage[]): Promise<void> {
+async function linkAll(folder: string, files: readonly FileNames[]): Promise<void> {
   try {
-    const stages = await findStages(passages);
-    for (const [index, passage] of passages.entries()) if (stages[index] !== 'done') await linkOne(passage);
+    const states = await linkStates(files);
+    for (const [index, file] of files.entries()) if (states[index] !== 'published') await linkOne(file);
     await syncFolder(folder);
   } catch (error) {
-    await takeBack(folder, passages);
+    await unlinkAll(folder, files);
     throw error;
   }
 }
 
 /**
- * A hidden file may be missing only because an earlier call came to removing them, and then every name stands. One that
- * is missing while another still waits was lost, and the file under its name is not ours.
+ * A hidden file may be missing only when an earlier call linked all names and began to remove hidden files. If one is missing
+ * while another is not linked, it was lost, and the file under its final name belongs to something else.
  */
-async function findStages(passages: readonly Passage[]): Promise<readonly Stage[]> {
-  const stages = await Promise.all(passages.map(stageOf));
-  const isHalf = stages.includes('done') && (stages.includes('waiting') || stages.includes('taken'));
-  const lost = passages.find((_, index) => stages[index] === 'lost' || (isHalf && stages[index] === 'done'));
-  if (lost === undefined) return stages;
+async function linkStates(files: readonly FileNames[]): Promise<readonly LinkState[]> {
+  const states = await Promise.all(files.map(linkState));
+  const isPartial = states.includes('published') && (states.includes('sealed') || states.includes('taken'));
+  const lost = files.find((_, index) => states[index] === 'lost' || (isPartial && states[index] === 'published'));
+  if (lost === undefined) return states;
   const problem = `the sealed file ${lost.hidden} of ${lost.name} is missing, so nothing was published`;
   throw new TidemarkError('EXPORT_FAILED', problem);
 }
 
-async function linkOne(passage: Passage): Promise<void> {
+async function linkOne(file: FileNames): Promise<void> {
   try {
-    await link(passage.hidden, passage.final);
+    await link(file.hidden, file.final);
   } catch (error) {
     if (!hasSystemCode(error, 'EEXIST')) throw error;
-    // Ours already, by a call that was cut off (or by this one, where a network disk repeats itself).
-    if ((await stageOf(passage)) === 'linked') return;
-    const problem = `the name ${passage.final} belongs to another file, which stays as it is; nothing was published`;
+    // An earlier call may have made the link, or this one, when a network file system repeats the operation.
+    if ((await linkState(file)) === 'linked') return;
+    const problem = `the name ${file.final} belongs to another file, which is not replaced; nothing was published`;
     throw new TidemarkError('NAME_TAKEN', problem, { cause: error });
   }
 }
 
-/** Last name first: whoever waits for the last one never sees it without the others. */
-async function takeBack(folder: string, passages: readonly Passage[]): Promise<void> {
-  for (const passage of passages.toReversed()) {
-    if ((await stageOf(passage)) === 'linked') await rm(passage.final);
+/** The last name is removed first: a reader that waits for it never sees it without the others. */
+async function unlinkAll(folder: string, files: readonly FileNames[]): Promise<void> {
+  for (const file of files.toReversed()) {
+    if ((await linkState(file)) === 'linked') await rm(file.final);
   }
   await syncFolder(folder);
 }
 
-async function stageOf({ hidden, final }: Passage): Promise<Stage> {
-  const [ours, visible] = await Promise.all([lstatOrNull(hidden), lstatOrNull(final)]);
-  if (ours === null) return visible === null ? 'lost' : 'done';
-  if (visible === null) return 'waiting';
-  return ours.ino === visible.ino && ours.dev === visible.dev ? 'linked' : 'taken';
+async function linkState({ hidden, final }: FileNames): Promise<LinkState> {
+  const [sealed, visible] = await Promise.all([lstatOrNull(hidden), lstatOrNull(final)]);
+  if (sealed === null) return visible === null ? 'lost' : 'published';
+  if (visible === null) return 'sealed';
+  return sealed.ino === visible.ino && sealed.dev === visible.dev ? 'linked' : 'taken';
 }

@@ -7,8 +7,8 @@ import { hasFolder } from './folders.ts';
 import type { ExportRoot } from './root.ts';
 
 /**
- * Opens a published file for reading; null when it is not there any more, or something else stands in its place. No link
- * is followed: not in the name, not on the way, and not one that is put there between our looking and our opening.
+ * Opens a published file for reading; null when it does not exist any more or something else has its name. No link is
+ * followed, neither the file itself nor one of its folders, also when the link is made between the check and the opening.
  */
 export async function openPublished(
   root: ExportRoot,
@@ -17,21 +17,23 @@ export async function openPublished(
 ): Promise<FileHandle | null> {
   if (!(await hasFolder(root, folder).catch(() => false))) return null;
   const file = path.join(folder, name);
-  // Of a pipe without a writer, opening would wait for one.
-  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(gone);
+  // O_NONBLOCK: opening a named pipe would wait until another process opens it for writing.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
+    nullIfMissing,
+  );
   if (handle === null) return null;
-  const isOurs = (await handle.stat()).isFile() && (await pathOf(handle, file)) === file;
-  if (isOurs) return handle;
+  const isPublished = (await handle.stat()).isFile() && (await realPath(handle, file)) === file;
+  if (isPublished) return handle;
   await handle.close();
   return null;
 }
 
-function gone(error: unknown): null {
+function nullIfMissing(error: unknown): null {
   if (hasSystemCode(error, 'ENOENT', 'ELOOP', 'ENOTDIR', 'EACCES', 'ENXIO')) return null;
   throw error;
 }
 
-/** Where an open file really lies, where the system can tell. */
-function pathOf(handle: FileHandle, assumed: string): Promise<string> {
+/** The real path of an open file; `assumed` where the system does not report it. */
+function realPath(handle: FileHandle, assumed: string): Promise<string> {
   return readlink(`/proc/self/fd/${handle.fd}`).catch(() => assumed);
 }

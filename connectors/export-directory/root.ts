@@ -3,9 +3,9 @@ import path from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import { diskFailure, makeFolder } from '../disk.ts';
 
-/** The export root as it was when it was opened. A folder that later stands under the same path is not trusted. */
+/** The export root as it was when it was opened. Another folder that later has the same path is not used. */
 export interface ExportRoot {
-  /** Absolute path as configured; may itself run through links, which the operator chose. */
+  /** Absolute path as configured. It may contain links, which the operator chose. */
   readonly configured: string;
   /** Absolute real path, without links. */
   readonly path: string;
@@ -14,8 +14,8 @@ export interface ExportRoot {
 }
 
 /**
- * Opens the root, making it first where `create` is set.
- * Throws `NOT_WRITABLE` when it is missing, no folder, or cannot be made.
+ * Opens the root; with `create` it is made when it is missing. Throws `NOT_WRITABLE` when it is missing, is no folder, or
+ * cannot be made.
  */
 export async function openRoot(root: string, create: boolean): Promise<ExportRoot> {
   const configured = path.resolve(root);
@@ -30,14 +30,14 @@ export async function openRoot(root: string, create: boolean): Promise<ExportRoo
   } catch (error) {
     if (!hasSystemCode(error, 'ENOENT', 'ENOTDIR', 'EEXIST'))
       throw diskFailure(error, `open the export root ${root}`, 'EXPORT_FAILED');
-    const problem = `the export root ${JSON.stringify(root)} is not there or no folder; make it, or configure another`;
+    const problem = `the export root ${JSON.stringify(root)} does not exist or is not a folder; make it, or configure another`;
     throw new TidemarkError('NOT_WRITABLE', problem, { cause: error });
   }
 }
 
 /**
- * Makes sure that the root is still the folder that was opened: a link put in its place would carry files elsewhere.
- * Throws `PREFIX_REFUSED` when it is not.
+ * Throws `PREFIX_REFUSED` unless the root is still the folder that was opened. A link in its place would lead files to
+ * another folder.
  */
 export async function checkRootUnchanged(root: ExportRoot): Promise<void> {
   const [real, stats] = await Promise.all([
@@ -45,6 +45,6 @@ export async function checkRootUnchanged(root: ExportRoot): Promise<void> {
     lstat(root.path, { bigint: true }).catch(() => null),
   ]);
   if (real === root.path && stats?.dev === root.device && stats.ino === root.inode) return;
-  const allowed = 'nothing is read or written there until the service is started again';
+  const allowed = 'nothing is read or written there until the service is restarted';
   throw new TidemarkError('PREFIX_REFUSED', `the export root ${root.path} was replaced or removed; ${allowed}`);
 }

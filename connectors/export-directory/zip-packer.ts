@@ -2,20 +2,19 @@ import { once } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { ZipFile } from 'yazl';
 import type { ByteSink } from '../../pipeline/ports.ts';
-import { BLOCK_BYTES } from './block-cutter.ts';
-import type { Packer } from './packer.ts';
+import { BLOCK_BYTES, type Packer } from './block-cutter.ts';
 
-/** A zip archive of one entry, zip64 where its size demands. */
+/** Packs a zip archive of one entry; zip64 when the size needs it. */
 export class ZipPacker implements Packer {
   readonly #plain = new PassThrough({ highWaterMark: BLOCK_BYTES });
   readonly #archive = new ZipFile();
   readonly #written: Promise<void>;
 
   constructor(plainName: string, sink: ByteSink) {
-    this.#archive.addReadStream(this.#plain, plainName, entryFacts());
+    this.#archive.addReadStream(this.#plain, plainName, entryOptions());
     this.#archive.end();
-    this.#written = this.#carry(sink);
-    // Seen by the next take or end; alone it must not end the process.
+    this.#written = this.#writeTo(sink);
+    // The next `take` or `end` throws the failure; until then it must not count as an unhandled rejection.
     this.#written.catch(() => undefined);
     this.#plain.on('error', () => undefined);
   }
@@ -32,14 +31,14 @@ export class ZipPacker implements Packer {
   }
 
   async abandon(): Promise<void> {
-    // yazl hands no failure from one of its streams to the next, so both ends are told.
-    const abandoned = new Error('the archive was given up');
+    // yazl passes no failure from one of its streams to the next, so both ends are destroyed.
+    const abandoned = new Error('the archive was abandoned');
     this.#plain.destroy(abandoned);
     if (this.#archive.outputStream instanceof Readable) this.#archive.outputStream.destroy(abandoned);
     await this.#written.catch(() => undefined);
   }
 
-  async #carry(sink: ByteSink): Promise<void> {
+  async #writeTo(sink: ByteSink): Promise<void> {
     try {
       for await (const bytes of this.#archive.outputStream) await sink(Buffer.from(bytes));
     } catch (error) {
@@ -50,9 +49,9 @@ export class ZipPacker implements Packer {
 }
 
 /**
- * The same in every archive. yazl writes the date by its local getters, so a date made of local components is the same
- * bytes in every time zone; the other, absolute time stamp is left out.
+ * The same in every archive. yazl takes the local components of the date, so a date made from local components gives the
+ * same bytes in every time zone. The second, absolute time stamp of the zip format is left out.
  */
-function entryFacts() {
+function entryOptions() {
   return { mtime: new Date(1980, 0, 1), forceDosTimestamp: true, mode: 0o100644, compressionLevel: 6 };
 }

@@ -1,13 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Asker } from '../../pipeline/export/request.ts';
+import type { CountRefused } from './rate-limit.ts';
 
-/** What a token lets its holder do; each may also do what those before it may. */
+/** What the holder of a token may do. Each role may also do what the roles before it may. */
 export const roles = ['reader', 'exporter', 'operator'] as const;
 export type Role = (typeof roles)[number];
 
-/** Who a route is for: whoever knocks, whoever has shown a token, or holders of a role. */
+/** Who may use a route: everyone, every holder of a token, or the holders of a role and those above it. */
 export type Audience = 'everyone' | 'authenticated' | Role;
 
 interface HttpClient extends Asker {
@@ -20,9 +21,9 @@ export interface KnownToken extends HttpClient {
 
 export interface Access {
   readonly tokens: readonly KnownToken[];
-  /** Whether a client without a token may do everything. */
+  /** Whether clients without a token may do everything. */
   readonly anonymous: boolean;
-  /** Whether only this machine reaches us. */
+  /** Whether the server listens on a loopback address only, so that only this machine reaches it. */
   readonly loopback: boolean;
 }
 
@@ -37,10 +38,10 @@ declare module 'fastify' {
 
 const anonymous: HttpClient = { door: 'http', client: 'anonymous', role: 'operator' };
 
-/** Takes note of a request without a token that we know. Throws `RATE_LIMITED` when its sender tries too many. */
-export type CountRefused = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
-
-/** Lets nobody through to a route that is not theirs. Routes that say nothing are for whoever has shown a token. */
+/**
+ * Checks the token and role of each request before its route runs. A route without an `audience` is for every holder of a
+ * token. `access` is called for each request, as tokens may change.
+ */
 export function addAccess(server: FastifyInstance, access: () => Access, countRefused: CountRefused): void {
   server.decorateRequest('client', null);
   server.addHook('onRequest', async (request, reply) => {
@@ -61,41 +62,50 @@ function clientOf(request: FastifyRequest, access: Access): HttpClient {
   const { authorization } = request.headers;
   if (authorization !== undefined) return holderOf(authorization, access.tokens);
   if (!access.anonymous) throw new TidemarkError('UNAUTHORIZED', 'a token is needed: Authorization: Bearer <token>');
-  checkNoForeignPage(request);
-  if (access.loopback) checkOwnName(request);
+  checkSameSite(request);
+  if (access.loopback) checkHostName(request);
   return anonymous;
 }
 
-/** Every known hash is compared, each in constant time: the answer's time tells nothing of how close a guess came. */
+/** Compares with every known hash, each in constant time: the response time does not depend on how close a guess is. */
 function holderOf(authorization: string, tokens: readonly KnownToken[]): HttpClient {
   const [, token = ''] = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization) ?? [];
-  const given = createHash('sha256').update(token).digest();
+  const hash = createHash('sha256').update(token).digest();
   let holder: KnownToken | null = null;
-  for (const known of tokens) if (timingSafeEqual(known.sha256, given)) holder = known;
+  for (const known of tokens) if (timingSafeEqual(known.sha256, hash)) holder = known;
   if (holder !== null && token !== '') return holder;
-  throw new TidemarkError('UNAUTHORIZED', 'the token is not known here; see http_tokens and http_tokens_file');
+  throw new TidemarkError(
+    'UNAUTHORIZED',
+    'the token is unknown; the settings http_tokens and http_tokens_file list the known ones',
+  );
 }
 
 function checkRole({ client, role }: HttpClient, needed: Role): void {
   if (roles.indexOf(role) >= roles.indexOf(needed)) return;
-  throw new TidemarkError('FORBIDDEN', `this needs a token of the role ${needed}; that of ${client} is of ${role}`);
+  throw new TidemarkError('FORBIDDEN', `a token of the role ${needed} is needed; ${client} has the role ${role}`);
 }
 
-/** Without tokens anybody who reaches us may come in, but no page of another site that their browser happens to show. */
-function checkNoForeignPage({ headers, host }: FastifyRequest): void {
+/** Without tokens every client on this machine is allowed, but no page of another site that a browser here has open. */
+function checkSameSite({ headers, host }: FastifyRequest): void {
   const { origin, 'sec-fetch-site': site } = headers;
-  const isOurs = origin === undefined || (URL.canParse(origin) && new URL(origin).host === host);
-  if (isOurs && (site === undefined || site === 'same-origin' || site === 'none')) return;
-  throw new TidemarkError('FORBIDDEN', 'pages of other sites may ask nothing here; set http_tokens and send a token');
+  const isSameHost = origin === undefined || (URL.canParse(origin) && new URL(origin).host === host);
+  if (isSameHost && (site === undefined || site === 'same-origin' || site === 'none')) return;
+  throw new TidemarkError(
+    'FORBIDDEN',
+    'requests from pages of other sites are refused; set http_tokens and send a token',
+  );
 }
 
-/** A page could also come by a name of its own that leads to this machine, and would then seem to be ours. */
-function checkOwnName({ hostname }: FastifyRequest): void {
+/** A foreign page may use a host name of its own that resolves to this machine (DNS rebinding); it would pass as the same site. */
+function checkHostName({ hostname }: FastifyRequest): void {
   if (hostname === '' || isLoopback(hostname)) return;
-  throw new TidemarkError('FORBIDDEN', `the host ${JSON.stringify(hostname)} is no name of this machine itself`);
+  throw new TidemarkError(
+    'FORBIDDEN',
+    `the host ${JSON.stringify(hostname)} is refused; allowed are localhost and loopback addresses`,
+  );
 }
 
-/** True for names and addresses that only this machine reaches. */
+/** True for host names and addresses that only this machine can reach. */
 export function isLoopback(host: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host);
 }

@@ -1,32 +1,32 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
-/** One answered request. Neither its query nor its headers are told of: either may hold what nobody should read. */
-export interface Answered {
+/** An answered request as it is logged and counted. Query and headers are left out, as they may hold secrets. */
+export interface AnsweredRequest {
   readonly method: string;
-  /** The route's pattern; null where there was none. */
+  /** The pattern of the route; null for an unknown address. */
   readonly route: string | null;
   readonly status: number;
   readonly milliseconds: number;
   readonly client: string | null;
   readonly requestId: string;
-  /** The export it spoke of. */
+  /** The export that the request is about, or null. */
   readonly exportId: string | null;
-  /** True when the client had gone, or was cut off, before it had all. */
+  /** True when the connection closed before the whole answer was sent. */
   readonly cut: boolean;
 }
 
-/** Tells of each request when its answer is out. */
-export function addAudit(server: FastifyInstance, tell: (answered: Answered) => void): void {
+/** Calls `onAnswered` once a request, when its answer is sent or its connection is closed. */
+export function addAudit(server: FastifyInstance, onAnswered: (answered: AnsweredRequest) => void): void {
   server.decorateRequest('exportId', null);
   server.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
-    // Also of those whose client did not wait for the end, of which no hook is told.
+    // Fastify calls no hook when a client closes the connection early, so the event of the connection is used.
     const began = performance.now();
-    reply.raw.once('close', () => tell(answeredOf(request, reply, performance.now() - began)));
+    reply.raw.once('close', () => onAnswered(answeredRequest(request, reply, performance.now() - began)));
   });
 }
 
-export function answeredOf(request: FastifyRequest, reply: FastifyReply, milliseconds: number): Answered {
+export function answeredRequest(request: FastifyRequest, reply: FastifyReply, milliseconds: number): AnsweredRequest {
   return {
     method: request.method,
     route: request.routeOptions.url ?? null,

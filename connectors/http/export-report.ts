@@ -4,19 +4,19 @@ import { answeredPaths } from '../../pipeline/export/file-names.ts';
 import type { JobView } from '../../pipeline/requests/job.ts';
 import { formatTimestamp } from '../../schemas/json/timestamps.ts';
 
-/** How the export root may be spelled; the last one is its real path. */
+/** The spellings of the export root; the last one is its real path. */
 export type Roots = readonly string[];
 
 export type ExportReport = ReturnType<typeof reportOf>;
 
-/** An export as a client may see it. Folders are told as they lie below the export root, never where that lies. */
+/** An export as clients see it. Folders are relative to the export root, whose own path is never shown. */
 export function reportOf({ record, progress }: JobView, roots: Roots) {
   const { requestId, state, asker, acceptedAt, endedAt, given, plan, manifest, error } = record;
-  const isThere = state === 'completed' && manifest !== null;
-  const manifestName = isThere ? plan.names.find(name => name.endsWith('_manifest.json')) : undefined;
+  const hasFiles = state === 'completed' && manifest !== null;
+  const manifestName = hasFiles ? plan.names.find(name => name.endsWith('_manifest.json')) : undefined;
   return {
     request_id: requestId,
-    // The files are whole and only their names are missing: for a client it is running still.
+    // The files are complete but not yet linked to their names, so for clients the export is still running.
     state: state === 'publishing' ? ('running' as const) : state,
     door: asker.door,
     client: asker.client,
@@ -33,19 +33,19 @@ export function reportOf({ record, progress }: JobView, roots: Roots) {
       bytes_per_second: progress.bytesPerSecond,
       waited_ms: progress.waitedMs,
     },
-    files: isThere
+    files: hasFiles
       ? manifest.files.map(({ name, kind, rows, bytes, sha256, packed_bytes, packed_sha256 }) => ({
           ...{ name, path: spelledPath(plan, name), kind, rows, bytes, sha256, packed_bytes, packed_sha256 },
           href: hrefOf(requestId, name),
         }))
       : [],
     manifest_href: manifestName === undefined ? null : hrefOf(requestId, manifestName),
-    manifest: isThere ? manifest : null,
+    manifest: hasFiles ? manifest : null,
     error: error === null ? null : { code: error.code, message: clientMessage(error, roots) },
   };
 }
 
-/** Null for an export of the time before the export root was moved: where that lay is told to nobody. */
+/** The folder relative to the root; null for an export made in an earlier export root, whose path is not shown. */
 function folderBelow(root: string, folder: string): string | null {
   const relative = path.relative(root, folder);
   return relative === '..' || relative.startsWith('../') ? null : relative;

@@ -2,19 +2,20 @@ import { METHODS } from 'node:http';
 import type { FastifyInstance, HTTPMethods, RouteOptions } from 'fastify';
 import type { Audience } from './access.ts';
 
-/** QUERY is known to newer Nodes only; of others nothing comes to a route. */
+/** Only newer Node versions know QUERY. A request with a method that is not in this list reaches no route. */
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY'].filter(method =>
   METHODS.includes(method),
 ) as readonly HTTPMethods[];
 
+/** A route's address with its methods. */
 interface Address {
   readonly methods: Set<string>;
   readonly audience: Audience | undefined;
 }
 
 /**
- * Answers every other method at an address that is there with 405, and names those it has. Gives what is to be called when
- * all routes are there.
+ * Answers a method that an address does not support with 405 and the methods that it supports. This holds for the routes that
+ * are added between this call and the call of the returned function.
  */
 export function refuseOtherMethods(server: FastifyInstance): () => void {
   if (METHODS.includes('QUERY')) server.addHttpMethod('QUERY', { hasBody: true });
@@ -33,7 +34,7 @@ export function refuseOtherMethods(server: FastifyInstance): () => void {
         schema: { hide: true },
         config: audience === undefined ? {} : { audience },
         handler: (_request, reply) => {
-          const message = `there is no such method here; allowed is ${allow}`;
+          const message = `this address does not support the method; allowed are ${allow}`;
           return reply.code(405).header('allow', allow).send({ message, exception: 'REQUEST_INVALID', code: 405 });
         },
       });

@@ -7,15 +7,16 @@ import {
   parameterTable,
 } from '../../pipeline/export/parameter-table.ts';
 
-/** Parameters of an export as members of a query. */
+/** JSON Schema members for parameters of an export. */
 interface QueryMembers {
   readonly properties: Readonly<Record<string, object>>;
   readonly required: readonly ParameterName[];
 }
 
+/** All parameters of an export. */
 export const exportParameters = queryMembers(parameterNames);
 
-/** Those that say which services are selected, in which window. */
+/** The parameters of the window and its filters. */
 export const selectionParameters = queryMembers(['time_from', 'time_to', 'filter_events', 'filter_state']);
 
 function queryMembers(names: readonly ParameterName[]): QueryMembers {

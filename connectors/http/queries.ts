@@ -2,7 +2,7 @@ import type { FastifySchemaValidationError } from 'fastify';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Fault, GivenParameters } from '../../pipeline/export/parameters.ts';
 
-/** Never fails: what is wrong with a query is told with its other faults. */
+/** Reads a query string; never fails. A parameter that is given several times becomes an array, which the schema refuses. */
 export function parseQuery(text: string): Record<string, string | string[]> {
   const query: Record<string, string | string[]> = Object.create(null);
   for (const [name, value] of new URLSearchParams(text)) {
@@ -12,7 +12,10 @@ export function parseQuery(text: string): Record<string, string | string[]> {
   return query;
 }
 
-/** Refuses a query that is no text: a path with a replaced character would not be the client's any more. */
+/**
+ * Throws `REQUEST_INVALID` for a query that is not UTF-8: decoding would replace characters, and a path would be another than
+ * the client's.
+ */
 export function checkQueryText(url: string): void {
   const query = url.slice(url.indexOf('?') + 1);
   try {
@@ -22,13 +25,13 @@ export function checkQueryText(url: string): void {
   }
 }
 
-/** The parameters as given; of one that was sent twice, which is a fault, the first. Checked values are texts again. */
+/** The parameters as text, as the client gave them; the first value of one that is given several times, which is a fault. */
 export function givenOf(query: unknown): GivenParameters {
   const entries = Object.entries(query as Record<string, unknown>);
   return Object.fromEntries(entries.map(([name, value]) => [name, String(Array.isArray(value) ? value[0] : value)]));
 }
 
-/** What a schema found wrong, in the words of all other faults, once a parameter. */
+/** The faults that a schema found, worded like the faults of `readParameters`; at most one for each parameter. */
 export function faultsOf(errors: readonly FastifySchemaValidationError[]): readonly Fault[] {
   const faults = new Map<string, Fault>();
   for (const error of errors) {
@@ -38,7 +41,7 @@ export function faultsOf(errors: readonly FastifySchemaValidationError[]): reado
   return [...faults.values()];
 }
 
-/** As the validator tells when it is asked to tell all. */
+/** The errors of Ajv with the option `verbose`. */
 interface VerboseError extends FastifySchemaValidationError {
   readonly data?: unknown;
   readonly parentSchema?: {
@@ -65,11 +68,12 @@ function faultOf({ keyword, instancePath, params, data, parentSchema, message }:
   return { parameter, message: `${parameter} is ${JSON.stringify(data)}; allowed is ${allowed}` };
 }
 
-/** True for a parameter that was sent more than once: what it means could only be guessed. */
+/** True for the fault that a parameter is given several times. */
 export function isRepeated(error: FastifySchemaValidationError): boolean {
   return Array.isArray((error as VerboseError).data);
 }
 
+/** One error that names all faults. */
 export function requestInvalid(faults: readonly Fault[]): TidemarkError {
   return new TidemarkError('REQUEST_INVALID', faults.map(({ message }) => message).join('; '));
 }

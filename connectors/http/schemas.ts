@@ -2,15 +2,15 @@ import { roles } from './access.ts';
 import { exportParameters, selectionParameters } from './parameter-schemas.ts';
 
 /**
- * The schemas of the routes. Fastify validates requests by them and makes `/openapi.json` from them. `readParameters`
- * checks the values of export parameters in full, for all ways to ask for an export.
+ * JSON Schemas of the routes. Fastify validates requests with them, and `/openapi.json` is made from them. They check names
+ * and choices; `readParameters` checks the values of export parameters completely, for all three doors.
  */
 
 const flag = { type: 'boolean' } as const;
 
 export const exportQuery = closed(exportParameters.properties, exportParameters.required);
 
-const exportContent = { ...flag, description: 'whole services, not just their ids (default: false)' };
+const exportContent = { ...flag, description: 'true for whole services, false for their ids (default: false)' };
 
 export const streamQuery = closed(
   { ...selectionParameters.properties, export_content: exportContent },
@@ -32,7 +32,7 @@ export const noQuery = closed({});
 
 export const paths = { type: 'array', items: { type: 'string' } } as const;
 
-const idText = { type: 'string', minLength: 1, description: 'a text that is not empty' } as const;
+const idText = { type: 'string', minLength: 1, description: 'a non-empty text' } as const;
 export const requestIdParams = { type: 'object', properties: { id: idText }, required: ['id'] } as const;
 export const serviceIdParams = requestIdParams;
 export const fileParams = {
@@ -70,9 +70,9 @@ const reportMembers = {
   request: { type: 'object', additionalProperties: { type: 'string' } },
   folder: {
     type: ['string', 'null'],
-    description: 'of the files, below the export root; null for one that was made in another export root',
+    description: 'the folder of the files, relative to the export root; null when it is in an earlier export root',
   },
-  created: { ...paths, description: 'names that the files have, or will have' },
+  created: { ...paths, description: 'the names of the files, also before they exist' },
   progress: {
     type: 'object',
     properties: {
@@ -97,34 +97,34 @@ const refusal = {
   type: 'object',
   properties: {
     message: { type: 'string' },
-    exception: { type: 'string', description: 'a code of ours, such as REQUEST_INVALID' },
+    exception: { type: 'string', description: 'a failure code, such as REQUEST_INVALID' },
     code: { type: 'integer', description: 'the HTTP status' },
   },
   required: ['message', 'exception', 'code'],
 } as const;
 
-const reasons: Readonly<Record<number, string>> = {
+const refusalDescriptions: Readonly<Record<number, string>> = {
   400: 'a parameter is missing or wrong; the message names every fault',
-  401: 'no token, or one that is not known',
-  403: `the token is of a lesser role; roles are ${roles.join(', ')}`,
-  404: 'there is no such thing',
-  409: 'it is too late, or the request id was used with other parameters',
-  410: 'the file was moved away since',
-  413: 'a body; parameters go into the query',
-  416: 'the file has no such bytes',
-  429: 'too many requests; ask again after the seconds in Retry-After',
+  401: 'the token is missing or unknown',
+  403: `the token does not have the needed role; the roles are ${roles.join(', ')}`,
+  404: 'no export, file or service has this id or name',
+  409: 'the export has ended or was cancelled, or its request id was used with other parameters',
+  410: 'the file was moved away or changed',
+  413: 'the body is too large; parameters go into the query',
+  416: 'the range is outside of the file',
+  429: 'too many requests; try again after the seconds in Retry-After',
   500: 'the service failed; its log says why',
-  503: 'too many exports wait, memory ran out, or the service is not ready; ask again after the seconds in Retry-After',
+  503: 'the queue of exports is full, memory ran out, or the service is stopping; try again after the seconds in Retry-After',
   507: 'the disk is full',
 };
 
-/** The refusals a route may answer with, besides those that every route may. */
-export function refusals(...statuses: readonly number[]): Readonly<Record<number, object>> {
+/** The response schemas of the refusals that every route has, and of those with these statuses. */
+export function refusalResponses(...statuses: readonly number[]): Readonly<Record<number, object>> {
   const all = [...new Set([400, 401, 403, 429, 500, 503, ...statuses])].toSorted((one, other) => one - other);
-  return Object.fromEntries(all.map(status => [status, { ...refusal, description: reasons[status] }]));
+  return Object.fromEntries(all.map(status => [status, { ...refusal, description: refusalDescriptions[status] }]));
 }
 
-/** An object that has these members and no others. */
+/** The schema of an object that has these members and no others. */
 function closed<const P extends Readonly<Record<string, object>>>(properties: P, required: readonly string[] = []) {
   return { type: 'object', properties, required, additionalProperties: false } as const;
 }

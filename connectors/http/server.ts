@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import rateLimit from '@fastify/rate-limit';
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -9,46 +8,45 @@ import Fastify, {
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import type { Clock, Log } from '../../pipeline/ports.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
-import { type Access, addAccess, type CountRefused } from './access.ts';
-import { addRefusals, refusalOf } from './answers.ts';
-import { type Answered, addAudit, answeredOf } from './audit.ts';
-import { addDocuments } from './documents.ts';
-import { addDownloadDoor, type DownloadDoor } from './download-door.ts';
-import { addExportDoor } from './export-door.ts';
-import { addJobsDoor } from './jobs-door.ts';
+import { type Access, addAccess } from './access.ts';
+import { type AnsweredRequest, addAudit, answeredRequest } from './audit.ts';
+import { addDownloadRoutes, type DownloadParts } from './download-routes.ts';
+import { addExportRoutes } from './export-routes.ts';
+import { addJobRoutes } from './job-routes.ts';
 import { refuseOtherMethods } from './methods.ts';
-import { addOperations, type Operations } from './operations-door.ts';
-import type { Patience } from './patience.ts';
+import { addOpenApi } from './openapi.ts';
+import { addOperationRoutes, type Operations } from './operation-routes.ts';
 import { checkQueryText, faultsOf, parseQuery, requestInvalid } from './queries.ts';
-import { refuseBrokenRequests } from './raw-refusals.ts';
-import { addServicesDoor, type Services } from './services-door.ts';
+import { addRateLimit } from './rate-limit.ts';
+import { addRefusals, refusalOf, refuseBrokenRequests } from './refusals.ts';
+import { addServiceRoutes, type Services } from './service-routes.ts';
+import type { SlowClientLimits } from './slow-clients.ts';
 
 interface HttpOptions {
   readonly host: string;
-  /** 0 takes a free one. */
+  /** 0 takes a free port. */
   readonly port: number;
-  /** PEM texts; null speaks plain HTTP. */
+  /** PEM texts; null for plain HTTP. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
-  /** Asked once a request: who may come in can change. */
+  /** Called for each request, as tokens may change. */
   readonly access: () => Access;
-  /** Requests a client may make in a minute; 0 for any number. */
+  /** How many requests a client may send in a minute; 0 is no limit. */
   readonly ratePerMinute: number;
-  /** A client that is slower is cut off. */
-  readonly patience: Patience;
+  readonly slowClients: SlowClientLimits;
   readonly version: string;
   readonly operations: Operations;
   readonly jobs: Jobs;
-  readonly files: DownloadDoor['files'];
-  /** How the export root may be spelled; no answer shows it. */
+  readonly files: DownloadParts['files'];
+  /** Spellings of the export root; no answer shows them. */
   readonly roots: readonly string[];
   readonly services: Services;
   readonly clock: Clock;
   readonly log: Log;
-  /** Called once a request, when its answer is out. */
-  readonly onAnswered: (answered: Answered) => void;
+  /** Called once a request, when its answer is sent or its connection is closed. */
+  readonly onAnswered: (answered: AnsweredRequest) => void;
 }
 
-/** A listening server; `url` is where this machine reaches it. */
+/** A listening server; `url` is its address for this machine. */
 interface HttpServer {
   readonly url: string;
   close(): Promise<void>;
@@ -56,7 +54,10 @@ interface HttpServer {
 
 const limits = { bodyBytes: 1 << 20, headBytes: 16 << 10, requestMs: 30_000, paramCharacters: 8_192 };
 
-/** Opens the HTTP door. Throws `CONFIG_INVALID` when the address is taken, or none of this machine's. */
+/**
+ * Opens the HTTP door. A door is one of the three ways to request an export: HTTP, the control topic and the command line.
+ * Throws `CONFIG_INVALID` when the address is in use or does not belong to this machine.
+ */
 export async function openHttpServer(options: HttpOptions): Promise<HttpServer> {
   const { host, port } = options;
   const server = await buildServer(options);
@@ -75,7 +76,7 @@ export async function openHttpServer(options: HttpOptions): Promise<HttpServer> 
 async function buildServer(options: HttpOptions): Promise<FastifyInstance> {
   const server: FastifyInstance = Fastify(serverOptions(options));
   server.removeAllContentTypeParsers();
-  // What a body says it is does not matter: there is to be none.
+  // Every content type is accepted: a body must be empty anyway.
   server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body.length === 0 ? undefined : body),
   );
@@ -85,13 +86,13 @@ async function buildServer(options: HttpOptions): Promise<FastifyInstance> {
   addAccess(server, options.access, countRefused);
   addRefusals(server, options);
   server.addHook('onRequest', async ({ url }) => checkQueryText(url));
-  await addDocuments(server, options.version);
+  await addOpenApi(server, options.version);
   const refuseMethods = refuseOtherMethods(server);
-  addOperations(server, options.operations);
-  addExportDoor(server, options.jobs);
-  addJobsDoor(server, options);
-  addDownloadDoor(server, options);
-  addServicesDoor(server, options);
+  addOperationRoutes(server, options.operations);
+  addExportRoutes(server, options.jobs);
+  addJobRoutes(server, options);
+  addDownloadRoutes(server, options);
+  addServiceRoutes(server, options);
   refuseMethods();
   return server;
 }
@@ -118,42 +119,14 @@ function serverOptions({ tls, roots, onAnswered }: HttpOptions): FastifyServerOp
     clientErrorHandler: refuseBrokenRequests,
     frameworkErrors: (error, request: FastifyRequest, reply: FastifyReply) => {
       const refusal = refusalOf(error, roots);
-      reply.raw.once('close', () => onAnswered(answeredOf(request, reply, 0)));
+      reply.raw.once('close', () => onAnswered(answeredRequest(request, reply, 0)));
       void reply.code(refusal.code).send(refusal);
     },
     ...(tls === null ? { http } : { https: { ...http, ...tls } }),
   };
 }
 
-/**
- * By token, and by address for those without one; whoever asks whether we live is never turned away. Gives what counts a
- * request that shows no token we know, and turns away whoever tries too many.
- */
-async function addRateLimit(server: FastifyInstance, perMinute: number): Promise<CountRefused> {
-  if (perMinute === 0) return async () => undefined;
-  await server.register(rateLimit, {
-    global: true,
-    max: perMinute,
-    timeWindow: '1 minute',
-    keyGenerator: ({ client, ip }) =>
-      client === null || client.client === 'anonymous' ? ip : `token ${client.client}`,
-    allowList: request => request.routeOptions.config.audience === 'everyone',
-    errorResponseBuilder: (_request, { max, after }) => rateLimited(max, after),
-  });
-  const countByAddress = server.createRateLimit({ keyGenerator: ({ ip }) => `refused ${ip}` });
-  return async (request, reply) => {
-    const limit = await countByAddress(request);
-    if (limit.isAllowed || !limit.isExceeded) return;
-    reply.header('retry-after', limit.ttlInSeconds);
-    throw rateLimited(limit.max, `${limit.ttlInSeconds} seconds`);
-  };
-}
-
-function rateLimited(max: number, after: string): TidemarkError {
-  return new TidemarkError('RATE_LIMITED', `more than ${max} requests a minute; ask again in ${after}`);
-}
-
-/** Commands on this machine reach a server that listens on all addresses by loopback. */
+/** The server's address for commands on this machine; they reach a server on all addresses by loopback. */
 function localUrl(server: FastifyInstance, { host, tls }: HttpOptions): string {
   const [address] = server.addresses();
   const anywhere: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '[::1]' };

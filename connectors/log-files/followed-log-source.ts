@@ -4,11 +4,11 @@ import { pause } from '../../pipeline/waiting.ts';
 import { logBytes } from './log/list-logs.ts';
 import { logDirectorySource } from './log-directory-source.ts';
 
-const lookEveryMs = 100;
+const checkEveryMs = 100;
 
 /**
- * Reads the logs under a folder and then what is appended to them, without an end. What a log's writer has synced is seen
- * within a tenth of a second. Throws as the log directory's own source does.
+ * Reads the logs under a folder and then, until the signal aborts, what is appended to them. Synced records are read within a
+ * tenth of a second. Throws as `logDirectorySource` does.
  */
 export function followedLog(options: BatchLimits & { readonly path: string }): EventSource {
   return { read: (stored, signal) => follow(options, stored, signal) };
@@ -23,10 +23,10 @@ async function* follow(
   const positions = new Map(stored.map(position => [partitionName(position.partition), position]));
   let seenBytes = -1;
   while (!signal.aborted) {
-    // Looked at before reading: what grows meanwhile is noticed in the next turn.
+    // Taken before reading: bytes appended meanwhile are noticed in the next round.
     const bytes = await logBytes(options.path);
     if (bytes === seenBytes) {
-      await pause(lookEveryMs, signal);
+      await pause(checkEveryMs, signal);
       continue;
     }
     seenBytes = bytes;

@@ -1,30 +1,31 @@
+import path from 'node:path';
 import { isSamePartition } from '../../pipeline/partition.ts';
 import type { BatchLimits, EventSource, LogRecord, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 import { readFailure } from '../disk.ts';
 import { batchHeaderBytes } from './log/batch-format.ts';
-import { damaged } from './log/damage.ts';
 import { logBytes } from './log/list-logs.ts';
 import { type PlacedBatch, readLogBatches } from './log/log-batches.ts';
 import { encodeBookmark } from './log/log-bookmark.ts';
-import { findLogs, type LogFolder } from './log/log-folder.ts';
+import { findLogs, type LogFolder, segmentName } from './log/log-folder.ts';
 import { findStart } from './log/log-start.ts';
 import { RecordRun } from './log/record-run.ts';
+import { damaged } from './log/segment-reader.ts';
 
 interface LogDirectoryOptions extends BatchLimits {
-  /** A log root, or one log's own folder. */
+  /** A log root, or the folder of one log. */
   readonly path: string;
 }
 
-/** A source that also tells how much there is. */
+/** A source of known size. */
 interface LogDirectorySource extends EventSource {
-  /** Bytes of all segments now. The `bytesRead` of a reading from the beginning come to this. */
+  /** Bytes of all segments now. The `bytesRead` of all batches from the beginning add up to this. */
   totalBytes(): Promise<number>;
 }
 
 /**
- * Reads embedded event logs, topic by topic and partition by partition, each up to the end it had when its turn came.
- * A log is known by its uuid: moved, renamed or copied it goes on where it was. Throws as `EventSource.read` says;
- * `SOURCE_CHANGED` when a stored position lies outside of its log.
+ * Reads the embedded logs under a path, sorted by topic and partition, each up to the end that it had when `read` was called.
+ * A log is identified by its id, so reading continues at the stored position also after its folder was moved, renamed or
+ * copied. Throws `SOURCE_MISSING`, `SOURCE_CORRUPT`, and `SOURCE_CHANGED` when a stored position lies outside of its log.
  */
 export function logDirectorySource(options: LogDirectoryOptions): LogDirectorySource {
   return { read: (stored, signal) => readLogs(options, stored, signal), totalBytes: () => logBytes(options.path) };
@@ -65,14 +66,14 @@ async function* readLog(
   } catch (error) {
     failure = error;
   }
-  // What lies before the damage is good, and however often it is read, the same records come of it.
+  // The records before the damage are good: they are yielded first, so that they are stored.
   const rest = pending.finish();
   if (signal.aborted) return;
   if (rest !== null) yield rest;
   if (failure !== null) throw failure;
 }
 
-/** Gathers records of small stored batches into one, and cuts large ones. */
+/** Makes batches within the limits: joins small stored batches and cuts large ones. */
 class PendingBatch {
   readonly #log: LogFolder;
   readonly #limits: BatchLimits;
@@ -86,11 +87,11 @@ class PendingBatch {
     this.#limits = limits;
   }
 
-  /** Adds the records from `fromOffset` on, and gives the batches that became full. */
+  /** Adds the records from `fromOffset` on, and yields each batch that becomes full. */
   *add(placed: PlacedBatch, fromOffset: number): Generator<RecordBatch> {
     const run = new RecordRun(placed.batch);
     run.skipTo(fromOffset);
-    // So that a reading from the beginning comes to the bytes of all segments.
+    // Counted, so that the bytes read from the beginning add up to the bytes of all segments.
     if (run.nextOffset === placed.batch.baseOffset) this.#headerBytes += batchHeaderBytes;
     while (!run.isDone) {
       const bytes = run.take(this.#records, this.#limits.batchRecords, this.#limits.batchBytes - this.#bytes);
@@ -100,10 +101,12 @@ class PendingBatch {
       const full = this.finish();
       if (full !== null) yield full;
     }
-    if (!run.addsUp) throw damaged(this.#log.path, placed.byte, 'the records of a batch do not fill it');
+    if (run.endsAtBatchEnd) return;
+    const segment = path.join(this.#log.path, segmentName(placed.segment));
+    throw damaged(segment, placed.byte, 'the records of the batch end before or after the batch');
   }
 
-  /** The records gathered so far; null when there are none. */
+  /** The collected records as a batch; null when there are none. */
   finish(): RecordBatch | null {
     const first = this.#records[0];
     const last = this.#records.at(-1);

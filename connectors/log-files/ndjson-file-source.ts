@@ -5,66 +5,66 @@ import { ConsumedPrefix } from './lines/consumed-prefix.ts';
 import { type FileContent, fileBytes, openContent } from './lines/file-content.ts';
 import { readHead } from './lines/file-head.ts';
 import { findFileStart } from './lines/file-start.ts';
-import { isCompleteJson } from './lines/last-line.ts';
-import { byteOrderMarkBytes, LineBlocks, lineValue } from './lines/lines.ts';
+import { byteOrderMarkBytes, isCompleteJson, LineBlocks, lineValue } from './lines/lines.ts';
 
 interface NdjsonFileOptions extends BatchLimits {
-  /** A file of lines, plain or gzip (told by its first bytes, not its name). */
+  /** A file of lines, plain or gzip; its first bytes decide which, not its name. */
   readonly path: string;
 }
 
-/** A last line that was left for later: it has no LF and is no whole JSON text, so a writer may be in the middle of it. */
+/** A last line that was not read: it has no LF and is no complete JSON text, so it may still be being written. */
 export interface UnterminatedLine {
   readonly path: string;
-  /** Its length. */
+  /** Length of the line. */
   readonly bytes: number;
-  /** Its zero-based number. */
+  /** Zero-based number of the line. */
   readonly offset: number;
 }
 
-/** A source that also tells how far a reading came, and how far it can come. */
+/** A source of known size that reports an incomplete last line. */
 interface NdjsonFileSource extends EventSource {
-  /** What the last reading left at the end of the file; null when nothing was left. */
+  /** The incomplete line that the last `read` left at the end of the file; null when there was none. */
   unterminated(): UnterminatedLine | null;
   /**
-   * Bytes of the file on disk now. The `bytesRead` of a reading come to this (what was consumed before is read again to
-   * be compared, and counts in the first batch). Throws `SOURCE_MISSING`.
+   * Bytes of the file on disk now. The `bytesRead` of all batches add up to this: the bytes consumed by earlier runs are read
+   * again to compare them, and count in the first batch. Throws `SOURCE_MISSING`.
    */
   totalBytes(): Promise<number>;
 }
 
 /**
- * Reads a file of lines as one partition: a record's offset is its zero-based line number, its value the line; it has no
- * timestamp and no key. The file is known by how it begins, so that renamed or packed it adds nothing, and grown its
- * tail. Throws `SOURCE_MISSING`; `SOURCE_CHANGED` when what was consumed is no longer there; `SOURCE_CORRUPT` for an
- * archive that cannot be unpacked to its end, after all its whole lines, or a line longer than `maxLineBytes`.
+ * Reads a file of lines as one partition. A record's offset is its zero-based line number and its value the line; it has no
+ * time and no key. The file is identified by its first bytes, unpacked: renamed or packed it yields nothing new, grown it
+ * yields the new lines. Throws `SOURCE_MISSING`; `SOURCE_CHANGED` when its consumed part has changed; `SOURCE_CORRUPT` for a
+ * line longer than `maxLineBytes` and for an archive that cannot be unpacked to its end, after its whole lines.
  */
 export function ndjsonFileSource(options: NdjsonFileOptions): NdjsonFileSource {
-  let left: UnterminatedLine | null = null;
-  const leave = (line: UnterminatedLine | null): void => {
-    left = line;
+  let unterminated: UnterminatedLine | null = null;
+  const onUnterminated = (line: UnterminatedLine | null): void => {
+    unterminated = line;
   };
   return {
-    read: (stored, signal) => readFile({ options, stored, signal, leave }),
-    unterminated: () => left,
+    read: (stored, signal) => readFile({ options, stored, signal, onUnterminated }),
+    unterminated: () => unterminated,
     totalBytes: () => fileBytes(options.path),
   };
 }
 
-interface Reading {
+/** The arguments of one call of `read`. */
+interface ReadCall {
   readonly options: NdjsonFileOptions;
   readonly stored: readonly StoredPosition[];
   readonly signal: AbortSignal;
-  leave(line: UnterminatedLine | null): void;
+  onUnterminated(line: UnterminatedLine | null): void;
 }
 
-async function* readFile(reading: Reading): AsyncGenerator<RecordBatch> {
-  reading.leave(null);
-  if (reading.signal.aborted) return;
-  const content = await openContent(reading.options.path);
+async function* readFile(call: ReadCall): AsyncGenerator<RecordBatch> {
+  call.onUnterminated(null);
+  if (call.signal.aborted) return;
+  const content = await openContent(call.options.path);
   try {
-    for await (const batch of readLines(reading, content)) {
-      if (reading.signal.aborted) return;
+    for await (const batch of readLines(call, content)) {
+      if (call.signal.aborted) return;
       yield batch;
     }
   } finally {
@@ -72,8 +72,8 @@ async function* readFile(reading: Reading): AsyncGenerator<RecordBatch> {
   }
 }
 
-async function* readLines(reading: Reading, content: FileContent): AsyncGenerator<RecordBatch> {
-  const { options, stored, signal } = reading;
+async function* readLines(call: ReadCall, content: FileContent): AsyncGenerator<RecordBatch> {
+  const { options, stored, signal } = call;
   const { path } = options;
   const head = await readHead(content);
   const start = findFileStart(path, head, stored);
@@ -86,30 +86,35 @@ async function* readLines(reading: Reading, content: FileContent): AsyncGenerato
   try {
     for await (const chunk of content.chunks()) {
       if (signal.aborted) return;
-      for (const block of blocks.push(prefix.pass(chunk))) yield* lines.add(block, prefix.lineEndBytes(block));
+      for (const block of blocks.push(prefix.skip(chunk))) yield* lines.add(block, prefix.lineEndBytes(block));
     }
     prefix.finish();
-    yield* addLastLine(reading, lines, { rest: blocks.rest(), prefix });
+    yield* addLastLine(call, lines, { rest: blocks.takeRest(), prefix });
     lines.checkEnd();
   } catch (error) {
     failure = error;
   }
-  // Whole lines before a failure are good, and however often they are read, the same records come of them.
+  // The whole lines before a failure are good: they are yielded first, so that they are stored.
   const rest = lines.finish();
   if (rest !== null) yield rest;
   if (failure !== null) throw failure;
 }
 
 interface FileEnd {
+  /** The bytes after the last LF. */
   readonly rest: Buffer;
   readonly prefix: ConsumedPrefix;
 }
 
-function* addLastLine({ options, leave }: Reading, lines: ConsumedLines, end: FileEnd): Generator<RecordBatch> {
+function* addLastLine(
+  { options, onUnterminated }: ReadCall,
+  lines: ConsumedLines,
+  end: FileEnd,
+): Generator<RecordBatch> {
   const { rest } = end;
   const from = end.prefix.lineEndBytes(rest) || (lines.isAtStart ? byteOrderMarkBytes(rest) : 0);
   const value = lineValue(rest, from, rest.length);
   if (value === null) return;
   if (isCompleteJson(value)) yield* lines.add(rest, 0);
-  else leave({ path: options.path, bytes: rest.length, offset: lines.nextLine });
+  else onUnterminated({ path: options.path, bytes: rest.length, offset: lines.nextLine });
 }

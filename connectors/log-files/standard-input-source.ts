@@ -7,7 +7,7 @@ import { logDirectorySource } from './log-directory-source.ts';
 
 interface StandardInputOptions {
   readonly input: AsyncIterable<Uint8Array>;
-  /** Folder of the log that the lines are appended to first. */
+  /** The lines are first appended to a log in this folder. */
   readonly logRoot: string;
   readonly batchRecords: number;
   readonly batchBytes: number;
@@ -17,9 +17,9 @@ const topic = 'stdin';
 const flushMs = 200;
 
 /**
- * Standard input cannot be read twice, so its lines are first appended to a log of our own, on disk before they are
- * stored: a crash loses none, and the next run goes on with what an earlier one left in the log.
- * Ends with the input. Throws as `openLogWriter` and `logDirectorySource` do.
+ * Reads standard input. It cannot be read twice, so its lines are first appended to a log on disk and read from there: a crash
+ * loses no appended line, and the next run reads what an earlier one left in the log. Ends with the input. Throws as
+ * `openLogWriter`, `logDirectorySource` and `appendStandardInput` do.
  */
 export function standardInputSource(options: StandardInputOptions): EventSource {
   return { read: (stored, signal) => follow(options, stored, signal) };
@@ -35,7 +35,7 @@ async function* follow(
     const log = new GrowingLog(writer, options);
     let positions = stored;
     for (let finished = false; !finished && !signal.aborted; ) {
-      // Looked at before reading: what was appended up to here is read now, and growth after it is noticed below.
+      // Taken before reading: what was appended before is read now, and later appends are noticed below.
       const { appends, ended } = log;
       const source = logDirectorySource({ ...options, path: writer.path });
       for await (const batch of source.read(positions, signal)) {
@@ -46,7 +46,7 @@ async function* follow(
         ];
       }
       finished = ended;
-      if (!finished) await log.grownBeyond(appends, signal);
+      if (!finished) await log.untilMoreThan(appends, signal);
     }
     if (!signal.aborted) await log.appending;
   } finally {
@@ -54,7 +54,7 @@ async function* follow(
   }
 }
 
-/** The log while the input is being appended to it. */
+/** The log while standard input is appended to it. */
 class GrowingLog {
   readonly appending: Promise<unknown>;
   appends = 0;
@@ -62,7 +62,7 @@ class GrowingLog {
   readonly #events = new EventEmitter();
 
   constructor(writer: LogWriter, { input, batchRecords }: StandardInputOptions) {
-    const noticed: LogWriter = {
+    const counting: LogWriter = {
       append: async records => {
         const appended = await writer.append(records);
         this.appends += 1;
@@ -71,16 +71,16 @@ class GrowingLog {
       },
       close: () => writer.close(),
     };
-    this.appending = appendStandardInput(input, noticed, { batchRecords, flushMs }).finally(() => {
+    this.appending = appendStandardInput(input, counting, { batchRecords, flushMs }).finally(() => {
       this.ended = true;
       this.#events.emit('grown');
     });
-    // Whoever reads the log awaits it at the end; until then a failure must not count as unhandled.
+    // `follow` awaits it at the end; until then a failure must not count as an unhandled rejection.
     this.appending.catch(() => undefined);
   }
 
-  /** Resolves when there were more appends than these, the input has ended, or the signal aborts. */
-  async grownBeyond(appends: number, signal: AbortSignal): Promise<void> {
+  /** Resolves when there are more than this many appends, when the input has ended, or when the signal aborts. */
+  async untilMoreThan(appends: number, signal: AbortSignal): Promise<void> {
     if (this.appends > appends || this.ended || signal.aborted) return;
     await once(this.#events, 'grown', { signal }).catch(() => undefined);
   }

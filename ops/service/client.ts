@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import tls from 'node:tls';
-import type { Refusal } from '../../connectors/http/answers.ts';
+import type { Refusal } from '../../connectors/http/refusals.ts';
 import { failureCodes, hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import { findServer, type ServerFile } from './server-file.ts';
 

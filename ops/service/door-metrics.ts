@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Database } from '../../connectors/duckdb/file/database.ts';
 import { readTableSizes } from '../../connectors/duckdb/overview.ts';
-import type { Answered } from '../../connectors/http/audit.ts';
+import type { AnsweredRequest } from '../../connectors/http/audit.ts';
 import { isEnded } from '../../pipeline/export/request.ts';
 import type { JobView } from '../../pipeline/requests/job.ts';
 
@@ -35,7 +35,7 @@ export class DoorMetrics {
     this.#seconds = histogram('export_seconds', 'How long exports ran, waiting for the log included', ['outcome']);
     this.#rows = counter('exported_rows_total', 'Rows of completed exports');
     this.#bytes = counter('exported_bytes_total', 'Plain bytes of completed exports');
-    this.#requests = counter('http_requests_total', 'Answered HTTP requests', ['method', 'route', 'status']);
+    this.#requests = counter('http_requests_total', 'AnsweredRequest HTTP requests', ['method', 'route', 'status']);
     this.#requestSeconds = histogram('http_request_seconds', 'How long HTTP requests took', ['route']);
   }
 
@@ -78,7 +78,7 @@ export class DoorMetrics {
   }
 
   /** To be called once for each request. The label is the route, not the address, of which there are any number. */
-  answered({ method, route, status, milliseconds }: Answered): void {
+  answered({ method, route, status, milliseconds }: AnsweredRequest): void {
     const named = route ?? 'none';
     this.#requests.inc({ method, route: named, status });
     this.#requestSeconds.observe({ route: named }, milliseconds / 1000);

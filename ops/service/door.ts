@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import type { Database } from '../../connectors/duckdb/file/database.ts';
 import { ServiceLookup } from '../../connectors/duckdb/read/service-lookup.ts';
-import type { Answered } from '../../connectors/http/audit.ts';
-import type { Operations } from '../../connectors/http/operations-door.ts';
-import { patienceOf } from '../../connectors/http/patience.ts';
+import type { AnsweredRequest } from '../../connectors/http/audit.ts';
+import type { Operations } from '../../connectors/http/operation-routes.ts';
 import { openHttpServer } from '../../connectors/http/server.ts';
-import type { Services } from '../../connectors/http/services-door.ts';
+import type { Services } from '../../connectors/http/service-routes.ts';
+import { slowClientLimits } from '../../connectors/http/slow-clients.ts';
 import type { Layout } from '../../pipeline/export/selection.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
@@ -47,7 +47,7 @@ export async function openDoor(parts: DoorParts): Promise<{ readonly url: string
     tls,
     access: () => access.now(),
     ratePerMinute: config.http_rate_limit,
-    patience: patienceOf(config.http_stall_ms),
+    slowClients: slowClientLimits(config.http_stall_ms),
     version: readPackage().version,
     operations,
     jobs,
@@ -104,7 +104,7 @@ function servicesOf(database: Database, { snapshots }: ExportParts): Services {
 }
 
 /** Logs each request, so that it can be seen later who asked for what. */
-function audit(answered: Answered, log: Log): void {
+function audit(answered: AnsweredRequest, log: Log): void {
   const { method, route, status, milliseconds, client, requestId, exportId, cut } = answered;
   const facts = { method, route, status, ms: milliseconds, client, request_id: requestId };
   log.info({ ...facts, ...(exportId === null ? {} : { export: exportId }), ...(cut ? { cut } : {}) }, 'request');

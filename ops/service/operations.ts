@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { Database } from '../../connectors/duckdb/file/database.ts';
 import { readOverview } from '../../connectors/duckdb/overview.ts';
-import type { Operations } from '../../connectors/http/operations-door.ts';
+import type { Operations } from '../../connectors/http/operation-routes.ts';
 import { readPackage } from '../software.ts';
 import type { Control } from './control.ts';
 import { controlStatus } from './control-status.ts';

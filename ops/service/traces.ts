@@ -1,5 +1,5 @@
 import { type Span, SpanStatusCode, trace } from '@opentelemetry/api';
-import type { Answered } from '../../connectors/http/audit.ts';
+import type { AnsweredRequest } from '../../connectors/http/audit.ts';
 import { isEnded } from '../../pipeline/export/request.ts';
 import type { JobView } from '../../pipeline/requests/job.ts';
 
@@ -9,7 +9,7 @@ import type { JobView } from '../../pipeline/requests/job.ts';
  */
 const tracer = () => trace.getTracer('tidemark');
 
-export function traceRequest({ method, route, status, milliseconds, exportId }: Answered, now: number): void {
+export function traceRequest({ method, route, status, milliseconds, exportId }: AnsweredRequest, now: number): void {
   const attributes = { 'http.request.method': method, 'http.response.status_code': status };
   const span = tracer().startSpan(`${method} ${route ?? ''}`.trimEnd(), { startTime: now - milliseconds, attributes });
   if (route !== null) span.setAttribute('http.route', route);

@@ -1,4 +1,4 @@
-/** What every filling of the EventSource port must do; a filling's own test file registers it. */
+/** What every implementation of the EventSource port must do. The test file of each implementation calls it. */
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { EventSource, NewRecord, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
@@ -9,42 +9,43 @@ export interface SourceLimits {
   readonly batchBytes: number;
 }
 
-/** A source over given records, and what it leaves behind. */
+/** Sources of the same records, and what removes those records. */
 export interface OpenedSource {
   source(limits: SourceLimits): EventSource;
   close(): Promise<void>;
 }
 
-export interface SourceFilling {
-  /** Whether times, keys, headers and null values survive, or values only; some producers cannot write a null header. */
+/** One implementation, and what it can hold. */
+export interface TestedSource {
+  /** Whether it keeps times, keys, headers and null values, or only values; some producers cannot write a null header. */
   readonly keeps: 'everything' | 'everything but null headers' | 'values';
-  /** How many partitions it can hold at once. */
+  /** How many partitions the tests fill. */
   readonly partitions: number;
   open(partitions: readonly (readonly NewRecord[])[]): Promise<OpenedSource>;
 }
 
 const NO_LIMITS = { batchRecords: 1_000_000, batchBytes: 1_000_000_000 };
 
-export function describeEventSource(name: string, filling: SourceFilling): void {
+export function describeEventSource(name: string, tested: TestedSource): void {
   describe(`event source contract: ${name}`, () => {
     const opened: OpenedSource[] = [];
     afterEach(async () => {
       for (const source of opened.splice(0)) await source.close();
     });
-    const open = async (records = sampleRecords(filling)): Promise<OpenedSource> => {
-      const source = await filling.open(records);
+    const open = async (records = sampleRecords(tested)): Promise<OpenedSource> => {
+      const source = await tested.open(records);
       opened.push(source);
       return source;
     };
 
-    test('gives every record once, in order, with all that it keeps', async () => {
+    test('yields every record once, in order, with everything that the source keeps', async () => {
       const { source } = await open();
       const read = await readAll(source(NO_LIMITS));
-      const given = sampleRecords(filling).map(records => records.map(withoutOffset));
+      const given = sampleRecords(tested).map(records => records.map(withoutOffset));
       expect(inOneOrder(contents(read))).toEqual(inOneOrder(given));
     });
 
-    test('offsets grow, and a batch ends below the position after it', async () => {
+    test('offsets grow, and the last offset of a batch is below its next position', async () => {
       const { source } = await open();
       for (const batches of byPartition(await readAll(source({ batchRecords: 3, batchBytes: 1_000 })))) {
         const offsets = batches.flatMap(({ records }) => records.map(({ offset }) => offset));
@@ -53,7 +54,7 @@ export function describeEventSource(name: string, filling: SourceFilling): void 
       }
     });
 
-    test('each batch goes on exactly where the one before it ended, also after a stop', async () => {
+    test('each batch begins at the next position of the one before, also after a restart', async () => {
       const { source } = await open();
       const limits = { batchRecords: 3, batchBytes: 500 };
       const whole = await readAll(source(limits));
@@ -66,9 +67,9 @@ export function describeEventSource(name: string, filling: SourceFilling): void 
 
     test.each([
       ['with its bookmark', (position: StoredPosition) => position],
-      ['found without a bookmark', (position: StoredPosition) => ({ ...position, bookmark: null })],
-      ['with a bookmark that says nothing', (position: StoredPosition) => ({ ...position, bookmark: 'a stranger' })],
-    ])('from each position, %s, exactly the rest comes', async (_, stored) => {
+      ['without a bookmark', (position: StoredPosition) => ({ ...position, bookmark: null })],
+      ['with the bookmark of another source', (position: StoredPosition) => ({ ...position, bookmark: 'unknown' })],
+    ])('from each position, %s, it yields exactly the remaining records', async (_, stored) => {
       const { source } = await open();
       const whole = await readAll(source({ batchRecords: 3, batchBytes: 500 }));
       for (let taken = 0; taken <= whole.length; taken += 1) {
@@ -77,7 +78,7 @@ export function describeEventSource(name: string, filling: SourceFilling): void 
       }
     });
 
-    test('however batches are cut, the same records come, also over any stop in between', async () => {
+    test('the records do not depend on the batch limits or on a restart in between', async () => {
       const { source } = await open();
       const whole = recordsOf(await readAll(source(NO_LIMITS)));
       const limits = fc.record({
@@ -94,7 +95,7 @@ export function describeEventSource(name: string, filling: SourceFilling): void 
       );
     });
 
-    test('a batch keeps within its limits; one record may exceed the bytes alone', async () => {
+    test('a batch stays within its limits; only a single record may exceed batchBytes', async () => {
       const { source } = await open();
       const limits = { batchRecords: 4, batchBytes: 300 };
       const read = await readAll(source(limits));
@@ -106,7 +107,7 @@ export function describeEventSource(name: string, filling: SourceFilling): void 
       expect(Math.max(...read.map(({ records }) => records.length))).toBe(limits.batchRecords);
     });
 
-    test('an aborted signal ends the reading before the next batch', async () => {
+    test('after an abort no further batch is yielded', async () => {
       const { source } = await open();
       const abort = new AbortController();
       const read: RecordBatch[] = [];
@@ -119,7 +120,7 @@ export function describeEventSource(name: string, filling: SourceFilling): void 
       expect(read).toHaveLength(2);
     });
 
-    test('positions of other partitions change nothing', async () => {
+    test('stored positions of other partitions have no effect', async () => {
       const { source } = await open();
       const other = {
         partition: { topic: 'another', partition: 0 },
@@ -131,7 +132,7 @@ export function describeEventSource(name: string, filling: SourceFilling): void 
       expect(recordsOf(await readAll(source(NO_LIMITS), [other]))).toEqual(recordsOf(await readAll(source(NO_LIMITS))));
     });
 
-    test('a position beyond the end is refused, not taken for an end', async () => {
+    test('a position after the end of the log is refused', async () => {
       const { source } = await open();
       const [last, ...rest] = positionsAfter(await readAll(source(NO_LIMITS)));
       const beyond = { ...last!, nextOffset: last!.nextOffset + 1, bookmark: null };
@@ -141,8 +142,8 @@ export function describeEventSource(name: string, filling: SourceFilling): void 
   });
 }
 
-/** Twelve records a partition, one of them large; what else they hold depends on what the filling keeps. */
-function sampleRecords({ keeps, partitions }: SourceFilling): readonly (readonly NewRecord[])[] {
+/** Twelve records a partition, one of them large; what else they hold depends on what the source keeps. */
+function sampleRecords({ keeps, partitions }: TestedSource): readonly (readonly NewRecord[])[] {
   return Array.from({ length: partitions }, (_, partition) =>
     Array.from({ length: 12 }, (__, index) => {
       const filler = 'é'.repeat(index === 6 ? 400 : index * 5);
@@ -177,7 +178,7 @@ function byPartition(batches: readonly ReadBatch[]): readonly (readonly ReadBatc
     .map(([, of]) => of);
 }
 
-/** Partitions in an order that does not depend on their names. */
+/** Partitions sorted by their content, as their names differ between implementations. */
 function inOneOrder(partitions: readonly (readonly unknown[])[]): readonly (readonly unknown[])[] {
   return partitions.toSorted((one, other) => (JSON.stringify(one) < JSON.stringify(other) ? -1 : 1));
 }
@@ -186,7 +187,7 @@ function contents(batches: readonly ReadBatch[]): readonly (readonly unknown[])[
   return byPartition(batches).map(of => of.flatMap(({ records }) => records.map(withoutOffset)));
 }
 
-/** Records by partition: among partitions there is no order. */
+/** Records sorted by partition, as records of different partitions have no order. */
 function recordsOf(batches: readonly ReadBatch[]): readonly unknown[] {
   return byPartition(batches)
     .flat()

@@ -1,16 +1,16 @@
-/** What every filling of the ExportDirectory port must do; a filling's own test file registers it. */
+/** What every implementation of the ExportDirectory port must do. The test file of each implementation calls it. */
 import { createHash } from 'node:crypto';
 import { gunzipSync, unzipSync } from 'fflate';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Compression } from '../../pipeline/export/selection.ts';
 import type { Destination, ExportDirectory } from '../../pipeline/ports.ts';
 
-/** One filling, opened afresh for each test. Paths are relative to the export root. */
-export interface OpenedFilling {
+/** One implementation, opened for each test. Paths are relative to the export root. */
+export interface OpenedDirectory {
   readonly directory: ExportDirectory;
   /** The bytes of a visible file; null when there is none. */
   read(path: string): Promise<Uint8Array | null>;
-  /** Puts a file of somebody else there. Folders exist. */
+  /** Writes a file that belongs to no export. Its folder exists. */
   putForeign(path: string, content: string): Promise<void>;
   /** Names in a folder, hidden ones included. */
   list(folder: string): Promise<readonly string[]>;
@@ -26,9 +26,9 @@ const unpack: Record<Compression, (packed: Uint8Array) => Uint8Array> = {
   zip: packed => Object.values(unzipSync(packed))[0] ?? new Uint8Array(),
 };
 
-export function describeExportDirectory(filling: string, open: () => Promise<OpenedFilling>): void {
-  describe(`export directory contract: ${filling}`, () => {
-    let opened: OpenedFilling;
+export function describeExportDirectory(implementation: string, open: () => Promise<OpenedDirectory>): void {
+  describe(`export directory contract: ${implementation}`, () => {
+    let opened: OpenedDirectory;
     let destination: Destination;
     beforeEach(async () => {
       opened = await open();
@@ -40,7 +40,7 @@ export function describeExportDirectory(filling: string, open: () => Promise<Ope
     const publish = (requestId = REQUEST) => opened.directory.publish(destination, requestId, NAMES);
     const visible = async () => (await opened.list('nightly')).filter(name => !name.startsWith('.'));
 
-    test.each(['uncompressed', 'gzip', 'zip'] as const)('%s: what is read back is what was written', async kind => {
+    test.each(['uncompressed', 'gzip', 'zip'] as const)('%s: a file holds what was written', async kind => {
       const file = await opened.directory.create(destination, REQUEST, 'day_1_services.csv', kind);
       await file.write(Buffer.from('a,b\n'));
       await file.write(Buffer.from('c,d\n'));
@@ -51,35 +51,38 @@ export function describeExportDirectory(filling: string, open: () => Promise<Ope
       expect(facts).toEqual({ name: file.name, plain: factsOf(Buffer.from('a,b\nc,d\n')), packed: factsOf(packed) });
     });
 
-    test('a file is invisible until it is published, then the hidden ones are gone (contract 4.4)', async () => {
+    test('files are hidden until they are published, and then no hidden file stays (contract 4.4)', async () => {
       await sealAll();
       expect(await visible()).toEqual([]);
       await publish();
       expect((await opened.list('nightly')).toSorted()).toEqual(NAMES.toSorted());
     });
 
-    test('publishing again changes nothing', async () => {
+    test('publishing twice changes nothing', async () => {
       await sealAll();
       await publish();
       await publish();
       expect((await opened.list('nightly')).toSorted()).toEqual(NAMES.toSorted());
     });
 
-    test('an empty file is a file', async () => {
+    test('an empty file can be sealed', async () => {
       const file = await opened.directory.create(destination, REQUEST, NAMES[0], 'uncompressed');
       expect(await file.seal()).toMatchObject({ plain: factsOf(new Uint8Array()), packed: { bytes: 0 } });
     });
 
     // contract 4.3, 4.4
-    test.each(NAMES)('no name is given when %s belongs to another file, which stays as it was', async taken => {
-      await sealAll();
-      await opened.putForeign(`nightly/${taken}`, 'foreign');
-      await expect(publish()).rejects.toMatchObject({ code: 'NAME_TAKEN' });
-      expect(await visible()).toEqual([taken]);
-      expect(Buffer.from((await opened.read(`nightly/${taken}`)) ?? []).toString()).toBe('foreign');
-    });
+    test.each(NAMES)(
+      'when %s belongs to another file, nothing is published and that file is unchanged',
+      async taken => {
+        await sealAll();
+        await opened.putForeign(`nightly/${taken}`, 'foreign');
+        await expect(publish()).rejects.toMatchObject({ code: 'NAME_TAKEN' });
+        expect(await visible()).toEqual([taken]);
+        expect(Buffer.from((await opened.read(`nightly/${taken}`)) ?? []).toString()).toBe('foreign');
+      },
+    );
 
-    test('what was never sealed is not published, and nothing beside it', async () => {
+    test('when one file is not sealed, nothing is published', async () => {
       await sealAll(REQUEST, NAMES.slice(0, 2));
       const unsealed = await opened.directory.create(destination, REQUEST, NAMES[2], 'uncompressed');
       await expect(publish()).rejects.toMatchObject({ code: 'EXPORT_FAILED' });
@@ -87,7 +90,7 @@ export function describeExportDirectory(filling: string, open: () => Promise<Ope
       await unsealed.discard();
     });
 
-    test('a sweep takes the hidden files of one request and leaves the others and the published', async () => {
+    test('a sweep removes the hidden files of one request, not those of others and not published files', async () => {
       await sealAll('first');
       await publish('first');
       await sealAll('second', ['day_2_services.csv']);
@@ -102,7 +105,7 @@ export function describeExportDirectory(filling: string, open: () => Promise<Ope
       expect(await visible()).toHaveLength(4);
     });
 
-    test('a discarded file is gone, however often it is discarded', async () => {
+    test('a file may be discarded twice, and is removed', async () => {
       const file = await opened.directory.create(destination, REQUEST, NAMES[0], 'zip');
       await file.write(Buffer.from('some'));
       await file.discard();
@@ -110,14 +113,14 @@ export function describeExportDirectory(filling: string, open: () => Promise<Ope
       expect(await opened.list('nightly')).toEqual([]);
     });
 
-    test('one request cannot write one name twice at a time', async () => {
+    test('a request cannot write two files of one name at once', async () => {
       const file = await opened.directory.create(destination, REQUEST, NAMES[0], 'uncompressed');
       const again = opened.directory.create(destination, REQUEST, NAMES[0], 'uncompressed');
       await expect(again).rejects.toMatchObject({ code: 'EXPORT_FAILED' });
       await file.discard();
     });
 
-    test('names are free until one of them stands', async () => {
+    test('names are free until one of them is published', async () => {
       expect(await opened.directory.areFree(destination, NAMES)).toBe(true);
       await sealAll();
       expect(await opened.directory.areFree(destination, NAMES)).toBe(true);

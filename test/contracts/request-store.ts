@@ -1,4 +1,4 @@
-/** What every filling of the RequestStore and ControlStore ports must do; a filling's own test file registers it. */
+/** What every implementation of RequestStore and ControlStore must do. The test file of each implementation calls it. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { ControlPosition, ExportRecord, RequestStore } from '../../pipeline/export/request.ts';
@@ -8,7 +8,7 @@ import type { Status } from '../../pipeline/requests/statuses.ts';
 export interface OpenedStore {
   readonly store: RequestStore;
   readonly control: ControlStore;
-  /** All that was said, in order. */
+  /** All statuses written so far, in order. */
   statuses(): Promise<readonly Status[]>;
 }
 
@@ -46,8 +46,8 @@ export function positionAt(from: number, partition = 0, next = from + 1): Contro
   return { partition: { topic: 'control', partition }, origin: 'test', from, next: position, lost: null };
 }
 
-export function describeRequestStore(filling: string, open: () => Promise<OpenedStore>): void {
-  describe(`request store contract: ${filling}`, () => {
+export function describeRequestStore(implementation: string, open: () => Promise<OpenedStore>): void {
+  describe(`request store contract: ${implementation}`, () => {
     let store: RequestStore;
     let control: ControlStore;
     let statuses: OpenedStore['statuses'];
@@ -55,26 +55,26 @@ export function describeRequestStore(filling: string, open: () => Promise<Opened
       ({ store, control, statuses } = await open());
     });
     const offsets = async () => (await control.positions()).map(({ nextOffset }) => nextOffset);
-    const said = async (id: string) =>
+    const statusesOf = async (id: string) =>
       (await statuses()).filter(of => of.request_id === id).map(({ sequence, status }) => `${sequence} ${status}`);
 
-    test('a request is kept as it was recorded', async () => {
+    test('a request is found as it was recorded', async () => {
       await store.insert(recordOf('one'));
       expect(await store.find('one')).toEqual(recordOf('one'));
       expect(await store.find('two')).toBeNull();
       expect(await store.unfinished()).toEqual([recordOf('one')]);
     });
 
-    test('one that begins at once is kept as running, and both are said', async () => {
+    test('a request recorded as running has two statuses, accepted and running', async () => {
       const record = { ...recordOf('one'), state: 'running' } as const;
       await store.insert(record);
       expect(await store.unfinished()).toEqual([record]);
-      expect(await said('one')).toEqual(['1 accepted', '2 running']);
+      expect(await statusesOf('one')).toEqual(['1 accepted', '2 running']);
       await store.update('one', { state: 'completed' });
-      expect(await said('one')).toEqual(['1 accepted', '2 running', '3 completed']);
+      expect(await statusesOf('one')).toEqual(['1 accepted', '2 running', '3 completed']);
     });
 
-    test('it moves on to its end, and never from there (contract 5.1)', async () => {
+    test('a request moves to an ended state and never from there (contract 5.1)', async () => {
       await store.insert(recordOf('one'));
       expect(await store.update('one', { state: 'running' })).toEqual({ ...recordOf('one'), state: 'running' });
       const failed = await store.update('one', { state: 'failed', error });
@@ -83,33 +83,39 @@ export function describeRequestStore(filling: string, open: () => Promise<Opened
       expect(await store.update('two', { state: 'running' })).toBeNull();
       expect(await store.find('one')).toMatchObject({ state: 'failed', error, endedAt: expect.any(Number) });
       expect(await store.unfinished()).toEqual([]);
-      expect(await said('one')).toEqual(['1 accepted', '2 running', '3 failed']);
+      expect(await statusesOf('one')).toEqual(['1 accepted', '2 running', '3 failed']);
     });
 
-    test.each(['accepted', 'running'] as const)('one that is %s can be cancelled: then it only ends', async state => {
-      await store.insert(recordOf('one'));
-      if (state === 'running') await store.update('one', { state });
-      expect(await store.cancel('one', 'ben')).toBe(true);
-      expect(await store.update('one', { state: 'running' })).toBeNull();
-      expect(await store.update('one', { state: 'publishing' })).toBeNull();
-      expect(await store.find('one')).toMatchObject({ state, cancelledBy: 'ben' });
-      expect(await store.update('one', { state: 'cancelled', error })).toMatchObject({ state: 'cancelled', error });
-    });
+    test.each(['accepted', 'running'] as const)(
+      'a request that is %s can be cancelled, and then it can only end',
+      async state => {
+        await store.insert(recordOf('one'));
+        if (state === 'running') await store.update('one', { state });
+        expect(await store.cancel('one', 'ben')).toBe(true);
+        expect(await store.update('one', { state: 'running' })).toBeNull();
+        expect(await store.update('one', { state: 'publishing' })).toBeNull();
+        expect(await store.find('one')).toMatchObject({ state, cancelledBy: 'ben' });
+        expect(await store.update('one', { state: 'cancelled', error })).toMatchObject({ state: 'cancelled', error });
+      },
+    );
 
-    test.each(['publishing', 'completed', 'failed'] as const)('one that is %s cannot be cancelled', async state => {
-      await store.insert(recordOf('one'));
-      await store.update('one', { state });
-      expect(await store.cancel('one', 'ben', positionAt(0))).toBe(false);
-      expect(await store.find('one')).toMatchObject({ state, cancelledBy: null });
-      expect(await offsets(), 'nor does it move the topic').toEqual([]);
-    });
+    test.each(['publishing', 'completed', 'failed'] as const)(
+      'a request that is %s cannot be cancelled',
+      async state => {
+        await store.insert(recordOf('one'));
+        await store.update('one', { state });
+        expect(await store.cancel('one', 'ben', positionAt(0))).toBe(false);
+        expect(await store.find('one')).toMatchObject({ state, cancelledBy: null });
+        expect(await offsets(), 'the position does not move').toEqual([]);
+      },
+    );
 
-    test('one that is not there cannot be cancelled', async () => {
+    test('an unknown request cannot be cancelled', async () => {
       expect(await store.cancel('one', 'ben', positionAt(0))).toBe(false);
       expect(await offsets()).toEqual([]);
     });
 
-    test('the topic moves with what its record asks for, by partition, from anywhere at first', async () => {
+    test('the control position of each partition moves with each change; the first may be any offset', async () => {
       await store.insert(recordOf('one'), positionAt(7));
       await store.repeat('one', positionAt(8));
       await store.cancel('one', 'ben', positionAt(9));
@@ -121,16 +127,19 @@ export function describeRequestStore(filling: string, open: () => Promise<Opened
         { ...position, partition: { topic: 'control', partition: 0 }, nextOffset: 16, bookmark: 'after 15' },
         { ...position, partition: { topic: 'control', partition: 1 }, nextOffset: 4, bookmark: 'after 3' },
       ]);
-      expect(await said('two')).toEqual(['0 failed']);
+      expect(await statusesOf('two')).toEqual(['0 failed']);
     });
 
     // contract 5.17
     test.each([
-      ['again', positionAt(7)],
-      ['from before', positionAt(6)],
-      ['from beyond', positionAt(9)],
-      ['behind a gap that is not the one', { ...positionAt(20), lost: { from: 9, to: 20, reason: 'deleted' } }],
-    ])('a record that comes %s is refused, and changes nothing', async (_, position) => {
+      ['at the last offset again', positionAt(7)],
+      ['at an earlier offset', positionAt(6)],
+      ['at a later offset than the next', positionAt(9)],
+      [
+        'after a gap that does not begin at the next offset',
+        { ...positionAt(20), lost: { from: 9, to: 20, reason: 'deleted' } },
+      ],
+    ])('a control record %s is refused and changes nothing', async (_, position) => {
       await store.insert(recordOf('one'), positionAt(7));
       const stale = { code: 'STALE_BATCH' };
       const entry = { record: recordAt(position.from), reject, schemaId: null };
@@ -146,13 +155,13 @@ export function describeRequestStore(filling: string, open: () => Promise<Opened
       expect(await statuses()).toHaveLength(1);
     });
 
-    test('behind records that were lost it goes on', async () => {
+    test('after a gap of lost records the position moves on', async () => {
       await control.pass(positionAt(7));
       await control.pass({ ...positionAt(20), lost: { from: 8, to: 20, reason: 'deleted' } });
       expect(await offsets()).toEqual([21]);
     });
 
-    test('ended requests are forgotten, others are not (contract 5.6)', async () => {
+    test('only ended requests are forgotten (contract 5.6)', async () => {
       for (const id of ['one', 'two']) await store.insert(recordOf(id));
       await store.update('one', { state: 'completed' });
       await store.forgetEndedBefore(acceptedAt + 1_000_000);

@@ -1,9 +1,8 @@
 import path from 'node:path';
-import { BlockCutter } from '../../connectors/export-directory/block-cutter.ts';
-import { ContentHash } from '../../connectors/export-directory/content-hash.ts';
+import { BlockCutter, type Packer } from '../../connectors/export-directory/block-cutter.ts';
 import { createPacker, plainName } from '../../connectors/export-directory/create-packer.ts';
 import { type HiddenStage, hiddenName, hiddenStart } from '../../connectors/export-directory/hidden-names.ts';
-import type { Packer } from '../../connectors/export-directory/packer.ts';
+import { ContentHash } from '../../connectors/export-directory/pending-file.ts';
 import { parsePrefix } from '../../connectors/export-directory/prefix.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Compression } from '../../pipeline/export/selection.ts';
@@ -43,17 +42,17 @@ export class MemoryExportDirectory implements ExportDirectory {
   }
 
   async publish({ folder }: Destination, requestId: string, names: readonly string[]): Promise<void> {
-    const passages = names.map(name => {
+    const files = names.map(name => {
       const hidden = path.join(folder, hiddenName(requestId, name, 'sealed'));
       const final = path.join(folder, name);
-      return { hidden, final, ours: this.hidden.get(hidden), visible: this.files.get(final) };
+      return { hidden, final, sealed: this.hidden.get(hidden), visible: this.files.get(final) };
     });
-    const lost = passages.find(({ ours, visible }) => ours === undefined && visible === undefined);
+    const lost = files.find(({ sealed, visible }) => sealed === undefined && visible === undefined);
     if (lost) throw new TidemarkError('EXPORT_FAILED', `no sealed file for ${lost.final}; nothing was published`);
-    const taken = passages.find(({ ours, visible }) => ours !== undefined && visible !== undefined);
+    const taken = files.find(({ sealed, visible }) => sealed !== undefined && visible !== undefined);
     if (taken) throw new TidemarkError('NAME_TAKEN', `${taken.final} belongs to another file; nothing was published`);
-    for (const { hidden, final, ours } of passages) {
-      if (ours !== undefined) this.files.set(final, ours);
+    for (const { hidden, final, sealed } of files) {
+      if (sealed !== undefined) this.files.set(final, sealed);
       this.hidden.delete(hidden);
     }
   }

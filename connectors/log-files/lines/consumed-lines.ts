@@ -1,7 +1,6 @@
 import type { Hash } from 'node:crypto';
 import type { BatchLimits, LogHeader, LogRecord, RecordBatch } from '../../../pipeline/ports.ts';
-import { changedFile } from './changed-file.ts';
-import { encodeFileBookmark } from './file-bookmark.ts';
+import { changedFile, encodeFileBookmark } from './file-bookmark.ts';
 import type { FileStart } from './file-start.ts';
 import { byteOrderMarkBytes, lineEnd, lineValue } from './lines.ts';
 
@@ -11,23 +10,25 @@ interface ConsumedSettings {
   readonly origin: string;
   readonly limits: BatchLimits;
   readonly start: FileStart;
-  /** Has taken in, or will have before the first line, the bytes that were consumed. */
+  /** The hash of the bytes consumed by earlier runs, updated with each line that is read. */
   readonly hash: Hash;
-  /** Bytes of the file on disk which gave `unpacked` bytes. */
+  /** How many bytes on disk hold the first `unpacked` bytes of the content. */
   diskBytes(unpacked: number): number;
 }
 
-/** Makes batches of blocks of whole lines, and knows at each batch's end what was consumed up to there. */
+/** Makes batches from blocks of whole lines. The bookmark of each batch says what was consumed up to its end. */
 export class ConsumedLines {
-  /** Zero-based number of the line that comes next. */
+  /** Zero-based number of the next line. */
   nextLine: number;
   readonly #settings: ConsumedSettings;
   #bytes: number;
+  /** Position in the current block up to which the hash has been updated. */
   #hashedOfBlock = 0;
   #records: LogRecord[] = [];
   #recordBytes = 0;
-  #diskBytesTold = 0;
-  /** Where the batch that is being gathered went on from. */
+  /** Bytes on disk that earlier batches have reported as read. */
+  #diskBytesReported = 0;
+  /** The offset that the current batch is read from. */
   #from: number;
 
   constructor(settings: ConsumedSettings) {
@@ -39,8 +40,8 @@ export class ConsumedLines {
   }
 
   /**
-   * Takes a block of whole lines (at the end of the file also a last one without LF) and gives the batches that became
-   * full. The first `lineEndBytes` of it belong to the line before.
+   * Adds a block of whole lines (at the end of the file also a last line without LF) and yields each batch that becomes
+   * full. The first `lineEndBytes` bytes of the block are the line end of the last consumed line.
    */
   *add(block: Buffer, lineEndBytes: number): Generator<RecordBatch> {
     const { limits, start } = this.#settings;
@@ -63,19 +64,23 @@ export class ConsumedLines {
     this.#hashTo(block, block.length);
   }
 
-  /** True before the first byte of the file, where a byte-order mark may stand. */
+  /** True at the first byte of the file, where a byte-order mark is allowed. */
   get isAtStart(): boolean {
     return this.#bytes === 0;
   }
 
-  /** To be called after the last line: throws `SOURCE_CHANGED` for a file with fewer lines than were consumed. */
+  /** To be called after the last line. Throws `SOURCE_CHANGED` for a file with fewer lines than were consumed. */
   checkEnd(): void {
     const { origin, start } = this.#settings;
     if (this.nextLine >= start.nextOffset) return;
-    throw changedFile(origin, this.#bytes, `it has ${this.nextLine} lines, where ${start.nextOffset} were consumed`);
+    throw changedFile(
+      origin,
+      this.#bytes,
+      `it has ${this.nextLine} lines, but ${start.nextOffset} lines were consumed`,
+    );
   }
 
-  /** The records gathered so far as a batch; null when there are none. To be called between blocks. */
+  /** The collected records as a batch; null when there are none. To be called between blocks. */
   finish(): RecordBatch | null {
     if (this.#records.length === 0) return null;
     const { origin, hash, start } = this.#settings;
@@ -94,12 +99,12 @@ export class ConsumedLines {
       records: this.#records,
       from: this.#from,
       next: { nextOffset: this.nextLine, bookmark: encodeFileBookmark(consumed) },
-      bytesRead: diskBytes - this.#diskBytesTold,
+      bytesRead: diskBytes - this.#diskBytesReported,
     };
     this.#from = this.nextLine;
     this.#records = [];
     this.#recordBytes = 0;
-    this.#diskBytesTold = diskBytes;
+    this.#diskBytesReported = diskBytes;
     return batch;
   }
 

@@ -1,19 +1,18 @@
 import type { Hash } from 'node:crypto';
-import { changedFile } from './changed-file.ts';
-import type { FileBookmark } from './file-bookmark.ts';
+import { changedFile, type FileBookmark } from './file-bookmark.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
 
 interface PrefixSettings {
   readonly path: string;
-  /** What was consumed; null for nothing. */
+  /** What earlier runs consumed; null for nothing. */
   readonly consumed: FileBookmark | null;
-  /** Takes in the bytes that were consumed. */
+  /** Updated with the consumed bytes. */
   readonly hash: Hash;
 }
 
-/** Passes over the part of a file that was consumed, and throws `SOURCE_CHANGED` unless it is what it was. */
+/** Skips the consumed part of a file. Throws `SOURCE_CHANGED` when that part is not the same any more. */
 export class ConsumedPrefix {
   readonly #settings: PrefixSettings;
   #left: number;
@@ -24,8 +23,8 @@ export class ConsumedPrefix {
     this.#left = settings.consumed?.bytes ?? 0;
   }
 
-  /** Takes the file's bytes in order; gives those that were not consumed. */
-  pass(chunk: Buffer): Buffer {
+  /** Takes the file's bytes in order, and returns those that were not consumed. */
+  skip(chunk: Buffer): Buffer {
     if (this.#left === 0) return chunk;
     const old = chunk.subarray(0, this.#left);
     this.#settings.hash.update(old);
@@ -36,26 +35,26 @@ export class ConsumedPrefix {
   }
 
   /**
-   * How many bytes of what follows (a whole line, or the end of the file) only end a line that was consumed before its
-   * line end was there. Any other continuation would change a record that is already applied.
+   * The last consumed line may have had no line end yet. Returns how many bytes of `next` (the next whole line, or the rest
+   * of the file) are its line end. Throws `SOURCE_CHANGED` when the line goes on otherwise, as its record is already applied.
    */
   lineEndBytes(next: Buffer): number {
     if (this.#lastByte === LF) return 0;
     const bytes = next[0] === CR ? 2 : 1;
     const isEnded = next.length === 0 || next[bytes - 1] === LF || (next.length === 1 && next[0] === CR);
-    if (!isEnded) throw this.#changed('its last line, which had no line end yet, was continued');
+    if (!isEnded) throw this.#changed('its last line, which had no line end, is longer now');
     this.#lastByte = LF;
     return Math.min(bytes, next.length);
   }
 
-  /** To be called at the end of the file. */
+  /** To be called at the end of the file. Throws `SOURCE_CHANGED` when the file is shorter than its consumed part. */
   finish(): void {
     if (this.#left > 0) throw this.#changed(`it is now ${this.#left} bytes shorter than that`);
   }
 
   #compare(): void {
     if (this.#settings.hash.copy().digest('hex') === this.#settings.consumed?.sha256) return;
-    throw this.#changed('they are no longer the same');
+    throw this.#changed('these bytes are not the same any more');
   }
 
   #changed(what: string): Error {

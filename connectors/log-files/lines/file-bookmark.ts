@@ -1,8 +1,10 @@
-/** What is kept of a file between two readings. All bytes are counted unpacked. */
+import { TidemarkError } from '../../../pipeline/errors.ts';
+
+/** What the database keeps about a file between two runs. All bytes are counted unpacked. */
 export interface FileBookmark {
-  /** How many bytes from the start the file's topic is the hash of. */
+  /** The file's topic is the hash of this many bytes from its start. */
   readonly head: number;
-  /** Hash of the start up to the end of the first record: tells a changed file from another one. */
+  /** Hash of the start up to the end of the first record. A changed file has the same hash, another file a different one. */
   readonly first: string;
   /** Bytes consumed. */
   readonly bytes: number;
@@ -16,7 +18,7 @@ export function encodeFileBookmark({ head, first, bytes, sha256, lines }: FileBo
   return JSON.stringify({ head, first, bytes, sha256, lines });
 }
 
-/** Null for no bookmark, and for one that is not ours: the lines are then counted from the beginning. */
+/** Null for no bookmark and for one of another kind of source; the lines are then counted from the beginning. */
 export function decodeFileBookmark(text: string | null): FileBookmark | null {
   if (text === null) return null;
   try {
@@ -27,6 +29,13 @@ export function decodeFileBookmark(text: string | null): FileBookmark | null {
   } catch {
     return null;
   }
+}
+
+/** The error for a file that no longer holds what was consumed of it. `consumedBytes` are counted unpacked. */
+export function changedFile(path: string, consumedBytes: number, what: string): TidemarkError {
+  const problem = `${path} has changed: ${consumedBytes} bytes of it (unpacked) were consumed, and ${what}`;
+  const remedy = 'restore the file as it was and only append to it, or ingest it into a new database';
+  return new TidemarkError('SOURCE_CHANGED', `${problem}; nothing of it was read; ${remedy}`);
 }
 
 function isCount(value: unknown): value is number {

@@ -4,31 +4,31 @@ import { readAt, readFailure } from '../../disk.ts';
 import { gunzipChunks } from './gunzip-chunks.ts';
 
 const CHUNK_BYTES = 256 * 1024;
-/** Unpacked, this may become a thousand times as much, and is held in memory. */
+/** Smaller than a plain chunk: unpacked it may be a thousand times as large, and it is held in memory. */
 const PACKED_CHUNK_BYTES = 32 * 1024;
 
-/** A file's unpacked content as it was when opened; what is appended meanwhile is for the next reading. */
+/** The unpacked content of a file up to the size it had when it was opened. Bytes appended later are for the next run. */
 export interface FileContent {
-  /** From the beginning, each time it is called. Throws `SOURCE_CORRUPT` when it cannot be read or unpacked to its end. */
+  /** Each call begins at the start of the file. Throws `SOURCE_CORRUPT` when it cannot be read or unpacked to its end. */
   chunks(): AsyncGenerator<Buffer>;
-  /** Bytes on disk that the first `unpacked` bytes were made of; for a packed file roughly, by how far it was read. */
+  /** How many bytes on disk hold the first `unpacked` bytes; for a packed file the bytes read so far, an approximation. */
   diskBytes(unpacked: number): number;
   close(): Promise<void>;
 }
 
-/** Bytes of a file on disk. Throws `SOURCE_MISSING` when there is none, or what is there cannot be read as one. */
+/** Size of a file on disk in bytes. Throws `SOURCE_MISSING` when the path is missing or no regular file. */
 export async function fileBytes(path: string): Promise<number> {
   const stats = await stat(path).catch((error: unknown) => {
     throw readFailure(error, path);
   });
   if (stats.isFile()) return stats.size;
-  const allowed = 'an NDJSON file, plain or gzip, or an event log folder is allowed; a pipe is read as standard input';
-  throw new TidemarkError('SOURCE_MISSING', `${path} is no file; ${allowed}`);
+  const allowed = 'allowed are an NDJSON file, plain or gzip, and a log folder; a pipe is read as standard input';
+  throw new TidemarkError('SOURCE_MISSING', `${path} is not a regular file; ${allowed}`);
 }
 
-/** Opens a plain or gzip file, told apart by how it begins, not by its name. Throws `SOURCE_MISSING`. */
+/** Opens a plain or gzip file; its first bytes decide which it is, not its name. Throws `SOURCE_MISSING`. */
 export async function openContent(path: string): Promise<FileContent> {
-  // Asked first: opening a named pipe would wait for whoever writes into it.
+  // Checked first: opening a named pipe would wait until another process opens it for writing.
   const size = await fileBytes(path);
   const handle = await open(path, 'r').catch((error: unknown) => {
     throw readFailure(error, path);

@@ -1,12 +1,11 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { FileContent } from './file-content.ts';
-import { isCompleteJson } from './last-line.ts';
-import { byteOrderMarkBytes, lineEnd, lineValue } from './lines.ts';
+import { byteOrderMarkBytes, isCompleteJson, lineEnd, lineValue } from './lines.ts';
 
 const HEAD_BYTES = 64 * 1024;
 const LF = 0x0a;
 
-/** How a file begins, unpacked: what it is known by. */
+/** The first 64 KiB of a file, unpacked. They identify the file. */
 export class FileHead {
   readonly #bytes: Buffer;
 
@@ -15,22 +14,22 @@ export class FileHead {
   }
 
   /**
-   * How many bytes name a file that is read for the first time: all that will be consumed now, so a torn last line is
-   * left out, up to 64 KiB. However batches are cut, the name is the same.
+   * How many bytes the topic of a file that is read for the first time is made of: all that will be consumed now, up to
+   * 64 KiB. An incomplete last line is left out. The number does not depend on where batches are cut.
    */
-  get namedBy(): number {
+  get topicBytes(): number {
     if (this.#bytes.length === HEAD_BYTES) return HEAD_BYTES;
     const from = this.#bytes.lastIndexOf(LF) + 1;
     const last = lineValue(this.#bytes, from || byteOrderMarkBytes(this.#bytes), this.#bytes.length);
     return last !== null && isCompleteJson(last) ? this.#bytes.length : from;
   }
 
-  /** The topic that the first `length` bytes give; all there are where the file is shorter. */
+  /** The topic made of the first `length` bytes, or of all bytes where the file is shorter. */
   topic(length: number): string {
     return topicOf(createHash('sha256').update(this.#bytes.subarray(0, length)));
   }
 
-  /** Hash of the start up to the end of the first record, without its line end; empty when no record is in sight. */
+  /** Hash of the start up to the end of the first record, without its line end; empty when the head holds no record. */
   first(): string {
     for (let at = byteOrderMarkBytes(this.#bytes); at < this.#bytes.length; ) {
       const end = lineEnd(this.#bytes, at);
@@ -42,13 +41,13 @@ export class FileHead {
   }
 
   /**
-   * How many bytes give the topic, for a position that came without a bookmark; null when it is another file. A file was
-   * named by whole lines, of which the last may have been without its end then, or by all that is looked at.
+   * How many bytes `topic` was made of, for a position without a bookmark; null when it is the topic of another file. A topic
+   * is made of whole lines, whose last may have had no line end yet, or of the whole head.
    */
-  lengthNamed(topic: string): number | null {
+  topicBytesOf(topic: string): number | null {
     const hash = createHash('sha256');
     let hashed = 0;
-    for (const length of this.#lengths()) {
+    for (const length of this.#possibleLengths()) {
       hash.update(this.#bytes.subarray(hashed, length));
       hashed = length;
       if (topicOf(hash.copy()) === topic) return length;
@@ -56,7 +55,7 @@ export class FileHead {
     return null;
   }
 
-  *#lengths(): Generator<number> {
+  *#possibleLengths(): Generator<number> {
     let last = 0;
     for (let end = this.#bytes.indexOf(LF); end >= 0; end = this.#bytes.indexOf(LF, end + 1)) {
       yield* [end - 1, end, end + 1].filter(length => length > last);
@@ -66,7 +65,7 @@ export class FileHead {
   }
 }
 
-/** Reads how a file begins. A file that breaks off before is no failure here: reading on will meet it again. */
+/** Reads the first 64 KiB of a file. A file that cannot be unpacked so far does not fail here; reading it later will. */
 export async function readHead(content: FileContent): Promise<FileHead> {
   const pieces: Buffer[] = [];
   let held = 0;
@@ -77,7 +76,7 @@ export async function readHead(content: FileContent): Promise<FileHead> {
       if (held >= HEAD_BYTES) break;
     }
   } catch {
-    // What was unpacked before the failure still names the file.
+    // The bytes that were unpacked before the failure still identify the file.
   }
   return new FileHead(Buffer.concat(pieces).subarray(0, HEAD_BYTES));
 }

@@ -1,20 +1,19 @@
 import type { StoredPosition } from '../../../pipeline/ports.ts';
-import { changedFile } from './changed-file.ts';
-import { decodeFileBookmark, type FileBookmark } from './file-bookmark.ts';
+import { changedFile, decodeFileBookmark, type FileBookmark } from './file-bookmark.ts';
 import type { FileHead } from './file-head.ts';
 
-/** Where reading of a file goes on. */
+/** Where reading a file continues. */
 export interface FileStart {
   readonly name: FileName;
-  /** Hash of the start up to the end of the first record; empty when no record is in sight. */
+  /** Hash of the start up to the end of the first record; empty when the head holds no record. */
   readonly first: string;
-  /** What was consumed, to be compared; null when all lines are counted from the beginning. */
+  /** What was consumed, to be compared with the file; null when all lines are counted from the beginning. */
   readonly consumed: FileBookmark | null;
-  /** Records of lines below it are passed over. */
+  /** Lines with a lower number are skipped. */
   readonly nextOffset: number;
 }
 
-/** A file's topic, and of how many bytes from the start it is the hash. */
+/** A file's topic, and how many bytes from the start it is the hash of. */
 interface FileName {
   readonly topic: string;
   readonly head: number;
@@ -27,9 +26,9 @@ interface Candidate {
 }
 
 /**
- * Finds the stored position of the file that begins like this; of several the one which consumed most. A file that begins
- * with the same record as a consumed one, but is not that one any more, is refused with `SOURCE_CHANGED`: taken for a new
- * file, it would apply its events a second time.
+ * Finds the stored position of the file with this head; of several, the one with the highest offset. Without one the file
+ * is new. A file that begins with the same record as a consumed file, but otherwise differs from it, is refused with
+ * `SOURCE_CHANGED`: as a new file it would apply its events a second time.
  */
 export function findFileStart(path: string, head: FileHead, stored: readonly StoredPosition[]): FileStart {
   const first = head.first();
@@ -42,10 +41,11 @@ export function findFileStart(path: string, head: FileHead, stored: readonly Sto
     .toSorted((a, b) => b.position.nextOffset - a.position.nextOffset)[0];
   if (found === undefined) {
     refuseChanged(path, first, files);
-    return { name: { topic: head.topic(head.namedBy), head: head.namedBy }, first, consumed: null, nextOffset: 0 };
+    const name = { topic: head.topic(head.topicBytes), head: head.topicBytes };
+    return { name, first, consumed: null, nextOffset: 0 };
   }
   const { name, position, bookmark } = found;
-  // A position that was set by offset alone (a replay up to somewhere) may carry no bookmark, or one of another place.
+  // A position without a bookmark, or with the bookmark of another offset, says nothing about the consumed bytes.
   const consumed = bookmark?.lines === position.nextOffset ? bookmark : null;
   return { name, first, consumed, nextOffset: position.nextOffset };
 }
@@ -53,7 +53,7 @@ export function findFileStart(path: string, head: FileHead, stored: readonly Sto
 function match(head: FileHead, position: StoredPosition): Candidate | null {
   const { topic } = position.partition;
   const bookmark = decodeFileBookmark(position.bookmark);
-  const length = bookmark === null ? head.lengthNamed(topic) : bookmark.head;
+  const length = bookmark === null ? head.topicBytesOf(topic) : bookmark.head;
   if (length === null || head.topic(length) !== topic) return null;
   return { name: { topic, head: length }, position, bookmark };
 }
@@ -63,8 +63,8 @@ function refuseChanged(path: string, first: string, files: readonly StoredPositi
   for (const { origin, bookmark } of files) {
     const consumed = decodeFileBookmark(bookmark);
     if (consumed?.first !== first) continue;
-    const what = `it begins with the same record as what was consumed from ${origin}, but not with the same ${consumed.head} bytes`;
-    const other = 'if it is another file, put an empty line before its first';
+    const what = `it begins with the same record as the file consumed from ${origin}, but not with the same ${consumed.head} bytes`;
+    const other = 'if it is another file, put an empty line before its first line';
     throw changedFile(path, consumed.bytes, `${what} (${other})`);
   }
 }

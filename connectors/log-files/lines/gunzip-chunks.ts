@@ -1,20 +1,19 @@
 import { createGunzip } from 'node:zlib';
 
 /**
- * Unpacks gzip, also several members one after the other. Everything that could be unpacked is yielded before the
- * error about what could not: a file cut short still gives its lines. (Iterating the stream itself would drop them.)
- * Rejects with zlib's error.
+ * Unpacks gzip, also several members one after the other. What could be unpacked is yielded before the error is thrown, so
+ * the lines of a truncated file are still read; iterating the zlib stream itself would drop them. Throws zlib's error.
  */
 export async function* gunzipChunks(packed: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const gunzip = createGunzip({ chunkSize: 128 * 1024 });
   let ready: Buffer[] = [];
   let failure: Error | null = null;
-  // A write that meets bad data is never called back; the stream closes instead.
-  let goOn = (): void => undefined;
+  // For a write with bad data zlib never calls back; the stream closes instead.
+  let endWrite = (): void => undefined;
   const ended = new Promise<void>(resolve => {
     gunzip.on('end', resolve).on('close', resolve);
   });
-  gunzip.on('close', () => goOn());
+  gunzip.on('close', () => endWrite());
   gunzip.on('data', (chunk: Buffer) => ready.push(chunk));
   gunzip.on('error', error => {
     failure = error;
@@ -27,7 +26,7 @@ export async function* gunzipChunks(packed: AsyncIterable<Buffer>): AsyncGenerat
   try {
     for await (const chunk of packed) {
       await new Promise<void>(resolve => {
-        goOn = resolve;
+        endWrite = resolve;
         gunzip.write(chunk, () => resolve());
       });
       yield* takeReady();

@@ -1,4 +1,4 @@
-/** What a line is, for plain files and standard input alike. */
+/** How bytes are cut into lines, for files and standard input alike. */
 import { TidemarkError } from '../../../pipeline/errors.ts';
 
 const LF = 0x0a;
@@ -7,23 +7,23 @@ const SPACE = 0x20;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
- * The longest line, without its LF. It must be held in memory whole to become a record, so there has to be an end;
- * a longer one stops the reading with `SOURCE_CORRUPT`, as a file without line ends is no NDJSON.
+ * The longest allowed line in bytes, without its line end. A line must be in memory completely to become a record. A longer
+ * one stops reading with `SOURCE_CORRUPT`: it is probably in a file without line ends, which is not NDJSON.
  */
 export const maxLineBytes = 64 * 1024 * 1024;
 
-/** Cuts a stream of chunks into blocks of whole lines. Copies only lines that lie across chunks. */
+/** Cuts a stream of chunks into blocks of whole lines. Copies only lines that cross the border of two chunks. */
 export class LineBlocks {
   readonly #describe: () => string;
   #pieces: Uint8Array[] = [];
   #held = 0;
 
-  /** `describe` names the line that comes next, for the error about one that is too long. */
+  /** `describe` names the next line, for the error about a line that is too long. */
   constructor(describe: () => string) {
     this.#describe = describe;
   }
 
-  /** Blocks that end with a LF. Throws `SOURCE_CORRUPT` for a line longer than `maxLineBytes`. */
+  /** Yields blocks that end with LF. Throws `SOURCE_CORRUPT` for a line longer than `maxLineBytes`. */
   *push(chunk: Buffer): Generator<Buffer> {
     if (chunk.length === 0) return;
     const last = chunk.lastIndexOf(LF) + 1;
@@ -32,14 +32,14 @@ export class LineBlocks {
     if (this.#held > 0) {
       from = chunk.indexOf(LF) + 1;
       this.#hold(chunk.subarray(0, from));
-      yield this.rest();
+      yield this.takeRest();
     }
     if (last > from) yield chunk.subarray(from, last);
     if (last < chunk.length) this.#hold(chunk.subarray(last));
   }
 
-  /** What follows the last LF, and forgets it. */
-  rest(): Buffer {
+  /** Returns and removes the bytes after the last LF. */
+  takeRest(): Buffer {
     const [only] = this.#pieces;
     const rest = this.#pieces.length === 1 && Buffer.isBuffer(only) ? only : Buffer.concat(this.#pieces);
     this.#pieces = [];
@@ -49,7 +49,7 @@ export class LineBlocks {
 
   #hold(piece: Buffer): void {
     this.#held += piece.length;
-    // LF and CR do not count.
+    // The line end (CR LF) does not count.
     if (this.#held > maxLineBytes + 2) {
       const allowed = `lines of up to ${maxLineBytes} bytes are allowed`;
       throw new TidemarkError('SOURCE_CORRUPT', `${this.#describe()} is too long; ${allowed}`);
@@ -58,13 +58,13 @@ export class LineBlocks {
   }
 }
 
-/** Position after the line that begins at `from`; the end of the block for a last line without LF. */
+/** The position after the line that begins at `from`; the end of the block for a last line without LF. */
 export function lineEnd(block: Buffer, from: number): number {
   const at = block.indexOf(LF, from);
   return at < 0 ? block.length : at + 1;
 }
 
-/** The line in `[from, end)` without its LF and one CR before it; null when it is white space only, and so no record. */
+/** The line in `[from, end)` without its LF and the CR before it; null when it is only white space, and so no record. */
 export function lineValue(block: Buffer, from: number, end: number): Buffer | null {
   let to = end;
   if (to > from && block[to - 1] === LF) to -= 1;
@@ -75,12 +75,22 @@ export function lineValue(block: Buffer, from: number, end: number): Buffer | nu
   return null;
 }
 
-/** Bytes of the byte-order mark that `start`, the start of a file, begins with. */
+/** Length in bytes of the byte-order mark at the start of a file; 0 without one. */
 export function byteOrderMarkBytes(start: Buffer): number {
   return start.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
 }
 
-/** ASCII white space, vertical tab and form feed included. */
+/** True when the bytes are one complete JSON text. A last line without LF that is not may still be being written. */
+export function isCompleteJson(line: Uint8Array): boolean {
+  try {
+    JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(line));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** ASCII white space, including vertical tab and form feed. */
 function isSpace(byte: number): boolean {
   return byte === SPACE || (byte >= 0x09 && byte <= CR);
 }

@@ -2,22 +2,22 @@ import type { LogWriter, NewRecord } from '../../../pipeline/ports.ts';
 import { within } from '../../../pipeline/waiting.ts';
 import { byteOrderMarkBytes, LineBlocks, lineEnd, lineValue } from './lines.ts';
 
-/** Held in memory at most, besides one line. */
+/** A pending append is written when it holds this many bytes. */
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 const PIECE_BYTES = 1024 * 1024;
 
 interface InputBatching {
-  /** Records per append, each one an fsync. */
+  /** Most records of one append. Each append is one sync to disk. */
   readonly batchRecords: number;
-  /** A record waits no longer than this for others to be appended with, in milliseconds. */
+  /** The longest time in milliseconds that a record waits to be appended together with later ones. */
   readonly flushMs: number;
 }
 
 /**
- * Appends the lines of a stream to a log, in order, each as the value of a record without time and key; a last line
- * without LF is one too, as nothing can follow it. Tells how many records; all are on disk when it resolves. Throws
- * what the stream or the writer throws, and `SOURCE_CORRUPT` for a line longer than `maxLineBytes`; whole lines that
- * came before are appended first.
+ * Appends the lines of a stream to a log in their order, each as the value of a record without time and key. A last line
+ * without LF is a record too, as the stream has ended. Returns the number of records, which are all on disk when the promise
+ * resolves. Throws the errors of the stream and of the writer, and `SOURCE_CORRUPT` for a line longer than `maxLineBytes`;
+ * the whole lines before it are appended first.
  */
 export async function appendStandardInput(
   input: AsyncIterable<Uint8Array>,
@@ -27,7 +27,7 @@ export async function appendStandardInput(
   const lines = new InputLines();
   const appender = new Appender(writer, batching);
   try {
-    for await (const chunk of withWaits(input, () => appender.waitMs)) {
+    for await (const chunk of chunksWithTimeouts(input, () => appender.waitMs)) {
       if (chunk === 'late') await appender.flush();
       else await appender.add(lines.split(chunk));
     }
@@ -38,45 +38,46 @@ export async function appendStandardInput(
   return { records: appender.count };
 }
 
-/** The chunks of a stream, and `late` whenever none came within the milliseconds asked for (null = no limit). */
-async function* withWaits(
+/** The chunks of a stream, and `late` whenever none has arrived within `waitMs()` milliseconds (null: without a limit). */
+async function* chunksWithTimeouts(
   input: AsyncIterable<Uint8Array>,
   waitMs: () => number | null,
 ): AsyncGenerator<Uint8Array | 'late'> {
   const chunks = input[Symbol.asyncIterator]();
-  let coming = chunks.next();
+  let next = chunks.next();
   try {
     for (;;) {
       const limit = waitMs();
-      const step = limit === null ? await coming : await within(limit, coming);
+      const step = limit === null ? await next : await within(limit, next);
       if (step === 'late') yield step;
       else if (step.done) return;
       else {
         yield step.value;
-        coming = chunks.next();
+        next = chunks.next();
       }
     }
   } finally {
-    // Not awaited: it would wait for the chunk asked for, and an idle terminal never sends one.
-    coming.catch(() => undefined);
+    // Not awaited: `return` waits for the requested chunk, and an idle terminal never sends one.
+    next.catch(() => undefined);
     chunks.return?.().catch(() => undefined);
   }
 }
 
+/** Cuts standard input into records. */
 class InputLines {
   readonly #blocks = new LineBlocks(() => `line ${this.#lines + 1} of standard input`);
   #lines = 0;
 
   *split(chunk: Uint8Array): Generator<NewRecord> {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    // In pieces, as only lines that span pieces are measured.
+    // Cut into pieces: `LineBlocks` measures only the lines that cross the border of two pieces.
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
       for (const block of this.#blocks.push(bytes.subarray(at, at + PIECE_BYTES))) yield* this.#records(block);
     }
   }
 
   end(): Generator<NewRecord> {
-    return this.#records(this.#blocks.rest());
+    return this.#records(this.#blocks.takeRest());
   }
 
   *#records(block: Buffer): Generator<NewRecord> {
@@ -90,6 +91,7 @@ class InputLines {
   }
 }
 
+/** Collects records and appends them in batches. */
 class Appender {
   count = 0;
   readonly #writer: LogWriter;
@@ -103,7 +105,7 @@ class Appender {
     this.#batching = batching;
   }
 
-  /** How long the oldest record may still wait, in milliseconds; null when there is none. */
+  /** How many milliseconds the oldest pending record may still wait; null when none is pending. */
   get waitMs(): number | null {
     if (this.#pending.length === 0) return null;
     return Math.max(0, this.#pendingSince + this.#batching.flushMs - performance.now());

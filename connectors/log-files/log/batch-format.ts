@@ -1,14 +1,14 @@
 /**
- * How records lie in a segment file of the embedded log: one batch after another, little-endian.
+ * The layout of a segment file of the embedded log: one batch after another, all numbers little-endian.
  *
  *  at  size  what
- *   0     4  magic `TMb1`, so that a reader can tell a torn last batch from damage with good batches behind it
- *   4     4  CRC-32 of all that follows in this batch
- *   8     4  length of the whole batch in bytes, this header included
+ *   0     4  magic bytes `TMb1`; a reader searches for them to tell an incomplete last batch from damage before good batches
+ *   4     4  CRC-32 of everything after it in this batch
+ *   8     4  length of the batch in bytes, including this header
  *  12     4  number of records, at least 1
  *  16     8  offset of the first record
- *  24     8  lowest record time (double, milliseconds; NaN when no record has one)
- *  32     8  highest record time, likewise
+ *  24     8  lowest record time (double, milliseconds since 1970 UTC; NaN when no record has a time)
+ *  32     8  highest record time, in the same form
  *  40        records: key length, value length (int32, -1 = null), time (double, NaN = null), number of headers
  *            (uint32), key, value; then per header: name length, value length (int32, -1 = null), name (UTF-8), value
  */
@@ -19,12 +19,12 @@ export const batchHeaderBytes = 40;
 export const recordHeaderBytes = 20;
 export const batchMagic = Buffer.from('TMb1');
 
-/** Where a whole, undamaged batch lies in `bytes`. */
+/** A complete batch whose CRC was checked, and where it is in `bytes`. */
 export interface StoredBatch {
   readonly bytes: Buffer;
-  /** First byte of its first record in `bytes`. */
+  /** Position of its first record in `bytes`. */
   readonly recordsAt: number;
-  /** First byte after it in `bytes`. */
+  /** Position after its last byte in `bytes`. */
   readonly end: number;
   readonly length: number;
   readonly count: number;
@@ -32,7 +32,7 @@ export interface StoredBatch {
   readonly crc: number;
 }
 
-/** Encodes a batch of at least one record whose first gets `baseOffset`. */
+/** Encodes a batch of at least one record; the first record gets `baseOffset`. */
 export function encodeBatch(records: readonly NewRecord[], baseOffset: number): Buffer {
   let length = batchHeaderBytes;
   for (const record of records) length += recordBytes(record);
@@ -58,13 +58,13 @@ export function encodeBatch(records: readonly NewRecord[], baseOffset: number): 
   return batch;
 }
 
-/** The length a batch at `at` claims to have, unchecked; null when no batch begins there. */
+/** The length in the header of the batch at `at`, which is not checked yet; null when no batch begins there. */
 export function claimedLength(bytes: Buffer, at: number): number | null {
   if (bytes.length - at < batchHeaderBytes || bytes.compare(batchMagic, 0, 4, at, at + 4) !== 0) return null;
   return bytes.readUInt32LE(at + 8);
 }
 
-/** The batch at `at`; null when it is not whole or its CRC-32 does not hold. */
+/** The batch at `at`; null when it is incomplete or its CRC-32 is wrong. */
 export function readBatch(bytes: Buffer, at: number): StoredBatch | null {
   const length = claimedLength(bytes, at);
   if (length === null || length <= batchHeaderBytes || at + length > bytes.length) return null;
@@ -75,7 +75,7 @@ export function readBatch(bytes: Buffer, at: number): StoredBatch | null {
   return { bytes, recordsAt: at + batchHeaderBytes, end: at + length, length, count, baseOffset, crc };
 }
 
-/** Bytes a record takes in a batch. */
+/** How many bytes a record takes in a batch. */
 function recordBytes({ key, value, headers }: NewRecord): number {
   let bytes = recordHeaderBytes + (key?.length ?? 0) + (value?.length ?? 0);
   if (headers === undefined) return bytes;

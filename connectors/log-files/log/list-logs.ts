@@ -4,20 +4,20 @@ import { readFailure } from '../../disk.ts';
 import { findLogs, type LogFolder } from './log-folder.ts';
 import { SegmentReader } from './segment-reader.ts';
 
-/** One log and how far it reaches: offsets `[low, high)`. Topic and partition are those of the records read from it. */
+/** One log and the offsets `[low, high)` that it holds. Topic and partition are those of the records read from it. */
 interface ListedLog extends PartitionId {
-  /** The topic as it was named, without the log's id. */
+  /** The topic's name without the log's id. */
   readonly name: string;
   readonly path: string;
   readonly low: number;
   readonly high: number;
-  /** Bytes of all its segments. */
+  /** Bytes of all its segments together. */
   readonly bytes: number;
 }
 
 /**
- * The logs under `path` (a log root or one log's folder), for status and for "consumed up to the end". Reads each log's
- * last segment. Throws `SOURCE_MISSING`, `SOURCE_CORRUPT` as the source does for what it sees.
+ * Lists the logs under `path` (a log root or the folder of one log) with their ends. Reads the last segment of each log to
+ * find its end. Throws `SOURCE_MISSING` and `SOURCE_CORRUPT` as `findLogs` does.
  */
 export async function listLogs(path: string): Promise<readonly ListedLog[]> {
   const logs = await findLogs(path);
@@ -33,7 +33,7 @@ export async function listLogs(path: string): Promise<readonly ListedLog[]> {
   );
 }
 
-/** Bytes of all logs under `path`. Throws as `listLogs`. */
+/** Bytes of all logs under `path` together. Throws as `listLogs` does. */
 export async function logBytes(path: string): Promise<number> {
   return (await findLogs(path)).reduce((sum, log) => sum + segmentBytes(log), 0);
 }

@@ -2,17 +2,18 @@ import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { hasSystemCode } from '../../../pipeline/errors.ts';
 
-/** A process, told apart from a later one that got the same number. Empty strings where the system does not tell. */
+/** Identifies a process, also after its number was reused by a later one. A field is empty where the system does not report it. */
 export interface LockOwner {
   readonly pid: number;
-  /** Start of the process in clock ticks since boot. */
+  /** When the process started, in clock ticks since boot. */
   readonly started: string;
   readonly boot: string;
-  /** Numbers mean nothing outside of their process namespace (a container). */
+  /** The process namespace (a container has its own); a process number is only meaningful inside it. */
   readonly namespace: string;
   readonly host: string;
 }
 
+/** This process as the owner of a lock. */
 export async function thisProcess(): Promise<LockOwner> {
   const [boot, namespace, own] = await Promise.all([
     readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
@@ -23,9 +24,10 @@ export async function thisProcess(): Promise<LockOwner> {
 }
 
 /**
- * Whether the owner still runs. Told at once and without waiting: another boot or a number that was given away since
- * means dead. An owner in another container cannot be seen: it counts as alive, unless it bore our host name, which
- * means that it was this container before a restart. Logs must not be shared between machines: their boots differ.
+ * Whether the owner still runs, decided without waiting. An owner from an earlier boot is dead, and so is one whose process
+ * number belongs to another process now. A process in another container cannot be seen: it counts as alive, unless it had
+ * the host name of this container, which means that it was this container before a restart. Machines must not share a
+ * log: an owner on another machine has another boot id and would count as dead.
  */
 export async function isAlive(owner: LockOwner): Promise<boolean> {
   const here = await thisProcess();
@@ -45,11 +47,11 @@ function exists(pid: number): boolean {
   }
 }
 
-/** Fields of `/proc/<pid>/stat`; null where it cannot be read. Its second field, a name, may hold spaces and brackets. */
+/** Fields of `/proc/<pid>/stat`; null where it cannot be read. Its second field, a name, may contain spaces and brackets. */
 async function processStatus(pid: number): Promise<{ started: string; hasEnded: boolean } | null> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const started = fields[19];
-  // A killed process whose parent has not looked yet is still listed, as Z.
+  // A killed process stays listed, in state Z, until its parent has collected its exit code.
   return started === undefined ? null : { started, hasEnded: fields[0] === 'Z' || fields[0] === 'X' };
 }

@@ -1,22 +1,23 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { hasSystemCode } from '../../../pipeline/errors.ts';
 import type { StoredBatch } from './batch-format.ts';
-import { damaged } from './damage.ts';
 import type { LogFolder, Segment } from './log-folder.ts';
-import { changed, type LogStart } from './log-start.ts';
-import { SegmentReader } from './segment-reader.ts';
+import { changedLog, type LogStart } from './log-start.ts';
+import { damaged, SegmentReader } from './segment-reader.ts';
 
-/** A stored batch and where it lies. */
+/** A stored batch and where it is in the log. */
 export interface PlacedBatch {
   readonly batch: StoredBatch;
+  /** Base offset of its segment. */
   readonly segment: number;
+  /** Position in the segment file. */
   readonly byte: number;
 }
 
 /**
- * The batches of a log from `start` to the end it had when it was listed. Stops before a torn batch at the very end,
- * which a crash left or a writer is in the middle of. Throws `SOURCE_CORRUPT` naming file and byte for anything else
- * that is no good batch or for a missing segment, `SOURCE_CHANGED` when the log ends before `start.nextOffset`.
+ * The batches of a log from `start` to the end that it had when it was listed. Stops before an incomplete batch at the end
+ * of the log, which a crash left or a writer is just writing. Throws `SOURCE_CORRUPT` with file and byte for any other bad
+ * batch and for a missing segment, `SOURCE_CHANGED` when the log ends before `start.nextOffset`.
  */
 export async function* readLogBatches(log: LogFolder, start: LogStart): AsyncGenerator<PlacedBatch> {
   let end = start.base;
@@ -24,13 +25,17 @@ export async function* readLogBatches(log: LogFolder, start: LogStart): AsyncGen
     if (index < start.segmentIndex) continue;
     const isLast = index === log.segments.length - 1;
     if (segment.baseOffset !== end && index > start.segmentIndex) {
-      throw damaged(segment.path, 0, `it begins with offset ${segment.baseOffset}, but ${end} comes next`);
+      throw damaged(
+        segment.path,
+        0,
+        `it begins with offset ${segment.baseOffset}, but the segment before it ends at offset ${end}`,
+      );
     }
     const at = index === start.segmentIndex ? start.byte : 0;
     end = yield* readSegment({ segment, isLast, at, nextOffset: end });
   }
   if (end < start.nextOffset) {
-    throw changed(log, `${start.nextOffset} was to be read next, but the log now ends before offset ${end}`);
+    throw changedLog(log, `offset ${start.nextOffset} is to be read next, but the log now ends at offset ${end}`);
   }
 }
 
@@ -53,26 +58,30 @@ async function* readSegment(part: SegmentPart): AsyncGenerator<PlacedBatch, numb
       if (batch === null) break;
       yield { batch, segment: segment.baseOffset, byte };
     }
-    if (!reader.isAtEnd) await judgeBadBatch(reader, segment, isLast);
+    if (!reader.isAtEnd) await checkIncomplete(reader, segment, isLast);
     return reader.nextOffset;
   } finally {
     await handle.close();
   }
 }
 
-async function judgeBadBatch(reader: SegmentReader, segment: Segment, isLast: boolean): Promise<void> {
-  if (!isLast) throw damaged(segment.path, reader.at, 'no good batch is there, and more segments follow');
-  const behind = await reader.goodBatchBehind();
-  if (behind !== null)
-    throw damaged(segment.path, reader.at, `no good batch is there, and one follows at byte ${behind}`);
+/** Throws `SOURCE_CORRUPT` unless the bad batch is one that a crash or a writer left incomplete at the end of the log. */
+async function checkIncomplete(reader: SegmentReader, segment: Segment, isLast: boolean): Promise<void> {
+  if (!isLast) throw damaged(segment.path, reader.at, 'there is no good batch, and more segments follow');
+  const after = await reader.goodBatchAfter();
+  if (after !== null)
+    throw damaged(segment.path, reader.at, `there is no good batch, and a good one follows at byte ${after}`);
 }
 
-/** What a writer has not yet fsynced could be gone after a power cut, and others appended under its offsets. */
+/**
+ * Syncs what is read. Without that, records that a writer has not synced could be lost in a power cut after their offsets
+ * were stored, and other records appended under the same offsets.
+ */
 async function makeDurable(handle: FileHandle): Promise<void> {
   try {
     await handle.datasync();
   } catch (error) {
-    // On a read-only disk nobody is writing.
+    // A read-only disk has no writer, so there is nothing to sync.
     if (!hasSystemCode(error, 'EROFS', 'EINVAL', 'ENOTSUP', 'EBADF')) throw error;
   }
 }

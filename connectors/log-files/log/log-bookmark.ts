@@ -1,4 +1,4 @@
-/** The last batch that was consumed, wholly or in part. Its CRC tells when something else lies there now. */
+/** The last batch that was consumed, completely or in part. Its CRC shows whether the same batch is still there. */
 export interface LogBookmark {
   /** Base offset of the segment. */
   readonly segment: number;
@@ -13,7 +13,7 @@ export function encodeBookmark({ segment, byte, base, crc }: LogBookmark): strin
   return JSON.stringify({ segment, byte, base, crc });
 }
 
-/** Null for no bookmark, and for one that is not ours: the position is then found without it. */
+/** Null for no bookmark and for one of another kind of source; the position is then found by its offset. */
 export function decodeBookmark(text: string | null): LogBookmark | null {
   if (text === null) return null;
   try {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../../pipeline/errors.ts';
 import type { PartitionId } from '../../../pipeline/ports.ts';
 import { readFailure } from '../../disk.ts';
-import { type LogIdentity, readIdentity } from './log-identity.ts';
+import { identityLost, type LogIdentity, readIdentity } from './log-identity.ts';
 
 const SEGMENT_NAME = /^([0-9]{20})\.segment$/;
 
@@ -15,7 +15,7 @@ export interface Segment {
   readonly size: number;
 }
 
-/** One log as it lay on the disk when it was looked at. There is at least one segment. */
+/** One log as it was on disk when it was listed. */
 export interface LogFolder {
   readonly path: string;
   readonly identity: LogIdentity;
@@ -23,6 +23,7 @@ export interface LogFolder {
   readonly segments: readonly Segment[];
 }
 
+/** Name of the segment file whose first record has this offset. */
 export function segmentName(baseOffset: number): string {
   return `${String(baseOffset).padStart(20, '0')}.segment`;
 }
@@ -39,16 +40,16 @@ export async function listSegments(folder: string): Promise<readonly Segment[]> 
 }
 
 /**
- * The logs under `root`, which is a log root or one log's own folder, by topic and partition. A log without a segment
- * has never held a record and is left out. Throws `SOURCE_MISSING` when there is no log at all, `SOURCE_CORRUPT` when a
- * folder lost its identity or two folders are copies of one log.
+ * The logs under `root`, which is a log root or the folder of one log, sorted by topic and partition. A log without a
+ * segment has never held a record and is left out; each returned log has at least one segment. Throws `SOURCE_MISSING` when
+ * there is no log, `SOURCE_CORRUPT` when a folder has lost its identity file or two folders are copies of one log.
  */
 export async function findLogs(root: string): Promise<readonly LogFolder[]> {
   const found = (await findFolders(root)).toSorted(
     (a, b) => compare(a.identity.topic, b.identity.topic) || a.identity.partition - b.identity.partition,
   );
   if (found.length === 0) {
-    const allowed = `a folder made by openLogWriter (<topic>-<partition>), or one that holds such folders, is allowed`;
+    const allowed = 'allowed are the folder of one log (<topic>-<partition>) and a folder that holds such folders';
     throw new TidemarkError('SOURCE_MISSING', `${root} holds no event log; ${allowed}`);
   }
   const byId = new Map<string, string>();
@@ -56,7 +57,7 @@ export async function findLogs(root: string): Promise<readonly LogFolder[]> {
     const twin = byId.get(identity.id);
     if (twin !== undefined) {
       const problem = `${twin} and ${folder} are copies of one log (${identity.id})`;
-      throw new TidemarkError('SOURCE_CORRUPT', `${problem}: its records would count twice; move one away`);
+      throw new TidemarkError('SOURCE_CORRUPT', `${problem}: its records would be read twice; move one of them away`);
     }
     byId.set(identity.id, folder);
   }
@@ -84,12 +85,12 @@ async function openFolder(folder: string): Promise<LogFolder | null> {
   });
   if (identity === null) {
     if (segments.length === 0) return null;
-    throw new TidemarkError('SOURCE_CORRUPT', `${folder} holds segments of a log but not its identity file log.json`);
+    throw identityLost(folder);
   }
   return { path: folder, identity, partition: partitionOf(identity), segments };
 }
 
-/** Two logs may bear one topic name (a quick start done twice); their positions must never be mixed up. */
+/** The log's id is part of the topic: two logs may have the same topic name, and their stored positions must not be confused. */
 function partitionOf({ topic, partition, id }: LogIdentity): PartitionId {
   return { topic: `${topic}@${id.replaceAll('-', '').slice(0, 12)}`, partition };
 }

@@ -5,9 +5,10 @@ import { hasSystemCode, TidemarkError } from '../../../pipeline/errors.ts';
 import { syncFolder } from '../../disk.ts';
 
 const FILE_NAME = 'log.json';
+const TOPIC = /^[a-zA-Z0-9._-]{1,249}$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** Who a log is, wherever its folder is copied or moved to. */
+/** What identifies a log, also after its folder was moved or copied. */
 export interface LogIdentity {
   /** A UUID. */
   readonly id: string;
@@ -15,7 +16,23 @@ export interface LogIdentity {
   readonly partition: number;
 }
 
-/** The identity of the log in `folder`; null when there is none. Throws `SOURCE_CORRUPT` when it cannot be understood. */
+/** Throws `USAGE` unless Kafka would accept the topic name and the partition is a whole number from 0. */
+export function checkLogName(topic: string, partition: number): void {
+  if (!TOPIC.test(topic) || topic === '.' || topic === '..') {
+    const allowed = '1 to 249 of the characters a-z A-Z 0-9 . _ - are allowed, but not "." or ".."';
+    throw new TidemarkError('USAGE', `the topic ${JSON.stringify(topic)} cannot name a log; ${allowed}`);
+  }
+  if (!Number.isSafeInteger(partition) || partition < 0) {
+    throw new TidemarkError('USAGE', `the partition ${partition} cannot number a log; 0, 1, 2, … are allowed`);
+  }
+}
+
+/** Name of a log's folder inside the log root. */
+export function logFolderName(topic: string, partition: number): string {
+  return `${topic}-${partition}`;
+}
+
+/** The identity of the log in `folder`; null when it has no identity file. Throws `SOURCE_CORRUPT` when the file is invalid. */
 export async function readIdentity(folder: string): Promise<LogIdentity | null> {
   const file = path.join(folder, FILE_NAME);
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
@@ -25,13 +42,19 @@ export async function readIdentity(folder: string): Promise<LogIdentity | null> 
   if (text === null) return null;
   const identity = decodeIdentity(text);
   if (identity === null) {
-    const allowed = '{"id", "topic", "partition"} as it was made is allowed';
+    const allowed = 'restore the file that was made with the log: {"id", "topic", "partition"}';
     throw new TidemarkError('SOURCE_CORRUPT', `${file} holds ${JSON.stringify(text.slice(0, 200))}; ${allowed}`);
   }
   return identity;
 }
 
-/** Makes a new identity, on disk when it resolves. Only the holder of the folder's lock may call it. */
+/** The error for a folder with segments whose identity file is gone. */
+export function identityLost(folder: string): TidemarkError {
+  const problem = `${folder} holds segments of a log but not its identity file ${FILE_NAME}`;
+  return new TidemarkError('SOURCE_CORRUPT', `${problem}; restore the file from a copy of the log`);
+}
+
+/** Makes a new identity; it is on disk when the promise resolves. Only the holder of the folder's lock may call this. */
 export async function makeIdentity(folder: string, topic: string, partition: number): Promise<LogIdentity> {
   const identity = { id: randomUUID(), topic, partition };
   const hidden = path.join(folder, `.${FILE_NAME}`);

@@ -5,50 +5,49 @@ import { decodeBookmark, type LogBookmark } from './log-bookmark.ts';
 import type { LogFolder, Segment } from './log-folder.ts';
 import { SegmentReader } from './segment-reader.ts';
 
-/** Where reading of a log begins. */
+/** Where reading a log begins. */
 export interface LogStart {
-  /** Which of the log's segments. */
+  /** Index of the segment in the log. */
   readonly segmentIndex: number;
-  /** Position in its file of a batch, and the offset that batch begins with. */
+  /** Position of a batch in the segment file. */
   readonly byte: number;
+  /** Offset of that batch's first record. */
   readonly base: number;
-  /** Records below it are passed over. */
+  /** Records with a lower offset are skipped. */
   readonly nextOffset: number;
 }
 
 /**
- * Finds the stored position in a log: by its bookmark, or else by walking the segment which holds it. Throws
- * `SOURCE_CHANGED` when the log begins after it, or holds another batch where the bookmark says.
+ * Finds the stored position in a log by its bookmark, or else at the beginning of the segment that holds it. Throws
+ * `SOURCE_CHANGED` when the log begins after the position, or holds another batch than the bookmark says.
  */
 export async function findStart(log: LogFolder, stored: StoredPosition | undefined): Promise<LogStart> {
   const low = log.segments[0]?.baseOffset ?? 0;
   if (stored === undefined) return { segmentIndex: 0, byte: 0, base: low, nextOffset: low };
   const { nextOffset } = stored;
   if (nextOffset < low) {
-    throw changed(log, `${nextOffset} was to be read next, but the log now begins at offset ${low}`);
+    throw changedLog(log, `offset ${nextOffset} is to be read next, but the log now begins at offset ${low}`);
   }
   const bookmark = decodeBookmark(stored.bookmark);
   const segmentIndex = log.segments.findIndex(({ baseOffset }) => baseOffset === bookmark?.segment);
   const marked = log.segments[segmentIndex];
-  // The segment may be gone by retention while what comes next is still there.
-  if (bookmark === null || marked === undefined) return walkFrom(log, nextOffset);
+  // The bookmarked segment may be deleted while the next offset is still there, in the segment after it.
+  if (bookmark === null || marked === undefined) return startOfSegment(log, nextOffset);
   if (!(await holds(marked, bookmark, nextOffset))) {
-    throw changed(
-      log,
-      `${marked.path} no longer holds at byte ${bookmark.byte} the batch consumed before ${nextOffset}`,
-    );
+    const problem = `${marked.path} no longer holds the last consumed batch, at byte ${bookmark.byte}`;
+    throw changedLog(log, problem);
   }
   return { segmentIndex, byte: bookmark.byte, base: bookmark.base, nextOffset };
 }
 
-/** The error for a log that is not the one consumed so far. */
-export function changed(log: LogFolder, what: string): TidemarkError {
+/** The error for a log that is no longer the one that was consumed. */
+export function changedLog(log: LogFolder, what: string): TidemarkError {
   const name = `${log.identity.topic}-${log.identity.partition}`;
-  const remedy = 'bring the log back as it was, or rebuild the store from what is there';
+  const remedy = 'restore the log as it was, or ingest it into a new database';
   return new TidemarkError('SOURCE_CHANGED', `the log ${name} in ${log.path} has changed: ${what}; ${remedy}`);
 }
 
-function walkFrom(log: LogFolder, nextOffset: number): LogStart {
+function startOfSegment(log: LogFolder, nextOffset: number): LogStart {
   const segmentIndex = log.segments.findLastIndex(({ baseOffset }) => baseOffset <= nextOffset);
   return { segmentIndex, byte: 0, base: log.segments[segmentIndex]?.baseOffset ?? 0, nextOffset };
 }

@@ -5,34 +5,34 @@ import type { LogWriter, NewRecord } from '../../../pipeline/ports.ts';
 import { diskFailure, makeFolder, syncFolder, writeAt } from '../../disk.ts';
 import { encodeBatch } from './batch-format.ts';
 import { segmentName } from './log-folder.ts';
-import { checkLogName, logFolderName } from './log-name.ts';
+import { checkLogName, logFolderName } from './log-identity.ts';
 import { type CutTail, openTail } from './log-tail.ts';
 import { lockForWriting, type WriterLock } from './writer-lock.ts';
 
-/** Small enough that opening a log, which checks its last segment, takes a fraction of a second. */
+/** Opening a log checks its last segment, which at this size takes less than a second. */
 const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024;
 
 interface LogWriterOptions {
-  /** Folder that holds one folder per log; made when it is missing. */
+  /** The folder with one folder per log; it is made when it is missing. */
   readonly root: string;
   readonly topic: string;
   readonly partition: number;
-  /** A segment is closed before a batch that would take it over this size. */
+  /** A batch that would make the segment larger than this begins a new one. */
   readonly segmentBytes?: number;
 }
 
-/** A writer that also tells what it found when it was opened. */
+/** A writer with what it found when it was opened. */
 export interface OpenedLogWriter extends LogWriter {
   /** Folder of this log. */
   readonly path: string;
-  /** Bytes of a batch which a crash left unfinished, and which were therefore never acknowledged; null when there were none. */
+  /** An incomplete batch that a crash left; none of its records was acknowledged. Null when there was none. */
   readonly cut: CutTail | null;
 }
 
 /**
- * Opens the one writer of a log, making the log when there is none. Throws `LOG_LOCKED` while another process writes it,
- * `SOURCE_CORRUPT` when its last segment is damaged (not merely torn at the end), `USAGE` for a name that is not
- * allowed, `DISK_FULL` or `NOT_WRITABLE`.
+ * Opens the single writer of a log, and makes the log when there is none. Throws `LOG_LOCKED` while another process writes
+ * it, `SOURCE_CORRUPT` when its last segment is damaged (an incomplete last batch is not damage), `USAGE` for a name that
+ * is not allowed, `DISK_FULL` or `NOT_WRITABLE`.
  */
 export async function openLogWriter(options: LogWriterOptions): Promise<OpenedLogWriter> {
   const { root, topic, partition, segmentBytes = DEFAULT_SEGMENT_BYTES } = options;
@@ -53,17 +53,17 @@ export async function openLogWriter(options: LogWriterOptions): Promise<OpenedLo
   }
 }
 
-interface Settings {
+interface WriterSettings {
   readonly path: string;
   readonly segmentBytes: number;
   readonly lock: WriterLock;
   readonly cut: CutTail | null;
 }
 
-/** The segment being written. */
+/** The segment that is appended to. */
 interface Tail {
   readonly handle: FileHandle;
-  /** Bytes acknowledged. */
+  /** Bytes of its acknowledged batches. */
   readonly size: number;
   readonly nextOffset: number;
 }
@@ -71,14 +71,14 @@ interface Tail {
 class SegmentWriter implements OpenedLogWriter {
   readonly path: string;
   readonly cut: CutTail | null;
-  readonly #settings: Settings;
+  readonly #settings: WriterSettings;
   #tail: Tail;
   #broken: TidemarkError | null = null;
   #isClosed = false;
-  // Appends wait for each other: a batch may be written only after the one before it was fsynced.
+  // The last append. A batch may be written only after the batch before it was synced, so appends wait for each other.
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(settings: Settings, tail: Tail) {
+  constructor(settings: WriterSettings, tail: Tail) {
     this.path = settings.path;
     this.cut = settings.cut;
     this.#settings = settings;
@@ -108,7 +108,7 @@ class SegmentWriter implements OpenedLogWriter {
       if (this.#tail.size > 0 && this.#tail.size + batch.length > this.#settings.segmentBytes) await this.#roll();
       const { handle, size } = this.#tail;
       await writeAt(handle, size, batch);
-      // fdatasync brings the new size to disk too; what it leaves out is the time of change.
+      // fdatasync writes the new size to disk too; it leaves out only the modification time.
       await handle.datasync();
       this.#tail = { handle, size: size + batch.length, nextOffset: firstOffset + records.length };
     } catch (error) {
@@ -125,7 +125,7 @@ class SegmentWriter implements OpenedLogWriter {
     await handle.close();
   }
 
-  /** After a failed fsync nobody knows what is on disk: this writer takes no more; opening anew checks and goes on. */
+  /** After a failed sync it is unknown what is on disk: this writer accepts no more records. Opening the log again checks it. */
   async #breakOff(error: unknown): Promise<TidemarkError> {
     const failure = diskFailure(error, `append to the log ${this.path}`, 'NOT_WRITABLE');
     this.#broken = failure;

@@ -3,9 +3,9 @@ import { recordHeaderBytes, type StoredBatch } from './batch-format.ts';
 
 const noHeaders: readonly LogHeader[] = [];
 
-/** Walks the records of one stored batch. Keys and values share the memory of the batch: nothing is copied. */
+/** Reads the records of one stored batch in order. Keys and values are views into the batch: nothing is copied. */
 export class RecordRun {
-  /** Offset of the record that comes next. */
+  /** Offset of the next record. */
   nextOffset: number;
   readonly endOffset: number;
   readonly #bytes: Buffer;
@@ -26,17 +26,20 @@ export class RecordRun {
     return this.nextOffset === this.endOffset;
   }
 
-  /** False when the lengths inside the batch do not add up to its own; asked once all records were taken. */
-  get addsUp(): boolean {
+  /** Whether the records end exactly where the batch ends. To be read when `isDone`. */
+  get endsAtBatchEnd(): boolean {
     return this.#at === this.#end;
   }
 
-  /** Passes over the records below `offset`. */
+  /** Skips the records below `offset`. */
   skipTo(offset: number): void {
     while (this.nextOffset < offset && !this.isDone) this.#next();
   }
 
-  /** Adds records to `records` until it holds `maxRecords` or another would take it over `maxBytes`; gives the bytes added. */
+  /**
+   * Adds records to `records` until it holds `maxRecords`, or the next record would exceed `maxBytes` added here. Returns the
+   * bytes added. An empty `records` gets at least one record.
+   */
   take(records: LogRecord[], maxRecords: number, maxBytes: number): number {
     let taken = 0;
     while (!this.isDone && records.length < maxRecords) {
@@ -82,7 +85,7 @@ export class RecordRun {
     });
   }
 
-  /** A plain view: `Buffer.subarray` takes nearly three times as long, twice for each record. */
+  /** A plain view, made twice for each record: `Buffer.subarray` takes nearly three times as long. */
   #slice(at: number, length: number): Uint8Array | null {
     return length < 0 ? null : new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + at, length);
   }

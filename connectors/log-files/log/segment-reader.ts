@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { TidemarkError } from '../../../pipeline/errors.ts';
 import { readAt } from '../../disk.ts';
 import { batchHeaderBytes, batchMagic, claimedLength, readBatch, type StoredBatch } from './batch-format.ts';
 
@@ -7,25 +8,32 @@ const EMPTY = Buffer.alloc(0);
 
 interface SegmentStart {
   readonly handle: FileHandle;
-  /** Bytes of the file that count; what a writer adds meanwhile is for the next reader. */
+  /** How many bytes of the file are read; bytes that a writer appends later are not. */
   readonly size: number;
-  /** Where the first batch to read begins, and its offset. */
+  /** Position in the file of the first batch to read. */
   readonly at: number;
+  /** Offset of the first record of that batch. */
   readonly nextOffset: number;
-  /** Bytes read ahead at a time. */
+  /** How many bytes are read from the disk at a time. */
   readonly windowBytes?: number;
 }
 
-/** Reads the batches of one segment in order, checking each. Never changes the file. */
+/** The error for a segment file whose content cannot be what was written. `position` is the first byte of the bad batch. */
+export function damaged(file: string, position: number, why: string): TidemarkError {
+  const remedy = 'nothing after it was read; restore the file from a copy';
+  return new TidemarkError('SOURCE_CORRUPT', `${file} is damaged at byte ${position}: ${why}; ${remedy}`);
+}
+
+/** Reads the batches of one segment in order and checks each. Never changes the file. */
 export class SegmentReader {
-  /** Position in the file of the batch that comes next: after the last good one. */
+  /** Position in the file of the next batch, which is the end of the last good one. */
   at: number;
-  /** Offset the next batch must begin with. */
+  /** The offset that the next batch must begin with. */
   nextOffset: number;
   readonly #handle: FileHandle;
   readonly #size: number;
   readonly #windowBytes: number;
-  // A window is never written again once read, so batches handed out may point into it.
+  // A window is never overwritten: returned batches point into it.
   #window: Buffer = EMPTY;
   #windowAt: number;
   #ahead: WindowAhead | null = null;
@@ -39,12 +47,12 @@ export class SegmentReader {
     this.nextOffset = nextOffset;
   }
 
-  /** True once every byte was a good batch; false after `next` gave null because of a bad one. */
+  /** True when all bytes were good batches; false after `next` returned null because of a bad batch. */
   get isAtEnd(): boolean {
     return this.at >= this.#size;
   }
 
-  /** The next batch; null at the end, or where no whole good batch with the expected offset lies. */
+  /** The next batch; null at the end of the segment and at a batch that is incomplete, damaged or has another offset. */
   async next(): Promise<StoredBatch | null> {
     if (this.isAtEnd) return null;
     if (this.at - this.#windowAt + batchHeaderBytes > this.#window.length) await this.#load(this.#windowBytes);
@@ -59,10 +67,10 @@ export class SegmentReader {
   }
 
   /**
-   * Position of a good batch of this log behind the bad one, null when there is none. A batch is written only after
-   * the one before it was fsynced, so a crash leaves nothing good behind a torn batch: finding one means damage.
+   * Position of a good batch of this log after the bad one; null when there is none. A batch is written only after the
+   * batch before it was synced, so a crash leaves no good batch after an incomplete one: a good batch there means damage.
    */
-  async goodBatchBehind(): Promise<number | null> {
+  async goodBatchAfter(): Promise<number | null> {
     let at = this.at + 1;
     while (at < this.#size) {
       const window = await readAt(this.#handle, at, Math.min(WINDOW_BYTES, this.#size - at));
@@ -70,7 +78,7 @@ export class SegmentReader {
         if (await this.#isGood(at + found)) return at + found;
       }
       if (window.length < WINDOW_BYTES) return null;
-      // The magic may lie across the border of two windows.
+      // The magic bytes may lie across the border of two windows.
       at += window.length - batchMagic.length + 1;
     }
     return null;
@@ -80,7 +88,7 @@ export class SegmentReader {
     const length = claimedLength(await readAt(this.#handle, at, batchHeaderBytes), 0);
     if (length === null || length > this.#size - at) return false;
     const batch = readBatch(await readAt(this.#handle, at, length), 0);
-    // A record may hold the copy of an older batch of this very log; its offset gives it away.
+    // A record may contain a copy of an older batch of this log; such a copy has a lower offset.
     return batch !== null && batch.baseOffset > this.nextOffset;
   }
 
@@ -91,13 +99,13 @@ export class SegmentReader {
     this.#window = await ahead.window;
     this.#windowAt = this.at;
     const next = this.at + wholeBatches(this.#window);
-    // The disk reads on while this window is decoded; not yet after the first, which may be all that is asked for.
+    // The next window is read while this one is decoded, but not after the first window, which may be all that is needed.
     this.#ahead = isFirst || next >= this.#size ? null : this.#startReading(next, this.#windowBytes);
   }
 
   #startReading(at: number, bytes: number): WindowAhead {
     const window = readAt(this.#handle, at, Math.min(bytes, this.#size - at));
-    // Awaited when its turn comes, if it comes at all; until then a failure must not count as unhandled.
+    // It is awaited later, or never; meanwhile its failure must not count as an unhandled rejection.
     window.catch(() => undefined);
     return { at, bytes, window };
   }
@@ -109,7 +117,7 @@ interface WindowAhead {
   readonly window: Promise<Buffer>;
 }
 
-/** Where the batches that lie in the window whole seem to end; a guess, as nothing is checked. */
+/** Where the last complete batch in the window ends, judged by the unchecked lengths in the batch headers. */
 function wholeBatches(window: Buffer): number {
   for (let at = 0; ; ) {
     const length = claimedLength(window, at);

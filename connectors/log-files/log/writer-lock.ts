@@ -1,12 +1,14 @@
 /**
- * The lock that lets one process write a log. Method: claims are files `lock-<n>`, and the highest n rules.
+ * The lock that lets only one process write a log. A claim is a file `lock-<n>` that names its process; the claim with the
+ * highest n holds the lock.
  *
- * - A claim is written under a hidden name and appears by link(2): whole at once, and only one of many can make `lock-<n+1>`.
- * - Whoever finds the highest claim released, or its process dead, tries to make the next one; a claim is never
- *   overtaken by removing it first, so two who see the same dead claim cannot both win.
- * - The highest claim is never removed (a release empties it, which works on a full disk too), so numbers only grow. One
- *   who looked long ago may still succeed in making a number that was removed since; it looks again afterwards, sees a
- *   higher one and steps back.
+ * - A claim is written under a hidden name and then linked to its name with link(2). So it appears complete, and of several
+ *   processes only one can make `lock-<n+1>`.
+ * - A process that finds the highest claim released, or its owner dead, tries to make the next claim. It does not remove the
+ *   old claim first, so two processes that see the same dead owner cannot both get the lock.
+ * - The highest claim is never removed, so numbers only grow. A release empties it, which works on a full disk too. A slow
+ *   process may still make a claim whose number was used and removed since it looked; it looks again afterwards, finds a
+ *   higher claim, and removes its own.
  */
 import { randomUUID } from 'node:crypto';
 import { link, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
@@ -18,25 +20,25 @@ const CLAIM_NAME = /^lock-([0-9]{1,15})$/;
 const HIDDEN_PREFIX = '.lock-';
 
 export interface WriterLock {
-  /** Lets the next writer in. */
+  /** Releases the lock for the next writer. */
   release(): Promise<void>;
 }
 
-/** Takes the lock of a log folder at once, or throws `LOG_LOCKED` naming the process that holds it. */
+/** Takes the lock of a log folder without waiting. Throws `LOG_LOCKED` with the process that holds it. */
 export async function lockForWriting(folder: string): Promise<WriterLock> {
   for (;;) {
     const highest = Math.max(0, ...(await listClaims(folder)));
     const owner = await readOwner(claimPath(folder, highest));
     if (owner !== null && (await isAlive(owner))) throw locked(folder, highest, owner);
-    const mine = highest + 1;
-    if (!(await claim(folder, mine))) continue;
+    const own = highest + 1;
+    if (!(await claim(folder, own))) continue;
     const claims = await listClaims(folder);
-    if (Math.max(...claims) > mine) {
-      await rm(claimPath(folder, mine), { force: true });
+    if (Math.max(...claims) > own) {
+      await rm(claimPath(folder, own), { force: true });
       continue;
     }
-    await sweep(folder, mine);
-    return { release: () => truncate(claimPath(folder, mine)) };
+    await sweep(folder, own);
+    return { release: () => truncate(claimPath(folder, own)) };
   }
 }
 
@@ -47,7 +49,7 @@ async function claim(folder: string, number: number): Promise<boolean> {
     await link(hidden, claimPath(folder, number));
     return true;
   } catch (error) {
-    // ENOENT: a winner swept our hidden file away.
+    // ENOENT: the process that made the claim has removed this hidden file.
     if (hasSystemCode(error, 'EEXIST', 'ENOENT')) return false;
     throw error;
   } finally {
@@ -55,9 +57,10 @@ async function claim(folder: string, number: number): Promise<boolean> {
   }
 }
 
-async function sweep(folder: string, mine: number): Promise<void> {
+/** Removes hidden files and claims below `own`. */
+async function sweep(folder: string, own: number): Promise<void> {
   const names = await readdir(folder);
-  const old = names.filter(name => name.startsWith(HIDDEN_PREFIX) || numberOf(name) < mine);
+  const old = names.filter(name => name.startsWith(HIDDEN_PREFIX) || numberOf(name) < own);
   await Promise.all(old.map(name => rm(path.join(folder, name), { force: true })));
 }
 
@@ -73,7 +76,7 @@ function claimPath(folder: string, number: number): string {
   return path.join(folder, `lock-${number}`);
 }
 
-/** Null for a claim that is released (empty), gone, or damaged: claims appear whole, so only a power cut damages one. */
+/** Null for a claim that is released (empty), gone or damaged. A claim appears complete, so only a power cut can damage it. */
 async function readOwner(claimFile: string): Promise<LockOwner | null> {
   try {
     return decodeOwner(JSON.parse(await readFile(claimFile, 'utf8')));
@@ -91,9 +94,9 @@ function decodeOwner(claim: unknown): LockOwner | null {
 
 function locked(folder: string, number: number, { pid, host }: LockOwner): TidemarkError {
   const allowed = 'one writer at a time is allowed; stop it first';
-  const elsewhere = `if it ran in a container on ${host} that is gone, remove ${claimPath(folder, number)}`;
+  const inContainer = `if it ran in a container on ${host} that no longer exists, remove ${claimPath(folder, number)}`;
   return new TidemarkError(
     'LOG_LOCKED',
-    `the log ${folder} is being written by process ${pid}; ${allowed} (${elsewhere})`,
+    `the log ${folder} is being written by process ${pid}; ${allowed} (${inContainer})`,
   );
 }

@@ -22,7 +22,7 @@ const refusal = (...words: readonly string[]) => ({
   message: expect.stringMatching(new RegExp(words.map(word => word.replaceAll('.', '\\.')).join('.*'))),
 });
 
-describe('moved under our feet', () => {
+describe('when folders are replaced while an export runs', () => {
   const NAME = 'x_1.csv';
   const sealOne = async () => {
     const destination = await directory.resolve('there/x_');
@@ -35,7 +35,7 @@ describe('moved under our feet', () => {
     await symlink(path.join(home.path, 'outside'), folder);
   };
 
-  test('a root replaced by a link is trusted by no step', async () => {
+  test('a root replaced by a link is refused by every operation', async () => {
     const destination = await sealOne();
     await replaceByLink(root);
     await mkdir(path.join(home.path, 'outside/there'));
@@ -48,24 +48,24 @@ describe('moved under our feet', () => {
     expect(await readdir(path.join(home.path, 'outside/there'))).toEqual([]);
   });
 
-  test('a folder replaced by a link after it was resolved', async () => {
+  test('a folder replaced by a link after it was resolved is refused', async () => {
     const destination = await sealOne();
     await replaceByLink(destination.folder);
-    const replaced = refusal('a link has taken the place');
+    const replaced = refusal('a link has replaced the folder');
     await expect(directory.create(destination, 'id', NAME, 'zip')).rejects.toMatchObject(replaced);
     await expect(directory.publish(destination, 'id', [NAME])).rejects.toMatchObject(replaced);
     expect(await readdir(path.join(home.path, 'outside'))).toEqual([]);
   });
 
-  test('a link made where a folder was to be made', async () => {
+  test('a link in the place of a folder that does not exist yet is refused', async () => {
     const destination = await directory.resolve('new/deep/x_');
     await symlink(path.join(home.path, 'outside'), path.join(root, 'new'));
-    const replaced = refusal('a link has taken the place');
+    const replaced = refusal('a link has replaced the folder');
     await expect(directory.create(destination, 'id', NAME, 'zip')).rejects.toMatchObject(replaced);
     expect(await readdir(path.join(home.path, 'outside'))).toEqual([]);
   });
 
-  test('a recorded destination outside the root', async () => {
+  test('a recorded destination outside the root is refused', async () => {
     const outside = { folder: path.join(home.path, 'outside'), stem: '', spelled: 'x' };
     await expect(directory.create(outside, 'id', NAME, 'zip')).rejects.toMatchObject(refusal('does not lie in'));
   });

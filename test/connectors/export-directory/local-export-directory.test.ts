@@ -16,26 +16,26 @@ describeExportDirectory('on disk', async () => {
   };
 });
 
-describe('opening', () => {
+describe('an export directory', () => {
   let root: Awaited<ReturnType<typeof temporaryFolder>>;
   beforeEach(async () => {
     root = await temporaryFolder();
   });
   afterEach(() => root.remove());
 
-  test('a missing root is refused in words', async () => {
+  test('with a missing root is refused; the message names the root', async () => {
     const missing = path.join(root.path, 'missing');
     const refused = { code: 'NOT_WRITABLE', message: expect.stringContaining(missing) };
     await expect(openExportDirectory({ root: missing })).rejects.toMatchObject(refused);
   });
 
-  test('a missing root is made when that is asked for', async () => {
+  test('with a missing root is made when `create` is set', async () => {
     const missing = path.join(root.path, 'missing/deep');
     await openExportDirectory({ root: missing, create: true });
     expect(await readdir(missing)).toEqual([]);
   });
 
-  test.each([false, true])('a file is no root (create: %j)', async create => {
+  test.each([false, true])('with a file as its root is refused (create: %j)', async create => {
     const file = path.join(root.path, 'file');
     await writeFile(file, '');
     await expect(openExportDirectory({ root: file, create })).rejects.toMatchObject({ code: 'NOT_WRITABLE' });
@@ -43,7 +43,7 @@ describe('opening', () => {
 
   test.each([
     ['without a foreign prefix', { '': 'folder' }],
-    ['whose folder climbs', { 'C:/': '../other' }],
+    ['whose folder leaves the root', { 'C:/': '../other' }],
     ['whose folder is absolute', { 'C:/': '/other' }],
     ['whose folder has a backslash', { 'C:/': 'a\\b' }],
   ])('a prefix_map entry %s is refused', async (_, prefixMap) => {
@@ -51,7 +51,7 @@ describe('opening', () => {
     await expect(openExportDirectory({ root: root.path, prefixMap })).rejects.toMatchObject(refused);
   });
 
-  test.each(['', '.', '..', 'a/b', 'nul\0', '.tidemark-x'])('the recorded name %j is refused', async name => {
+  test.each(['', '.', '..', 'a/b', 'nul\0', '.tidemark-x'])('refuses the recorded name %j', async name => {
     const directory = await openExportDirectory({ root: root.path });
     const destination = await directory.resolve('x');
     const refused = { code: 'PREFIX_REFUSED' };
@@ -59,7 +59,7 @@ describe('opening', () => {
     await expect(directory.publish(destination, 'id', [name])).rejects.toMatchObject(refused);
   });
 
-  test('resolving writes nothing, creating makes the folders (contract 4.4)', async () => {
+  test('writes nothing to resolve a prefix, and makes the folders with the first file (contract 4.4)', async () => {
     const directory = await openExportDirectory({ root: root.path });
     const destination = await directory.resolve('a/b/c_');
     expect(await readdir(root.path)).toEqual([]);
@@ -69,7 +69,7 @@ describe('opening', () => {
     expect(await readdir(path.join(root.path, 'a'))).toEqual(['b']);
   });
 
-  test('publishing into a folder that is gone fails, as the files are gone with it', async () => {
+  test('fails to publish when the folder with the sealed files was removed', async () => {
     const directory = await openExportDirectory({ root: root.path });
     const destination = await directory.resolve('a/c_');
     await expect(directory.publish(destination, 'id', ['c_1.csv'])).rejects.toMatchObject({ code: 'EXPORT_FAILED' });

@@ -19,7 +19,7 @@ function recorder() {
   return { written, sink };
 }
 
-test('bytes come in the order of the blocks, whichever is packed first', async () => {
+test('bytes are written in the order of the blocks, whichever is packed first', async () => {
   const { written, sink } = recorder();
   const writes = new OrderedWrites(sink, 3);
   const blocks = [1, 2, 3].map(openBlock);
@@ -29,7 +29,7 @@ test('bytes come in the order of the blocks, whichever is packed first', async (
   expect(written).toEqual([1, 2, 3]);
 });
 
-test('no more blocks are under way than the limit, so a slow disk holds the writer back', async () => {
+test('at most as many blocks as the limit are under way, so a slow disk makes the writer wait', async () => {
   const writes = new OrderedWrites(recorder().sink, 2);
   const blocks = [1, 2, 3].map(openBlock);
   const started: number[] = [];
@@ -48,7 +48,7 @@ test('no more blocks are under way than the limit, so a slow disk holds the writ
   expect(started).toEqual([0, 1, 2]);
 });
 
-test('a failure is told to whoever adds or finishes next, and no later byte is written', async () => {
+test('a failure is thrown by the next add or finish, and no later byte is written', async () => {
   const { written, sink } = recorder();
   const writes = new OrderedWrites(sink, 1);
   const [first, second] = [openBlock(1), openBlock(2)];

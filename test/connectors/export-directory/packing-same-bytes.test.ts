@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => root.remove());
 
-/** Bytes of some structure, and the places where they are cut. */
+/** Random or repetitive bytes, and the positions where they are cut. */
 const cutContent = fc.record({
   content: fc.oneof(
     fc.uint8Array({ maxLength: 5_000 }),
@@ -32,15 +32,18 @@ function cutAt(content: Uint8Array, cuts: readonly number[]): Uint8Array[] {
   return borders.slice(1).map((border, index) => content.subarray(borders[index], border));
 }
 
-test.each(COMPRESSIONS)('%s: small blocks of any bytes in any cuts unpack to them, by the same bytes', async kind => {
-  const property = fc.asyncProperty(cutContent, fc.integer({ min: 1, max: 3_000 }), async (given, blockBytes) => {
-    const whole = await packInMemory(kind, [given.content], blockBytes);
-    const pieces = await packInMemory(kind, cutAt(given.content, given.cuts), blockBytes);
-    expect(pieces.equals(whole)).toBe(true);
-    expect(Buffer.from(unpack[kind](whole)).equals(given.content)).toBe(true);
-  });
-  await fc.assert(property, { numRuns: 60 });
-});
+test.each(COMPRESSIONS)(
+  '%s: any bytes in small blocks unpack to themselves, and the packed bytes do not depend on how they were written',
+  async kind => {
+    const property = fc.asyncProperty(cutContent, fc.integer({ min: 1, max: 3_000 }), async (given, blockBytes) => {
+      const whole = await packInMemory(kind, [given.content], blockBytes);
+      const pieces = await packInMemory(kind, cutAt(given.content, given.cuts), blockBytes);
+      expect(pieces.equals(whole)).toBe(true);
+      expect(Buffer.from(unpack[kind](whole)).equals(given.content)).toBe(true);
+    });
+    await fc.assert(property, { numRuns: 60 });
+  },
+);
 
 async function packInMemory(kind: Compression, chunks: readonly Uint8Array[], blockBytes: number): Promise<Buffer> {
   const packed: Buffer[] = [];
@@ -54,7 +57,7 @@ async function packInMemory(kind: Compression, chunks: readonly Uint8Array[], bl
 }
 
 test.each(COMPRESSIONS)(
-  '%s: real blocks come out the same however they are cut, and the buffer is free at once',
+  '%s: blocks of the real size give the same bytes however they are written, and the caller may reuse its buffer',
   async kind => {
     const content = csvText(2 * BLOCK_BYTES + 999);
     const property = fc.asyncProperty(fc.array(fc.nat({ max: content.length }), { maxLength: 40 }), async cuts => {
@@ -66,7 +69,7 @@ test.each(COMPRESSIONS)(
   },
 );
 
-/** Yields every piece in the same memory, as a reader with one buffer does. */
+/** Yields every piece in the same memory, as a caller with one buffer does. */
 function* throughOneBuffer(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
   const buffer = Buffer.alloc(Math.max(...pieces.map(piece => piece.length)));
   for (const piece of pieces) {
@@ -75,14 +78,14 @@ function* throughOneBuffer(pieces: readonly Uint8Array[]): Generator<Uint8Array>
   }
 }
 
-test('the same bytes in every time zone (contract 4.6)', async () => {
-  const told: string[] = [];
+test('the packed bytes are the same in every time zone (contract 4.6)', async () => {
+  const printed: string[] = [];
   for (const TZ of ['UTC', 'Asia/Tokyo', 'America/St_Johns', 'Pacific/Kiritimati']) {
     const end = await runChild({ program: 'pack-once', args: [root.path], env: { TZ } });
     expect(end.code, end.stderr).toBe(0);
-    told.push(end.stdout);
+    printed.push(end.stdout);
   }
-  expect(new Set(told).size).toBe(1);
+  expect(new Set(printed).size).toBe(1);
 });
 
 // contract 4.6

@@ -17,16 +17,16 @@ beforeEach(async () => {
 afterEach(() => root.remove());
 
 const contents: ReadonlyArray<readonly [string, () => Buffer]> = [
-  ['nothing', () => Buffer.alloc(0)],
+  ['no bytes', () => Buffer.alloc(0)],
   ['one byte', () => Buffer.from('x')],
   ['exactly one block', () => csvText(BLOCK_BYTES)],
   ['one byte more than a block', () => csvText(BLOCK_BYTES + 1)],
   ['several blocks of CSV', () => csvText(3 * BLOCK_BYTES + 12_345)],
-  ['several blocks that do not pack', () => randomBytes(2 * BLOCK_BYTES + 77)],
-  ['several blocks of nothing but zeros', () => Buffer.alloc(2 * BLOCK_BYTES + 5)],
+  ['several blocks that cannot be compressed', () => randomBytes(2 * BLOCK_BYTES + 77)],
+  ['several blocks of zeros', () => Buffer.alloc(2 * BLOCK_BYTES + 5)],
 ];
 
-/** Tools of the system that check a packed file, and unpack it. */
+/** Programs of the system that check and unpack a packed file. */
 const tools = {
   gzip: { check: ['gzip', '-t'], read: ['zcat'] },
   zip: { check: ['unzip', '-tq'], read: ['unzip', '-p'] },
@@ -34,7 +34,7 @@ const tools = {
 
 describe.each(contents)('%s', (_, make) => {
   // contract 4.5
-  test.for(COMPRESSIONS)('%s: every judge reads back what was written', async (compression, context) => {
+  test.for(COMPRESSIONS)('%s: several unpackers read back what was written', async (compression, context) => {
     const content = make();
     const { facts, path: file } = await packToDisk(root.path, compression, [content]);
     const packed = await readFile(file);
@@ -47,7 +47,7 @@ describe.each(contents)('%s', (_, make) => {
     needTool(context, check[0]);
     const checked = runTool([...check, file]);
     expect(checked.status, checked.stderr.toString()).toBe(0);
-    expect(content.equals(runTool([...read, file]).stdout), 'as the tool reads it').toBe(true);
+    expect(content.equals(runTool([...read, file]).stdout), 'as the program of the system reads it').toBe(true);
   });
 });
 
@@ -55,8 +55,8 @@ function factsOf(bytes: Uint8Array): FileFacts['plain'] {
   return { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
-describe('given up while writing', () => {
-  test.each(COMPRESSIONS)('%s: a write under way is refused, nothing is left', async compression => {
+describe('discarding a file while it is written', () => {
+  test.each(COMPRESSIONS)('%s: the pending write fails, and no file stays', async compression => {
     const directory = await openExportDirectory({ root: root.path });
     const destination = await directory.resolve('x_');
     const file = await directory.create(destination, 'id', 'x_1.csv', compression);

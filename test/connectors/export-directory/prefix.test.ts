@@ -27,23 +27,23 @@ const refusal = (...words: readonly string[]) => ({
 });
 
 // contract 5.7, 5.8
-describe('accepted', () => {
+describe('a prefix is accepted:', () => {
   test.each([
     ['a stem in the root', 'export', '', 'export'],
-    ['a folder that is not there yet', 'new/deep/export_', 'new/deep', 'export_'],
-    ['a folder alone, so an empty stem', 'there/', 'there', ''],
+    ['a folder that does not exist yet', 'new/deep/export_', 'new/deep', 'export_'],
+    ['a folder alone, with an empty stem', 'there/', 'there', ''],
     ['doubled slashes and . between folders', './there//./x', 'there', 'x'],
     ['a stem that begins with a dot', 'there/.x', 'there', '.x'],
-    ['dots that are no component', 'there/..x/y..', 'there/..x', 'y..'],
+    ['dots that are not a whole component', 'there/..x/y..', 'there/..x', 'y..'],
     ['spaces, quotes and other scripts', 'there/été "1" 日', 'there', 'été "1" 日'],
-    ['what looks like an escape', '%2e%2e/x', '%2e%2e', 'x'],
+    ['text that looks like percent encoding', '%2e%2e/x', '%2e%2e', 'x'],
     ['the longest stem', 'x'.repeat(LONGEST_STEM), '', 'x'.repeat(LONGEST_STEM)],
     ['a mapped drive', 'C:/daily', 'drives/c', 'daily'],
     ['the longest entry of the map', 'C:/export', 'genesys', ''],
-    ['a stem right after a mapped prefix', 'C:/export_', 'genesys', '_'],
+    ['a stem directly after a mapped prefix', 'C:/export_', 'genesys', '_'],
     ['folders below a mapped prefix', 'C:/export/a/b', 'genesys/a', 'b'],
-    ['a folder that only begins like a mapped one', 'C:/exports/b', 'drives/c/exports', 'b'],
-    ['a mapped prefix in backslashes', 'D:\\out\\x', 'd', 'x'],
+    ['a folder whose name only begins like a mapped one', 'C:/exports/b', 'drives/c/exports', 'b'],
+    ['a mapped prefix with backslashes', 'D:\\out\\x', 'd', 'x'],
     ['a foreign absolute path mapped to the root', '/mnt/other/x', '', 'x'],
   ])('%s: %j', async (_, filePrefix, folder, stem) => {
     const expected = { folder: path.join(root, folder), stem, spelled: filePrefix };
@@ -64,25 +64,25 @@ describe('accepted', () => {
     }
   });
 
-  test('a link that stays inside, taken to its real folder', async () => {
+  test('a link that stays inside the root, as its real folder', async () => {
     await symlink('there', path.join(root, 'inner'));
     expect(await directory.resolve('inner/sub/x')).toMatchObject({ folder: path.join(root, 'there/sub') });
   });
 });
 
 // contract 5.7, 5.8
-describe('refused', () => {
+describe('a prefix is refused:', () => {
   test.each([
-    ['nothing', '', 'is empty'],
+    ['an empty prefix', '', 'is empty'],
     ['.. at the start', '../x', '".."'],
-    ['.. in the middle, though it stays inside', 'there/../x', '".."'],
+    ['.. in the middle, although it stays inside', 'there/../x', '".."'],
     ['.. at the end', 'there/..', '".."'],
     ['.. between backslashes', 'there\\..\\x', '".."'],
     ['.. after a mapped prefix', 'C:/export/../x', '".."'],
     ['a NUL', 'x\0y', 'control character'],
     ['a line feed', 'x\ny', 'control character'],
     ['a C1 control character', 'x\u0085y', 'control character'],
-    ['half a character', 'x\ud800', 'Unicode'],
+    ['a lone surrogate', 'x\ud800', 'Unicode'],
     ['a backslash', 'there\\x', 'backslash'],
     ['a backslash after a mapped prefix', 'C:/export\\x', 'backslash'],
     ['an unmapped drive', 'E:/export', 'prefix_map'],
@@ -90,13 +90,13 @@ describe('refused', () => {
     ['a path relative to a drive', 'E:export', 'prefix_map'],
     ['a URL', 's3://bucket/x', 'prefix_map'],
     ['another absolute path', '/etc/x', 'outside the export root.*prefix_map'],
-    ['the root of all', '/', 'outside the export root'],
+    ['the root of the file system', '/', 'outside the export root'],
     ['a last component "."', 'there/.', 'component'],
-    ['a stem like our hidden names', 'there/.Tidemark-x', '.tidemark-'],
+    ['a stem that begins like hidden names', 'there/.Tidemark-x', '.tidemark-'],
     ['a stem one byte too long', 'x'.repeat(LONGEST_STEM + 1), '256 bytes'],
-    ['a stem too long in bytes, not in letters', 'é'.repeat(LONGEST_STEM / 2 + 1), '257 bytes'],
+    ['a stem too long in bytes, but not in characters', 'é'.repeat(LONGEST_STEM / 2 + 1), '257 bytes'],
     ['too many folders', 'x/'.repeat(2_100), 'makes a path of 4[0-9]{3} bytes'],
-    ['a folder name too long', `${'x'.repeat(256)}/y`, '256 bytes'],
+    ['a folder name that is too long', `${'x'.repeat(256)}/y`, '256 bytes'],
   ])('%s: %j', async (_, filePrefix, reason) => {
     const quoted = JSON.stringify(filePrefix).replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
     const message = expect.stringMatching(new RegExp(`^file_prefix ${quoted} .*${reason}.*; allowed is `));
@@ -104,7 +104,7 @@ describe('refused', () => {
     expect(await readdir(root)).toEqual(['there']);
   });
 
-  test('the root itself as a prefix, since its files would lie beside it', async () => {
+  test('the root itself, as its files would be beside it', async () => {
     await expect(directory.resolve(root)).rejects.toMatchObject(refusal('outside the export root'));
     await expect(directory.resolve(`${root}-evil/x`)).rejects.toMatchObject(refusal('outside the export root'));
   });
@@ -112,15 +112,15 @@ describe('refused', () => {
   test.each([
     ['a link that leaves the root', '../outside', 'link/x'],
     ['an absolute link that leaves the root', '/etc', 'link/x'],
-    ['a link that leaves it deeper down', '../outside', 'link/deep/er/x'],
-    ['a link to nowhere', '../not-there', 'link/x'],
+    ['a link that leaves the root, with folders below it', '../outside', 'link/deep/er/x'],
+    ['a link without a target', '../not-there', 'link/x'],
     ['a link to itself', 'link', 'link/x'],
   ])('%s', async (_, target, filePrefix) => {
     await symlink(target, path.join(root, 'link'));
     await expect(directory.resolve(filePrefix)).rejects.toMatchObject(refusal('file_prefix', 'root/link'));
   });
 
-  test('a file where a folder should be', async () => {
+  test('a file in the place of a folder', async () => {
     await writeFile(path.join(root, 'file'), '');
     await expect(directory.resolve('file/x')).rejects.toMatchObject(refusal('file_prefix', 'runs through the file'));
   });

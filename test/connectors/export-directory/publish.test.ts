@@ -32,25 +32,28 @@ const sealAll = async (requestId: string) => {
   }
 };
 
-describe('killed while publishing', () => {
+describe('after a kill during publishing', () => {
   const moments = Array.from({ length: 26 }, (_, index) => index / 25);
 
-  test.each(moments)('at %d of its time: calling again ends it with all files, hidden ones gone', async fraction => {
-    await sealAll('id');
-    const end = await runChild({
-      program: 'publish-and-die',
-      args: [root.path, 'out/x_', 'id', String(fraction), ...NAMES],
-    });
-    expect(end.signal ?? end.code, end.stderr).toSatisfy(outcome => outcome === 'SIGKILL' || outcome === 0);
-    const shown = await visible();
-    expect(shown, 'names appear in the order given').toEqual(NAMES.slice(0, shown.length));
-    await directory.publish(destination, 'id', NAMES);
-    expect(await listed()).toEqual(NAMES);
-    for (const name of NAMES) expect(await readFile(path.join(destination.folder, name), 'utf8')).toBe(name);
-  });
+  test.each(moments)(
+    'at %d of its time, calling it again publishes all files and removes the hidden ones',
+    async fraction => {
+      await sealAll('id');
+      const end = await runChild({
+        program: 'publish-and-die',
+        args: [root.path, 'out/x_', 'id', String(fraction), ...NAMES],
+      });
+      expect(end.signal ?? end.code, end.stderr).toSatisfy(outcome => outcome === 'SIGKILL' || outcome === 0);
+      const shown = await visible();
+      expect(shown, 'names appear in the given order').toEqual(NAMES.slice(0, shown.length));
+      await directory.publish(destination, 'id', NAMES);
+      expect(await listed()).toEqual(NAMES);
+      for (const name of NAMES) expect(await readFile(path.join(destination.folder, name), 'utf8')).toBe(name);
+    },
+  );
 });
 
-describe('cut off after each single step', () => {
+describe('after an interruption', () => {
   const linkFirst = async (count: number) => {
     const hidden = new Map<string, string>();
     for (const name of await listed()) hidden.set(await readFile(path.join(destination.folder, name), 'utf8'), name);
@@ -60,26 +63,29 @@ describe('cut off after each single step', () => {
     return hidden;
   };
 
-  test.each(NAMES.map((_, index) => index))('with %i names linked, it is rolled forward', async count => {
+  test.each(NAMES.map((_, index) => index))('with %i names linked, publishing completes', async count => {
     await sealAll('id');
     await linkFirst(count);
     await directory.publish(destination, 'id', NAMES);
     expect(await listed()).toEqual(NAMES);
   });
 
-  test.each([1, 3, 5])('with %i names linked and the next taken by a foreign file, it is rolled back', async count => {
-    await sealAll('id');
-    await linkFirst(count);
-    const taken = NAMES[count] ?? '';
-    await writeFile(path.join(destination.folder, taken), 'foreign');
-    await expect(directory.publish(destination, 'id', NAMES)).rejects.toMatchObject({ code: 'NAME_TAKEN' });
-    expect(await visible()).toEqual([taken]);
-    await rm(path.join(destination.folder, taken));
-    await directory.publish(destination, 'id', NAMES);
-    expect(await listed()).toEqual(NAMES);
-  });
+  test.each([1, 3, 5])(
+    'with %i names linked and the next taken by a foreign file, publishing removes the linked names',
+    async count => {
+      await sealAll('id');
+      await linkFirst(count);
+      const taken = NAMES[count] ?? '';
+      await writeFile(path.join(destination.folder, taken), 'foreign');
+      await expect(directory.publish(destination, 'id', NAMES)).rejects.toMatchObject({ code: 'NAME_TAKEN' });
+      expect(await visible()).toEqual([taken]);
+      await rm(path.join(destination.folder, taken));
+      await directory.publish(destination, 'id', NAMES);
+      expect(await listed()).toEqual(NAMES);
+    },
+  );
 
-  test.each([1, 3, 5])('with %i names linked, a sweep leaves nothing', async count => {
+  test.each([1, 3, 5])('with %i names linked, a sweep removes all files of the request', async count => {
     await sealAll('id');
     await linkFirst(count);
     await writeFile(path.join(destination.folder, 'x_foreign.csv'), 'foreign');
@@ -87,7 +93,7 @@ describe('cut off after each single step', () => {
     expect(await listed()).toEqual(['x_foreign.csv']);
   });
 
-  test.each([0, 2, 6])('with all names linked and %i hidden ones removed, a sweep leaves all names', async count => {
+  test.each([0, 2, 6])('with all names linked and %i hidden files removed, a sweep keeps all names', async count => {
     await sealAll('id');
     const hidden = await linkFirst(NAMES.length);
     for (const name of NAMES.slice(0, count)) await rm(path.join(destination.folder, hidden.get(name) ?? ''));
@@ -95,15 +101,18 @@ describe('cut off after each single step', () => {
     expect(await listed()).toEqual(NAMES);
   });
 
-  test.each([1, 3, 6])('with %i hidden names removed, it only cleans up', async count => {
-    await sealAll('id');
-    const hidden = await linkFirst(NAMES.length);
-    for (const name of NAMES.slice(0, count)) await rm(path.join(destination.folder, hidden.get(name) ?? ''));
-    await directory.publish(destination, 'id', NAMES);
-    expect(await listed()).toEqual(NAMES);
-  });
+  test.each([1, 3, 6])(
+    'with all names linked and %i hidden files removed, publishing removes the other hidden files',
+    async count => {
+      await sealAll('id');
+      const hidden = await linkFirst(NAMES.length);
+      for (const name of NAMES.slice(0, count)) await rm(path.join(destination.folder, hidden.get(name) ?? ''));
+      await directory.publish(destination, 'id', NAMES);
+      expect(await listed()).toEqual(NAMES);
+    },
+  );
 
-  test('a foreign file under the name of a lost one is not taken for ours', async () => {
+  test('a foreign file under the name of a lost file is not taken for it', async () => {
     await sealAll('id');
     const hidden = await linkFirst(1);
     const lost = NAMES[2] ?? '';
@@ -114,13 +123,13 @@ describe('cut off after each single step', () => {
   });
 });
 
-describe('the calls of publishing', () => {
+describe('the system calls of publishing', () => {
   const [hidden, out] = ['rm hidden', 'sync out'];
   const linked = (names: readonly string[]) => names.map(name => `link ${name}`);
-  /** Hidden names hold an id that differs from run to run. */
+  /** All hidden names alike, as they contain hashes. */
   const named = (calls: readonly string[]) => calls.map(call => call.replace(/^rm \..*/, hidden));
 
-  test('make all names durable before the first hidden file goes and before publishing ends', async () => {
+  test('make all names durable before the first hidden file is removed and before publishing returns', async () => {
     await sealAll('id');
     const calls = await recordDiskCalls();
     await directory.publish(destination, 'id', NAMES);
@@ -134,13 +143,13 @@ describe('the calls of publishing', () => {
     ]);
   });
 
-  test('take names back from the last to the first, so that the last is never there without the others', async () => {
+  test('remove linked names from the last to the first, so that the last is never there without the others', async () => {
     await sealAll('id');
     await writeFile(path.join(destination.folder, NAMES[4] ?? ''), 'foreign');
     const calls = await recordDiskCalls();
     await expect(directory.publish(destination, 'id', NAMES)).rejects.toMatchObject({ code: 'NAME_TAKEN' });
     const linkedNames = NAMES.slice(0, 4);
-    expect(calls, 'names go last to first').toEqual([
+    expect(calls, 'names are removed from the last to the first').toEqual([
       ...linked(linkedNames),
       ...linkedNames.toReversed().map(name => `rm ${name}`),
       out,
@@ -161,7 +170,7 @@ test('a request is recorded as completed only after its names are durable', asyn
   const { plan } = await runExport(record, parts);
   const links = plan.names.map(name => `link ${name}`);
   const seen = calls.filter(call => call === 'sync out' || call === 'completed' || links.includes(call));
-  expect(seen.slice(seen.indexOf(links[0]!)), 'link, sync the folder, then say completed').toEqual([
+  expect(seen.slice(seen.indexOf(links[0]!)), 'link, sync the folder, then record completed').toEqual([
     ...links,
     'sync out',
     'sync out',
@@ -169,7 +178,7 @@ test('a request is recorded as completed only after its names are durable', asyn
   ]);
 });
 
-test('two requests that race for the same names: one gets all of them, the other none', async () => {
+test('of two requests that publish the same names at once, at most one gets them, and then all of them', async () => {
   await Promise.all([sealAll('first'), sealAll('second')]);
   const ends = await Promise.allSettled(
     ['first', 'second'].map(requestId => directory.publish(destination, requestId, NAMES)),
@@ -182,7 +191,7 @@ test('two requests that race for the same names: one gets all of them, the other
   expect(await listed()).toEqual(won === 1 ? NAMES : []);
 });
 
-test('a folder under a wanted name is a name taken', async () => {
+test('a folder with a wanted name is NAME_TAKEN', async () => {
   await sealAll('id');
   await mkdir(path.join(destination.folder, NAMES[4] ?? ''));
   await expect(directory.publish(destination, 'id', NAMES)).rejects.toMatchObject({ code: 'NAME_TAKEN' });

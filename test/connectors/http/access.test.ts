@@ -17,8 +17,8 @@ const lines = roles.map(role => lineOf(`a-${role}`, role, tokens[role]));
 const services = '/genesys/1/cs/maintenance/services';
 const window = 'time_from=2014-01-01T00:00:00Z&time_to=2015-01-01T00:00:00Z';
 
-/** The least role that opens a route, and what its holder gets. */
-const doors = [
+/** Each route with its least role, and the status that a holder of that role gets. */
+const routes = [
   ['GET', '/healthz', 'everyone', 200],
   ['GET', '/readyz', 'everyone', 200],
   ['GET', '/openapi.json', 'authenticated', 200],
@@ -37,7 +37,7 @@ const doors = [
   ['GET', '/status', 'operator', 200],
 ] as const;
 
-test('each route is for its roles (contract 5.14)', async () => {
+test('each route is open to its role and those above (contract 5.14)', async () => {
   const served = await serve({
     lines: ['{"event":"service.started","service_id":"s"}'],
     settings: { http_tokens: lines },
@@ -46,7 +46,7 @@ test('each route is for its roles (contract 5.14)', async () => {
     const headers = token === undefined ? [] : [`Authorization: Bearer ${token}`];
     return sendRaw(served.url, request(`${method} ${route}`, ...headers));
   };
-  for (const [method, route, audience, status] of doors) {
+  for (const [method, route, audience, status] of routes) {
     const nobody = await statusOf(method, route);
     expect([route, nobody.status]).toEqual([route, audience === 'everyone' ? status : 401]);
     if (audience !== 'everyone') {
@@ -61,7 +61,7 @@ test('each route is for its roles (contract 5.14)', async () => {
     }
     expect((await statusOf(method, route, served.note.token)).status).toBe(status);
   }
-  // The log says who, by name, and never by what they showed.
+  // The log has the names of clients, never their tokens.
   await served.stop();
   expect(served.log()).toContain('"client":"a-reader"');
   expect(served.log()).toContain('"client":"command line"');
@@ -70,11 +70,11 @@ test('each route is for its roles (contract 5.14)', async () => {
 });
 
 test.each([
-  ['Basic', `Basic ${btoa(`x:${tokens.operator}`)}`],
-  ['nothing', 'Bearer'],
+  ['basic authentication', `Basic ${btoa(`x:${tokens.operator}`)}`],
+  ['no token', 'Bearer'],
   ['two tokens', `Bearer ${tokens.operator} ${tokens.operator}`],
-  ['the hash in place of the token', `Bearer ${lines[2]?.split(':')[2]}`],
-])('%s lets nobody in', async (_, authorization) => {
+  ['the hash instead of the token', `Bearer ${lines[2]?.split(':')[2]}`],
+])('an Authorization header with %s is answered with 401', async (_, authorization) => {
   const served = await servedOnce();
   const answer = await sendRaw(served.url, request('GET /exports', `Authorization: ${authorization}`));
   expect([answer.status, JSON.parse(answer.body).exception]).toEqual([401, 'UNAUTHORIZED']);
@@ -92,7 +92,7 @@ function servedOnce(): Promise<Served> {
 
 describe('without tokens', () => {
   // contract 5.14
-  test('this machine may do everything, but no page of another site and no foreign name may', async () => {
+  test('this machine may do everything, but no page of another site and no foreign host name', async () => {
     const served = await serve();
     const statusOf = async (...headers: readonly string[]) =>
       (await sendRaw(served.url, ['GET /status HTTP/1.1', 'Connection: close', ...headers, '', ''])).status;
@@ -107,7 +107,7 @@ describe('without tokens', () => {
     expect(await statusOf('Host: localhost', `Authorization: Bearer ${newToken()}`)).toBe(401);
   });
 
-  test('nobody listens beyond this machine unless told to', async () => {
+  test('the server listens to other machines only with http_allow_anonymous', async () => {
     const folder = await temporaryFolder();
     const run = (...flags: readonly string[]) => tidemark(['run', '--log-folder', '.', ...flags], { cwd: folder.path });
     const { code, stderr } = await run('--http-host', '0.0.0.0');
@@ -124,7 +124,7 @@ describe('without tokens', () => {
 });
 
 describe('a token', () => {
-  test('of `tidemark token` opens the door from a file of lines, and is printed once', async () => {
+  test('of `tidemark token` is accepted from the tokens file; only its hash is in the line of the file', async () => {
     const made = JSON.parse(await tidemarkDone(['token', 'nightly', '--role', 'exporter', '--json']));
     const shown = await tidemarkDone(['token', 'nightly']);
     expect(shown).toMatch(/^token: [\w-]{43}\nline for .*: nightly:reader:[0-9a-f]{64}\n$/);
@@ -138,10 +138,10 @@ describe('a token', () => {
   });
 
   test.each([
-    ['a token in place of its line', 'tokens', (token: string) => token, /line 1 of .* cannot be read/],
+    ['a token instead of its line', 'tokens', (token: string) => token, /line 1 of .* cannot be read/],
     ['a name twice', 'tokens', () => `${lines[0]}\n${lines[0]}`, /a-reader has two lines/],
-    ['no file', 'nothing', () => '', /cannot be read/],
-  ])('file with %s: refused, and not shown', async (_, name, content, why) => {
+    ['a missing path', 'nothing', () => '', /cannot be read/],
+  ])('file with %s is refused, and the message does not show a token', async (_, name, content, why) => {
     const folder = await temporaryFolder();
     const token = newToken();
     await writeFile(path.join(folder.path, 'tokens'), content(token));
@@ -153,13 +153,13 @@ describe('a token', () => {
     await folder.remove();
   });
 
-  test('of this run lies in a note that only its user may read', async () => {
+  test('for commands on this machine is in a file that only its user may read', async () => {
     const served = await servedOnce();
     expect((await stat(`${served.db}.server.json`)).mode & 0o777).toBe(0o600);
   });
 });
 
-test('who asks too often is turned away for a while, but not who asks whether we live', async () => {
+test('a client with too many requests gets 429 for a while, except for /healthz', async () => {
   const served = await serve({ settings: { http_rate_limit: 3, http_tokens: lines } });
   const ask = (route: string, token: string) =>
     fetch(`${served.url}${route}`, { headers: { authorization: `Bearer ${token}` } });
@@ -174,7 +174,7 @@ test('who asks too often is turned away for a while, but not who asks whether we
   for (let i = 0; i < 5; i += 1) expect((await ask('/healthz', tokens.reader)).status).toBe(200);
 });
 
-test('who guesses tokens is turned away for a while, and holders of tokens at the same address are not', async () => {
+test('a client that guesses tokens gets 429 for a while; holders of tokens at the same address do not', async () => {
   const served = await serve({ settings: { http_rate_limit: 3, http_tokens: lines } });
   const ask = (token: string) => fetch(`${served.url}/exports`, { headers: { authorization: `Bearer ${token}` } });
   for (let i = 0; i < 3; i += 1) expect((await ask(`guess-${i}`)).status).toBe(401);
@@ -184,7 +184,7 @@ test('who guesses tokens is turned away for a while, and holders of tokens at th
   expect((await ask(tokens.reader)).status).toBe(200);
 });
 
-test('over TLS the door and the commands of this machine work, and plain HTTP does not', async () => {
+test('with TLS the server and the commands on this machine work', async () => {
   const folder = await temporaryFolder();
   const [cert, key] = [path.join(folder.path, 'cert.pem'), path.join(folder.path, 'key.pem')];
   const subject = ['-subj', '/CN=tidemark.example', '-days', '2', '-nodes', '-keyout', key, '-out', cert];
@@ -195,7 +195,7 @@ test('over TLS the door and the commands of this machine work, and plain HTTP do
     https.get(`${served.url}/healthz`, { rejectUnauthorized: false }, answer => resolve(answer.resume().statusCode));
   });
   expect(status).toBe(200);
-  const told = JSON.parse(await tidemarkDone(['status', '--db', served.db, '--json']));
-  expect(told.source).toBe('the log log');
+  const shown = JSON.parse(await tidemarkDone(['status', '--db', served.db, '--json']));
+  expect(shown.source).toBe('the log log');
   await folder.remove();
 });

@@ -9,20 +9,20 @@ interface OpenApi {
   readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
-/** What a page did that nobody sees who only looks at it. */
+/** The requests of a page, and its errors and warnings. */
 function watched(page: Page) {
-  const asked: string[] = [];
-  const complaints: string[] = [];
-  page.on('request', request => void asked.push(request.url()));
+  const requested: string[] = [];
+  const problems: string[] = [];
+  page.on('request', request => void requested.push(request.url()));
   page.on('console', message => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+    if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
   });
-  page.on('pageerror', error => void complaints.push(String(error)));
-  page.on('requestfailed', request => void complaints.push(`${request.url()}: ${request.failure()?.errorText}`));
+  page.on('pageerror', error => void problems.push(String(error)));
+  page.on('requestfailed', request => void problems.push(`${request.url()}: ${request.failure()?.errorText}`));
   page.on('response', response => {
-    if (response.status() >= 400) complaints.push(`${response.url()}: ${response.status()}`);
+    if (response.status() >= 400) problems.push(`${response.url()}: ${response.status()}`);
   });
-  return { asked, complaints };
+  return { requested, problems };
 }
 
 describe.skipIf(!available)('the page at /docs in a browser', () => {
@@ -38,9 +38,9 @@ describe.skipIf(!available)('the page at /docs in a browser', () => {
     for (const end of endings.toReversed()) await end();
   });
 
-  test('lists every route, complains of nothing and asks nobody else', async () => {
+  test('lists every route, has no errors and loads nothing from other hosts', async () => {
     const page = await browser.newPage();
-    const { asked, complaints } = watched(page);
+    const { requested, problems } = watched(page);
     await page.goto(`${served.url}/docs`);
     await page.locator('.opblock').first().waitFor();
     await page.waitForLoadState('networkidle');
@@ -57,15 +57,15 @@ describe.skipIf(!available)('the page at /docs in a browser', () => {
     expect(routes.length).toBeGreaterThan(8);
     expect(listed.toSorted()).toEqual(routes.toSorted());
     expect(await page.locator('.info .title').textContent()).toContain('Tidemark');
-    expect(complaints).toEqual([]);
-    expect(asked.filter(url => !url.startsWith(served.url) && !url.startsWith('data:'))).toEqual([]);
-    expect(asked.length).toBeGreaterThan(3);
+    expect(problems).toEqual([]);
+    expect(requested.filter(url => !url.startsWith(served.url) && !url.startsWith('data:'))).toEqual([]);
+    expect(requested.length).toBeGreaterThan(3);
     await page.close();
   });
 
-  test('asks the service what its reader wants to try', async () => {
+  test('sends the request that its reader tries', async () => {
     const page = await browser.newPage();
-    const { complaints } = watched(page);
+    const { problems } = watched(page);
     await page.goto(`${served.url}/docs`);
     const health = page.locator('.opblock', { has: page.locator('[data-path="/healthz"]') });
     await health.locator('.opblock-summary').click();
@@ -74,7 +74,7 @@ describe.skipIf(!available)('the page at /docs in a browser', () => {
     const answer = health.locator('.live-responses-table .response').first();
     expect((await answer.locator('.response-col_status').textContent())?.trim()).toMatch(/^200/);
     expect(await answer.textContent()).toContain('"status": "alive"');
-    expect(complaints).toEqual([]);
+    expect(problems).toEqual([]);
     await page.close();
   });
 });

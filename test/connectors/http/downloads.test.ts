@@ -19,7 +19,7 @@ afterAll(async () => {
 
 let exports = 0;
 
-/** Asks for an export without waiting, then waits for it by asking again under the same id. */
+/** Requests an export with respond-async, then waits for it with the same request again. */
 async function exported(query: string): Promise<ExportReport> {
   exports += 1;
   const post = (headers: Record<string, string>) =>
@@ -46,7 +46,7 @@ test.each([
   ['format=ndjson', 'application/x-ndjson'],
   ['format=csv&compression=gzip', 'application/gzip'],
   ['format=ndjson&compression=zip', 'application/zip'],
-])('asked for, looked at, downloaded: %s', async (query, type) => {
+])('an export is requested, shown and downloaded: %s', async (query, type) => {
   const file = fileOf(await exported(`${query}&file_prefix=é_`));
   const answer = await fetch(new URL(file.href, served.url));
   const bytes = new Uint8Array(await answer.arrayBuffer());
@@ -57,7 +57,7 @@ test.each([
   expect(answer.headers.get('content-disposition')).toContain(`filename*=UTF-8''%C3%A9_`);
 });
 
-describe('a part of a file (contract 5.13)', () => {
+describe('a range of a file (contract 5.13)', () => {
   let file: ExportReport['files'][number];
   let whole: string;
   const get = (headers: Record<string, string>, method = 'GET') =>
@@ -69,10 +69,10 @@ describe('a part of a file (contract 5.13)', () => {
 
   test.each([
     ['the first bytes', 'bytes=0-9', 0, 9],
-    ['from somewhere on', 'bytes=100-', 100, -1],
+    ['from a byte to the end', 'bytes=100-', 100, -1],
     ['the last bytes', 'bytes=-7', -7, -1],
-    ['more than there is', 'bytes=10-999999', 10, -1],
-  ])('%s', async (_, range, from, to) => {
+    ['an end after the end of the file', 'bytes=10-999999', 10, -1],
+  ])('%s: 206 and these bytes', async (_, range, from, to) => {
     const answer = await get({ range });
     const bytes = Buffer.from(whole);
     const start = from < 0 ? bytes.length + from : from;
@@ -81,27 +81,27 @@ describe('a part of a file (contract 5.13)', () => {
     expect(answer.headers.get('content-range')).toBe(`bytes ${start}-${start + part.length - 1}/${bytes.length}`);
   });
 
-  test('beyond its end: 416 and how long it is', async () => {
+  test('after its end: 416 and the length of the file', async () => {
     const answer = await get({ range: 'bytes=999999-' });
     expect([answer.status, answer.headers.get('content-range')]).toEqual([416, `bytes */${file.packed_bytes}`]);
   });
 
   test.each([
-    ['several at once', { range: 'bytes=0-1,3-4' }],
-    ['one that nobody can read', { range: 'bytes=x-' }],
-    ['one of another version', { range: 'bytes=0-1', 'if-range': '"other"' }],
-  ])('%s: all of it', async (_, headers) => {
+    ['several ranges', { range: 'bytes=0-1,3-4' }],
+    ['an invalid range', { range: 'bytes=x-' }],
+    ['a range of another version', { range: 'bytes=0-1', 'if-range': '"other"' }],
+  ])('%s: 200 and the whole file', async (_, headers) => {
     const answer = await get(headers as unknown as Record<string, string>);
     expect([answer.status, await answer.text()]).toEqual([200, whole]);
   });
 
-  test('what the client has already is not sent again', async () => {
+  test('a file that the client already has is not sent again', async () => {
     for (const tag of [`"${file.packed_sha256}"`, `"x", W/"${file.packed_sha256}"`, '*'])
       expect((await get({ 'if-none-match': tag })).status).toBe(304);
     expect((await get({ 'if-none-match': '"x"' })).status).toBe(200);
   });
 
-  test('HEAD tells all but the bytes', async () => {
+  test('HEAD has the headers without the bytes', async () => {
     const answer = await get({}, 'HEAD');
     expect([answer.status, answer.headers.get('content-length'), await answer.text()]).toEqual([
       200,
@@ -111,14 +111,14 @@ describe('a part of a file (contract 5.13)', () => {
   });
 });
 
-test('the manifest, where it was asked for', async () => {
+test('a manifest can be downloaded when it was requested', async () => {
   const report = await exported('file_prefix=told_&manifest=true');
   const answer = await fetch(new URL(report.manifest_href!, served.url));
   expect(await answer.json()).toEqual(report.manifest);
   expect((await exported('file_prefix=told_')).manifest_href).toBeNull();
 });
 
-describe('what is not a file of the export (contract 5.13)', () => {
+describe('a name that is not a file of the export (contract 5.13):', () => {
   let report: ExportReport;
   beforeAll(async () => {
     report = await exported('file_prefix=safe/x_');
@@ -127,30 +127,30 @@ describe('what is not a file of the export (contract 5.13)', () => {
 
   test.each([
     ['another file of its folder', 'other.csv'],
-    ['a way up', '..%2f..%2ftidemark.yaml'],
-    ['a way up in two steps', '..%252f..%252ftidemark.yaml'],
-    ['a way up by backslashes', '..%5c..%5ctidemark.yaml'],
+    ['a path to the parent folder', '..%2f..%2ftidemark.yaml'],
+    ['the same, encoded twice', '..%252f..%252ftidemark.yaml'],
+    ['the same with backslashes', '..%5c..%5ctidemark.yaml'],
     ['an absolute name', '%2fetc%2fpasswd'],
     ['a name with NUL', 'x%00.csv'],
     ['a dot', '%2e'],
-    ['a name of an object', '__proto__'],
+    ['a property of every object', '__proto__'],
   ])('%s: 404', async (_, name) => {
     const { status, body } = await sendRaw(served.url, request(`GET /exports/${report.request_id}/files/${name}`));
     expect([status, body.includes('root:')]).toEqual([404, false]);
   });
 
-  test('a way up that the client did not encode', async () => {
+  test('a path to the parent folder without encoding: 404', async () => {
     const line = `GET /exports/${report.request_id}/files/../../../../tidemark.yaml`;
     expect((await sendRaw(served.url, request(line))).status).toBe(404);
   });
 
-  test('an export that is not there', async () => {
+  test('a file of an unknown export: 404', async () => {
     const { status, body } = await sendRaw(served.url, request(`GET /exports/nobody/files/${fileOf(report).name}`));
     expect([status, JSON.parse(body).exception]).toEqual([404, 'REQUEST_UNKNOWN']);
   });
 });
 
-describe('a file that is not what was exported is not handed out (contract 5.13)', () => {
+describe('a file that is not the exported one is not sent (contract 5.13):', () => {
   const statusAfter = async (change: (file: string, folder: string) => Promise<void>, prefix: string) => {
     const file = fileOf(await exported(`file_prefix=${prefix}/x_`));
     const folder = path.join(served.root, prefix);

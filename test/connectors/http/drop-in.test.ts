@@ -21,9 +21,9 @@ const post = (query: string, ...headers: readonly string[]) =>
   sendRaw(served.url, request(`POST ${address}/files?${query}`, ...headers));
 const refusalOf = async (answer: ReturnType<typeof post>) => JSON.parse((await answer).body);
 
-describe("a client of the source system, by its page's example", () => {
+describe("a client of the source system, with the example of that system's documentation", () => {
   // contract 5.8, 5.10
-  test('gets the paths as it spelled the prefix, and the files hold the rows of that page', async () => {
+  test('gets paths with its own spelling of the prefix, and files with the rows of that documentation', async () => {
     const line = `POST ${address}/file?${window}&file_prefix=C:/export&format=csv`;
     const answer = await sendRaw(served.url, request(line, 'Content-Length: 0'));
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json; charset=utf-8']);
@@ -43,17 +43,17 @@ describe("a client of the source system, by its page's example", () => {
     ['an empty JSON body', ['Content-Type: application/json', 'Content-Length: 0']],
     ['an empty form', ['Content-Type: application/x-www-form-urlencoded', 'Content-Length: 0']],
     ['an empty body in chunks', ['Content-Type: text/plain', 'Transfer-Encoding: chunked', '', '0']],
-    ['a content type that is none', ['Content-Type: ;;', 'Content-Length: 0']],
+    ['an invalid content type', ['Content-Type: ;;', 'Content-Length: 0']],
   ])('may send %s', async (_, headers) => {
     expect((await post(`${window}&file_prefix=body_`, ...headers)).status).toBe(200);
   });
 
-  test('may spell a zone with a plus that it did not encode', async () => {
+  test('may send a time zone with a plus that is not encoded', async () => {
     const query = 'time_from=2014-01-01T12:00:00+02:00&time_to=2014-01-01T13:00:00+02:00&file_prefix=zone_';
     expect((await post(query)).status).toBe(200);
   });
 
-  test('keeps a prefix of its own letters, with the folders made', async () => {
+  test('may use non-ASCII letters in a prefix, whose folders are made', async () => {
     const answer = await post(`${window}&file_prefix=${encodeURIComponent('täglich/ein Export_')}&format=json`);
     const [made] = JSON.parse(answer.body);
     expect(made).toMatch(/^täglich\/ein Export_\d{8}_\d{6}_\d{3}_services\.json$/);
@@ -61,8 +61,8 @@ describe("a client of the source system, by its page's example", () => {
   });
 });
 
-describe('every fault is named at once', () => {
-  test('of the parameters, in the shape of all refusals', async () => {
+describe('all faults are reported at once:', () => {
+  test('those of the parameters, in the form of all refusals', async () => {
     const answer = await post(
       'time_to=x&filter_events=all&filter_state=old&file_prefix=../out&format=xml&compression=rar&separator=a&header=maybe&extensions=many&manifest=1&wait=long&bogus=1&__proto__=2',
     );
@@ -77,7 +77,7 @@ describe('every fault is named at once', () => {
     expect(await readdir(served.folder)).not.toContain('out');
   });
 
-  test('of what is sent twice, of a body, and of the request id (contract 5.3, 5.9)', async () => {
+  test('repeated parameters, a body, and an invalid request id (contract 5.3, 5.9)', async () => {
     const query = `${window}&time_to=2016-01-01T00:00:00Z&file_prefix=a&file_prefix=b&file_prefix=c`;
     const lines = request(`POST ${address}/files?${query}`, 'Content-Length: 2', `Idempotency-Key: ${'x'.repeat(256)}`);
     const { message } = JSON.parse((await sendRaw(served.url, [...lines.slice(0, -1), '{}'])).body);
@@ -86,22 +86,22 @@ describe('every fault is named at once', () => {
         'time_to is given 2 times; allowed is once',
         'file_prefix is given 3 times; allowed is once',
         'the body is not empty; parameters go into the query',
-        'Idempotency-Key is not usable; allowed is one of 1 to 255 printable ASCII characters',
+        'Idempotency-Key is invalid; allowed is one header of 1 to 255 printable ASCII characters',
       ].flatMap(fault => fault.split('; ')),
     );
   });
 });
 
-describe('prefixes that leave the root', () => {
+describe('a prefix that leaves the root', () => {
   test.each([
-    ['by dots', '../x', 'holds the component'],
-    ['by encoded dots', '%2e%2e%2fx', 'holds the component'],
+    ['with dots', '../x', 'holds the component'],
+    ['with encoded dots', '%2e%2e%2fx', 'holds the component'],
     ['to another root', '/etc/x', 'lies outside the export root'],
-    ['by a drive nobody mapped', 'D:/x', 'prefix_map'],
-    ['by a NUL', 'a%00b', 'control character'],
-    ['by bytes that are no text', '%ff', 'not UTF-8'],
-    ['in the names of our own hidden files', '.tidemark-x', 'this one is ours'],
-  ])('%s are refused, and where the root lies is not told', async (_, prefix, why) => {
+    ['with an unmapped drive', 'D:/x', 'prefix_map'],
+    ['or holds a NUL', 'a%00b', 'control character'],
+    ['or is not UTF-8', '%ff', 'not UTF-8'],
+    ['or begins like hidden files', '.tidemark-x', 'hidden files begin so'],
+  ])('%s is refused, and the message does not show the root', async (_, prefix, why) => {
     const { message, exception, code } = await refusalOf(post(`${window}&file_prefix=${prefix}`));
     expect([exception, code]).toEqual([prefix === '%ff' ? 'REQUEST_INVALID' : 'PREFIX_REFUSED', 400]);
     expect(message).toContain(why);
@@ -112,7 +112,7 @@ describe('prefixes that leave the root', () => {
 describe('request ids', () => {
   const query = `${window}&file_prefix=again_&format=json`;
 
-  test('the same id and parameters again give the same outcome, other ones a conflict', async () => {
+  test('the same id with the same parameters gives the same result, with other parameters a conflict', async () => {
     const first = await post(query, 'Idempotency-Key: nightly 1');
     const second = await post(query, 'Idempotency-Key: nightly 1');
     expect([second.status, second.body]).toEqual([200, first.body]);
@@ -122,34 +122,34 @@ describe('request ids', () => {
     expect([exception, code]).toEqual(['REQUEST_CONFLICT', 409]);
   });
 
-  test('without one the service gives one back (contract 5.3)', async () => {
+  test('without an id the service makes one and returns it (contract 5.3)', async () => {
     const { headers } = await post(query);
     const id = headers.get('x-request-id');
     expect(id).toMatch(/^[0-9a-f-]{36}$/);
     expect(headers.get('location')).toBe(`/exports/${id}`);
   });
 
-  test('two at once are one too', async () => {
+  test('two concurrent requests with one id are one export', async () => {
     const both = await Promise.all([1, 2].map(() => post(query, 'Idempotency-Key: twins')));
     expect(both[0]?.body).toBe(both[1]?.body);
   });
 });
 
-describe('what is no request to us (contract 5.15)', () => {
+describe('a request that no route takes (contract 5.15):', () => {
   test.each([
-    ['an address that is not there', 404, request('GET /nothing')],
-    ['a method that is not there', 405, request(`GET ${address}/files`)],
-    ['an address that is no text', 400, request('GET /exports/%ff')],
-    ['no HTTP', 400, ['nonsense', '', '']],
-    ['an endless address', 431, request(`GET /exports?${'x'.repeat(20_000)}`)],
-    ['a long body', 413, request(`POST ${address}/files`, `Content-Length: ${2 << 20}`)],
-  ])('%s: %i in the shape of all refusals', async (_, status, lines) => {
+    ['an unknown address', 404, request('GET /nothing')],
+    ['an unsupported method', 405, request(`GET ${address}/files`)],
+    ['an address that is not UTF-8', 400, request('GET /exports/%ff')],
+    ['bytes that are not HTTP', 400, ['nonsense', '', '']],
+    ['an address that is too long', 431, request(`GET /exports?${'x'.repeat(20_000)}`)],
+    ['a body that is too large', 413, request(`POST ${address}/files`, `Content-Length: ${2 << 20}`)],
+  ])('%s is answered with %i in the form of all refusals', async (_, status, lines) => {
     const { status: answered, body } = await sendRaw(served.url, lines);
     expect(answered).toBe(status);
     expect(JSON.parse(body)).toEqual({ message: expect.any(String), exception: 'REQUEST_INVALID', code: status });
   });
 
-  test('405 names the methods that are there', async () => {
+  test('405 names the supported methods', async () => {
     const { headers } = await sendRaw(served.url, request('PUT /exports/x'));
     expect(headers.get('allow')).toBe('DELETE, GET, HEAD');
   });

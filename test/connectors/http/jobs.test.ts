@@ -4,7 +4,7 @@ import type { ExportReport } from '../../../connectors/http/export-report.ts';
 import { goldenLines } from '../../support/golden.ts';
 import { type Served, serve } from '../../support/serving.ts';
 
-/** A window that nothing can complete, so that an export of it waits for as long as it may. */
+/** A window that never becomes complete, so an export of it waits for `export_wait_ms`. */
 const endless = 'time_from=2014-01-01T00:00:00Z&time_to=2199-01-01T00:00:00Z&wait=complete&file_prefix=x_';
 const quick = 'time_from=2014-01-01T00:00:00Z&time_to=2015-01-01T00:00:00Z&file_prefix=q_&format=json';
 
@@ -23,7 +23,7 @@ const post = (served: Served, query: string, id: string, prefer = 'respond-async
 const cancel = (served: Served, id: string) => ask(served, `/exports/${id}`, { method: 'DELETE' });
 const reportOf = async (served: Served, id: string) => (await ask(served, `/exports/${id}`)).body as ExportReport;
 
-test('a full queue: 503, when to come again, and nothing is recorded (contract 5.6, 5.12)', async () => {
+test('a full queue answers 503 with Retry-After and records nothing (contract 5.6, 5.12)', async () => {
   const served = await serve({ lines: goldenLines('seed/events.ndjson'), settings: oneAtOnce });
   await post(served, endless, 'runs');
   await post(served, endless, 'waits');
@@ -39,7 +39,7 @@ test('a full queue: 503, when to come again, and nothing is recorded (contract 5
 });
 
 // contract 5.12
-test('an export is cancelled while it waits for its turn, while it runs, and not when it has ended', async () => {
+test('an export can be cancelled while it is queued and while it runs, but not when it has ended', async () => {
   const served = await serve({ lines: goldenLines('seed/events.ndjson'), settings: oneAtOnce });
   const asked = post(served, endless, 'runs', '');
   await served.logged(/"request_id":"runs","state":"running"/);
@@ -50,7 +50,7 @@ test('an export is cancelled while it waits for its turn, while it runs, and not
     const again = await cancel(served, id);
     expect([again.status, again.body.exception]).toEqual([409, 'REQUEST_ENDED']);
   }
-  // Whoever waited for the files is told why there are none.
+  // The client that waited for the files gets the reason why there are none.
   const answered = await asked;
   expect([answered.status, answered.body.exception]).toEqual([409, 'CANCELLED']);
   await post(served, quick, 'done', '');
@@ -60,7 +60,7 @@ test('an export is cancelled while it waits for its turn, while it runs, and not
   expect([unknown.status, unknown.body.exception]).toEqual([404, 'REQUEST_UNKNOWN']);
 });
 
-test('a failed export answers with the status of its failure, once and again, without words of our disk', async () => {
+test('a failed export answers with the status of its failure, also when it is requested again', async () => {
   const settings = { max_extension_columns: 1 };
   const served = await serve({ lines: goldenLines('seed/events.ndjson'), settings });
   const query = 'time_from=2014-01-01T00:00:00Z&time_to=2015-01-01T00:00:00Z&file_prefix=wide_';
@@ -72,29 +72,29 @@ test('a failed export answers with the status of its failure, once and again, wi
   expect(await readdir(served.root)).toEqual([]);
 });
 
-test('what was running when the process stopped is done by the next one, for the same id', async () => {
+test('when the service stops during an export, the client that waits gets 503 INTERRUPTED or a closed connection', async () => {
   const served = await serve({ lines: goldenLines('seed/events.ndjson'), settings: oneAtOnce });
   const waiting = post(served, endless, 'runs', '');
   const early = waiting.then(answer => {
     throw new Error(`answered before it ran: ${answer.status} ${JSON.stringify(answer.body)}`);
   });
-  // Should it not even run, its answer or its failure says more than a test that is out of time.
+  // When the export does not run, its early answer explains more than a timeout of this test.
   await Promise.race([served.logged(/"request_id":"runs","state":"running"/), early]);
   early.catch(() => undefined);
   await served.stop();
   const answered = await waiting.catch(() => null);
-  // The connection may be gone before the answer is; where it is not, it says what becomes of the export.
+  // The connection may be closed before the answer is sent.
   if (answered !== null) expect([answered.status, answered.body.exception]).toEqual([503, 'INTERRUPTED']);
 });
 
-test('what ended is answered as it ended, at once, also to who would not wait (contract 5.10)', async () => {
+test('an ended export is answered with its result at once, also with respond-async (contract 5.10)', async () => {
   const served = await serve({ lines: goldenLines('seed/events.ndjson') });
   const first = await post(served, quick, 'one', '');
   const again = await post(served, quick, 'one');
   expect([first.status, again.status, again.body]).toEqual([200, 200, first.body]);
 });
 
-test('where our folders lie is told to nobody', async () => {
+test('no answer shows where the export root is', async () => {
   const served = await serve({ lines: goldenLines('seed/events.ndjson') });
   await rename(served.root, `${served.root}-moved`);
   const { status, body } = await post(served, quick, 'lost', '');

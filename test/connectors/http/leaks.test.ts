@@ -6,7 +6,7 @@ import { sharedKafka } from '../../support/kafka/shared.ts';
 import { type RawAnswer, request, sendRaw } from '../../support/raw-http.ts';
 import { type Served, serve } from '../../support/serving.ts';
 
-/** A path of this machine, a place in our code, or what only DuckDB is told or tells. None of what is sent holds such. */
+/** A path of this machine, a stack, SQL, or an error text of DuckDB. No sent value contains such text. */
 const leak = /\/(tmp|home|root|work|usr)\b|at .*\(.*:\d+:\d+\)|SELECT |INSERT |Binder Error|Parser Error/;
 
 const services = '/genesys/1/cs/maintenance/services';
@@ -20,7 +20,7 @@ const hostile = [
   ...['{{table}}', '[object Object]', '__proto__', '-1', '9'.repeat(400), 'x'.repeat(3_000), '2026-02-30T00:00:00Z'],
   ...['0000-01-01T00:00:00Z', '\u2028\ufeff\u{1f4a5}', '.', '..', ''],
 ].map(encodeURIComponent);
-/** What no encoder makes. */
+/** Invalid percent encoding. */
 const broken = ['%ff', '%', '%zz', '%c0%af'];
 
 interface Operation {
@@ -60,7 +60,7 @@ async function operations(): Promise<readonly Operation[]> {
   );
 }
 
-/** Each parameter in turn with the value, all others as they should be. */
+/** One request for each parameter that has the value, with valid values for the others. */
 function requestsWith(value: string, { method, route, pathParameters, queryParameters }: Operation) {
   const pathOf = (given: Readonly<Record<string, string>>) =>
     route.replaceAll(/\{(\w+)\}/g, (_, name: string) => given[name] ?? 'x');
@@ -84,7 +84,7 @@ function headersWith(value: string): readonly (readonly string[])[] {
 
 type Refused = readonly [line: string, answer: RawAnswer];
 
-/** Sends all at once; what of the answers is none that was wished for, with what was sent. */
+/** Sends all requests at once. Returns the refusals with the first line of their requests. */
 async function refusedOf(requests: readonly (readonly string[])[]): Promise<readonly Refused[]> {
   const answers = await Promise.all(
     requests.map(async lines => [lines[0]!, await sendRaw(served.url, lines)] as const),
@@ -102,7 +102,7 @@ function expectNoLeak(refused: readonly Refused[]): void {
 
 const reports = async () => (await fetch(`${served.url}/exports?limit=1000`)).text();
 
-test('no route reveals where we lie, how we are made or what the database says, whatever it is asked', async () => {
+test('no refusal shows paths, code or texts of the database, whatever is sent to a route', async () => {
   const all = await operations();
   expect(all.length).toBeGreaterThan(12);
   for (const operation of all) {
@@ -115,11 +115,11 @@ test('no route reveals where we lie, how we are made or what the database says, 
   expect(await reports()).not.toMatch(leak);
 });
 
-describe('nor when what lies below breaks', () => {
+describe('no refusal shows them either when the service fails:', () => {
   const ask = (id: string, more = '') =>
     request(`POST ${services}/files?${new URLSearchParams(valid)}${more}`, `Idempotency-Key: ${id}`);
 
-  test('the folder of the database’s pipes', async () => {
+  test('without the folder of the database’s pipes', async () => {
     const staging = `${served.db}.staging`;
     await rename(staging, `${staging}.away`);
     const refused = await refusedOf([
@@ -132,7 +132,7 @@ describe('nor when what lies below breaks', () => {
     expectNoLeak(refused);
   });
 
-  test('the export root, and a file that was exported', async () => {
+  test('without the export root and an exported file', async () => {
     const made = await sendRaw(served.url, ask('whole'));
     const [file] = JSON.parse(made.body) as readonly string[];
     await rename(served.root, `${served.root}.away`);
@@ -144,7 +144,7 @@ describe('nor when what lies below breaks', () => {
     expectNoLeak(refused);
   });
 
-  test('and what is said of each of these exports later is no more', async () => {
+  test('and the reports of these exports do not show them later', async () => {
     expect(JSON.parse(await reports()).filter(({ state }: { state: string }) => state === 'failed')).not.toEqual([]);
     expect(await reports()).not.toMatch(leak);
   });
@@ -152,7 +152,7 @@ describe('nor when what lies below breaks', () => {
 
 const kafka = await sharedKafka();
 
-test.skipIf(!kafka.available)('nor does a status on the status topic', async () => {
+test.skipIf(!kafka.available)('no status on the status topic shows them', async () => {
   const place = await ControlPlace.make(kafka);
   const service = place.start();
   const statuses = await StatusReader.open(place);

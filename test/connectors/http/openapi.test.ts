@@ -12,7 +12,7 @@ import { type Served, serve } from '../../support/serving.ts';
 import { skipBecause } from '../../support/skipping.ts';
 
 const fuzzer = 'schemathesis==4.32.5';
-/** What is asked is the same in each run, but for the soak's, which looks for what no run has met. */
+/** The requests are the same in each run, except in the soak test, which looks for new ones. */
 const [fuzzSeconds, seed] = process.env.SOAK ? [300, []] : [15, ['--seed', '1']];
 const token = newToken();
 const endings: (() => Promise<void>)[] = [];
@@ -65,27 +65,30 @@ describe('/openapi.json', () => {
         expect([summary, Object.keys(responses)[0]]).toEqual([expect.any(String), '200']);
   });
 
-  test.each(['csv', 'json', 'ndjson'])('says what a downloaded %s file and its manifest are', async format => {
-    const query = `time_from=2014-01-01T00:00:00Z&time_to=2015-01-01T00:00:00Z&format=${format}&manifest=true`;
-    const route = '/genesys/1/cs/maintenance/services/files';
-    const asked = await fetch(`${served.url}${route}?${query}&file_prefix=shapes_${format}_`, {
-      method: 'POST',
-      headers,
-    });
-    const id = asked.headers.get('location')!;
-    const job = (await (await get(id)).json()) as { files: { href: string }[]; manifest_href: string };
-    const operation = (await openApi()).paths['/exports/{id}/files/{name}']!.get!;
-    const hrefs = [...job.files.map(({ href }) => href), job.manifest_href];
-    expect(hrefs).toHaveLength(format === 'csv' ? 4 : 2);
-    for (const href of hrefs) {
-      const answer = await get(href);
-      const { schema } = operation.responses['200']!.content![answer.headers.get('content-type')!]!;
-      const content = href.endsWith('.json') ? ((await answer.json()) as unknown) : await answer.text();
-      expect(schema.type ?? typeof content).toContain(Array.isArray(content) ? 'array' : typeof content);
-    }
-  });
+  test.each(['csv', 'json', 'ndjson'])(
+    'describes the type of a downloaded %s file and of its manifest',
+    async format => {
+      const query = `time_from=2014-01-01T00:00:00Z&time_to=2015-01-01T00:00:00Z&format=${format}&manifest=true`;
+      const route = '/genesys/1/cs/maintenance/services/files';
+      const asked = await fetch(`${served.url}${route}?${query}&file_prefix=shapes_${format}_`, {
+        method: 'POST',
+        headers,
+      });
+      const id = asked.headers.get('location')!;
+      const job = (await (await get(id)).json()) as { files: { href: string }[]; manifest_href: string };
+      const operation = (await openApi()).paths['/exports/{id}/files/{name}']!.get!;
+      const hrefs = [...job.files.map(({ href }) => href), job.manifest_href];
+      expect(hrefs).toHaveLength(format === 'csv' ? 4 : 2);
+      for (const href of hrefs) {
+        const answer = await get(href);
+        const { schema } = operation.responses['200']!.content![answer.headers.get('content-type')!]!;
+        const content = href.endsWith('.json') ? ((await answer.json()) as unknown) : await answer.text();
+        expect(schema.type ?? typeof content).toContain(Array.isArray(content) ? 'array' : typeof content);
+      }
+    },
+  );
 
-  test('holds against a fuzzer: no failure of ours, no status or shape that it does not describe', {
+  test('is true for the requests of a fuzzer: no server error, no undescribed status or body', {
     timeout: 800_000,
   }, async context => {
     const folder = await fuzzerFolder(context);
@@ -109,13 +112,13 @@ describe('/openapi.json', () => {
     expect((await get('/readyz')).status).toBe(200);
     expect(served.log()).not.toContain('"level":"error"');
     expect(served.log()).not.toContain(token);
-    const told = await readFile(report, 'utf8');
+    const answers = await readFile(report, 'utf8');
     for (const leak of [path.join(served.folder, 'exports'), 'node_modules', 'services_rows'])
-      expect(told).not.toContain(leak);
+      expect(answers).not.toContain(leak);
   });
 });
 
-/** Where the fuzzer is; skips the test at a desk without Python or network. */
+/** The folder of the fuzzer. Skips the test on a machine without Python or network. */
 async function fuzzerFolder(context: Pick<TestContext, 'skip'>): Promise<string> {
   try {
     return await fetchedOnce(fuzzer.replace('==', '-'), target => pipInstall([fuzzer], target));
@@ -125,7 +128,7 @@ async function fuzzerFolder(context: Pick<TestContext, 'skip'>): Promise<string>
   }
 }
 
-test('/docs is a page that needs no other host', async () => {
+test('the page /docs loads nothing from other hosts', async () => {
   const answer = await get('/docs/');
   expect(answer.headers.get('content-security-policy')).not.toMatch(/https?:|upgrade|unsafe/);
   const page = await answer.text();
@@ -136,7 +139,7 @@ test('/docs is a page that needs no other host', async () => {
   expect(page).not.toMatch(/https?:\/\//);
 });
 
-test('/metrics tells of requests and exports', async () => {
+test('/metrics counts requests and exports', async () => {
   const query = 'time_from=2014-01-01T00:00:00Z&time_to=2015-01-01T00:00:00Z&file_prefix=m_';
   const before = (await (await get('/metrics')).text()).match(
     /^tidemark_exports_total\{outcome="completed",door="http"\} (\d+)$/m,

@@ -51,20 +51,20 @@ const exported = async (query: string): Promise<string> => {
 };
 const streamed = async (query: string) => (await fetch(`${served.url}${services}/stream?${query}`)).text();
 
-describe('the stream (contract 5.11)', () => {
+describe('a stream (contract 5.11)', () => {
   test.each([
-    ['all', window],
-    ['those that were completed', `${window}&filter_events=completed&filter_state=inactive`],
-    ['those that are active', `${window}&filter_state=active`],
-    ['none', 'time_from=1971-01-01T00:00:00Z&time_to=1971-01-02T00:00:00Z'],
-  ])('of %s has the bytes of the export, and the ids have its order', async (_, query) => {
+    ['all services', window],
+    ['completed services', `${window}&filter_events=completed&filter_state=inactive`],
+    ['active services', `${window}&filter_state=active`],
+    ['no services', 'time_from=1971-01-01T00:00:00Z&time_to=1971-01-02T00:00:00Z'],
+  ])('of %s has the bytes of the export, and a stream of ids has its order', async (_, query) => {
     const file = await exported(query);
     expect(await streamed(`${query}&export_content=true`)).toBe(file);
     const ids = (parseJson(file) as readonly JsonObject[]).map(service => service.get('service_id'));
     expect(JSON.parse(await streamed(query))).toEqual(ids);
   });
 
-  test('names every fault at once', async () => {
+  test('reports all faults at once', async () => {
     const { status, body } = await get(
       `${services}/stream?time_to=x&time_to=y&filter_state=old&export_content=1&format=csv`,
     );
@@ -91,20 +91,20 @@ describe('one service', () => {
     return isJsonObject(service) ? { body, service } : expect.unreachable();
   };
 
-  test.each(odd)('whose id is %j', async id => {
+  test.each(odd)('with the id %j is found', async id => {
     expect((await find(id)).service.get('service_id')).toBe(id);
   });
 
-  test('that no window selects', async () => {
+  test('without a time, which no window selects, is found', async () => {
     expect((await find('no window has it')).service.get('customer_id')).toBe('1');
   });
 
-  test('keeps its numbers as they were spelled', async () => {
+  test('keeps the spelling of numbers', async () => {
     expect((await find('numbers')).body).toContain(`"extensions":{"n":${big},"d":1.50,"e":1e3}`);
   });
 
   // contract 4.16, 5.11
-  test('has all its arrays when they are asked for, and then is the service of the export', async () => {
+  test('with all its arrays is the same text as in the export', async () => {
     const all = '?active_states=true&completed_states=true&active_tasks=true&completed_tasks=true';
     const lines = (await exported(window)).split('\n').slice(1, -2);
     for (const line of [lines[0]!, lines.at(-1)!, lines.find(line => line.includes('"whole"'))!]) {
@@ -120,13 +120,13 @@ describe('one service', () => {
     ['?active_states=true', ['active_states']],
     ['?completed_states=true&active_tasks=false', ['completed_states']],
     ['?active_tasks=true', ['active_tasks']],
-  ])('has the arrays that are asked for, and no others: %s', async (query, arrays) => {
+  ])('has exactly the requested arrays: %s', async (query, arrays) => {
     const { service, body } = await find('whole', query);
     expect([...service.keys()].filter(name => /_(states|tasks)$/.test(name))).toEqual(arrays);
     expect(body.includes('"task_id":"in"')).toBe(false);
   });
 
-  test('that nobody knows: 404', async () => {
+  test('with an unknown id is answered with 404', async () => {
     for (const id of ['nobody', 'a%00b', "x' OR 1=1 --"]) {
       const { status, body } = await get(`/genesys/1/cs/services/${id.replaceAll(' ', '%20')}`);
       expect([status, JSON.parse(body).exception]).toEqual([404, 'SERVICE_UNKNOWN']);

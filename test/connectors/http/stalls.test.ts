@@ -16,7 +16,7 @@ const stallMs = 1_000;
 const endings: (() => Promise<void>)[] = [];
 let served: Served;
 
-/** More than the buffers between two processes hold. */
+/** The services are 20 MB, more than the buffers between two processes hold. */
 beforeAll(async () => {
   const text = 'x'.repeat(200_000);
   const lines = Array.from({ length: 100 }, (_, index) =>
@@ -33,7 +33,7 @@ afterAll(async () => {
   for (const end of endings) await end();
 });
 
-/** Asks, and has got the first bytes; more are taken only by who reads on. */
+/** Sends a request and waits for the first bytes. No more are received until the socket is read. */
 async function ask(route: string): Promise<net.Socket> {
   const socket = net.connect({ host: '127.0.0.1', port: Number(new URL(served.url).port) });
   socket.on('error', () => undefined);
@@ -51,16 +51,16 @@ const hashOf = async (parts: AsyncIterable<Uint8Array>) => {
 const streamed = async () => hashOf((await fetch(`${served.url}${everything}`)).body!);
 const cuts = () => served.log().split('"cut":true').length - 1;
 
-test('clients that stall are cut off, and whoever waited for their turn is served', async () => {
+test('clients that stall are cut off, and a client that waited for a snapshot is served', async () => {
   const whole = await streamed();
   const stalled = [await ask(everything), await ask(everything)];
   expect(await streamed()).toBe(whole);
   await served.logged(/("cut":true[\s\S]*){2}/);
-  await served.logged(`the client took nothing in ${stallMs} ms`);
+  await served.logged(`the client received nothing for ${stallMs} ms`);
   for (const socket of stalled) socket.destroy();
 });
 
-test('clients that go away end their query', async () => {
+test('when a client disconnects, its query ends', async () => {
   const before = cuts();
   for (let i = 1; i <= 4; i += 1) {
     (await ask(everything)).destroy();
@@ -68,7 +68,7 @@ test('clients that go away end their query', async () => {
   }
 });
 
-test('a client that takes little at a time gets all of it', async () => {
+test('a client that receives a little at a time gets everything', async () => {
   const slow = await ask(everything);
   let bytes = 0;
   for await (const part of slow.iterator()) {
@@ -78,7 +78,7 @@ test('a client that takes little at a time gets all of it', async () => {
   expect(bytes).toBeGreaterThan(20_000_000);
 });
 
-test('a download that stalls is cut off too', async () => {
+test('a download to a client that stalls is cut off', async () => {
   const [file] = (await exported('file_prefix=big_&format=json')).files;
   const before = cuts();
   const stalled = await ask(file!.href);
@@ -88,11 +88,11 @@ test('a download that stalls is cut off too', async () => {
   expect(await hashOf(answer.body!)).toBe(file!.packed_sha256);
 });
 
-/** What the service holds in memory now, in bytes. */
+/** Memory of the service process now, in bytes. */
 const residentBytes = () =>
   Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${served.note.pid}/status`, 'utf8'))?.[1]) * 1024;
 
-/** The files of exports that the service holds open. */
+/** The exported files that the service has open. */
 const openExports = () => {
   const folder = `/proc/${served.note.pid}/fd`;
   const targets = readdirSync(folder).map(fd => {
@@ -110,37 +110,37 @@ const exported = async (query: string): Promise<ExportReport> => {
   return (await (await fetch(new URL(made.headers.get('location')!, served.url))).json()) as ExportReport;
 };
 
-test('a crowd that takes nothing: others are answered, memory is bounded, all are cut off and nothing stays open', async () => {
+test('while many clients stall, others are answered and memory is bounded; then all are cut off and no file stays open', async () => {
   const [file] = (await exported('file_prefix=crowd_&format=json')).files;
   const before = { cuts: cuts(), bytes: residentBytes() };
   const stalled = await Promise.all(Array.from({ length: 30 }, () => ask(file!.href)));
   const slow = await ask(file!.href);
-  let [taken, highest] = [0, 0];
+  let [received, highest] = [0, 0];
   for await (const part of slow.iterator()) {
-    taken += (part as Buffer).length;
+    received += (part as Buffer).length;
     highest = Math.max(highest, residentBytes());
     expect((await fetch(`${served.url}/healthz`)).status).toBe(200);
   }
-  expect(taken, 'who is slow gets all').toBeGreaterThan(file!.packed_bytes);
-  // What the thirty asked for is 600 MB.
+  expect(received, 'a slow client gets everything').toBeGreaterThan(file!.packed_bytes);
+  // The thirty clients have requested 600 MB.
   expect(highest - before.bytes).toBeLessThan(150_000_000);
   stalled.push(await ask(everything));
   expect((await exported('file_prefix=beside_&format=json&filter_state=inactive')).state).toBe('completed');
   const wanted = before.cuts + stalled.length;
-  await waitFor('all who stall to be cut off', async () => (cuts() >= wanted ? true : null));
+  await waitFor('all stalled clients to be cut off', async () => (cuts() >= wanted ? true : null));
   for (const socket of stalled) socket.destroy();
-  await waitFor('no export held open', async () => (openExports().length === 0 ? true : null));
+  await waitFor('all exported files to be closed', async () => (openExports().length === 0 ? true : null));
 });
 
-test('a client that goes away in the middle of a download leaves nothing open', async () => {
+test('when a client disconnects during a download, the file is closed', async () => {
   const [file] = (await exported('file_prefix=gone_&format=json')).files;
   const reading = await ask(file!.href);
   expect(openExports()).toHaveLength(1);
   reading.destroy();
-  await waitFor('no export held open', async () => (openExports().length === 0 ? true : null));
+  await waitFor('all exported files to be closed', async () => (openExports().length === 0 ? true : null));
 });
 
-test('a service that is to stop does not wait for who stalls', async () => {
+test('a stopping service does not wait for a client that stalls', async () => {
   const stalled = await ask(everything);
   const { code } = await served.stop();
   expect(code).toBe(0);

@@ -53,7 +53,7 @@ const write = async (values: readonly string[], written: Written = {}): Promise<
 const source = (at = root, batchRecords = 1_000) =>
   logDirectorySource({ path: at, batchRecords, batchBytes: 1_000_000 });
 
-test('logs are read by topic, then by the number of the partition; one log folder alone can be read too', async () => {
+test('logs are read in the order of topic and partition number; the folder of one log can be read too', async () => {
   await write(['b10'], { topic: 'b', partition: 10 });
   await write(['b9'], { topic: 'b', partition: 9 });
   const single = await write(['a'], { topic: 'a-b.c_d' });
@@ -61,7 +61,7 @@ test('logs are read by topic, then by the number of the partition; one log folde
   expect((await readValues(single)).values).toEqual(['a']);
 });
 
-test('a log moved, renamed or copied goes on where it was', async () => {
+test('a log that was moved, renamed or copied continues at its stored position', async () => {
   const original = await write(['1', '2']);
   const positions = positionsAfter(await readAll(source()));
   await cp(original, path.join(folder.path, 'copied'), { recursive: true });
@@ -72,7 +72,7 @@ test('a log moved, renamed or copied goes on where it was', async () => {
   expect(rest?.records.map(({ offset }) => offset)).toEqual([2]);
 });
 
-test('two logs of one topic name are two partitions', async () => {
+test('two logs with the same topic name are two partitions', async () => {
   await write(['first']);
   const positions = positionsAfter(await readAll(source()));
   const elsewhere = path.join(folder.path, 'elsewhere');
@@ -83,7 +83,7 @@ test('two logs of one topic name are two partitions', async () => {
   expect(other?.partition.topic).not.toBe(positions[0]?.partition.topic);
 });
 
-test('the same log twice under one root is refused: its records would count twice', async () => {
+test('two copies of a log under one root are refused: its records would be read twice', async () => {
   const original = await write(['1']);
   await cp(original, `${original}-backup`, { recursive: true });
   expect((await readValues(root)).failure).toMatchObject({
@@ -99,16 +99,15 @@ test.each([
   ['a file', async () => writeFile(root, 'no folder')],
 ])('%s is no log', async (_, make) => {
   await make();
-  expect((await readValues(root)).failure).toMatchObject({
-    code: 'SOURCE_MISSING',
-    message: expect.stringContaining(root),
-  });
+  const { failure } = await readValues(root);
+  expect(failure).toMatchObject({ code: 'SOURCE_MISSING', message: expect.stringContaining(root) });
+  expect(failure).toHaveProperty('message', expect.stringMatching(/could not open|allowed are the folder of one log/));
 });
 
 test.each([
   ['lost', async (file: string) => rm(file)],
   ['damaged', async (file: string) => writeFile(file, '{"id":"?"}')],
-])('a log whose identity was %s is not taken for a new one', async (_, harm) => {
+])('a log whose identity file was %s is refused, not read as a new log', async (_, harm) => {
   const log = await write(['1']);
   await harm(path.join(log, 'log.json'));
   expect((await readValues(root)).failure).toMatchObject({
@@ -117,12 +116,12 @@ test.each([
   });
 });
 
-test('a log without a record is a log, with nothing to read', async () => {
+test('a log without records is a log, and yields nothing', async () => {
   await write([]);
   expect(await readValues(root)).toEqual({ values: [], failure: null });
 });
 
-test('early segments may be removed once they were read; not before', async () => {
+test('a segment may be removed once it was read, but not before', async () => {
   const log = await write(['1', '2', '3'], { segmentBytes: 1 });
   const read = await readAll(source(root, 1));
   const [first] = await segmentFiles(log);
@@ -137,7 +136,7 @@ test('early segments may be removed once they were read; not before', async () =
   expect((await readToEnd(source(), nothingRead)).failure).toMatchObject(refused);
 });
 
-test('a log that lost its end and was written on is told by its last batch, though the offset exists again', async () => {
+test('a log that lost its end is refused, also when other records have the lost offsets again', async () => {
   const log = await write(['1', '2']);
   const copy = path.join(folder.path, 'copy');
   await cp(root, copy, { recursive: true });
@@ -150,16 +149,18 @@ test('a log that lost its end and was written on is told by its last batch, thou
   expect((await readToEnd(source(), positions)).failure).toMatchObject({ code: 'SOURCE_CHANGED' });
 });
 
-test('the bytes of a whole reading come to the bytes of the segments', async () => {
-  await write(['1', '2', '3'.repeat(500)], { segmentBytes: 100 });
+test('the bytes read from the beginning add up to the bytes of the segments, for a root and for the folder of one log', async () => {
+  const single = await write(['1', '2', '3'.repeat(500)], { segmentBytes: 100 });
   await write(['4'], { topic: 'b' });
   for (const batchRecords of [1, 2, 1_000]) {
     const read = await readAll(source(root, batchRecords));
     expect(read.reduce((sum, { bytesRead }) => sum + bytesRead, 0)).toBe(await source().totalBytes());
+    const alone = await readAll(source(single, batchRecords));
+    expect(alone.reduce((sum, { bytesRead }) => sum + bytesRead, 0)).toBe(await source(single).totalBytes());
   }
 });
 
-test('what is appended while it is read waits for the next reading', async () => {
+test('records appended while a log is read are left for the next read', async () => {
   await write(['1', '2']);
   const abort = new AbortController();
   const seen: number[] = [];

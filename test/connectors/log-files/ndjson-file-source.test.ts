@@ -10,7 +10,7 @@ import { temporaryFolder } from '../../support/temporary-folder.ts';
 for (const [name, write] of [
   ['plain', (text: string) => Buffer.from(text)],
   ['packed', (text: string) => gzipSync(text)],
-  ['with CR LF, blank lines and a last line without its end', withOddLineEnds],
+  ['with CR LF, blank lines and a last line without its line end', withOddLineEnds],
 ] as const) {
   describeEventSource(`NDJSON file, ${name}`, {
     keeps: 'values',
@@ -47,28 +47,36 @@ async function readContent(content: string | Uint8Array) {
 
 describe('lines (contract 1.1)', () => {
   test.each([
-    ['one a line', '{"a":1}\n{"a":2}\n', ['0 {"a":1}', '1 {"a":2}']],
+    ['one record a line', '{"a":1}\n{"a":2}\n', ['0 {"a":1}', '1 {"a":2}']],
     ['CR LF', '{"a":1}\r\n{"a":2}\r\n', ['0 {"a":1}', '1 {"a":2}']],
     ['a byte-order mark', '\ufeff{"a":1}\n', ['0 {"a":1}']],
     ['a byte-order mark before a blank line', '\ufeff\n{"a":1}\n', ['1 {"a":1}']],
-    ['a byte-order mark later on, which is content', '{"a":1}\n\ufeff{"a":2}\n', ['0 {"a":1}', '1 \ufeff{"a":2}']],
-    ['blank and white-space lines, which count', '\n \t\r\n{"a":1}\n\n\n{"a":2}\n\n', ['2 {"a":1}', '5 {"a":2}']],
+    [
+      'a byte-order mark in a later line, which is content',
+      '{"a":1}\n\ufeff{"a":2}\n',
+      ['0 {"a":1}', '1 \ufeff{"a":2}'],
+    ],
+    [
+      'blank and white-space lines, which count as lines',
+      '\n \t\r\n{"a":1}\n\n\n{"a":2}\n\n',
+      ['2 {"a":1}', '5 {"a":2}'],
+    ],
     ['NUL', '\0\n{"a":"\0"}\n', ['0 \0', '1 {"a":"\0"}']],
-    ['no JSON at all, which is for the decoder to judge', 'x\n}{\n', ['0 x', '1 }{']],
-    ['a whole last line without its end', '{"a":1}\n{"a":2}', ['0 {"a":1}', '1 {"a":2}']],
-    ['a whole last line with half its end', '{"a":1}\n{"a":2}\r', ['0 {"a":1}', '1 {"a":2}']],
-    ['a byte-order mark before the only, endless line', '\ufeff{"a":1}', ['0 {"a":1}']],
-    ['a last line that is torn', '{"a":1}\n{"a":', ['0 {"a":1}']],
+    ['lines that are no JSON, which the decoder refuses later', 'x\n}{\n', ['0 x', '1 }{']],
+    ['a complete last line without LF', '{"a":1}\n{"a":2}', ['0 {"a":1}', '1 {"a":2}']],
+    ['a complete last line with CR but without LF', '{"a":1}\n{"a":2}\r', ['0 {"a":1}', '1 {"a":2}']],
+    ['a byte-order mark before a single line without LF', '\ufeff{"a":1}', ['0 {"a":1}']],
+    ['an incomplete last line', '{"a":1}\n{"a":', ['0 {"a":1}']],
     ['a last line that is no UTF-8', Buffer.from('7b7d0a22ff22', 'hex'), ['0 {}']],
-    ['nothing', '', []],
-    ['a byte-order mark and nothing else', '\ufeff', []],
-    ['white space and nothing else', ' \n\n ', []],
+    ['an empty file', '', []],
+    ['only a byte-order mark', '\ufeff', []],
+    ['only white space', ' \n\n ', []],
   ])('%s', async (_, content, lines) => {
     const { failure, ...outcome } = await readContent(content);
     expect([failure, outcome.lines]).toEqual([null, lines]);
   });
 
-  test('records have neither key nor time nor headers', async () => {
+  test('records have no key, no time and no headers', async () => {
     const { batches } = await readContent('{}\n');
     expect(batches[0]?.records).toEqual([
       { offset: 0, timestamp: null, key: null, value: Buffer.from('{}'), headers: [] },
@@ -76,14 +84,14 @@ describe('lines (contract 1.1)', () => {
     expect(batches[0]).toMatchObject({ origin: file, partition: { partition: 0 }, next: { nextOffset: 1 } });
   });
 
-  test.each([1, 60, 64])('a line of %i MiB', async mebibytes => {
+  test.each([1, 60, 64])('a line of %i MiB is read', async mebibytes => {
     const long = Buffer.alloc(mebibytes * 1024 * 1024, 'x');
     const { batches, failure } = await readContent(Buffer.concat([Buffer.from('{}\n'), long, Buffer.from('\n{}\n')]));
     const records = batches.flatMap(batch => [...batch.records]);
     expect([failure, records.map(({ value }) => value?.length)]).toEqual([null, [2, long.length, 2]]);
   });
 
-  test('a line over 64 MiB stops the reading after the lines before it, and is named', async () => {
+  test('a line over 64 MiB stops reading after the lines before it; the error has its number', async () => {
     const long = Buffer.alloc(64 * 1024 * 1024 + 3, 'x');
     const { lines, failure } = await readContent(Buffer.concat([Buffer.from('{}\n\n'), long, Buffer.from('\n{}\n')]));
     expect(lines).toEqual(['0 {}']);
@@ -97,7 +105,7 @@ describe('batches', () => {
   test.each([
     ['by records', { batchRecords: 5, batchBytes: 1024 }, [5, 5, 2]],
     ['by bytes, line ends included', { batchRecords: 100, batchBytes: 12 * 5 }, [5, 5, 2]],
-    ['by bytes, of which one record may have more', { batchRecords: 100, batchBytes: 1 }, Array(12).fill(1)],
+    ['by bytes, which a single record may exceed', { batchRecords: 100, batchBytes: 1 }, Array(12).fill(1)],
   ])('are cut %s', async (_, limits, sizes) => {
     await writeFile(file, twelve);
     const { batches } = await readLines(sourceOf(limits));
@@ -107,14 +115,14 @@ describe('batches', () => {
   test.each([
     ['plain', twelve],
     ['packed', gzipSync(twelve)],
-  ])('%s: the bytes read come to the bytes of the file', async (_, content) => {
+  ])('of a %s file report as many bytes read as the file has', async (_, content) => {
     const { batches } = await readContent(content);
     const read = batches.reduce((sum, { bytesRead }) => sum + bytesRead, 0);
     expect(read).toBe(content.length);
     expect(await sourceOf().totalBytes()).toBe(content.length);
   });
 
-  test('an abort ends the reading before the next batch', async () => {
+  test('end before the next one when the signal aborts', async () => {
     await writeFile(file, twelve);
     const aborting = new AbortController();
     const sizes: number[] = [];
@@ -125,26 +133,27 @@ describe('batches', () => {
     expect(sizes).toEqual([3, 3]);
   });
 
-  test('an abort beforehand reads nothing', async () => {
+  test('are not read when the signal was aborted before', async () => {
     const batches: unknown[] = [];
     for await (const batch of sourceOf().read([], AbortSignal.abort())) batches.push(batch);
     expect(batches).toEqual([]);
   });
 });
 
-describe('what is left at the end', () => {
-  test('a torn line is told with its number and length, and taken once it is whole (contract 1.1)', async () => {
+describe('an incomplete last line', () => {
+  test('is reported with its number and length, and read once it is complete (contract 1.1)', async () => {
     await writeFile(file, '{"a":1}\n\n{"a":');
     const source = sourceOf();
     expect(source.unterminated()).toBe(null);
     const { stored } = await readLines(source);
     expect(source.unterminated()).toEqual({ path: file, bytes: 5, offset: 2 });
+    expect(await source.totalBytes(), 'its bytes count').toBe(14);
     await writeFile(file, '{"a":1}\n\n{"a":2}\n');
     expect((await readLines(source, stored)).lines).toEqual(['2 {"a":2}']);
     expect(source.unterminated()).toBe(null);
   });
 
-  test('white space is nothing to tell', async () => {
+  test('of white space is not reported', async () => {
     await writeFile(file, '{"a":1}\n   ');
     const source = sourceOf();
     await readLines(source);
@@ -152,31 +161,36 @@ describe('what is left at the end', () => {
   });
 });
 
-describe('what cannot be read', () => {
+describe('a path that cannot be read', () => {
   const missing = { code: 'SOURCE_MISSING', message: expect.stringContaining('events.ndjson') };
 
-  test('a file that is not there', async () => {
+  test('where nothing is', async () => {
     expect((await readLines(sourceOf())).failure).toMatchObject(missing);
     await expect(sourceOf().totalBytes()).rejects.toMatchObject(missing);
   });
 
-  test('a folder', async () => {
+  test('of a folder', async () => {
     await mkdir(file);
     expect((await readLines(sourceOf())).failure).toMatchObject(missing);
   });
 
-  test('a path through a file', async () => {
+  test('through a file', async () => {
     await writeFile(file, '');
     const { failure } = await readLines(ndjsonFileSource({ path: path.join(file, 'x'), ...LIMITS }));
     expect(failure).toMatchObject(missing);
   });
 
-  test('a link that leads nowhere but to itself', async () => {
+  test('of a link to itself', async () => {
     await symlink(file, file);
     expect((await readLines(sourceOf())).failure).toMatchObject(missing);
   });
 
-  test('a file that goes away while it is read gives what was there', async () => {
+  test('of a device is refused, and the message says how to read a pipe', async () => {
+    const { failure } = await readLines(ndjsonFileSource({ path: '/dev/null', ...LIMITS }));
+    expect(failure).toMatchObject({ code: 'SOURCE_MISSING', message: expect.stringContaining('standard input') });
+  });
+
+  test('of a file that is removed while it is read yields the content it had', async () => {
     await writeFile(file, '{"a":1}\n{"a":2}\n{"a":3}\n{"a":4}\n');
     const offsets: number[] = [];
     for await (const { records } of sourceOf({ batchRecords: 1, batchBytes: 1024 }).read(

@@ -1,9 +1,9 @@
 import { type SpanOptions, SpanStatusCode, trace } from '@opentelemetry/api';
 import { afterEach, expect, test } from 'vitest';
-import type { Answered } from '../../../connectors/http/audit.ts';
+import type { AnsweredRequest } from '../../../connectors/http/audit.ts';
 import { traceRequest } from '../../../ops/service/traces.ts';
 
-const answered: Answered = {
+const answered: AnsweredRequest = {
   method: 'GET',
   route: '/exports/:id',
   status: 200,

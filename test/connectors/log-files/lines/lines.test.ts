@@ -11,26 +11,26 @@ import {
 function split(chunks: readonly Buffer[]): { readonly blocks: readonly Buffer[]; readonly rest: Buffer } {
   const lines = new LineBlocks(() => 'a line');
   const blocks = chunks.flatMap(chunk => [...lines.push(chunk)]);
-  return { blocks, rest: lines.rest() };
+  return { blocks, rest: lines.takeRest() };
 }
 
 test.each([
   ['with LF', 'abc\n', 'abc'],
   ['with CR LF', 'abc\r\n', 'abc'],
-  ['with two CR, of which one is its own', 'abc\r\r\n', 'abc\r'],
+  ['with two CR, of which the first is content', 'abc\r\r\n', 'abc\r'],
   ['without an end', 'abc', 'abc'],
   ['with white space around', ' abc\t\n', ' abc\t'],
   ['with NUL', 'a\0c\n', 'a\0c'],
   ['of NUL alone', '\0\n', '\0'],
   ['that is empty', '\n', null],
   ['of white space', ' \t\r\n', null],
-  ['of nothing', '', null],
+  ['of no bytes', '', null],
 ])('the value of a line %s', (_, line, value) => {
   const bytes = Buffer.from(line);
   expect(lineValue(bytes, 0, bytes.length)?.toString() ?? null).toBe(value);
 });
 
-test('however the bytes are cut into chunks, blocks are whole lines and nothing is lost', () => {
+test('blocks are whole lines and no byte is lost, wherever the chunks are cut', () => {
   const text = fc.array(fc.constantFrom('\n', '\r\n', 'a', '{"b":1}', 'ü', '\0'), { maxLength: 40 });
   fc.assert(
     fc.property(text, fc.array(fc.nat(60), { maxLength: 8 }), (pieces, cuts) => {
@@ -45,16 +45,16 @@ test('however the bytes are cut into chunks, blocks are whole lines and nothing 
   );
 });
 
-test('the end of a line is after its LF, or the end of the block', () => {
+test('a line ends after its LF, or at the end of the block', () => {
   expect([lineEnd(Buffer.from('a\nb'), 0), lineEnd(Buffer.from('a\nb'), 2)]).toEqual([2, 3]);
 });
 
-test('a byte-order mark counts only when it is whole', () => {
+test('only a complete byte-order mark is recognized', () => {
   const mark = Buffer.from([0xef, 0xbb, 0xbf]);
   expect([mark, mark.subarray(0, 2), Buffer.from('a')].map(byteOrderMarkBytes)).toEqual([3, 0, 0]);
 });
 
-test('a line may be as long as the limit, and a longer one stops the reading', () => {
+test('a line may be as long as the limit; a longer line stops reading', () => {
   const piece = Buffer.alloc(1024 * 1024, 'x');
   const full = Array.from({ length: maxLineBytes / piece.length }, () => piece);
   expect(split([...full, Buffer.from('\r\n')]).blocks[0]).toHaveLength(maxLineBytes + 2);

@@ -7,7 +7,7 @@ import { readLines } from '../../../support/read-lines.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 const LIMITS = { batchRecords: 100, batchBytes: 1024 * 1024 };
-// Numbers that do not repeat, so that packed bytes are many and a cut falls within the lines.
+// The numbers do not repeat, so the packed text is long and a cut falls inside the lines.
 const lines = Array.from({ length: 2_000 }, (_, index) => `{"line":${index},"n":${(index * 7_919) % 1_000_003}}`);
 const text = `${lines.join('\n')}\n`;
 
@@ -27,22 +27,25 @@ const expected = lines.map((line, offset) => `${offset} ${line}`);
 
 test.each([
   ['one member', gzipSync(text)],
-  ['two members, the border within a line', Buffer.concat([gzipSync(text.slice(0, 777)), gzipSync(text.slice(777))])],
+  [
+    'two members with the border inside a line',
+    Buffer.concat([gzipSync(text.slice(0, 777)), gzipSync(text.slice(777))]),
+  ],
   ['an empty member between', Buffer.concat([gzipSync(text.slice(0, 99)), gzipSync(''), gzipSync(text.slice(99))])],
-])('%s', async (_, content) => {
+])('a packed file of %s holds the lines of its text', async (_, content) => {
   const outcome = await readContent(content);
   expect([outcome.failure, outcome.lines]).toEqual([null, expected]);
 });
 
-test('a packed file of nothing is no partition', async () => {
+test('an empty packed file yields no batch', async () => {
   const { batches, failure } = await readContent(gzipSync(''));
   expect([batches, failure]).toEqual([[], null]);
 });
 
-describe('a packed file cut short', () => {
+describe('a truncated packed file', () => {
   const packed = gzipSync(text);
   test.each([3, 12, 500, packed.length - 9, packed.length - 1])(
-    'at byte %i gives its whole lines, then says so',
+    'of %i bytes yields its whole lines, then SOURCE_CORRUPT',
     async cut => {
       const outcome = await readContent(packed.subarray(0, cut));
       expect(outcome.failure).toMatchObject({ code: 'SOURCE_CORRUPT', message: expect.stringContaining('events.gz') });
@@ -54,12 +57,12 @@ describe('a packed file cut short', () => {
   );
 });
 
-test('a flipped byte is found', async () => {
+test('a flipped bit is found', async () => {
   const packed = gzipSync(text);
   packed.writeUInt8(packed.readUInt8(packed.length - 6) ^ 1, packed.length - 6);
   expect((await readContent(packed)).failure).toMatchObject({ code: 'SOURCE_CORRUPT' });
 });
 
-test('the magic bytes alone are no gzip file', async () => {
+test('the two magic bytes alone are not a gzip file', async () => {
   expect((await readContent(Buffer.from([0x1f, 0x8b]))).failure).toMatchObject({ code: 'SOURCE_CORRUPT' });
 });

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 const BATCHING = { batchRecords: 1_000, flushMs: 1_000 };
 
-/** A writer that keeps what it was given, append by append. */
+/** A writer that keeps the values of each append. */
 class RecordingWriter implements LogWriter {
   readonly appended: string[][] = [];
   onAppend: () => void = () => undefined;
@@ -34,18 +34,18 @@ test.each([
   ['a last line without LF', ['a\nb'], ['a', 'b']],
   ['a last line that is no JSON', ['{}\n{"to'], ['{}', '{"to']],
   ['lines across chunks', ['on', 'e\ntw', 'o\n', '\nthr', 'ee'], ['one', 'two', 'three']],
-  ['a character across chunks, and CR LF', ['a\r', '\nb\r\n'], ['a', 'b']],
-  ['a byte-order mark, once', ['\ufeffa\n\ufeffb\n'], ['a', '\ufeffb']],
+  ['a CR LF across chunks', ['a\r', '\nb\r\n'], ['a', 'b']],
+  ['a byte-order mark at the start, and one later, which is content', ['\ufeffa\n\ufeffb\n'], ['a', '\ufeffb']],
   ['white space only', ['  \n\t\r\n\n \v\f'], []],
   ['nothing', [], []],
   ['NUL bytes', ['a\0b\n\0\n'], ['a\0b', '\0']],
-])('%s', async (_, texts, values) => {
+])('standard input: %s', async (_, texts, values) => {
   const writer = new RecordingWriter();
   expect(await appendStandardInput(chunks(...texts), writer, BATCHING)).toEqual({ records: values.length });
   expect(writer.appended.flat()).toEqual(values);
 });
 
-test('the same records come however the bytes are cut into chunks', async () => {
+test('the records are the same wherever the chunks are cut', async () => {
   const bytes = Buffer.from('\ufeff{"é":1}\r\n\n{"b":"€"}\n  \n{"c":3}');
   for (let size = 1; size <= bytes.length; size += 1) {
     const writer = new RecordingWriter();
@@ -57,13 +57,13 @@ test('the same records come however the bytes are cut into chunks', async () => 
   }
 });
 
-test('appends hold no more records than asked', async () => {
+test('an append holds at most batchRecords records', async () => {
   const writer = new RecordingWriter();
   await appendStandardInput(chunks('1\n2\n3\n', '4\n5\n'), writer, { batchRecords: 2, flushMs: 1_000 });
   expect(writer.appended).toEqual([['1', '2'], ['3', '4'], ['5']]);
 });
 
-test('a record does not wait for the next one: an idle input is appended after flushMs', async () => {
+test('a record of an idle input is appended after flushMs, without waiting for another', async () => {
   const writer = new RecordingWriter();
   const appended = new Promise<void>(resolve => {
     writer.onAppend = resolve;
@@ -77,7 +77,7 @@ test('a record does not wait for the next one: an idle input is appended after f
   expect(writer.appended).toEqual([['1'], ['2']]);
 });
 
-test('when the input breaks off with an error, the lines before it are appended', async () => {
+test('when the input fails, the lines before the failure are appended', async () => {
   const writer = new RecordingWriter();
   const input = async function* () {
     yield Buffer.from('1\n2\n3');
@@ -87,7 +87,7 @@ test('when the input breaks off with an error, the lines before it are appended'
   expect(writer.appended).toEqual([['1', '2']]);
 });
 
-test('when the log takes no more, it is told though the input is idle', async () => {
+test('when the log fails, the error is thrown although the input is idle', async () => {
   const writer = new RecordingWriter();
   writer.onAppend = () => {
     throw new Error('the disk is full');
@@ -100,7 +100,7 @@ test('when the log takes no more, it is told though the input is idle', async ()
   await expect(ended).rejects.toThrow('the disk is full');
 });
 
-test('a line beyond the longest is refused by number, after the lines before it', async () => {
+test('a line that is too long is refused with its number, after the lines before it are appended', async () => {
   const writer = new RecordingWriter();
   const piece = Buffer.alloc(1024 * 1024, 'x');
   const input = async function* () {
@@ -119,7 +119,7 @@ beforeEach(async () => {
 });
 afterEach(() => folder.remove());
 
-test('what was appended can be read from the log', async () => {
+test('appended lines can be read from the log', async () => {
   const writer = await openLogWriter({ root: folder.path, topic: 'stdin', partition: 0 });
   const longest = 'x'.repeat(3_000_000);
   expect(await appendStandardInput(chunks('{}\n', longest, '\n[]'), writer, BATCHING)).toEqual({ records: 3 });

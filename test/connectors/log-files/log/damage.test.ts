@@ -38,7 +38,7 @@ const damagedAt = (file: string, byte: number) => ({
   message: expect.stringContaining(`${file} is damaged at byte ${byte}:`),
 });
 
-test('every single byte flipped before the last batch is reported with file and position; what lies before is read', async () => {
+test('a flipped bit in any byte before the last batch is reported with file and position; the batches before it are read', async () => {
   const [file = ''] = await write(1_000_000);
   const content = await readFile(file);
   for (let at = 0; at < BATCH_ENDS[1]!; at += 1) {
@@ -51,7 +51,7 @@ test('every single byte flipped before the last batch is reported with file and 
   }
 });
 
-test('every single byte flipped in an earlier segment is reported', async () => {
+test('a flipped bit in any byte of an earlier segment is reported', async () => {
   const files = await write(1);
   expect(files).toHaveLength(3);
   const content = await readFile(files[1]!);
@@ -62,7 +62,7 @@ test('every single byte flipped in an earlier segment is reported', async () => 
   }
 });
 
-test('an earlier segment that was cut short is reported, not read past', async () => {
+test('a truncated earlier segment is reported; no later segment is read', async () => {
   const files = await write(1);
   await writeFile(files[1]!, (await readFile(files[1]!)).subarray(0, 50));
   const { values, failure } = await readValues(folder.path);
@@ -80,7 +80,7 @@ test.each([
   expect(failure).toMatchObject({ code: 'SOURCE_CORRUPT', message: expect.stringContaining(path.basename(files[2]!)) });
 });
 
-test('a batch in the place of another is reported, though its CRC holds', async () => {
+test('a batch in the place of another is reported, although its CRC is right', async () => {
   const files = await write(1);
   await rm(files[1]!);
   await rename(files[2]!, files[1]!);

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 const PROGRAM = path.resolve('dist/test/support/append-until-killed.js');
 const TOPIC = 'killed';
-/** The child appends no more than this at a time: what was not acknowledged is at most one such batch. */
+/** The child appends at most this many records at a time, so at most this many are on disk without acknowledgement. */
 const MAX_BATCH = 200;
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -44,7 +44,7 @@ function start(seed: number, onPrinted: (writer: Writer) => void): Writer {
   return writer;
 }
 
-/** Runs a writer and kills it after a number of prints and a number of nanoseconds, so wherever it may be. */
+/** Runs a writer and kills it at a moment that depends on the seed: after some prints and some nanoseconds. */
 async function runAndKill(seed: number): Promise<number> {
   let prints = 0;
   const writer = start(seed, ({ process: child }) => {
@@ -62,7 +62,7 @@ async function runAndKill(seed: number): Promise<number> {
 const seeds = Array.from({ length: 25 }, (_, index) => 1 + index * 7_919);
 
 test.each(seeds)(
-  'killed in the middle (%i): nothing acknowledged is lost, nothing made up, the lock is free',
+  'after a kill (seed %i) all acknowledged records are there, no others, and the lock is free',
   async seed => {
     const acknowledged = await runAndKill(seed);
     const offsets = (await readValues(folder.path)).values.map(value => Number(value.split(':')[0]));
@@ -76,7 +76,7 @@ test.each(seeds)(
   20_000,
 );
 
-test('of several processes started at once one writes, the others are refused by its number', async () => {
+test('of several processes started at once one writes; the others are refused with its process number', async () => {
   await runAndKill(1);
   const writers = [2, 3, 4].map(seed => start(seed, () => undefined));
   const endings = writers.map(async (writer, index) => ({ index, stderr: await writer.ended }));

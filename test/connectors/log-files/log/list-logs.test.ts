@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => folder.remove());
 
-test('tells the offsets and bytes of each log, also of one being written', async () => {
+test('lists offsets and bytes of each log, also while it is being written', async () => {
   const writer = await openLogWriter({ root: folder.path, topic: 'calls', partition: 2, segmentBytes: 150 });
   const topic = expect.stringMatching(/^calls@[0-9a-f]{12}$/);
   const log = { name: 'calls', topic, partition: 2, path: path.join(folder.path, 'calls-2') };
@@ -24,7 +24,7 @@ test('tells the offsets and bytes of each log, also of one being written', async
   await writer.close();
 });
 
-test('a torn batch at the end is beyond the end', async () => {
+test('an incomplete batch at the end does not count', async () => {
   const writer = await openLogWriter({ root: folder.path, topic: 'calls', partition: 0 });
   await writer.append(records('a'));
   await writer.close();
@@ -32,6 +32,6 @@ test('a torn batch at the end is beyond the end', async () => {
   expect(await listLogs(writer.path)).toMatchObject([{ low: 0, high: 1 }]);
 });
 
-test('where there is no log there is nothing to list', async () => {
+test('a path without logs is SOURCE_MISSING', async () => {
   await expect(listLogs(path.join(folder.path, 'nowhere'))).rejects.toMatchObject({ code: 'SOURCE_MISSING' });
 });

@@ -26,8 +26,9 @@ afterEach(async () => {
 
 interface Appended {
   readonly values: readonly string[];
-  /** Segment the batch lies in, and how long that was after it. */
+  /** The segment that holds the batch. */
   readonly file: string;
+  /** Size of the segment after the batch, in bytes. */
   readonly size: number;
 }
 
@@ -41,12 +42,12 @@ const appendEach = async (writer: OpenedLogWriter, batches: readonly (readonly s
   return appended;
 };
 
-/** What is whole when `last`, the last segment, is cut to `size`. */
-const whole = (appended: readonly Appended[], last: string, size: number): readonly string[] =>
+/** The values of the complete batches when the last segment, `last`, is cut to `size` bytes. */
+const valuesBefore = (appended: readonly Appended[], last: string, size: number): readonly string[] =>
   appended.filter(batch => batch.file !== last || batch.size <= size).flatMap(({ values }) => values);
 
-describe('torn at the end', () => {
-  test('cut at every byte of its last segment, nothing acknowledged before is lost and nothing is made up', async () => {
+describe('a log with an incomplete batch at its end', () => {
+  test('holds exactly the complete batches, at whichever byte its last segment is cut', async () => {
     const writer = await open(500);
     const appended = await appendEach(
       writer,
@@ -58,7 +59,7 @@ describe('torn at the end', () => {
     const content = await readFile(file);
     for (let size = content.length; size >= 0; size -= 1) {
       await writeFile(file, content.subarray(0, size));
-      const values = whole(appended, file, size);
+      const values = valuesBefore(appended, file, size);
       expect(await readValues(root), `reading ${size} bytes`).toEqual({ values, failure: null });
       if (size % 16 !== 0) continue;
       const again = await open(500);
@@ -67,7 +68,7 @@ describe('torn at the end', () => {
     }
   });
 
-  test('what is cut is told, and the next record takes its place', async () => {
+  test('reports what was cut off, and the next record takes its place', async () => {
     const writer = await open();
     await writer.append(records('kept'));
     const [segment] = await segmentFiles(writer.path);
@@ -82,9 +83,9 @@ describe('torn at the end', () => {
   });
 
   test.each([
-    ['zeros, as a power cut leaves', Buffer.alloc(5_000)],
+    ['zeros, which a power cut may leave', Buffer.alloc(5_000)],
     ['noise', Buffer.from('TMb1 and then TMb1 something else TMb1')],
-  ])('%s behind the last batch are cut', async (_, tail) => {
+  ])('%s after the last batch are cut off', async (_, tail) => {
     const writer = await open();
     await writer.append(records('kept'));
     await writer.close();
@@ -93,7 +94,7 @@ describe('torn at the end', () => {
     expect((await open()).cut?.bytes).toBe(tail.length);
   });
 
-  test('a torn record that holds a copy of an older batch is still a torn one', async () => {
+  test('is not damaged when its incomplete record contains a copy of an older batch', async () => {
     const writer = await open();
     await writer.append(records('older'));
     const [segment] = await segmentFiles(writer.path);
@@ -104,7 +105,7 @@ describe('torn at the end', () => {
     expect(await readValues(root)).toEqual({ values: ['older'], failure: null });
   });
 
-  test('random appends, torn anywhere: exactly the whole batches before come back, and appending goes on', async () => {
+  test('after random appends and a cut anywhere holds exactly the complete batches, and can be appended to', async () => {
     const batch = fc.array(fc.string({ maxLength: 30 }), { minLength: 1, maxLength: 5 });
     const history = fc.record({ batches: fc.array(batch, { minLength: 1, maxLength: 6 }), cut: fc.nat(1_000) });
     let run = 0;
@@ -118,7 +119,7 @@ describe('torn at the end', () => {
         const last = appended.at(-1)!;
         const size = Math.max(0, last.size - cut);
         await truncate(last.file, size);
-        const kept = whole(appended, last.file, size);
+        const kept = valuesBefore(appended, last.file, size);
         expect(await readValues(at)).toEqual({ values: kept, failure: null });
         const again = await open(segmentBytes, at);
         await again.append(records('more'));

@@ -26,7 +26,7 @@ afterEach(async () => {
   await folder.remove();
 });
 
-test('offsets begin at 0 and go on after the log was closed and opened again', async () => {
+test('offsets begin at 0 and continue after the log was closed and opened again', async () => {
   const writer = await open();
   expect(await writer.append(records('a', 'b'))).toEqual({ firstOffset: 0 });
   expect(await writer.append(records())).toEqual({ firstOffset: 2 });
@@ -37,14 +37,14 @@ test('offsets begin at 0 and go on after the log was closed and opened again', a
   expect(await readValues(root)).toEqual({ values: ['a', 'b', 'c'], failure: null });
 });
 
-test('appends asked for at once are written in the order asked', async () => {
+test('concurrent appends are written in the order of the calls', async () => {
   const writer = await open();
   const appended = await Promise.all(['a', 'b', 'c', 'd'].map(value => writer.append(records(value))));
   expect(appended.map(({ firstOffset }) => firstOffset)).toEqual([0, 1, 2, 3]);
   expect((await readValues(root)).values).toEqual(['a', 'b', 'c', 'd']);
 });
 
-test('a segment is closed before it outgrows its size, and named by its first offset', async () => {
+test('a segment is closed before it exceeds its size, and is named by its first offset', async () => {
   const writer = await open(200);
   for (const value of ['a', 'b', 'c', 'd', 'e']) await writer.append(records(value.repeat(40), value.repeat(40)));
   const names = (await segmentFiles(writer.path)).map(file => path.basename(file));
@@ -67,7 +67,7 @@ test.each([
   await expect(openLogWriter({ root, topic, partition })).rejects.toMatchObject({ code: 'USAGE' });
 });
 
-test('a second writer is refused at once, by the number of the process that writes', async () => {
+test('a second writer is refused at once, with the number of the writing process', async () => {
   const first = await open();
   const refused = { code: 'LOG_LOCKED', message: expect.stringContaining(`process ${process.pid}`) };
   await expect(open()).rejects.toMatchObject(refused);
@@ -76,17 +76,17 @@ test('a second writer is refused at once, by the number of the process that writ
   await (await open()).append(records('next'));
 });
 
-test('an append is synced to disk before it ends, and before the next one is written', async () => {
+test('an append is synced to disk before it returns, and before the next one is written', async () => {
   const calls = await recordDiskCalls();
   const writer = await open();
   const segment = path.basename((await segmentFiles(writer.path))[0]!);
   calls.length = 0;
   await Promise.all(['a', 'b'].map(value => writer.append(records(value)).then(() => calls.push(`appended ${value}`))));
   const appended = (value: string) => [`write ${segment}`, `datasync ${segment}`, `appended ${value}`];
-  expect(calls, 'each append is written, synced, and only then ends').toEqual([...appended('a'), ...appended('b')]);
+  expect(calls, 'each append is written, synced, and only then returns').toEqual([...appended('a'), ...appended('b')]);
 });
 
-test('a new segment is durable under its name before an append to it ends', async () => {
+test('the name of a new segment is durable before an append to it returns', async () => {
   const calls = await recordDiskCalls();
   const writer = await open(100);
   await writer.append(records('a'.repeat(60)));
@@ -96,7 +96,7 @@ test('a new segment is durable under its name before an append to it ends', asyn
   expect(calls).toEqual(['sync calls-0', `write ${segment}`, `datasync ${segment}`]);
 });
 
-test('after a failed sync the writer takes no more; opened again, the log holds what was acknowledged', async () => {
+test('after a failed sync the writer accepts no more records; opened again, the log holds the acknowledged ones', async () => {
   let fails = false;
   await recordDiskCalls({
     datasync: async () => {
@@ -110,20 +110,22 @@ test('after a failed sync the writer takes no more; opened again, the log holds 
   await expect(writer.append(records('b'))).rejects.toMatchObject(failure);
   fails = false;
   const next = writer.append(records('c'));
-  await expect(next, 'nobody knows what is on disk, and yet the writer went on').rejects.toMatchObject(failure);
+  await expect(next, 'it is unknown what is on disk, and yet the writer accepted a record').rejects.toMatchObject(
+    failure,
+  );
   await writer.close();
   expect((await readValues(root)).values).toEqual(['a']);
   expect(await (await open()).append(records('d'))).toEqual({ firstOffset: 1 });
 });
 
-test('a closed writer takes no more', async () => {
+test('a closed writer accepts no records', async () => {
   const writer = await open();
   await writer.close();
   await writer.close();
   await expect(writer.append(records('late'))).rejects.toMatchObject({ code: 'NOT_WRITABLE' });
 });
 
-test('a copy under another name is not written, or two logs would share one identity', async () => {
+test('a copy of a log under another name cannot be opened for writing', async () => {
   const writer = await open();
   await writer.append(records('a'));
   await writer.close();
@@ -139,13 +141,13 @@ test('a crash before the first segment leaves a log that can be opened', async (
   expect((await readValues(root)).values).toEqual(['a']);
 });
 
-test('nothing of the lock is left lying but one small file', async () => {
+test('repeated locking leaves one small lock file', async () => {
   for (let round = 0; round < 5; round += 1) await (await open()).close();
   const names = await readdir(path.join(root, 'calls-0'));
   expect(names.filter(name => name.includes('lock'))).toHaveLength(1);
 });
 
-test('on a disk that fills up, what was acknowledged stays, and the log can be opened again', async context => {
+test('on a disk that fills up, acknowledged records stay, and the log can be opened again', async context => {
   const within = mountNamespace(context);
   await mkdir(root, { recursive: true });
   const end = await runChild({ program: 'fill-log-disk', args: [root], within });

@@ -17,15 +17,15 @@ afterEach(() => folder.remove());
 const claim = (content: unknown, number = 7) =>
   writeFile(path.join(folder.path, `lock-${number}`), typeof content === 'string' ? content : JSON.stringify(content));
 
-describe('a lock that was left behind is taken over at once', () => {
+describe('a lock that was left is taken over at once', () => {
   test.each([
-    ['by a process that is gone', () => ({ ...here, pid: 4_194_303 })],
-    ['by a process whose number another one bears now', () => ({ ...here, started: '1' })],
-    ['before the machine was started anew', () => ({ ...here, boot: 'another boot' })],
+    ['by a process that has ended', () => ({ ...here, pid: 4_194_303 })],
+    ['by a process whose number another process has now', () => ({ ...here, started: '1' })],
+    ['before the machine was restarted', () => ({ ...here, boot: 'another boot' })],
     ['by this container before its restart', () => ({ ...here, namespace: 'pid:[1]' })],
-    ['half written by a power cut', () => '{"pid":'],
-    ['released, or emptied by a power cut', () => ''],
-    ['with nonsense in it', () => ({ pid: -1 })],
+    ['with an incomplete claim, after a power cut', () => '{"pid":'],
+    ['empty, after a release or a power cut', () => ''],
+    ['with an impossible process number', () => ({ pid: -1 })],
     ['with null in it', () => 'null'],
   ])('%s', async (_, content) => {
     await claim(content());
@@ -35,9 +35,9 @@ describe('a lock that was left behind is taken over at once', () => {
   });
 });
 
-describe('a lock that is held is respected', () => {
+describe('a lock that is held is refused with LOG_LOCKED', () => {
   test.each([
-    ['by this very process', () => here],
+    ['by this process', () => here],
     ['by another process', () => ({ ...here, pid: process.ppid, started: '' })],
     ['by a process in another container', () => ({ ...here, namespace: 'pid:[1]', host: 'another-host' })],
   ])('%s', async (_, content) => {
@@ -48,7 +48,7 @@ describe('a lock that is held is respected', () => {
   });
 });
 
-test('of many who see the same dead owner one gets the lock, and the next after its release', async () => {
+test('of many that see the same dead owner one gets the lock, and another one after its release', async () => {
   await claim({ ...here, pid: 4_194_303 });
   for (let round = 0; round < 30; round += 1) {
     const tries = await Promise.allSettled(Array.from({ length: 12 }, () => lockForWriting(folder.path)));
@@ -78,7 +78,7 @@ test('a process that makes a claim too late looks at the claims again and gives 
   expect(await readdir(folder.path)).toEqual(['lock-9']);
 });
 
-test('an old number beside the newest says nothing: the newest rules', async () => {
+test('an old claim beside the newest has no effect: the newest holds the lock', async () => {
   const holder = await lockForWriting(folder.path);
   await holder.release();
   const again = await lockForWriting(folder.path);
@@ -90,7 +90,7 @@ test('an old number beside the newest says nothing: the newest rules', async () 
   await again.release();
 });
 
-test.runIf(process.platform === 'linux')('a process is known by number, start, boot and namespace', async () => {
+test.runIf(process.platform === 'linux')('a process is identified by number, start, boot and namespace', async () => {
   expect(here).toMatchObject({ pid: process.pid, started: expect.stringMatching(/^[0-9]+$/) });
   expect(here.boot).toMatch(/^[0-9a-f-]{36}$/);
   expect(here.namespace).toMatch(/^pid:\[[0-9]+\]$/);

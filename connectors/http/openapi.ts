@@ -2,19 +2,20 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 
-/** The page asks nobody else, and works over plain HTTP too. */
-const ownAssetsOnly =
+/** The page loads nothing from other hosts, and works over plain HTTP too. */
+const contentSecurityPolicy =
   "default-src 'self'; base-uri 'self'; font-src 'self' data:; frame-ancestors 'none'; img-src 'self' data:; object-src 'none'; script-src 'self'; style-src 'self'";
 
-/** The page of all routes, and the document it is made from; to be added before the routes. */
-export async function addDocuments(server: FastifyInstance, version: string): Promise<void> {
+/** Adds `/openapi.json`, made from the schemas of the routes, and the page `/docs`. To be called before routes are added. */
+export async function addOpenApi(server: FastifyInstance, version: string): Promise<void> {
   await server.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: {
         title: 'Tidemark',
         version,
-        description: 'Exports of services, their states and tasks. Times are UTC; every refusal has the same shape.',
+        description:
+          'Exports services with their states and tasks. All times are UTC. Every refusal has the members message, exception and code.',
       },
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
       security: [{ token: [] }],
@@ -23,8 +24,8 @@ export async function addDocuments(server: FastifyInstance, version: string): Pr
   });
   await server.register(swaggerUi, {
     routePrefix: '/docs',
-    staticCSP: ownAssetsOnly,
-    // The other layout has a bar with a logo of strangers, whose inline style the policy forbids.
+    staticCSP: contentSecurityPolicy,
+    // The standard layout has a bar with a logo, whose inline style the policy forbids.
     uiConfig: { validatorUrl: null, layout: 'BaseLayout' },
   });
   server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());

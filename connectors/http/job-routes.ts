@@ -1,52 +1,64 @@
 import type { FastifyInstance } from 'fastify';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
 import { type Roots, reportOf } from './export-report.ts';
-import { listQuery, noQuery, refusals, report, requestIdParams } from './schemas.ts';
+import { listQuery, noQuery, refusalResponses, report, requestIdParams } from './schemas.ts';
 
-interface JobsDoor {
+interface JobRoutesParts {
   readonly jobs: Pick<Jobs, 'list' | 'find' | 'cancel'>;
   readonly roots: Roots;
 }
 
 const tags = ['exports'];
 
-/** Routes to look at the exports of all doors, and to cancel one. */
-export function addJobsDoor(server: FastifyInstance, { jobs, roots }: JobsDoor): void {
+/** Routes that list, show and cancel exports, whichever door they came by. */
+export function addJobRoutes(server: FastifyInstance, parts: JobRoutesParts): void {
+  addListRoute(server, parts);
+  addShowRoute(server, parts);
+  addCancelRoute(server, parts);
+}
+
+function addListRoute(server: FastifyInstance, { jobs, roots }: JobRoutesParts): void {
   server.get<{ Querystring: { limit?: number } }>('/exports', {
     config: { audience: 'reader' },
     schema: {
-      summary: 'The newest exports, newest first, without their manifests',
+      summary: 'List the newest exports, newest first, without their manifests',
       tags,
       querystring: listQuery,
-      response: { 200: { type: 'array', items: report, description: 'the exports' }, ...refusals() },
+      response: { 200: { type: 'array', items: report, description: 'the exports' }, ...refusalResponses() },
     },
     handler: async ({ query }) => {
       const views = await jobs.list(query.limit ?? 100);
       return views.map(view => ({ ...reportOf(view, roots), manifest: null }));
     },
   });
+}
+
+function addShowRoute(server: FastifyInstance, { jobs, roots }: JobRoutesParts): void {
   server.get<{ Params: { id: string } }>('/exports/:id', {
     config: { audience: 'reader' },
     schema: {
-      summary: 'One export: state, progress, files, manifest',
+      summary: 'Show one export: state, progress, files and manifest',
       tags,
       params: requestIdParams,
       querystring: noQuery,
-      response: { 200: { ...report, description: 'the export' }, ...refusals(404) },
+      response: { 200: { ...report, description: 'the export' }, ...refusalResponses(404) },
     },
     handler: async request => {
       request.exportId = request.params.id;
       return reportOf(await jobs.find(request.params.id), roots);
     },
   });
+}
+
+function addCancelRoute(server: FastifyInstance, { jobs, roots }: JobRoutesParts): void {
   server.delete<{ Params: { id: string } }>('/exports/:id', {
     config: { audience: 'exporter' },
     schema: {
-      summary: 'Cancel an export; no file of it is there afterwards',
+      summary: 'Cancel an export; it leaves no files',
       tags,
       params: requestIdParams,
       querystring: noQuery,
-      response: { 200: { ...report, description: 'the cancelled export' }, ...refusals(404, 409) },
+      response: { 200: { ...report, description: 'the cancelled export' }, ...refusalResponses(404, 409) },
     },
     handler: async request => {
       request.exportId = request.params.id;

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
-import { noQuery, refusals } from './schemas.ts';
+import { noQuery, refusalResponses } from './schemas.ts';
 
-/** What an operator may ask at any time. */
+/** What the routes for operators read from the service. */
 export interface Operations {
-  /** Why the service is not ready for requests, in words for everyone; empty when it is. */
+  /** Why the service is not ready, without details that only operators may see; empty when it is ready. */
   readiness(): readonly string[];
   status(): Promise<object>;
   /** All metrics in Prometheus's text format, and its content type. */
@@ -17,18 +17,18 @@ const readiness = {
   required: ['ready', 'reasons'],
 } as const;
 
-/** Routes to look into the service: is it alive, is it ready and why not, its numbers, its state. */
-export function addOperations(server: FastifyInstance, operations: Operations): void {
-  addHealth(server, operations);
+/** Routes that show whether the service is alive and ready, its metrics and its state. */
+export function addOperationRoutes(server: FastifyInstance, operations: Operations): void {
+  addHealthRoutes(server, operations);
   server.get('/metrics', {
     config: { audience: 'operator' },
     schema: {
-      summary: 'All metrics, for Prometheus',
+      summary: 'Read all metrics in the text format of Prometheus',
       tags,
       querystring: noQuery,
       response: {
         200: { description: 'the metrics', content: { 'text/plain': { schema: { type: 'string' } } } },
-        ...refusals(),
+        ...refusalResponses(),
       },
     },
     handler: async (_request, reply) => {
@@ -39,25 +39,28 @@ export function addOperations(server: FastifyInstance, operations: Operations): 
   server.get('/status', {
     config: { audience: 'operator' },
     schema: {
-      summary: 'What is stored and where reading stands',
+      summary: 'Show what is stored and how far each partition was read',
       tags,
       querystring: noQuery,
-      response: { 200: { type: 'object', additionalProperties: true, description: 'the state' }, ...refusals() },
+      response: {
+        200: { type: 'object', additionalProperties: true, description: 'the state' },
+        ...refusalResponses(),
+      },
     },
     handler: async () => operations.status(),
   });
 }
 
-/** Open to all: those who ask run the machine, and hold no token. */
-function addHealth(server: FastifyInstance, operations: Operations): void {
+/** Open to everyone, as the supervisor of the process has no token. */
+function addHealthRoutes(server: FastifyInstance, operations: Operations): void {
   server.get('/healthz', {
     config: { audience: 'everyone' },
     schema: {
-      summary: 'Whether the service is alive',
+      summary: 'Check that the service is alive',
       tags,
       security: [],
       response: {
-        200: { type: 'object', properties: { status: { type: 'string' } }, description: 'it is alive' },
+        200: { type: 'object', properties: { status: { type: 'string' } }, description: 'the service is alive' },
       },
     },
     handler: async () => ({ status: 'alive' }),
@@ -65,12 +68,12 @@ function addHealth(server: FastifyInstance, operations: Operations): void {
   server.get('/readyz', {
     config: { audience: 'everyone' },
     schema: {
-      summary: 'Whether the service is ready, and in general words why not; /status has the details',
+      summary: 'Check that the service is ready, or read in general words why not; /status has the details',
       tags,
       security: [],
       response: {
-        200: { ...readiness, description: 'it is ready' },
-        503: { ...readiness, description: 'it is not ready yet' },
+        200: { ...readiness, description: 'the service is ready' },
+        503: { ...readiness, description: 'the service is not ready' },
       },
     },
     handler: async (_request, reply) => {

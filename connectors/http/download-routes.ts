@@ -5,18 +5,17 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import type { ExportRecord } from '../../pipeline/export/request.ts';
 import type { Destination } from '../../pipeline/ports.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
-import { byteRange, namesTag } from './byte-range.ts';
-import type { Patience } from './patience.ts';
-import { fileParams, noQuery, refusals } from './schemas.ts';
+import { attachment, byteRange, includesTag } from './download-headers.ts';
+import { fileParams, noQuery, refusalResponses } from './schemas.ts';
+import type { SlowClientLimits } from './slow-clients.ts';
 
-export interface DownloadDoor {
+export interface DownloadParts {
   readonly jobs: Pick<Jobs, 'find'>;
   readonly files: {
     /** Opens a published file; null when it was moved away or replaced. */
     openFile(destination: Destination, name: string): Promise<FileHandle | null>;
   };
-  /** A client that is slower is cut off. */
-  readonly patience: Patience;
+  readonly slowClients: SlowClientLimits;
 }
 
 type FileRequest = FastifyRequest<{ Params: { id: string; name: string } }>;
@@ -29,28 +28,28 @@ const types: Readonly<Record<string, string>> = {
   zip: 'application/zip',
 };
 
-/** What a whole file of JSON is: its services, or a manifest. Of other files the type says all, and a part of one is any bytes. */
-const whole: Readonly<Record<string, object>> = { [types.json!]: { type: ['array', 'object'] } };
+/** JSON files hold an array of services or a manifest object. Other files and ranges have no schema besides their type. */
+const wholeFileSchemas: Readonly<Record<string, object>> = { [types.json!]: { type: ['array', 'object'] } };
 
-/** The files of completed exports, by name; nothing else of the disk can be named. */
-export function addDownloadDoor(server: FastifyInstance, door: DownloadDoor): void {
+/** The route that downloads a file of a completed export. It opens only names in the export's plan. */
+export function addDownloadRoutes(server: FastifyInstance, parts: DownloadParts): void {
   server.route<{ Params: { id: string; name: string } }>({
     method: ['GET', 'HEAD'],
     url: '/exports/:id/files/:name',
     config: { audience: 'reader' },
     schema: {
-      summary: 'A file of a completed export, whole or in part',
+      summary: 'Download a file of a completed export, or a range of it',
       tags: ['exports'],
       params: fileParams,
       querystring: noQuery,
       response: {
-        200: { description: 'the file', content: contentOf(type => whole[type] ?? {}) },
-        206: { description: 'the bytes asked for', content: contentOf(() => ({})) },
-        304: { type: 'null', description: 'the client has it already' },
-        ...refusals(404, 410, 416),
+        200: { description: 'the file', content: contentOf(type => wholeFileSchemas[type] ?? {}) },
+        206: { description: 'the requested range', content: contentOf(() => ({})) },
+        304: { type: 'null', description: 'the client already has the file' },
+        ...refusalResponses(404, 410, 416),
       },
     },
-    handler: (request, reply) => download(request, reply, door),
+    handler: (request, reply) => download(request, reply, parts),
   });
 }
 
@@ -58,7 +57,7 @@ function contentOf(schemaOf: (type: string) => object): Readonly<Record<string, 
   return Object.fromEntries(Object.values(types).map(type => [type, { schema: schemaOf(type) }]));
 }
 
-async function download(request: FileRequest, reply: FastifyReply, { jobs, files, patience }: DownloadDoor) {
+async function download(request: FileRequest, reply: FastifyReply, { jobs, files, slowClients }: DownloadParts) {
   const { id, name } = request.params;
   request.exportId = id;
   const { record } = await jobs.find(id);
@@ -66,7 +65,7 @@ async function download(request: FileRequest, reply: FastifyReply, { jobs, files
   const handle = await files.openFile(record.plan.destination, name);
   if (handle === null) throw fileGone(name);
   try {
-    return await answer(request, reply, { ...(await factsOf(record, name, handle)), name, handle, patience });
+    return await answer(request, reply, { ...(await sizeAndHash(record, name, handle)), name, handle, slowClients });
   } catch (error) {
     await handle.close().catch(() => undefined);
     throw error;
@@ -78,18 +77,19 @@ interface Download {
   readonly bytes: number;
   readonly sha256: string;
   readonly handle: FileHandle;
-  readonly patience: Patience;
+  readonly slowClients: SlowClientLimits;
 }
 
-async function answer(request: FileRequest, reply: FastifyReply, { name, bytes, sha256, handle, patience }: Download) {
+async function answer(request: FileRequest, reply: FastifyReply, download: Download) {
+  const { name, bytes, sha256, handle, slowClients } = download;
   const { headers } = request;
   const tag = `"${sha256}"`;
   reply.header('etag', tag).header('accept-ranges', 'bytes').header('x-content-type-options', 'nosniff');
-  if (namesTag(headers['if-none-match'], tag)) {
+  if (includesTag(headers['if-none-match'], tag)) {
     await handle.close();
     return reply.code(304).send();
   }
-  const isSame = headers['if-range'] === undefined || namesTag(headers['if-range'] as string, tag);
+  const isSame = headers['if-range'] === undefined || includesTag(headers['if-range'] as string, tag);
   const range = byteRange(isSame ? headers.range : undefined, bytes);
   if (range === 'none') {
     await handle.close();
@@ -104,28 +104,32 @@ async function answer(request: FileRequest, reply: FastifyReply, { name, bytes, 
     await handle.close();
     return reply.send('');
   }
-  cutOffSlow(request, reply, patience);
+  cutOffWhenSlow(request, reply, slowClients);
   return reply.send(handle.createReadStream({ start: from, end: to }));
 }
 
-/** Reading never waits for long, so a connection that is silent or slow is one whose client takes little or nothing. */
-function cutOffSlow({ raw }: FastifyRequest, reply: FastifyReply, { stallMs, spanMs, leastBytes }: Patience): void {
+/** Closes the connection of a slow client. Reading the file is fast, so only the client can make the connection slow or silent. */
+function cutOffWhenSlow({ raw }: FastifyRequest, reply: FastifyReply, limits: SlowClientLimits): void {
+  const { stallMs, periodMs, minBytesPerPeriod } = limits;
   const { socket } = raw;
   const cut = (): void => void socket.destroy();
   let before = socket.bytesWritten;
-  const looking = setInterval(() => {
-    if (socket.bytesWritten - before < leastBytes) cut();
+  const check = setInterval(() => {
+    if (socket.bytesWritten - before < minBytesPerPeriod) cut();
     before = socket.bytesWritten;
-  }, spanMs);
+  }, periodMs);
   socket.setTimeout(stallMs, cut);
   reply.raw.once('close', () => {
-    clearInterval(looking);
+    clearInterval(check);
     socket.off('timeout', cut).setTimeout(0);
   });
 }
 
-/** Of data files the manifest knows size and hash, so that one that was replaced is seen; a manifest is read for them. */
-async function factsOf({ manifest }: ExportRecord, name: string, handle: FileHandle) {
+/**
+ * Size and hash of the file. Those of a data file come from the export's manifest; `FILE_GONE` is thrown when the file has
+ * another size now. A manifest file is not listed there, so it is read and hashed.
+ */
+async function sizeAndHash({ manifest }: ExportRecord, name: string, handle: FileHandle) {
   const known = manifest?.files.find(file => file.name === name);
   if (known === undefined) {
     const content = await handle.readFile();
@@ -134,13 +138,6 @@ async function factsOf({ manifest }: ExportRecord, name: string, handle: FileHan
   const { size } = await handle.stat();
   if (size !== known.packed_bytes) throw fileGone(name);
   return { bytes: size, sha256: known.packed_sha256 };
-}
-
-/** RFC 6266: a plain name for old clients, the true one for all others. */
-function attachment(name: string): string {
-  const plain = name.replaceAll(/[^\x20-\x7e]|["\\%]/g, '_');
-  const encoded = encodeURIComponent(name).replaceAll(/['()*]/g, sign => `%${sign.charCodeAt(0).toString(16)}`);
-  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`;
 }
 
 function noSuchFile(name: string): TidemarkError {

@@ -5,23 +5,26 @@ import type { Fault } from '../../pipeline/export/parameters.ts';
 import { type ExportPlan, isEnded } from '../../pipeline/export/request.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
 import { faultsOf, givenOf, isRepeated } from './queries.ts';
-import { exportQuery, paths, refusals } from './schemas.ts';
+import { exportQuery, paths, refusalResponses } from './schemas.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The export that the request speaks of, for the log. */
+    /** The export that the request is about, for the log; null for none. */
     exportId: string | null;
   }
 }
 
 const address = '/genesys/1/cs/maintenance/services';
 
-/** The door of the source system: its clients find their operation at the same address, under both its spellings. */
-export function addExportDoor(server: FastifyInstance, jobs: Pick<Jobs, 'submit' | 'ended'>): void {
+/**
+ * The route that exports services to files. Address and parameters are those of the source system's operation, whose
+ * documentation spells the address both ways.
+ */
+export function addExportRoutes(server: FastifyInstance, jobs: Pick<Jobs, 'submit' | 'ended'>): void {
   for (const name of ['files', 'file']) {
     server.post(`${address}/${name}`, {
       config: { audience: 'exporter' },
-      // All faults of a request are named at once: those found here together with those of the parameters' meaning.
+      // Schema faults are not thrown at once: they are reported together with the faults that `Jobs.submit` finds.
       attachValidation: true,
       schema: {
         summary: 'Export services to files',
@@ -29,24 +32,27 @@ export function addExportDoor(server: FastifyInstance, jobs: Pick<Jobs, 'submit'
         headers: {
           type: 'object',
           properties: {
-            'idempotency-key': { type: 'string', description: 'the request id; the same again gives the same outcome' },
-            prefer: { type: 'string', description: 'respond-async: answer at once, with the names to come' },
+            'idempotency-key': {
+              type: 'string',
+              description: 'the request id; a repeated request with the same id has the same result',
+            },
+            prefer: { type: 'string', description: 'respond-async answers at once, before the files exist' },
           },
         },
         querystring: exportQuery,
         response: {
-          200: { ...paths, description: 'the files are there' },
-          202: { ...paths, description: 'the names of the files to come; Location leads to the export' },
-          ...refusals(409, 413, 507),
+          200: { ...paths, description: 'the paths of the files, which exist' },
+          202: { ...paths, description: 'the paths that the files will have; Location is the address of the export' },
+          ...refusalResponses(409, 413, 507),
         },
       },
-      handler: (request, reply) => answer(request, reply, jobs),
+      handler: (request, reply) => submit(request, reply, jobs),
     });
   }
 }
 
-async function answer(request: FastifyRequest, reply: FastifyReply, jobs: Pick<Jobs, 'submit' | 'ended'>) {
-  const faults = faultsAtDoor(request);
+async function submit(request: FastifyRequest, reply: FastifyReply, jobs: Pick<Jobs, 'submit' | 'ended'>) {
+  const faults = httpFaults(request);
   const requestId = idOf(request, faults);
   const { door, client } = request.client!;
   const given = givenOf(request.query);
@@ -54,33 +60,33 @@ async function answer(request: FastifyRequest, reply: FastifyReply, jobs: Pick<J
   const { record } = await jobs.submit({ requestId, hasOwnId, given, asker: { door, client }, faults });
   request.exportId = requestId;
   reply.header('x-request-id', requestId).header('location', `/exports/${encodeURIComponent(requestId)}`);
-  // Of a request that has ended already there is nothing to wait for.
+  // The result of an ended request is known, so it is answered even to a client that does not want to wait.
   if (prefersAsync(request) && !isEnded(record.state))
-    return reply.code(202).header('preference-applied', 'respond-async').send(filesOf(record.plan));
+    return reply.code(202).header('preference-applied', 'respond-async').send(pathsOf(record.plan));
   const { error } = await jobs.ended(requestId);
   if (error !== null) throw new TidemarkError(error.code, error.message);
-  return filesOf(record.plan);
+  return pathsOf(record.plan);
 }
 
-/** Services first, as the source system answers; they appear last. */
-function filesOf(plan: ExportPlan): readonly string[] {
+/** The paths with services first, as the source system answers. Names are published in the opposite order. */
+function pathsOf(plan: ExportPlan): readonly string[] {
   return answeredPaths(plan).toReversed();
 }
 
-function faultsAtDoor({ validationError, body }: FastifyRequest): Fault[] {
+/** The faults that only HTTP has: repeated parameters and a body. `Jobs.submit` finds all others again. */
+function httpFaults({ validationError, body }: FastifyRequest): Fault[] {
   const found = (validationError?.validation ?? []) as readonly FastifySchemaValidationError[];
-  // All else that a schema finds, the parameters' own check finds too.
   const faults = [...faultsOf(found.filter(isRepeated))];
   if (body !== undefined)
     faults.push({ parameter: 'body', message: 'the body is not empty; parameters go into the query' });
   return faults;
 }
 
-/** The client's own id, or the one that this request has in our log. */
+/** The id in `Idempotency-Key`, or the id that this HTTP request has in the log. Adds a fault for an invalid header. */
 function idOf({ raw, id }: FastifyRequest, faults: Fault[]): string {
   const [key, ...more] = raw.headersDistinct['idempotency-key'] ?? [id];
   if (key !== undefined && more.length === 0 && /^[\x20-\x7e]{1,255}$/.test(key)) return key;
-  const message = 'Idempotency-Key is not usable; allowed is one of 1 to 255 printable ASCII characters';
+  const message = 'Idempotency-Key is invalid; allowed is one header of 1 to 255 printable ASCII characters';
   faults.push({ parameter: 'Idempotency-Key', message });
   return id;
 }

@@ -1,0 +1,44 @@
+/** How slow a client may receive an answer before it is cut off. An answer holds a snapshot or a file until it is sent. */
+export interface SlowClientLimits {
+  /** A client that receives nothing for this many milliseconds is cut off. */
+  readonly stallMs: number;
+  /** A client that receives less than `minBytesPerPeriod` in this many milliseconds is cut off too. */
+  readonly periodMs: number;
+  readonly minBytesPerPeriod: number;
+}
+
+/**
+ * 4 bytes a millisecond are 4 kB a second. Even a modem of 56 kbit/s receives 6, and so does a client that pauses now and
+ * then, measured over ten times the stall time. A stream holds one of two snapshots: at this rate 100 MB take 7 hours.
+ */
+const minBytesPerMs = 4;
+const stallsPerPeriod = 10;
+
+/** The limits that follow from the setting `http_stall_ms`. */
+export function slowClientLimits(stallMs: number): SlowClientLimits {
+  const periodMs = stallsPerPeriod * stallMs;
+  return { stallMs, periodMs, minBytesPerPeriod: periodMs * minBytesPerMs };
+}
+
+/** Measures how many bytes a client receives per time that the service waits for it. Time without data to send is not counted. */
+export class ReceiveRate {
+  readonly #limits: SlowClientLimits;
+  #bytes = 0;
+  #waitedMs = 0;
+
+  constructor(limits: SlowClientLimits) {
+    this.#limits = limits;
+  }
+
+  /** To be called after each piece that was sent, with the time waited for it. Throws when the client is too slow. */
+  add(bytes: number, waitedMs: number): void {
+    const { periodMs, minBytesPerPeriod } = this.#limits;
+    this.#bytes += bytes;
+    this.#waitedMs += waitedMs;
+    if (this.#waitedMs < periodMs) return;
+    if (this.#bytes < minBytesPerPeriod)
+      throw new Error(`the client received less than ${minBytesPerPeriod} bytes in ${periodMs} ms`);
+    this.#bytes = 0;
+    this.#waitedMs = 0;
+  }
+}

@@ -1,0 +1,104 @@
+import { open, truncate, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import path from 'node:path';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { expect, onTestFinished, test } from 'vitest';
+import { addDownloadRoutes } from '../../../connectors/http/download-routes.ts';
+import { ResponseStreams } from '../../../connectors/http/response-streams.ts';
+import { ReceiveRate, type SlowClientLimits, slowClientLimits } from '../../../connectors/http/slow-clients.ts';
+import { recordedView } from '../../../pipeline/requests/job.ts';
+import { recordOf } from '../../contracts/request-store.ts';
+import { request } from '../../support/raw-http.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+/** Every client is too slow for these limits, but none stalls. */
+const demanding: SlowClientLimits = { stallMs: 60_000, periodMs: 200, minBytesPerPeriod: 1e15 };
+const content = Buffer.alloc(1 << 16);
+
+async function listening(add: (server: FastifyInstance) => void): Promise<number> {
+  const server = Fastify({ forceCloseConnections: true });
+  server.decorateRequest('exportId', null);
+  add(server);
+  await server.listen({ host: '127.0.0.1', port: 0 });
+  onTestFinished(() => server.close());
+  return server.addresses()[0]!.port;
+}
+
+/** A client that receives a little at a time and never pauses. Returns the bytes it received when it was cut off. */
+async function receiveSlowly(port: number, route: string): Promise<number> {
+  const socket = net.connect({ host: '127.0.0.1', port });
+  onTestFinished(() => void socket.destroy());
+  socket.on('error', () => undefined);
+  socket.write(request(`GET ${route}`).join('\r\n'));
+  let bytes = 0;
+  for await (const part of socket.iterator()) {
+    bytes += (part as Buffer).length;
+    await new Promise(resolve => setImmediate(resolve));
+  }
+  return bytes;
+}
+
+test('an endless stream to a slow client is cut off, and its query is closed', async () => {
+  const warnings: unknown[] = [];
+  let isClosed = false;
+  const endless = {
+    write: async (sink: (bytes: Uint8Array) => Promise<void>) => {
+      for (;;) await sink(content);
+    },
+    interrupt: () => undefined,
+    close: async () => {
+      isClosed = true;
+    },
+  };
+  const log = { warn: (facts: object) => void warnings.push(facts) } as never;
+  const streams = new ResponseStreams({ slowClients: demanding, log });
+  const port = await listening(server => {
+    server.get('/stream', (_request, reply) => streams.send(reply, endless));
+  });
+  expect(await receiveSlowly(port, '/stream')).toBeGreaterThan(0);
+  expect(isClosed).toBe(true);
+  expect(warnings).toMatchObject([
+    { reason: expect.stringContaining('the client received less than 1000000000000000 bytes') },
+  ]);
+});
+
+test('a download to a slow client is cut off', async () => {
+  const folder = await temporaryFolder();
+  const file = path.join(folder.path, 'x.csv');
+  const bytes = 1e12;
+  await writeFile(file, '');
+  // The file is sparse, so it takes no space on the disk.
+  await truncate(file, bytes);
+  const record = recordOf('one');
+  const name = record.plan.names[0]!;
+  const known = { name, packed_bytes: bytes, packed_sha256: 'x' };
+  const view = recordedView({ ...record, state: 'completed', manifest: { files: [known] } as never });
+  const port = await listening(server =>
+    addDownloadRoutes(server, {
+      jobs: { find: async () => view },
+      files: { openFile: () => open(file) },
+      slowClients: demanding,
+    }),
+  );
+  const received = await receiveSlowly(port, `/exports/one/files/${name}`);
+  expect(received).toBeGreaterThan(0);
+  expect(received).toBeLessThan(bytes);
+  await folder.remove();
+});
+
+test.each([
+  ['receives a little less than the minimum is too slow', 4_999, 100, true],
+  ['receives the minimum is not too slow', 5_000, 100, false],
+  ['is never waited for is not too slow, however little is sent', 1, 0, false],
+])('a client that %s', (_, bytes, waitedMs, isTooSlow) => {
+  const rate = new ReceiveRate({ stallMs: 100, periodMs: 1_000, minBytesPerPeriod: 50_000 });
+  const receive = () => {
+    for (let i = 0; i < 10_000; i += 1) rate.add(bytes, waitedMs);
+  };
+  if (isTooSlow) expect(receive).toThrow('the client received less than 50000 bytes in 1000 ms');
+  else expect(receive).not.toThrow();
+});
+
+test('the rate is measured over ten times the stall time, and is 4 kB/s', () => {
+  expect(slowClientLimits(30_000)).toEqual({ stallMs: 30_000, periodMs: 300_000, minBytesPerPeriod: 1_200_000 });
+});
