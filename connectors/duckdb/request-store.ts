@@ -69,8 +69,8 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     return this.#transactions.run(async connection => {
       const open = await this.#open.rows(connection);
       if (control !== undefined) await moveControlPosition(connection, control);
-      const accepted = this.#countStatus({ record: { ...record, state: 'accepted' }, sequence: 0 });
-      const row = record.state === 'accepted' ? accepted : this.#countStatus({ ...accepted, record });
+      const accepted = this.#withNextSequence({ record: { ...record, state: 'accepted' }, sequence: 0 });
+      const row = record.state === 'accepted' ? accepted : this.#withNextSequence({ ...accepted, record });
       await insertRequest(connection, row);
       open.set(record.requestId, row);
       await this.#writeStatus(connection, accepted);
@@ -87,7 +87,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
       if (known === undefined || (continues && known.record.cancelledBy !== null)) return null;
       const hasEnded = state !== undefined && isEnded(state);
       const record = { ...known.record, ...change, endedAt: hasEnded ? this.#now() : null };
-      const row = this.#countStatus({ ...known, record });
+      const row = this.#withNextSequence({ ...known, record });
       await this.#writeRow(connection, row, open);
       await this.#writeStatus(connection, row);
       return record;
@@ -120,7 +120,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
       const open = await this.#open.rows(connection);
       const known = open.get(requestId);
       if (known === undefined) return;
-      const row = this.#countStatus(known);
+      const row = this.#withNextSequence(known);
       await this.#writeRow(connection, row, open);
       await this.#writeStatus(connection, row, progress);
     });
@@ -166,7 +166,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
   }
 
   /** The row with the number of its next status. It is stored with the request, because sent statuses are deleted. */
-  #countStatus(row: RequestRow): RequestRow {
+  #withNextSequence(row: RequestRow): RequestRow {
     return this.#statuses ? { ...row, sequence: row.sequence + 1 } : row;
   }
 
@@ -189,7 +189,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     const row = await selectRequest(connection, requestId);
     if (row === null) return;
     // A request that ended while there was no status topic has no status yet.
-    const numbered = row.sequence === 0 ? this.#countStatus(row) : row;
+    const numbered = row.sequence === 0 ? this.#withNextSequence(row) : row;
     if (numbered !== row) await updateRequest(connection, numbered);
     await this.#writeStatus(connection, numbered);
   }
