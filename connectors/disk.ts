@@ -21,7 +21,7 @@ export async function writeAt(handle: FileHandle, position: number, bytes: Uint8
   }
 }
 
-/** Makes new and removed names in a folder durable. Syncing a new file's content alone does not keep its name after a power cut. */
+/** Makes new and removed names in a folder durable. Without it a power cut may lose the name of a file whose content is synced. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {

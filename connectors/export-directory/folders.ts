@@ -67,7 +67,7 @@ function foldersDownTo(root: ExportRoot, folder: string): string[] {
   const relative = path.relative(root.path, folder);
   const components = relative.split('/').filter(component => component !== '');
   if (path.isAbsolute(relative) || components.includes('..')) {
-    throw new TidemarkError('PREFIX_REFUSED', `the folder ${folder} does not lie in the export root ${root.path}`);
+    throw new TidemarkError('PREFIX_REFUSED', `the folder ${folder} is not in the export root ${root.path}`);
   }
   return components.map((_, depth) => path.join(root.path, ...components.slice(0, depth + 1)));
 }

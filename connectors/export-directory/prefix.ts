@@ -72,7 +72,7 @@ function belowRoot(filePrefix: string, root: ExportRoot): string {
     const top = spelling.split('/').filter(folder => folder !== '');
     if (top.every((folder, depth) => folders[depth] === folder)) return [...folders.slice(top.length), stem].join('/');
   }
-  const reason = `lies outside the export root ${root.configured} and has no entry in the setting prefix_map`;
+  const reason = `is outside the export root ${root.configured} and has no entry in the setting prefix_map`;
   throw prefixRefused(filePrefix, reason, `${INSIDE} (such as ${root.configured}/export_)`);
 }
 

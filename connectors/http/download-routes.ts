@@ -108,7 +108,7 @@ async function answer(request: FileRequest, reply: FastifyReply, download: Downl
   return reply.send(handle.createReadStream({ start: from, end: to }));
 }
 
-/** Closes the connection of a slow client. Reading the file is fast, so only the client can make the connection slow or silent. */
+/** Closes the connection of a slow client. Reading a file is fast, so only the client can make the connection slow. */
 function cutOffWhenSlow({ raw }: FastifyRequest, reply: FastifyReply, limits: SlowClientLimits): void {
   const { stallMs, periodMs, minBytesPerPeriod } = limits;
   const { socket } = raw;

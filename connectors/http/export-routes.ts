@@ -60,7 +60,7 @@ async function submit(request: FastifyRequest, reply: FastifyReply, jobs: Pick<J
   const { record } = await jobs.submit({ requestId, hasOwnId, given, asker: { door, client }, faults });
   request.exportId = requestId;
   reply.header('x-request-id', requestId).header('location', `/exports/${encodeURIComponent(requestId)}`);
-  // The result of an ended request is known, so it is answered even to a client that does not want to wait.
+  // The result of an ended request is known, so it is returned also to clients that do not want to wait.
   if (prefersAsync(request) && !isEnded(record.state))
     return reply.code(202).header('preference-applied', 'respond-async').send(pathsOf(record.plan));
   const { error } = await jobs.ended(requestId);

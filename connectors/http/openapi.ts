@@ -15,7 +15,7 @@ export async function addOpenApi(server: FastifyInstance, version: string): Prom
         title: 'Tidemark',
         version,
         description:
-          'Exports services with their states and tasks. All times are UTC. Every refusal has the members message, exception and code.',
+          'Exports services with their states and tasks. All times are UTC. Every refusal has message, exception and code.',
       },
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
       security: [{ token: [] }],

@@ -20,7 +20,7 @@ export function slowClientLimits(stallMs: number): SlowClientLimits {
   return { stallMs, periodMs, minBytesPerPeriod: periodMs * minBytesPerMs };
 }
 
-/** Measures how many bytes a client receives per time that the service waits for it. Time without data to send is not counted. */
+/** Measures how many bytes a client receives while the service waits for it. Time without data to send does not count. */
 export class ReceiveRate {
   readonly #limits: SlowClientLimits;
   #bytes = 0;

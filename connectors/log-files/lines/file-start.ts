@@ -63,7 +63,7 @@ function refuseChanged(path: string, first: string, files: readonly StoredPositi
   for (const { origin, bookmark } of files) {
     const consumed = decodeFileBookmark(bookmark);
     if (consumed?.first !== first) continue;
-    const what = `it begins with the same record as the file consumed from ${origin}, but not with the same ${consumed.head} bytes`;
+    const what = `it begins with the same record as ${origin}, but not with the same ${consumed.head} bytes`;
     const other = 'if it is another file, put an empty line before its first line';
     throw changedFile(path, consumed.bytes, `${what} (${other})`);
   }

@@ -2,7 +2,7 @@ import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { hasSystemCode } from '../../../pipeline/errors.ts';
 
-/** Identifies a process, also after its number was reused by a later one. A field is empty where the system does not report it. */
+/** Identifies a process, also after its number was reused. A field is empty where the system does not report it. */
 export interface LockOwner {
   readonly pid: number;
   /** When the process started, in clock ticks since boot. */

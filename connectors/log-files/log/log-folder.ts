@@ -90,7 +90,7 @@ async function openFolder(folder: string): Promise<LogFolder | null> {
   return { path: folder, identity, partition: partitionOf(identity), segments };
 }
 
-/** The log's id is part of the topic: two logs may have the same topic name, and their stored positions must not be confused. */
+/** The log's id is part of the topic, so that the positions of two logs with one topic name are not confused. */
 function partitionOf({ topic, partition, id }: LogIdentity): PartitionId {
   return { topic: `${topic}@${id.replaceAll('-', '').slice(0, 12)}`, partition };
 }

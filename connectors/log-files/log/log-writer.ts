@@ -125,7 +125,7 @@ class SegmentWriter implements OpenedLogWriter {
     await handle.close();
   }
 
-  /** After a failed sync it is unknown what is on disk: this writer accepts no more records. Opening the log again checks it. */
+  /** After a failed sync it is unknown what is on disk, so this writer accepts no more records. Opening the log checks it. */
   async #breakOff(error: unknown): Promise<TidemarkError> {
     const failure = diskFailure(error, `append to the log ${this.path}`, 'NOT_WRITABLE');
     this.#broken = failure;

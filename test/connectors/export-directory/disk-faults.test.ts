@@ -26,7 +26,7 @@ async function runOnOwnDisk(context: Pick<TestContext, 'skip'>, run: ChildRun): 
 }
 
 test.for(['uncompressed', 'gzip', 'zip'])(
-  'a disk that fills up while an export is written, %s: DISK_FULL; published files stay',
+  'a disk that fills up while an export is written, %s: DISK_FULL; once the file is discarded, another can be published',
   async (compression, context) => {
     const report = await runOnOwnDisk(context, { program: 'disk-faults', args: ['full', root.path, compression] });
     const { failures, ...rest } = report;

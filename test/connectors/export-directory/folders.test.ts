@@ -67,6 +67,8 @@ describe('when folders are replaced while an export runs', () => {
 
   test('a recorded destination outside the root is refused', async () => {
     const outside = { folder: path.join(home.path, 'outside'), stem: '', spelled: 'x' };
-    await expect(directory.create(outside, 'id', NAME, 'zip')).rejects.toMatchObject(refusal('does not lie in'));
+    await expect(directory.create(outside, 'id', NAME, 'zip')).rejects.toMatchObject(
+      refusal('is not in the export root'),
+    );
   });
 });

@@ -96,7 +96,7 @@ describe('a prefix that leaves the root', () => {
   test.each([
     ['with dots', '../x', 'holds the component'],
     ['with encoded dots', '%2e%2e%2fx', 'holds the component'],
-    ['to another root', '/etc/x', 'lies outside the export root'],
+    ['to another root', '/etc/x', 'is outside the export root'],
     ['with an unmapped drive', 'D:/x', 'prefix_map'],
     ['or holds a NUL', 'a%00b', 'control character'],
     ['or is not UTF-8', '%ff', 'not UTF-8'],
