@@ -2,12 +2,15 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { decodeRecord, type WriterSchemas } from '../../schemas/decode.ts';
 import { isReject } from '../../schemas/events/decode-members.ts';
+import { memberPositions } from '../../schemas/events/field-plan.ts';
+import { parseMembers } from '../../schemas/json/json.ts';
+import { JsonBytesReader } from '../../schemas/json/json-bytes.ts';
 import { asAvro, avroWriter, kinds, ourSchemas, schemaText } from '../support/avro.ts';
 import { describeMachine, median } from './machine.ts';
 
 /**
- * Decoding alone, one thread: the same events as JSON and as Avro; and of Avro the first half, from bytes to members, beside
- * what avsc needs from bytes to objects.
+ * Decoding alone, one thread: the same events as JSON and as Avro. For both also the first half, from bytes to members: of
+ * JSON by the fast reader and by the strict parser, of Avro beside avsc from bytes to objects.
  */
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
 const count = 100_000;
@@ -61,6 +64,7 @@ function decodeWith(schemas: WriterSchemas | null): (value: Uint8Array) => void 
   };
 }
 
+const jsonBytes = new JsonBytesReader(memberPositions);
 const avscTypes = kinds.map(kind => avroWriter(schemaText(kind)));
 
 interface Way {
@@ -70,6 +74,14 @@ interface Way {
 
 const ways: Readonly<Record<string, Way>> = {
   JSON: { encode: text => Buffer.from(text), decode: decodeWith(null) },
+  'JSON, bytes to members by JsonBytesReader': {
+    encode: text => Buffer.from(text),
+    decode: value => void jsonBytes.members(value),
+  },
+  'JSON, bytes to members by parseMembers': {
+    encode: text => Buffer.from(text),
+    decode: value => void parseMembers((value as Buffer).toString(), memberPositions),
+  },
   Avro: { encode: text => asAvro(text)!, decode: decodeWith(ourSchemas) },
   'Avro, bytes to members': {
     encode: text => asAvro(text)!,
