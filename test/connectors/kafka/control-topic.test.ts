@@ -177,7 +177,7 @@ describe.skipIf(!kafka.available)('the control topic', () => {
 
 test.each([
   ['one without the other', { control_topic: 'a' }, 'control_topic and status_topic need each other'],
-  ['no Kafka', { control_topic: 'a', status_topic: 'b', kafka_brokers: '' }, 'want kafka_brokers'],
+  ['no Kafka', { control_topic: 'a', status_topic: 'b', kafka_brokers: '' }, 'need kafka_brokers'],
   ['one topic for both', { control_topic: 'a', status_topic: 'a' }, 'must differ from each other'],
   ['the topic of events', { control_topic: 'a', status_topic: 'events' }, 'must differ from each other'],
 ])('settings of a control topic with %s are refused', (_, flags, words) => {
