@@ -20,7 +20,7 @@ interface RawRecord {
   readonly value: Uint8Array | null;
 }
 
-/** Writers' schemas by id. An id of a record that is missing here is unknown to the registry. */
+/** Writers' schemas by id, for the ids that the records to decode carry. The registry has no schema for any other id. */
 export type WriterSchemas = ReadonlyMap<number, WriterSchema>;
 
 export interface RecordFormat {
@@ -64,8 +64,8 @@ class UnknownSchema {
   }
 }
 
-/** A key that cannot be a service_id: neither a string nor a 64-bit integer. A value: every fault of the record has precedence. */
-class NoId {
+/** A key that cannot be a service_id. A value, not an exception: every other fault of the record has precedence. */
+class UnusableKey {
   readonly key: JsonValue;
 
   constructor(key: JsonValue) {
@@ -74,7 +74,7 @@ class NoId {
 }
 
 /** A decoded key; null where there is none. */
-type Key = string | NoId | null;
+type Key = string | UnusableKey | null;
 
 /** Caches texts between records; its result depends on the record alone. */
 const jsonBytes = new JsonBytesReader(memberPositions);
@@ -89,13 +89,14 @@ function readValue(value: Uint8Array, schemas: WriterSchemas | null): EventMembe
   const quick = jsonBytes.members(value);
   if (quick !== null) return quick;
   const body = parseMembers(textOf(value, 'value'), memberPositions);
-  if (body === null) throw new JsonSyntaxError('the value is JSON but no object; a JSON object is allowed');
+  if (body === null) throw new JsonSyntaxError('the value is JSON but not an object; a JSON object is allowed');
   return body;
 }
 
 function schemaOf(bytes: Uint8Array, part: string, schemas: WriterSchemas): WriterSchema | UnknownSchema {
   const id = schemaIdOf(bytes);
-  if (id === null) throw new AvroSyntaxError(`the ${part} is not a zero byte and a schema id of four bytes`);
+  if (id === null)
+    throw new AvroSyntaxError(`the ${part} does not begin with a zero byte and a schema id of four bytes`);
   return schemas.get(id) ?? new UnknownSchema(id);
 }
 
@@ -111,15 +112,15 @@ function readKey(key: Uint8Array | null, { keyFormat, schemas }: RecordFormat): 
   throw new AvroSyntaxError(`the key is ${show(read)}; allowed are string, int and long`);
 }
 
-/** The key as a string, made in the same way as a service_id. */
+/** The key as text, read as a service_id is read. */
 function keyText(key: JsonValue): Key {
-  return key === null ? null : (code.read(key) ?? new NoId(key));
+  return key === null ? null : (code.read(key) ?? new UnusableKey(key));
 }
 
 function decodeTombstone(key: Key): Decoded {
   if (key === null)
     return rejected('NO_KEY', null, 'the record has neither key nor value, so it is unknown which service to delete');
-  if (key === '' || key instanceof NoId) return keyMismatch(key, 'any service_id');
+  if (key === '' || key instanceof UnusableKey) return keyMismatch(key, 'any service_id');
   if (key.includes('\0')) return badField('service_id', key, identity.allowed);
   return { kind: 'service.deleted', service_id: key };
 }
@@ -136,10 +137,10 @@ function utf8(bytes: Uint8Array, what: string): string {
   return view.toString('utf8');
 }
 
-function keyMismatch(key: string | NoId, serviceId: string): Reject {
+function keyMismatch(key: string | UnusableKey, serviceId: string): Reject {
   return rejected(
     'KEY_MISMATCH',
     null,
-    `the record's key is ${show(key instanceof NoId ? key.key : key)}, its service_id ${show(serviceId)}; they must be the same`,
+    `the record's key is ${show(key instanceof UnusableKey ? key.key : key)}, its service_id ${show(serviceId)}; they must be the same`,
   );
 }

@@ -2,14 +2,14 @@ import type { Type } from 'avsc';
 import { isEventKind } from '../events/events.ts';
 import { memberPositions, positionOf } from '../events/field-plan.ts';
 import { fieldReaders } from '../events/fields.ts';
-import { wireHead } from '../events/wire-format.ts';
+import { wireHeadBytes } from '../events/wire-format.ts';
 import { type EventMembers, type Member, WrongType } from '../json/members.ts';
 import { claimMembers, type WriterField } from './fields.ts';
 import { AvroReader, AvroSyntaxError } from './reader.ts';
 import { type RequestMembers, requestOf } from './request.ts';
 import { Skips } from './skip.ts';
 import { isRecord, isUnion, ownPartOf, type RegisteredSchema, readAvroType } from './type.ts';
-import { branchOf, misfitOf, type Read, type Role, scalarOf } from './value.ts';
+import { branchOf, type Read, type Role, scalarOf, wrongTypeOf } from './value.ts';
 
 /** Reads the records of one writer's schema. */
 export interface WriterSchema {
@@ -23,7 +23,7 @@ export interface WriterSchema {
 
 /**
  * Compiles a schema into the functions that read its records. Known fields become values, by the writer's own types; all
- * others are checked and skipped. A schema that is not Avro gives records of no known kind.
+ * others are checked and skipped. The records of a schema that is not Avro have no known kind.
  */
 export function compileSchema(schema: RegisteredSchema): WriterSchema {
   try {
@@ -40,7 +40,7 @@ export function compileSchema(schema: RegisteredSchema): WriterSchema {
   } catch (error) {
     const why = `of a schema that cannot be read as Avro (${error instanceof Error ? error.message : String(error)})`;
     return {
-      members: () => noEvent(new WrongType(why)),
+      members: () => newMembers(new WrongType(why)),
       request: () => new WrongType(why),
       key: () => {
         throw new AvroSyntaxError(`the key is ${why}`);
@@ -53,7 +53,7 @@ export function compileSchema(schema: RegisteredSchema): WriterSchema {
 const reader = new AvroReader();
 
 function decode<T>(bytes: Uint8Array, read: (from: AvroReader) => T): T {
-  reader.open(bytes, wireHead);
+  reader.open(bytes, wireHeadBytes);
   const value = read(reader);
   reader.end();
   return value;
@@ -64,8 +64,8 @@ type ReadEvent = (reader: AvroReader) => EventMembers;
 function eventOf(type: Type, skips: Skips): ReadEvent {
   if (isUnion(type)) return branchOf(type.types.map(branch => eventOf(branch, skips)));
   if (isRecord(type)) return recordOf(type.name, type.fields, skips);
-  const misfit = misfitOf(type, skips.of(type));
-  return from => noEvent(misfit(from));
+  const wrongType = wrongTypeOf(type, skips.of(type));
+  return from => newMembers(wrongType(from));
 }
 
 function recordOf(name: string | undefined, fields: readonly WriterField[], skips: Skips): ReadEvent {
@@ -79,7 +79,7 @@ function recordOf(name: string | undefined, fields: readonly WriterField[], skip
     };
   });
   return from => {
-    const members = noEvent(event);
+    const members = newMembers(event);
     for (const step of steps) step(from, members);
     return members;
   };
@@ -89,9 +89,10 @@ const eventAt = positionOf('event');
 
 /** Every member but `event`: the name of the record type gives the kind. */
 const eventMembers: ReadonlySet<string> = new Set([...memberPositions.keys()].filter(name => name !== 'event'));
-const halfMembers: ReadonlySet<string> = new Set(Object.keys(fieldReaders));
+const sideMembers: ReadonlySet<string> = new Set(Object.keys(fieldReaders));
 
-function noEvent(event: Member): (Member | undefined)[] {
+/** Members of which only `event` is set. */
+function newMembers(event: Member): (Member | undefined)[] {
   const members = new Array<Member | undefined>(memberPositions.size).fill(undefined);
   members[eventAt] = event;
   return members;
@@ -103,26 +104,26 @@ function kindOf(fullName: string): string {
 }
 
 function memberOf(type: Type, member: string, skips: Skips): Read {
-  if (member === 'from' || member === 'to') return halfOf(type, skips);
+  if (member === 'from' || member === 'to') return sideOf(type, skips);
   return scalarOf(type, roles[member] ?? 'plain', skips);
 }
 
 const roles: Readonly<Record<string, Role>> = { timestamp: 'instant', extensions: 'text', value: 'text' };
 
 /** One side of a transition: a record, read like a JSON object. */
-function halfOf(type: Type, skips: Skips): Read {
-  if (isUnion(type)) return branchOf(type.types.map(branch => halfOf(branch, skips)));
-  if (!isRecord(type)) return type.typeName === 'null' ? () => null : misfitOf(type, skips.of(type));
-  const steps = claimMembers(type.fields, halfMembers).flatMap(({ type: fieldType, member }) => {
+function sideOf(type: Type, skips: Skips): Read {
+  if (isUnion(type)) return branchOf(type.types.map(branch => sideOf(branch, skips)));
+  if (!isRecord(type)) return type.typeName === 'null' ? () => null : wrongTypeOf(type, skips.of(type));
+  const steps = claimMembers(type.fields, sideMembers).flatMap(({ type: fieldType, member }) => {
     if (member === null) return skips.of(fieldType) ?? [];
     const read = scalarOf(fieldType, 'plain', skips);
-    return (from: AvroReader, half: Map<string, Member>) => {
-      half.set(member, read(from));
+    return (from: AvroReader, side: Map<string, Member>) => {
+      side.set(member, read(from));
     };
   });
   return from => {
-    const half = new Map<string, Member>();
-    for (const step of steps) step(from, half);
-    return half;
+    const side = new Map<string, Member>();
+    for (const step of steps) step(from, side);
+    return side;
   };
 }

@@ -57,7 +57,7 @@ export class AvroReader {
       byte = bytes[at] ?? this.#missing();
       sum += (byte & 0x7f) * place;
     }
-    if (byte > 0x7f) return this.#longest(start);
+    if (byte > 0x7f) return this.#wideLong(start);
     this.#at = at + 1;
     return sum % 2 === 0 ? sum / 2 : -(sum + 1) / 2;
   }
@@ -100,7 +100,7 @@ export class AvroReader {
     return this.#characters.substring(start, end);
   }
 
-  /** Skips so many bytes and returns where they begin. */
+  /** Skips `count` bytes and returns the position where they begin. */
   skip(count: number): number {
     const start = this.#at;
     if (count > this.#bytes.length - start) this.#missing();
@@ -112,7 +112,7 @@ export class AvroReader {
     this.skip(this.#length());
   }
 
-  /** Reads the items of an array or map. Each item has at least one byte; `item` is null for items that have none. */
+  /** Reads the items of an array or map. `item` reads one of at least one byte; it is null when items have no bytes. */
   blocks(item: (() => void) | null): void {
     this.enter();
     for (let count = this.long(); count !== 0; count = this.long()) {
@@ -124,7 +124,8 @@ export class AvroReader {
         if (items > this.#bytes.length - start) this.#missing();
         for (let left = Number(items); left > 0; left -= 1) item();
       }
-      if (sized && this.#at !== start + size) throw this.#wrong(`a block has not the ${size} bytes that it states`);
+      if (sized && this.#at !== start + size)
+        throw this.#wrong(`a block does not have the ${size} bytes that it states`);
     }
     this.leave();
   }
@@ -146,7 +147,8 @@ export class AvroReader {
     return Number(length);
   }
 
-  #longest(start: number): number | bigint {
+  /** Reads an integer of eight to ten bytes. */
+  #wideLong(start: number): number | bigint {
     let sum = 0n;
     for (let index = 0; index < 10; index += 1) {
       const byte = this.#bytes[start + index] ?? this.#missing();

@@ -21,11 +21,11 @@ const recordName = 'control.request';
 export function requestOf(type: Type, skips: Skips): (reader: AvroReader) => RequestMembers | WrongType {
   if (isUnion(type)) return branchOf(type.types.map(branch => requestOf(branch, skips)));
   if (!isRecord(type) || type.name === undefined || ownPartOf(type.name) !== recordName) {
-    const misfit = new WrongType(isRecord(type) ? `an Avro record ${type.name}` : `an Avro ${type.typeName}`);
+    const wrongType = new WrongType(isRecord(type) ? `an Avro record ${type.name}` : `an Avro ${type.typeName}`);
     const skip = skips.of(type);
     return from => {
       skip?.(from);
-      return misfit;
+      return wrongType;
     };
   }
   const steps = claimMembers(type.fields, requestNames()).map(({ type: fieldType, member }, at) => ({

@@ -6,8 +6,8 @@ export type Skip = (reader: AvroReader) => void;
 
 /**
  * Compiles a function that skips values which are not needed, and checks them all the same: missing bytes, left-over bytes
- * and invalid UTF-8 are found. Each step takes at least one byte, so that no schema and no count keeps it busy for longer
- * than the bytes last.
+ * and invalid UTF-8 are found. Each step takes at least one byte, so that the work is bounded by the number of bytes,
+ * whatever the schema and the counts in the bytes.
  */
 export class Skips {
   /** Each record type is compiled once, so that recursive schemas end and repeated ones do not multiply. */

@@ -16,7 +16,7 @@ export type Read = (reader: AvroReader) => Member;
 /** Compiles the reader of a value that is no record. A value of a type that its role does not allow is skipped and gives a WrongType. */
 export function scalarOf(type: Type, role: Role, skips: Skips): Read {
   if (isUnion(type)) return branchOf(type.types.map(branch => scalarOf(branch, role, skips)));
-  return readOf(type, role) ?? misfitOf(type, skips.of(type));
+  return readOf(type, role) ?? wrongTypeOf(type, skips.of(type));
 }
 
 /** Compiles the reader of a union from the readers of its branches. */
@@ -35,11 +35,11 @@ function readOf(type: Type, role: Role): Read | null {
 }
 
 /** Skips a value and describes it as a WrongType. */
-export function misfitOf(type: Type, skip: Skip | null): Read {
-  const misfit = new WrongType(`an Avro ${type.typeName}`);
+export function wrongTypeOf(type: Type, skip: Skip | null): Read {
+  const wrongType = new WrongType(`an Avro ${type.typeName}`);
   return reader => {
     skip?.(reader);
-    return misfit;
+    return wrongType;
   };
 }
 
@@ -58,7 +58,7 @@ function fraction(value: number): JsonNumber {
   return new JsonNumber(/^-?\d+$/.test(digits) ? `${digits}.0` : digits);
 }
 
-/** Where the text is not JSON, the fault is the field's; the record itself is well-formed. */
+/** When the text is not JSON, the field is at fault, not the record, which is well-formed. */
 function jsonOf(text: string): Member {
   try {
     return parseJson(text);

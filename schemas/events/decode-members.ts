@@ -11,7 +11,7 @@ import {
   type Reject,
   type RejectReason,
 } from './events.ts';
-import { occasionPlaces, type Place, plans, positionOf, updatedIds } from './field-plan.ts';
+import { occasionPlan, type PlannedField, plans, positionOf, updatedIds } from './field-plan.ts';
 import { code, extensions, identity, timestamp } from './fields.ts';
 
 export type Decoded = Event | Reject;
@@ -64,27 +64,27 @@ function firstMissing(kind: EventKind, body: EventMembers, recordTime: number | 
 }
 
 /** Null counts as absent, except as the value of an extension. */
-function isMissing(wanted: Place, body: EventMembers): boolean {
+function isMissing(wanted: PlannedField, body: EventMembers): boolean {
   const given = memberAt(body, wanted);
   return given === undefined || (given === null && wanted.name !== 'value');
 }
 
-function updatedId(body: EventMembers): Place | null {
+function updatedId(body: EventMembers): PlannedField | null {
   const entity = body[at.entity];
   return entity === 'state' || entity === 'task' ? updatedIds[entity] : null;
 }
 
-function memberAt(body: EventMembers, place: Place): Member | undefined {
-  const member = body[place.at];
-  if (place.side === null) return member;
-  return isTransitionMembers(member) ? member.get(place.name) : undefined;
+function memberAt(body: EventMembers, planned: PlannedField): Member | undefined {
+  const member = body[planned.at];
+  if (planned.side === null) return member;
+  return isTransitionMembers(member) ? member.get(planned.name) : undefined;
 }
 
 function isTransitionMembers(member: Member | undefined): member is TransitionMembers {
   return member instanceof Map;
 }
 
-interface Reading {
+interface UnreadFields {
   readonly kind: Exclude<EventKind, 'service.deleted' | 'extension.updated'>;
   readonly service_id: string;
   readonly body: EventMembers;
@@ -98,18 +98,18 @@ interface RowPartSoFar {
 }
 
 /** Reads the fields of the kind in the order of its table; the first fault ends the reading. */
-function readFields({ kind, service_id, body, recordTime }: Reading): Decoded {
+function readFields({ kind, service_id, body, recordTime }: UnreadFields): Decoded {
   const whole: RowPartSoFar = { id: service_id, fields: new Array(carriedCounts[kind]) };
   const to: RowPartSoFar = { id: service_id, fields: [] };
-  for (const place of plans[kind].all) {
-    const given = memberAt(body, place) ?? null;
+  for (const planned of plans[kind].all) {
+    const given = memberAt(body, planned) ?? null;
     if (given === null) continue;
-    // The readers of ids and columns give strings or numbers only.
-    const kept = place.reader.read(given) as string | number | undefined;
-    if (kept === undefined) return badField(place.path, given, place.reader.allowed);
-    const part = place.side === 'to' ? to : whole;
-    if (place.field === null) part.id = kept as string;
-    else part.fields[place.field] = kept;
+    // The readers of ids and columns return only strings or numbers.
+    const kept = planned.reader.read(given) as string | number | undefined;
+    if (kept === undefined) return badField(planned.path, given, planned.reader.allowed);
+    const part = planned.side === 'to' ? to : whole;
+    if (planned.field === null) part.id = kept as string;
+    else part.fields[planned.field] = kept;
   }
   const time = readTime(body, recordTime);
   if (time !== null && typeof time === 'object') return time;
@@ -128,12 +128,12 @@ const carriedCounts = Object.fromEntries(
 
 function readUpdate(service_id: string, body: EventMembers): Decoded {
   const read: Record<string, unknown> = { id: service_id };
-  const ids = updatedId(body);
-  for (const place of ids === null ? plans['extension.updated'].all : [...plans['extension.updated'].all, ids]) {
-    const given = memberAt(body, place) ?? null;
-    const kept = place.reader.read(given);
-    if (kept === undefined) return badField(place.path, given, place.reader.allowed);
-    read[place.field === null ? 'id' : place.name] = kept;
+  const rowId = updatedId(body);
+  for (const planned of rowId === null ? plans['extension.updated'].all : [...plans['extension.updated'].all, rowId]) {
+    const given = memberAt(body, planned) ?? null;
+    const kept = planned.reader.read(given);
+    if (kept === undefined) return badField(planned.path, given, planned.reader.allowed);
+    read[planned.field === null ? 'id' : planned.name] = kept;
   }
   const time = readTime(body, null);
   if (time !== null && typeof time === 'object') return time;
@@ -142,13 +142,13 @@ function readUpdate(service_id: string, body: EventMembers): Decoded {
 }
 
 function readOccasion(body: EventMembers, time: number | null): Occasion | Reject {
-  const values = new Array<string | undefined>(occasionPlaces.length);
-  for (let index = 0; index < occasionPlaces.length; index += 1) {
-    const place = occasionPlaces[index]!;
-    const given = body[place.at] ?? null;
+  const values = new Array<string | undefined>(occasionPlan.length);
+  for (let index = 0; index < occasionPlan.length; index += 1) {
+    const planned = occasionPlan[index]!;
+    const given = body[planned.at] ?? null;
     if (given === null) continue;
     const kept = code.read(given);
-    if (kept === undefined) return badField(place.name, given, code.allowed);
+    if (kept === undefined) return badField(planned.name, given, code.allowed);
     values[index] = kept;
   }
   return { timestamp: time, values };

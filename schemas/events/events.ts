@@ -93,7 +93,7 @@ export interface Reject {
 interface KindSpec {
   readonly required: readonly string[];
   readonly optional: readonly string[];
-  /** `kept`: the kind needs a time, its own or the record's; `checked`: a time that is given must be valid. */
+  /** `kept`: the kind needs a time, its own or the record's. `checked`: it needs none, but a given time must be valid. */
   readonly time: 'kept' | 'checked';
 }
 

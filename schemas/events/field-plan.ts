@@ -1,8 +1,8 @@
 import { carriedFields, type EventKind, kindSpecs, occasionFields, type TransitionSide } from './events.ts';
 import { type FieldReader, fieldReaders } from './fields.ts';
 
-/** One field of a kind: where it is in the event, how it is read, and where its value goes. */
-export interface Place {
+/** One field of a kind: its position in the event, its reader, and the position of its value. */
+export interface PlannedField {
   /** The dotted path that rejects name. */
   readonly path: string;
   readonly name: string;
@@ -27,29 +27,29 @@ export function positionOf(member: string): number {
 
 /** The fields of a kind without service_id, in the order in which they are checked. */
 interface Plan {
-  readonly required: readonly Place[];
-  readonly all: readonly Place[];
+  readonly required: readonly PlannedField[];
+  readonly all: readonly PlannedField[];
 }
 
 export const plans = Object.fromEntries(
   Object.entries(kindSpecs).map(([kind, { required, optional }]) => {
-    const places = required.slice(1).map(path => placeOf(kind as EventKind, path, true));
+    const fields = required.slice(1).map(path => planField(kind as EventKind, path, true));
     return [
       kind,
-      { required: places, all: [...places, ...optional.map(path => placeOf(kind as EventKind, path, false))] },
+      { required: fields, all: [...fields, ...optional.map(path => planField(kind as EventKind, path, false))] },
     ];
   }),
 ) as unknown as Readonly<Record<EventKind, Plan>>;
 
 /** The id field of an extension update whose `entity` is a state or a task. */
 export const updatedIds = {
-  state: placeOf('extension.updated', 'state_id', true),
-  task: placeOf('extension.updated', 'task_id', true),
+  state: planField('extension.updated', 'state_id', true),
+  task: planField('extension.updated', 'task_id', true),
 };
 
-export const occasionPlaces = occasionFields.map(name => ({ name, at: positionOf(name) }));
+export const occasionPlan = occasionFields.map(name => ({ name, at: positionOf(name) }));
 
-function placeOf(kind: EventKind, path: string, required: boolean): Place {
+function planField(kind: EventKind, path: string, required: boolean): PlannedField {
   const [head, tail] = path.split('.') as [string, string?];
   const name = tail ?? head;
   const reader = fieldReaders[name];

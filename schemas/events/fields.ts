@@ -93,7 +93,7 @@ function readCode(given: Member): string | undefined {
   return given instanceof JsonNumber ? integerDigits(given.text) : undefined;
 }
 
-/** The digits of a signed 64-bit integer as spelled (−0 is 0), or undefined where the number is none. */
+/** The digits of a signed 64-bit integer as spelled (−0 is 0); undefined for any other number. */
 function integerDigits(spelled: string): string | undefined {
   if (!/^-?\d+$/.test(spelled)) return undefined;
   if (spelled === '-0') return '0';

@@ -2,8 +2,8 @@
 
 const magic = 0;
 
-/** The position at which the Avro value begins. */
-export const wireHead = 5;
+/** The bytes before the Avro value. */
+export const wireHeadBytes = 5;
 
 /** True when the bytes begin with the wire format's zero byte, with which no JSON text begins. */
 export function isWireFormat(bytes: Uint8Array): boolean {
@@ -12,13 +12,13 @@ export function isWireFormat(bytes: Uint8Array): boolean {
 
 /** The id of the writer's schema; null when the bytes are not in the wire format, or end before the id does. */
 export function schemaIdOf(bytes: Uint8Array | null): number | null {
-  if (bytes === null || bytes[0] !== magic || bytes.length < wireHead) return null;
+  if (bytes === null || bytes[0] !== magic || bytes.length < wireHeadBytes) return null;
   return ((bytes[1]! << 24) | (bytes[2]! << 16) | (bytes[3]! << 8) | bytes[4]!) >>> 0;
 }
 
 /** An Avro value in the wire format: zero byte, id of its writer's schema, value. */
 export function wireFormat(schemaId: number, value: Uint8Array): Buffer {
-  const head = Buffer.alloc(wireHead);
+  const head = Buffer.alloc(wireHeadBytes);
   head.writeUInt32BE(schemaId, 1);
   return Buffer.concat([head, value]);
 }

@@ -17,7 +17,7 @@ export function orderKeys(entity: Entity, rank: string): string {
 /** The form in which rows have their extensions: left out, as stored, or as one JSON object. */
 export type ExtensionForm = 'none' | 'lists' | 'object';
 
-/** The columns of rows, named `x`, that are sorted. Text is made of them after the sort, which then holds less. */
+/** The columns that are carried through the sort of rows named `x`. They become text afterwards, so the sort holds less. */
 export function sortedColumns(entity: Entity, extensions: ExtensionForm): readonly string[] {
   const { ids, values } = entityTables[entity];
   const forms = { none: [], lists: ['x.extensions'], object: [`${extensionsObject} AS extensions`] };
@@ -37,8 +37,8 @@ const extensionsObject = `CASE WHEN len(x.extensions) > 0 THEN '{' || list_aggre
   lambda e: to_json(e.name)::VARCHAR || ':' || e.json), 'string_agg', ',') || '}' END`;
 
 /**
- * The JSON lines of the service in `selected_services`, or of its states or tasks, in file order. Reads no table by
- * address, which would take more statements than one service is worth.
+ * The JSON lines of the service in `selected_services`, or of its states or tasks, in file order. It does not read
+ * by address, because that takes more statements than reading one service is worth.
  */
 export function oneServiceLines(entity: Entity): string {
   // For services the condition selects nothing new, but lets DuckDB skip row groups.

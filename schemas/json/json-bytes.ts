@@ -20,7 +20,7 @@ const fallBack = new Error('read by parseMembers');
 
 /**
  * Reads an event's JSON object straight from its bytes, which takes half the time of making a text first; strings that it
- * met before are reused. Its results equal those of `parseMembers`. For anything unusual, and for every fault, the caller
+ * read before are reused. Its results equal those of `parseMembers`. For anything unusual, and for every fault, the caller
  * falls back to `parseMembers`.
  */
 export class JsonBytesReader {

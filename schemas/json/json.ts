@@ -16,7 +16,7 @@ export class JsonNumber {
 export type JsonObject = ReadonlyMap<string, JsonValue>;
 export type JsonValue = null | boolean | string | JsonNumber | readonly JsonValue[] | JsonObject;
 
-/** The deepest nesting of objects and arrays, the outermost counted (contract 1.17). */
+/** The deepest nesting of objects and arrays, the outermost counted (contract 1.15). */
 export const maxDepth = 512;
 
 /**
@@ -29,7 +29,7 @@ export function parseJson(text: string): JsonValue {
 
 /**
  * Parses a text that should be one object, and returns the values of the members in `wanted`, by their positions there;
- * other members are checked and dropped. Returns null when the text is valid but no object. Throws as `parseJson` does.
+ * other members are checked and dropped. Returns null when the text is valid but not an object. Throws as `parseJson` does.
  */
 export function parseMembers(text: string, wanted: ReadonlyMap<string, number>): Members | null {
   return new JsonReader(text).members(wanted);

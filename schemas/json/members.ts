@@ -19,7 +19,7 @@ export class WrongType {
   }
 }
 
-/** True for a JSON value; not to be called with a side of a transition. */
+/** True for a JSON value. Must not be called with a side of a transition, which it would take for a JSON object. */
 export function isJsonValue(member: Member): member is JsonValue {
   return typeof member !== 'number' && !(member instanceof WrongType);
 }

@@ -1,8 +1,9 @@
 import { type ByteText, sameBytes } from './byte-text.ts';
 
-/** How many names of ignored members are remembered, and how long they may be, so that memory stays bounded. */
-const mostOthers = 1_000;
-const longest = 200;
+/** How many names are remembered, so that memory stays bounded. */
+const maxKnownNames = 1_000;
+/** Longer names of ignored members are not remembered. In UTF-16 units. */
+const maxNameLength = 200;
 
 /** The name of a member as compact JSON spells it, with quotes and colon, and the names that recently followed it. */
 interface KnownName {
@@ -35,8 +36,8 @@ export class NameGuesses {
   /** The name at byte `at`, if it is one of those that followed `last` before. */
   guess(last: KnownName, source: ByteText, at: number, end: number): KnownName | null {
     const { likely, lessLikely } = last;
-    if (likely !== null && stands(likely, source, at, end)) return likely;
-    if (lessLikely === null || !stands(lessLikely, source, at, end)) return null;
+    if (likely !== null && isSpelledAt(likely, source, at, end)) return likely;
+    if (lessLikely === null || !isSpelledAt(lessLikely, source, at, end)) return null;
     last.likely = lessLikely;
     last.lessLikely = likely;
     return lessLikely;
@@ -52,7 +53,7 @@ export class NameGuesses {
   }
 
   #remember(text: string): KnownName {
-    if (this.#known.size > mostOthers || text.length > longest) return this.#other;
+    if (this.#known.size > maxKnownNames || text.length > maxNameLength) return this.#other;
     const name = newName(text, -1);
     this.#known.set(text, name);
     return name;
@@ -67,6 +68,6 @@ function newName(text: string, position: number): KnownName {
   return { text, position, spelled, length, likely: null, lessLikely: null };
 }
 
-function stands({ spelled, length }: KnownName, { words }: ByteText, at: number, end: number): boolean {
+function isSpelledAt({ spelled, length }: KnownName, { words }: ByteText, at: number, end: number): boolean {
   return at + length <= end && sameBytes(words, at, spelled, 0, length);
 }

@@ -1,17 +1,17 @@
 import { type ByteText, sameBytes } from './byte-text.ts';
 
-/** Longer texts are rarely repeated and are not cached. In bytes. */
-const longest = 48;
+/** Longer texts are rarely repeated and are not cached. */
+const maxTextBytes = 48;
 
 /**
- * Makes strings of ASCII bytes, and returns the same string object for bytes that it met recently. Ids and codes repeat in
+ * Makes strings of ASCII bytes, and returns the same string object for bytes that it read recently. Ids and codes repeat in
  * record after record; reusing the string saves its memory, its hashing and its flattening. The size is fixed: a text
  * replaces one with the same hash.
  */
 export class TextCache {
   readonly #mask: number;
   readonly #texts: string[];
-  /** The key of each text: its length, where its bytes are in `#bytes`; for a short text, length and bytes in one number. */
+  /** A text of 4 bytes or more has its length as key, and its bytes in `#bytes`. A shorter one has both in its key. */
   readonly #keys: Int32Array;
   readonly #bytes: Uint8Array;
   readonly #words: DataView;
@@ -21,17 +21,17 @@ export class TextCache {
     this.#mask = size - 1;
     this.#texts = new Array<string>(size).fill('');
     this.#keys = new Int32Array(size);
-    this.#bytes = new Uint8Array(size * longest);
+    this.#bytes = new Uint8Array(size * maxTextBytes);
     this.#words = new DataView(this.#bytes.buffer);
   }
 
   /** The text of the bytes `[from, to)`, which are ASCII. */
   text(source: ByteText, from: number, to: number): string {
     const length = to - from;
-    if (length > longest) return source.ascii(from, to);
+    if (length > maxTextBytes) return source.ascii(from, to);
     if (length < 4) return this.#short(source, from, to);
     const place = hash(source.words, from, to) & this.#mask;
-    const start = place * longest;
+    const start = place * maxTextBytes;
     if (this.#keys[place] === length && sameBytes(this.#words, start, source.words, from, length))
       return this.#texts[place]!;
     this.#bytes.set(source.bytes.subarray(from, to), start);
@@ -40,7 +40,7 @@ export class TextCache {
 
   /** The key of a short text: at least 49, so that it never equals the length of a longer one; 0 stands for no text. */
   #short(source: ByteText, from: number, to: number): string {
-    let key = longest + 1 + to - from;
+    let key = maxTextBytes + 1 + to - from;
     for (let at = from; at < to; at += 1) key = (key << 8) | source.bytes[at]!;
     const place = mix(key) & this.#mask;
     return this.#keys[place] === key ? this.#texts[place]! : this.#keep(place, key, source.ascii(from, to));

@@ -19,7 +19,7 @@ export function parseTimestamp(text: string): number | undefined {
 
 /**
  * Reads an RFC 3339 time (contract 1.10): a date that exists, no leap second, no 24:00, zones within ±23:59, digits beyond
- * milliseconds cut off. Undefined for anything else, and where the year in UTC has not four digits.
+ * milliseconds cut off. Undefined for anything else, and when the year in UTC does not have four digits.
  */
 export function parseInstant(text: string): number | undefined {
   const match = shape.exec(text);
@@ -37,7 +37,7 @@ export function parseInstant(text: string): number | undefined {
   return isInstant(instant) ? instant : undefined;
 }
 
-/** True when the instant has a year of four digits in UTC, so that a text can hold it; bounds of windows must. */
+/** True when the instant's year in UTC has four digits, so that it can be written as text. Bounds of windows must be such. */
 export function isInstant(instant: number): boolean {
   return instant >= firstInstant && instant <= lastInstant;
 }

@@ -4,7 +4,7 @@ import { fillTemplate, readSchemaFile } from '../package-files.ts';
 
 /**
  * Reads a SQL file of the folder `schemas`, such as `exports/select_ids.sql`, and fills in its `{{name}}` values.
- * Values are SQL made from columns and checked parameters, or quoted; text of a user never goes in unquoted.
+ * Each value is SQL made from columns and checked parameters, or is quoted; a user's text never goes in unquoted.
  */
 export function readSql(path: string, values: Readonly<Record<string, string | number>> = {}): string {
   return fillTemplate(readSchemaFile(path), values);
