@@ -22,10 +22,10 @@ const readableCodes: ReadonlySet<string> = new Set<FailureCode>([
   'INTERRUPTED',
 ]);
 
-/** What clients read in place of such a message. */
+/** Messages that replace those of other codes. A code in neither list gets a general sentence. */
 const replacements: Readonly<Partial<Record<string, string>>> = {
   DISK_FULL: 'no space is left on the disk of the service',
-  NOT_WRITABLE: 'the service may not write where its exports go',
+  NOT_WRITABLE: 'the service has no permission to write its exports',
   NAME_TAKEN: 'a file of that name appeared meanwhile; ask again under a new request id',
 };
 

@@ -1,6 +1,6 @@
 /**
  * Every failure code: whether trying again later may help, the exit code of a command, the HTTP status of an answer.
- * A new code needs a row here, a section in `ops/runbook.md` and a row in `docs/contract.md`.
+ * A new code needs a row here and a section in `ops/runbook.md`; if requests are refused with it, also a row in clause 5.15.
  */
 const failures = {
   USAGE: { retry: false, exitCode: 64, httpStatus: 400 },

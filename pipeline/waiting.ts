@@ -12,7 +12,7 @@ export function pause(milliseconds: number, signal: AbortSignal): Promise<void> 
   });
 }
 
-/** Waits at most `milliseconds` for a promise, then gives `'late'`. A rejection after that is ignored. */
+/** Waits at most `milliseconds` for a promise, then returns `'late'`. A rejection after that is ignored. */
 export async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | 'late'> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<'late'>(resolve => {
@@ -26,7 +26,7 @@ export async function within<T>(milliseconds: number, promise: Promise<T>): Prom
 }
 
 /**
- * Waits for a promise until the signal aborts, and then gives undefined. It removes its listener, so that a signal that
+ * Waits for a promise until the signal aborts, and then returns undefined. It removes its listener, so that a signal that
  * lives as long as the service does not keep every promise that was ever waited for.
  */
 export async function orAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T | undefined> {
@@ -43,7 +43,7 @@ export async function orAborted<T>(signal: AbortSignal, promise: Promise<T>): Pr
   }
 }
 
-/** How long to pause before each further try: twice as long as the time before, up to a longest pause. */
+/** Doubles the pause before each further try, up to a longest pause. */
 export class Backoff {
   readonly #firstMs: number;
   readonly #longestMs: number;

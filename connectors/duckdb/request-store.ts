@@ -43,7 +43,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
   readonly #transactions: Transactions;
   readonly #open: OpenRequests;
   readonly #now: () => number;
-  readonly #statuses: boolean;
+  readonly #hasStatusTopic: boolean;
   readonly #roots: readonly string[];
 
   private constructor(
@@ -53,7 +53,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     this.#transactions = transactions;
     this.#open = open;
     this.#now = now;
-    this.#statuses = statuses;
+    this.#hasStatusTopic = statuses;
     this.#roots = roots;
     this.outbox = outbox;
     this.control = new DuckDbControlStore(transactions, outbox, () => this.#statusContext());
@@ -92,7 +92,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
       await this.#writeStatus(connection, row);
       return record;
     };
-    return this.#statuses ? this.#transactions.run(write) : this.#transactions.autocommit(write);
+    return this.#hasStatusTopic ? this.#transactions.run(write) : this.#transactions.autocommit(write);
   }
 
   cancel(requestId: string, by: string, control?: ControlPosition): Promise<boolean> {
@@ -109,13 +109,13 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
   repeat(requestId: string, control: ControlPosition): Promise<void> {
     return this.#transactions.run(async connection => {
       await moveControlPosition(connection, control);
-      if (this.#statuses && !(await this.#open.rows(connection)).has(requestId))
+      if (this.#hasStatusTopic && !(await this.#open.rows(connection)).has(requestId))
         await this.#repeatLastStatus(connection, requestId);
     });
   }
 
   async recordProgress(requestId: string, progress: StatusProgress): Promise<void> {
-    if (!this.#statuses) return;
+    if (!this.#hasStatusTopic) return;
     await this.#transactions.run(async connection => {
       const open = await this.#open.rows(connection);
       const known = open.get(requestId);
@@ -157,7 +157,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     return this.#transactions.close();
   }
 
-  /** Updates a request's row, and its entry in memory, which ends with the request. */
+  /** Updates a request's row, and its entry in memory, which is removed when the request has ended. */
   async #writeRow(connection: DuckDBConnection, row: RequestRow, open: Map<string, RequestRow>): Promise<void> {
     await updateRequest(connection, row);
     const { requestId, state } = row.record;
@@ -167,7 +167,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
 
   /** The row with the number of its next status. It is stored with the request, because sent statuses are deleted. */
   #withNextSequence(row: RequestRow): RequestRow {
-    return this.#statuses ? { ...row, sequence: row.sequence + 1 } : row;
+    return this.#hasStatusTopic ? { ...row, sequence: row.sequence + 1 } : row;
   }
 
   #statusContext(): { readonly now: number; readonly roots: readonly string[] } {
@@ -180,7 +180,7 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     { record, sequence }: RequestRow,
     progress: StatusProgress | null = null,
   ) {
-    if (!this.#statuses) return;
+    if (!this.#hasStatusTopic) return;
     await this.outbox.add(connection, statusOf(record, { ...this.#statusContext(), sequence, progress }));
   }
 

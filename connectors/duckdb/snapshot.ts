@@ -4,7 +4,7 @@ import type { FileKind, Layout, Selection } from '../../pipeline/export/selectio
 import type { ByteSink, Snapshot, SnapshotReader, StoredPosition, WrittenRows } from '../../pipeline/ports.ts';
 import { Semaphore } from '../../pipeline/requests/semaphore.ts';
 import type { Database } from './file/database.ts';
-import { databaseFailure, readMemoryAdvice } from './file/failure.ts';
+import { adviceForReading, databaseFailure } from './file/failure.ts';
 import { readNumber } from './file/read-number.ts';
 import { planCsv } from './read/csv-query.ts';
 import { writePlannedFile } from './read/file-plan.ts';
@@ -49,7 +49,7 @@ export class DuckDbSnapshots implements SnapshotReader {
       return await this.#open(selection, layout, releasePermit);
     } catch (error) {
       releasePermit();
-      throw databaseFailure(error, 'find the services of the window', readMemoryAdvice(memoryLimit)) ?? error;
+      throw databaseFailure(error, 'find the services of the window', adviceForReading(memoryLimit)) ?? error;
     }
   }
 
@@ -130,7 +130,7 @@ class DuckDbSnapshot implements Snapshot {
     try {
       return await this.#write(kind, sink);
     } catch (error) {
-      throw databaseFailure(error, `write the ${kind}`, readMemoryAdvice(this.#parts.memoryLimit)) ?? error;
+      throw databaseFailure(error, `write the ${kind}`, adviceForReading(this.#parts.memoryLimit)) ?? error;
     }
   }
 

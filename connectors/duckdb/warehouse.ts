@@ -5,7 +5,7 @@ import { entityTables } from '../../schemas/columns.ts';
 import { entities } from '../../schemas/events/events.ts';
 import { entitySql } from '../../schemas/tables/sql.ts';
 import type { Database } from './file/database.ts';
-import { databaseFailure, storeMemoryAdvice } from './file/failure.ts';
+import { adviceForStoring, databaseFailure } from './file/failure.ts';
 import { readNumber } from './file/read-number.ts';
 import { TableMaintenance } from './store/maintenance.ts';
 import {
@@ -74,7 +74,7 @@ export class DuckDbWarehouse implements Warehouse {
     const stored = this.#lastStore
       .then(() => this.#storeStaged(facts, staged))
       .catch(error => {
-        throw databaseFailure(error, `store a batch of ${facts.origin}`, storeMemoryAdvice(this.#memoryLimit)) ?? error;
+        throw databaseFailure(error, `store a batch of ${facts.origin}`, adviceForStoring(this.#memoryLimit)) ?? error;
       });
     this.#lastStore = stored;
     stored.catch(() => this.#forgetFailure(stored));

@@ -56,8 +56,8 @@ async function submit(request: FastifyRequest, reply: FastifyReply, jobs: Pick<J
   const requestId = idOf(request, faults);
   const { door, client } = request.client!;
   const given = givenOf(request.query);
-  const hasOwnId = requestId === request.id;
-  const { record } = await jobs.submit({ requestId, hasOwnId, given, asker: { door, client }, faults });
+  const hasGeneratedId = requestId === request.id;
+  const { record } = await jobs.submit({ requestId, hasGeneratedId, given, asker: { door, client }, faults });
   request.exportId = requestId;
   reply.header('x-request-id', requestId).header('location', `/exports/${encodeURIComponent(requestId)}`);
   // The result of an ended request is known, so it is returned also to clients that do not want to wait.

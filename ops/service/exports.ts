@@ -37,7 +37,7 @@ export async function openJobs({ config, log, exporting, view, metrics, signal, 
     accepting: { store, directory, clock, lookAtLog: () => lookAt(view, clock) },
     exporting: { ...exporting, wait: (record, until) => waitForLog(record, wait, until) },
     atOnce: config.exports_at_once,
-    queue: config.export_queue,
+    maxQueued: config.export_queue,
     signal,
     onCrash,
     onProgress: ({ record, progress: { phase, file, rows, bytes } }) =>

@@ -10,12 +10,12 @@ export interface Completeness {
 
 /** How far each partition of the log reached when it was looked at. */
 export interface SeenEnds {
-  /** Null where the log could not be asked, or the database is judged without its log. */
+  /** Null when the log did not answer, or when the database is judged without its log. */
   readonly ends: readonly LogEnd[] | null;
   /** When, in milliseconds since 1970 UTC. */
   readonly at: number;
-  /** True when there is a log but it could not be asked: it may have partitions of which nothing is stored. */
-  readonly isUnseen?: boolean;
+  /** True when there is a log but it did not answer: it may have partitions of which nothing is stored. */
+  readonly lookFailed?: boolean;
 }
 
 interface CompletenessInput {
@@ -41,7 +41,7 @@ export function judgeCompleteness(input: CompletenessInput): Completeness {
   const reasons = partitionsOf(input)
     .map(partition => reasonAgainst(partition, input))
     .filter(reason => reason !== null);
-  if (seen.isUnseen === true) reasons.push('the log could not be looked at');
+  if (seen.lookFailed === true) reasons.push('the log could not be looked at');
   if (positions.length === 0 && (seen.ends ?? []).length === 0) reasons.push('nothing was ever ingested');
   if (splitServices > 0) reasons.push(`${splitServices} of the services have events in more than one partition`);
   if (lostRecords > 0) reasons.push(`${lostRecords} offsets were deleted from the log before they were read`);
@@ -60,20 +60,21 @@ function reasonAgainst(partition: PartitionId, { positions, seen, timeTo, allowe
   const stored = positions.find(position => isSamePartition(position.partition, partition));
   const watermark = stored?.watermark ?? null;
   if (watermark !== null && watermark >= wanted) return null;
-  const end = seen.ends?.find(of => isSamePartition(of.partition, partition));
-  if (end !== undefined && seen.at >= wanted && isConsumed(end, positions)) return null;
-  const at = watermark === null ? 'not known' : formatTimestamp(watermark);
-  return `${partitionName(partition)}: watermark ${at} has not passed ${formatTimestamp(wanted)}${unstored(end, stored, seen)}`;
+  const end = seen.ends?.find(({ partition: other }) => isSamePartition(other, partition));
+  if (end !== undefined && seen.at >= wanted && isAllStored(end, positions)) return null;
+  const shown = watermark === null ? 'not known' : formatTimestamp(watermark);
+  const rest = describeUnstored(end, stored, seen);
+  return `${partitionName(partition)}: watermark ${shown} has not passed ${formatTimestamp(wanted)}${rest}`;
 }
 
-/** True when everything that the partition held at the look is stored. */
-export function isConsumed(end: LogEnd, positions: readonly StoredPosition[]): boolean {
+/** True when all records that the partition held are stored. */
+export function isAllStored(end: LogEnd, positions: readonly StoredPosition[]): boolean {
   const stored = positions.find(({ partition }) => isSamePartition(partition, end.partition));
   return (stored?.nextOffset ?? end.low) >= end.high;
 }
 
-/** How many records seen in the log are not stored, as the end of a sentence; empty where that is not known or none. */
-function unstored(end: LogEnd | undefined, stored: StoredPosition | undefined, { ends }: SeenEnds): string {
+/** The end of a reason: how many records of the log are not stored. Empty when none, or when the number is not known. */
+function describeUnstored(end: LogEnd | undefined, stored: StoredPosition | undefined, { ends }: SeenEnds): string {
   if (ends === null || end === undefined) return '';
   const behind = end.high - (stored?.nextOffset ?? end.low);
   return behind > 0 ? `, and ${behind} records of it are not stored` : '';

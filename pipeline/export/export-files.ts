@@ -1,7 +1,7 @@
 import { type Completeness, judgeCompleteness } from '../completeness/verdict.ts';
 import type { ExportDirectory, PendingFile, Snapshot, SnapshotReader, WrittenRows } from '../ports.ts';
 import { exportFileName } from './file-names.ts';
-import type { Waited } from './log-wait.ts';
+import type { WaitOutcome } from './log-wait.ts';
 import { buildManifest, type Manifest, type WrittenFile } from './manifest.ts';
 import type { ExportRecord } from './request.ts';
 import { type FileKind, fileKinds, type Selection } from './selection.ts';
@@ -14,16 +14,16 @@ export interface Writing {
   /** Name and version of this software, for the manifest. */
   readonly software: string;
   /** Waits until the export may take its snapshot. */
-  readonly wait: (record: ExportRecord, signal: AbortSignal) => Promise<Waited>;
+  readonly wait: (record: ExportRecord, signal: AbortSignal) => Promise<WaitOutcome>;
   /**
    * Stops the export. With a `CANCELLED` error as its reason the export ends as cancelled; with any other reason it stays
-   * as it is, and the next start runs it again.
+   * unfinished, and the next start runs it again.
    */
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: ExportProgress) => void;
 }
 
-/** New bytes of a file that is being written, or the rows of one that is whole. */
+/** Reported for each write to a file (`bytes`, with 0 rows), and once for the finished file (`rows`, with 0 bytes). */
 export interface ExportProgress {
   readonly kind: FileKind;
   readonly bytes: number;
@@ -34,21 +34,21 @@ export interface ExportProgress {
  * Writes all files of an export from one snapshot, under hidden names, synced to disk, and returns the manifest. When it
  * throws, nothing is being written any more; the caller removes the hidden files.
  */
-export async function writeFiles(record: ExportRecord, exporting: Writing): Promise<Manifest> {
+export async function writeFiles(record: ExportRecord, writing: Writing): Promise<Manifest> {
   const { requestId, plan, given } = record;
   const { parameters, timeTo } = plan;
   const { timeFrom, filterEvents, filterState } = parameters;
   const selection: Selection = { timeFrom, timeTo, filterEvents, filterState };
-  const waited = await exporting.wait(record, exporting.signal);
-  const snapshot = await exporting.snapshots.snapshot(selection, parameters);
+  const waited = await writing.wait(record, writing.signal);
+  const snapshot = await writing.snapshots.snapshot(selection, parameters);
   const interrupt = (): void => snapshot.interrupt();
-  exporting.signal.addEventListener('abort', interrupt, { once: true });
+  writing.signal.addEventListener('abort', interrupt, { once: true });
   try {
     // An abort while the snapshot was being opened could not interrupt it.
-    exporting.signal.throwIfAborted();
-    const files = await writeKinds(snapshot, record, exporting);
+    writing.signal.throwIfAborted();
+    const files = await writeDataFiles(snapshot, record, writing);
     const { schemaIds, positions } = snapshot;
-    const completeness = judge(snapshot, { timeTo, waited, allowedLatenessMs: exporting.allowedLatenessMs });
+    const completeness = judge(snapshot, { timeTo, waited, allowedLatenessMs: writing.allowedLatenessMs });
     const manifest = buildManifest({
       requestId,
       parameters: given,
@@ -57,39 +57,39 @@ export async function writeFiles(record: ExportRecord, exporting: Writing): Prom
       schemaIds,
       completeness,
       files,
-      software: exporting.software,
+      software: writing.software,
     });
-    if (parameters.manifest) await writeManifest(manifest, record, exporting.directory);
+    if (parameters.manifest) await writeManifest(manifest, record, writing.directory);
     return manifest;
   } finally {
-    exporting.signal.removeEventListener('abort', interrupt);
+    writing.signal.removeEventListener('abort', interrupt);
     await snapshot.close();
   }
 }
 
 function judge(
   { positions, splitServices, lostRecords }: Snapshot,
-  { waited, ...window }: { readonly timeTo: number; readonly allowedLatenessMs: number; readonly waited: Waited },
+  { waited, ...window }: { readonly timeTo: number; readonly allowedLatenessMs: number; readonly waited: WaitOutcome },
 ): Completeness {
   const judged = judgeCompleteness({ ...window, positions, splitServices, lostRecords, seen: waited.seen });
-  if (waited.gaveUp === null || judged.status === 'complete') return judged;
-  return { ...judged, reasons: [...judged.reasons, waited.gaveUp] };
+  if (waited.timedOut === null || judged.status === 'complete') return judged;
+  return { ...judged, reasons: [...judged.reasons, waited.timedOut] };
 }
 
 /** Writes the files one after the other; while one is synced to disk, the next is written. */
-async function writeKinds(
+async function writeDataFiles(
   snapshot: Snapshot,
   record: ExportRecord,
-  exporting: Writing,
+  writing: Writing,
 ): Promise<readonly WrittenFile[]> {
   const sealing: Promise<WrittenFile>[] = [];
   const failed = new AbortController();
-  const signal = AbortSignal.any([exporting.signal, failed.signal]);
+  const signal = AbortSignal.any([writing.signal, failed.signal]);
   try {
     for (const kind of fileKinds(record.plan.parameters.format)) {
-      const sealed = sealFile(await writeFile(kind, snapshot, record, { ...exporting, signal }));
+      const sealed = sealFile(await writeFile(kind, snapshot, record, { ...writing, signal }));
       sealing.push(sealed);
-      // Sealing failed, so the file that is being written meanwhile is given up too.
+      // When sealing fails, the file that is being written meanwhile is given up too.
       sealed.catch(error => failed.abort(error));
     }
     return await Promise.all(sealing);
@@ -122,20 +122,20 @@ async function writeFile(
   kind: FileKind,
   snapshot: Snapshot,
   record: ExportRecord,
-  exporting: Writing,
+  writing: Writing,
 ): Promise<UnsealedFile> {
   const { requestId, plan } = record;
   const { destination, stamp, parameters } = plan;
   const name = exportFileName(destination.stem, stamp, kind, parameters);
-  const pending = await exporting.directory.create(destination, requestId, name, parameters.compression);
+  const pending = await writing.directory.create(destination, requestId, name, parameters.compression);
   const written = await keepOrDiscard(pending, () =>
     snapshot.write(kind, async bytes => {
-      exporting.signal.throwIfAborted();
+      writing.signal.throwIfAborted();
       await pending.write(bytes);
-      exporting.onProgress?.({ kind, bytes: bytes.length, rows: 0 });
+      writing.onProgress?.({ kind, bytes: bytes.length, rows: 0 });
     }),
   );
-  exporting.onProgress?.({ kind, bytes: 0, rows: written.rows });
+  writing.onProgress?.({ kind, bytes: 0, rows: written.rows });
   return { kind, pending, ...written };
 }
 

@@ -22,9 +22,9 @@ export async function runExport(record: ExportRecord, exporting: Exporting): Pro
   if (record.error !== null) throw new TidemarkError(record.error.code, record.error.message);
   if (record.state === 'completed' && record.manifest !== null) return { ...record, manifest: record.manifest };
   const manifest = await writeAndPublish(record, exporting);
-  // The files are public, so nothing is taken back: if this update fails, the next start finds `publishing` and completes it.
+  // The files are published and are not taken back: if this update fails, the next start finds `publishing` and completes it.
   const completed = await exporting.store.update(record.requestId, { state: 'completed' });
-  if (completed === null) throw new Error(`export ${record.requestId} has its files, and had ended before`);
+  if (completed === null) throw new Error(`the files of export ${record.requestId} were published after it had ended`);
   return { ...completed, manifest };
 }
 
@@ -35,7 +35,7 @@ async function writeAndPublish(record: ExportRecord, exporting: Exporting): Prom
   try {
     await begin(record, store);
     const manifest = await writeFiles(record, exporting);
-    await moveOn(record, { state: 'publishing', manifest }, store);
+    await recordChange(record, { state: 'publishing', manifest }, store);
     isStoppable = false;
     await directory.publish(plan.destination, requestId, plan.names);
     return manifest;
@@ -48,20 +48,20 @@ async function writeAndPublish(record: ExportRecord, exporting: Exporting): Prom
   }
 }
 
-/** A request that was recorded as running may have been cancelled before it had a signal to abort. */
+/** Records that the request runs. One recorded as running is looked up: it may have been cancelled before it had a signal. */
 async function begin(record: ExportRecord, store: RequestStore): Promise<void> {
-  if (record.state !== 'running') return moveOn(record, { state: 'running' }, store);
+  if (record.state !== 'running') return recordChange(record, { state: 'running' }, store);
   const known = await store.find(record.requestId);
-  if (known === null || isEnded(known.state) || known.cancelledBy !== null) throw notRun(record, known);
+  if (known === null || isEnded(known.state) || known.cancelledBy !== null) throw notRunError(record, known);
 }
 
-/** Throws `CANCELLED` when the request was cancelled: the database knows it before the signal aborts. */
-async function moveOn(record: ExportRecord, change: RequestChange, store: RequestStore): Promise<void> {
+/** Records a change. Throws `CANCELLED` or `REQUEST_ENDED` when the database has a cancellation or an end already. */
+async function recordChange(record: ExportRecord, change: RequestChange, store: RequestStore): Promise<void> {
   if ((await store.update(record.requestId, change)) !== null) return;
-  throw notRun(record, await store.find(record.requestId));
+  throw notRunError(record, await store.find(record.requestId));
 }
 
-function notRun({ requestId }: ExportRecord, known: ExportRecord | null): TidemarkError {
+function notRunError({ requestId }: ExportRecord, known: ExportRecord | null): TidemarkError {
   const cancelledBy = known?.cancelledBy ?? null;
   if (cancelledBy !== null) return cancelled(requestId, cancelledBy);
   return new TidemarkError('REQUEST_ENDED', `export ${requestId} is not run: it has ended already`);
@@ -69,12 +69,12 @@ function notRun({ requestId }: ExportRecord, known: ExportRecord | null): Tidema
 
 /** The error that ends a cancelled request. */
 export function cancelled(requestId: string, by: string): TidemarkError {
-  return new TidemarkError('CANCELLED', `export ${requestId} was cancelled by ${by}; no file of it is there`);
+  return new TidemarkError('CANCELLED', `export ${requestId} was cancelled by ${by}; it has no files`);
 }
 
 /**
- * Recovers the requests that a dead process left unfinished: those in `publishing` get their file names and complete; of
- * the others the half-written files are removed. Returns the requests to run again, with their recorded stamp and window.
+ * Recovers the requests that a dead process left unfinished: those in `publishing` get their file names and complete; the
+ * half-written files of the others are removed. Returns the requests to run again, with their recorded stamp and window.
  */
 export async function recoverExports({
   store,
@@ -82,7 +82,7 @@ export async function recoverExports({
 }: Pick<Exporting, 'store' | 'directory'>): Promise<readonly ExportRecord[]> {
   const toRun: ExportRecord[] = [];
   for (const record of await store.unfinished()) {
-    if (await prepareAgain(record, { store, directory })) toRun.push(record);
+    if (await recoverExport(record, { store, directory })) toRun.push(record);
   }
   return toRun;
 }
@@ -91,7 +91,7 @@ export async function recoverExports({
  * Returns true when the request must run again. One that cannot be recovered ends as failed, so that it does not keep the
  * others from running; one whose folder lies in another export root is left for the next start with that root.
  */
-async function prepareAgain(
+async function recoverExport(
   { requestId, plan, state, cancelledBy }: ExportRecord,
   { store, directory }: Pick<Exporting, 'store' | 'directory'>,
 ): Promise<boolean> {

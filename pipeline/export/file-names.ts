@@ -16,7 +16,7 @@ export function manifestFileName(stem: string, stamp: number): string {
   return `${stampedName(stem, stamp, 'manifest')}.json`;
 }
 
-/** The paths of the data files in the client's spelling of the prefix, without the manifest: what an export answers. */
+/** The paths that an answer lists: those of the files without the manifest, with the prefix as the client spelled it. */
 export function answeredPaths({
   destination: { spelled, stem },
   names,

@@ -1,11 +1,11 @@
-import { isConsumed, judgeCompleteness, type SeenEnds } from '../completeness/verdict.ts';
+import { isAllStored, judgeCompleteness, type SeenEnds } from '../completeness/verdict.ts';
 import { isPassing } from '../errors.ts';
 import { partitionName } from '../partition.ts';
 import type { Clock, LogEnd, StoredPosition } from '../ports.ts';
 import { orAborted } from '../waiting.ts';
 import type { ExportRecord } from './request.ts';
 
-/** The log as an export sees it: how far it reaches, and how much of it is stored. */
+/** How far the log reaches, and how much of it is stored. */
 export interface LogView {
   /** How far each assigned partition reaches now. Throws `SOURCE_UNREACHABLE`. */
   ends(): Promise<readonly LogEnd[]>;
@@ -20,15 +20,15 @@ interface LogWait {
   /** The longest wait, in milliseconds. */
   readonly waitMs: number;
   readonly allowedLatenessMs: number;
-  /** Resolves after so many milliseconds, or when the signal aborts; given, so that tests need not wait. */
+  /** Resolves after `milliseconds`, or when the signal aborts. Tests replace it. */
   pause(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
 /** The outcome of the wait. */
-export interface Waited {
+export interface WaitOutcome {
   readonly seen: SeenEnds;
-  /** Why the wait ended too early; null when it reached its goal. */
-  readonly gaveUp: string | null;
+  /** The reason when the time was over first; null when the wait reached its goal. */
+  readonly timedOut: string | null;
 }
 
 const lookEveryMs = 500;
@@ -38,17 +38,17 @@ const lookEveryMs = 500;
  * window is complete; at most `waitMs`. A log that could not be looked at when the request was accepted is looked at as
  * soon as it answers. Throws the signal's reason when it aborts.
  */
-export async function waitForLog(record: ExportRecord, wait: LogWait, signal: AbortSignal): Promise<Waited> {
+export async function waitForLog(record: ExportRecord, wait: LogWait, signal: AbortSignal): Promise<WaitOutcome> {
   const { plan, acceptedAt } = record;
-  let seen: SeenEnds = { ends: plan.ends, at: acceptedAt, isUnseen: plan.ends === null };
-  if (plan.parameters.wait === 'none') return { seen, gaveUp: null };
+  let seen: SeenEnds = { ends: plan.ends, at: acceptedAt, lookFailed: plan.ends === null };
+  if (plan.parameters.wait === 'none') return { seen, timedOut: null };
   const deadline = wait.clock.now() + wait.waitMs;
   const isStored = async (): Promise<boolean> => {
-    if (seen.ends === null) seen = await unlessStopped(lookAt(wait.log, wait.clock), signal);
-    return seen.ends?.every(end => isConsumed(end, wait.log.positions())) ?? false;
+    if (seen.ends === null) seen = await throwWhenAborted(lookAt(wait.log, wait.clock), signal);
+    return seen.ends?.every(end => isAllStored(end, wait.log.positions())) ?? false;
   };
   const reached = await until(isStored, { deadline, wait, signal });
-  if (plan.parameters.wait === 'end') return { seen, gaveUp: reached ? null : gaveUp(seen, wait) };
+  if (plan.parameters.wait === 'end') return { seen, timedOut: reached ? null : describeTimeout(seen, wait) };
   return waitForComplete(record, { first: seen, deadline, wait, signal });
 }
 
@@ -61,63 +61,64 @@ interface Waiting {
 async function waitForComplete(
   { plan }: ExportRecord,
   { first, ...waiting }: Waiting & { readonly first: SeenEnds },
-): Promise<Waited> {
+): Promise<WaitOutcome> {
   const { log, clock, allowedLatenessMs } = waiting.wait;
   let seen = first;
   const complete = await until(async () => {
     const input = { timeTo: plan.timeTo, allowedLatenessMs, splitServices: 0, lostRecords: 0 };
     if (judgeCompleteness({ ...input, positions: log.positions(), seen }).status === 'complete') return true;
-    seen = await unlessStopped(lookAt(log, clock), waiting.signal);
+    seen = await throwWhenAborted(lookAt(log, clock), waiting.signal);
     return judgeCompleteness({ ...input, positions: log.positions(), seen }).status === 'complete';
   }, waiting);
-  return { seen, gaveUp: complete ? null : gaveUp(seen, waiting.wait) };
+  return { seen, timedOut: complete ? null : describeTimeout(seen, waiting.wait) };
 }
 
-/** Looks at how far the log reaches now; `ends` is null while it does not answer. */
+/** Asks the log how far it reaches; `ends` is null when it does not answer. */
 export async function lookAt(log: LogView, clock: Clock): Promise<SeenEnds> {
   try {
     return { ends: await log.ends(), at: clock.now() };
   } catch (error) {
     if (!isPassing(error)) throw error;
-    return { ends: null, at: clock.now(), isUnseen: true };
+    return { ends: null, at: clock.now(), lookFailed: true };
   }
 }
 
-/** A frozen server answers late; stopping does not wait for it. */
-async function unlessStopped(look: Promise<SeenEnds>, signal: AbortSignal): Promise<SeenEnds> {
+/** Waits for a look. Throws the signal's reason when it aborts, because a frozen server answers late. */
+async function throwWhenAborted(look: Promise<SeenEnds>, signal: AbortSignal): Promise<SeenEnds> {
   const seen = await orAborted(signal, look);
   if (seen === undefined) throw signal.reason;
   return seen;
 }
 
+/** Checks `holds` after each stored batch and every 500 ms. Returns true when it holds, false at the deadline. */
 async function until(holds: () => Promise<boolean>, { deadline, wait, signal }: Waiting): Promise<boolean> {
   for (;;) {
     signal.throwIfAborted();
     if (await holds()) return true;
     const left = deadline - wait.clock.now();
     if (left <= 0) return false;
-    const looked = new AbortController();
-    const soon = AbortSignal.any([signal, looked.signal]);
-    await Promise.race([wait.log.nextBatch(soon), wait.pause(Math.min(left, lookEveryMs), soon)]);
-    looked.abort();
+    const round = new AbortController();
+    const roundSignal = AbortSignal.any([signal, round.signal]);
+    await Promise.race([wait.log.nextBatch(roundSignal), wait.pause(Math.min(left, lookEveryMs), roundSignal)]);
+    round.abort();
   }
 }
 
-function gaveUp({ ends }: SeenEnds, { log, waitMs }: LogWait): string {
-  const behind = (ends ?? []).filter(end => !isConsumed(end, log.positions()));
+function describeTimeout({ ends }: SeenEnds, { log, waitMs }: LogWait): string {
+  const behind = (ends ?? []).filter(end => !isAllStored(end, log.positions()));
   const names = behind.map(({ partition, high }) => `${partitionName(partition)} up to ${high}`);
-  const rest = ends === null ? 'a look at the log' : 'the window to be complete';
-  const what = names.length === 0 ? rest : names.join(', ');
-  return `waited ${waitMs} ms without success for ${what}`;
+  const otherGoal = ends === null ? 'a look at the log' : 'the window to be complete';
+  const goal = names.length === 0 ? otherGoal : names.join(', ');
+  return `waited ${waitMs} ms without success for ${goal}`;
 }
 
 /** For commands that open the database without its log: there is nothing to look at and nothing to wait for. */
 export function withoutLog(clock: Clock) {
   return {
     lookAtLog: async (): Promise<SeenEnds> => ({ ends: null, at: clock.now() }),
-    wait: async ({ acceptedAt }: ExportRecord): Promise<Waited> => ({
+    wait: async ({ acceptedAt }: ExportRecord): Promise<WaitOutcome> => ({
       seen: { ends: null, at: acceptedAt },
-      gaveUp: null,
+      timedOut: null,
     }),
   };
 }

@@ -1,6 +1,6 @@
 import { parseInstant } from '../../schemas/json/timestamps.ts';
 
-/** Which texts are allowed, and how: what the HTTP schema and the command line know of a kind. */
+/** By this name the HTTP schema and the command line decide how to describe a parameter. */
 export type KindName = 'time' | 'choice' | 'flag' | 'separator' | 'list' | 'text';
 
 /** How the text of a parameter becomes its value. */

@@ -13,7 +13,7 @@ export interface Parameter<T> {
 
 /**
  * Every parameter of an export, declared once. The checks, the HTTP query, the options of `tidemark export` and the table
- * in the README follow from here; a test holds `control.request.avsc` to the same names in the same order.
+ * in the README follow from here; a test checks that `control.request.avsc` has the same names in the same order.
  */
 export const parameterTable = {
   time_from: {
@@ -21,14 +21,14 @@ export const parameterTable = {
     default: null,
     required: true,
     example: '2010-08-05T09:00:00.000Z',
-    help: 'the start of the window, which belongs to the window',
+    help: 'the start of the window, included',
   },
   time_to: {
     kind: time,
     default: null,
     defaultInWords: 'now',
     example: '2010-08-05T10:00:00.000Z',
-    help: 'the end of the window, which does not belong to the window',
+    help: 'the end of the window, not included',
   },
   filter_events: {
     kind: choice('any', 'started', 'completed'),
@@ -45,7 +45,7 @@ export const parameterTable = {
     default: null,
     required: true,
     example: 'hourly/calls_',
-    help: 'the folder of the files and the beginning of their names: relative to the export root, absolute and inside it, or in a folder that prefix_map maps to it',
+    help: 'the folder of the files and the beginning of their names: a path relative to the export root, an absolute path inside it, or a path that begins with a prefix of prefix_map',
   },
   format: { kind: choice('csv', 'json', 'ndjson'), default: 'csv', help: 'the format of the files' },
   compression: {
@@ -71,13 +71,13 @@ export const parameterTable = {
   wait: {
     kind: choice('end', 'complete', 'none'),
     default: 'end',
-    help: 'what a running service waits for before it exports: storing what the log held when the export was accepted, a complete window, or nothing',
+    help: 'what a running service waits for before it exports: end: until the records that the log held at acceptance are stored; complete: until the window is complete; none: nothing',
   },
 } satisfies Readonly<Record<string, Parameter<unknown>>>;
 
 export type ParameterName = keyof typeof parameterTable;
 type KindValue<N extends ParameterName> = (typeof parameterTable)[N]['kind'] extends Kind<infer T> ? T : never;
-/** What a parameter is read as: null for an absent one that is not required and has no default. */
+/** The type of a parameter's value: null when it is absent, not required and without default. */
 export type ParameterValue<N extends ParameterName> =
   | KindValue<N>
   | ((typeof parameterTable)[N] extends { readonly required: true }

@@ -12,7 +12,7 @@ import type { Layout, Selection } from './selection.ts';
 /** The parameters of an export as a client gave them, by their names in `parameterTable`; all values are text. */
 export type GivenParameters = Readonly<Record<string, string>>;
 
-/** An export that may be accepted. `timeTo` is null when it is to be the moment of acceptance. */
+/** The checked parameters of an export. `timeTo` is null when the window ends at acceptance. */
 export interface ExportParameters extends Layout {
   readonly filePrefix: string;
   readonly timeFrom: number;
@@ -20,7 +20,7 @@ export interface ExportParameters extends Layout {
   readonly filterEvents: Selection['filterEvents'];
   readonly filterState: Selection['filterState'];
   readonly manifest: boolean;
-  /** What the export waits for, within bounds: the log's end, a complete window, or nothing. */
+  /** What the export waits for before its snapshot (contract 4.22). */
   readonly wait: 'end' | 'complete' | 'none';
 }
 
@@ -75,7 +75,7 @@ function windowFaults(timeFrom: number, timeTo: number): readonly Fault[] {
 }
 
 interface ParameterReader {
-  /** The value of a parameter. Where it is at fault, the fault is added and the result stands for nothing. */
+  /** Returns the value of a parameter. A faulty one is added to `faults`, and the returned value must not be used. */
   readonly read: <N extends ParameterName>(name: N) => ParameterValue<N>;
   readonly faults: Fault[];
 }

@@ -24,11 +24,11 @@ export interface ExportPlan {
   readonly destination: Destination;
   /** File names in the order of their publication: `services` last, so that a reader who sees it sees all files. */
   readonly names: readonly string[];
-  /** How far the log reached at acceptance; null where it could not be asked or there is none. */
+  /** How far the log reached at acceptance; null when it did not answer or there is none. */
   readonly ends: readonly LogEnd[] | null;
 }
 
-/** The client of a request and the door it came by. One client's requests run in their order; clients take turns. */
+/** The client of a request, and the door at which it was made. One client's requests run in their order; clients take turns. */
 export interface Asker {
   readonly door: 'http' | 'control' | 'cli';
   readonly client: string;
@@ -38,8 +38,9 @@ export interface ExportRecord {
   readonly requestId: string;
   readonly state: RequestState;
   readonly asker: Asker;
+  /** In milliseconds since 1970 UTC, as `endedAt`. */
   readonly acceptedAt: number;
-  /** When it ended; null before. */
+  /** Null until it has ended. */
   readonly endedAt: number | null;
   readonly given: GivenParameters;
   readonly plan: ExportPlan;
@@ -51,8 +52,8 @@ export interface ExportRecord {
 
 /**
  * The position of a record of the control topic. The stored position moves from `from` (or from the start of a gap before
- * it) to `next` in the transaction that carries out the request, so that no record is served twice. Where the stored
- * position is another one, nothing happens (`STALE_BATCH`).
+ * it) to `next` in the transaction that carries out the request, so that no record is served twice. When the stored
+ * position is a different one, nothing changes and `STALE_BATCH` is thrown.
  */
 export interface ControlPosition {
   readonly partition: PartitionId;
@@ -79,13 +80,13 @@ export interface RequestStore {
   update(requestId: string, change: RequestChange): Promise<ExportRecord | null>;
   /** Marks a request as cancelled. Returns false and changes nothing, no position either, when it is unknown or has ended. */
   cancel(requestId: string, by: string, control?: ControlPosition): Promise<boolean>;
-  /** A known request came again: only the position moves. */
+  /** Moves the position for a known request that came again; the last status of an ended request is written again. */
   repeat(requestId: string, control: ControlPosition): Promise<void>;
   find(requestId: string): Promise<ExportRecord | null>;
   /** Requests without a terminal state, oldest first. */
   unfinished(): Promise<readonly ExportRecord[]>;
   /** The newest requests, ended or not, newest first. */
   list(limit: number): Promise<readonly ExportRecord[]>;
-  /** Forgets requests that ended before a moment. */
+  /** Deletes requests that ended before a moment, in milliseconds since 1970 UTC. */
   forgetEndedBefore(moment: number): Promise<void>;
 }

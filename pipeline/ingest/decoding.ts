@@ -3,8 +3,8 @@ import type { KeyFormat, RecordFormat, WriterSchemas } from '../../schemas/decod
 import { schemaIdOf } from '../../schemas/events/wire-format.ts';
 import type { LogRecord, LogRecords, SchemaRegistry } from '../ports.ts';
 
-/** Concurrent requests for schemas: a first batch may name some tens of them, a corrupt one thousands. */
-const requestsAtOnce = 8;
+/** How many schemas are fetched at once. A first batch may name tens of schemas, a corrupt batch thousands. */
+const fetchesAtOnce = 8;
 
 /**
  * Finds the Avro schemas that records were written with. Decoding is synchronous and fetching a schema is not, so all
@@ -21,13 +21,13 @@ export class SchemaLookup {
   }
 
   /**
-   * The schemas, by id, that these records carry and that exist; null where no registry is configured. Waits while the
-   * registry does not answer; rejects when the signal aborts.
+   * Returns the schemas whose ids these records carry, by id, as far as they exist; null where no registry is configured.
+   * Waits while the registry does not answer; rejects when the signal aborts.
    */
-  async named(records: LogRecords, signal: AbortSignal): Promise<WriterSchemas | null> {
+  async schemasOf(records: LogRecords, signal: AbortSignal): Promise<WriterSchemas | null> {
     if (this.#registry === null) return null;
-    const ids = namedIds(records, this.#keyFormat);
-    await this.#ask(
+    const ids = schemaIdsIn(records, this.#keyFormat);
+    await this.#fetch(
       this.#registry,
       [...ids].filter(id => !this.#ready.has(id)),
       signal,
@@ -40,32 +40,32 @@ export class SchemaLookup {
     return found;
   }
 
-  async #ask(registry: SchemaRegistry, ids: readonly number[], signal: AbortSignal): Promise<void> {
+  async #fetch(registry: SchemaRegistry, ids: readonly number[], signal: AbortSignal): Promise<void> {
     const left = ids.values();
-    const askInTurn = async (): Promise<void> => {
+    const fetchInTurn = async (): Promise<void> => {
       for (const id of left) {
         const schema = await registry.schemaOf(id, signal);
         if (schema !== null) this.#ready.set(id, compileSchema(schema));
       }
     };
-    await Promise.all(Array.from({ length: Math.min(requestsAtOnce, ids.length) }, askInTurn));
+    await Promise.all(Array.from({ length: Math.min(fetchesAtOnce, ids.length) }, fetchInTurn));
   }
 }
 
-/** A rejection handler: gives undefined when the signal has aborted, since stopping is no failure; else throws the error. */
+/** A rejection handler: returns undefined when the signal has aborted, because stopping is no failure; else throws. */
 export function unlessAborted(signal: AbortSignal): (error: unknown) => undefined {
   return error => {
     if (!signal.aborted) throw error;
   };
 }
 
-function namedIds(records: LogRecords, keyFormat: KeyFormat): ReadonlySet<number> {
+function schemaIdsIn(records: LogRecords, keyFormat: KeyFormat): ReadonlySet<number> {
   const ids = new Set<number>();
   for (const { key, value } of records) {
-    const ofValue = schemaIdOf(value);
-    if (ofValue !== null) ids.add(ofValue);
-    const ofKey = keyFormat === 'avro' ? schemaIdOf(key) : null;
-    if (ofKey !== null) ids.add(ofKey);
+    const valueId = schemaIdOf(value);
+    if (valueId !== null) ids.add(valueId);
+    const keyId = keyFormat === 'avro' ? schemaIdOf(key) : null;
+    if (keyId !== null) ids.add(keyId);
   }
   return ids;
 }

@@ -34,8 +34,8 @@ export interface Ingested {
 }
 
 /**
- * Batches given to the warehouse and not stored yet, at most. Four are enough to read and fold on while one waits for a
- * checkpoint of the database; more would only take memory, as each holds its rows until it is stored.
+ * At most this many batches are given to the warehouse and not stored yet. Four are enough to go on reading and folding
+ * while one waits for a checkpoint of the database; more would only take memory, as each holds its rows until it is stored.
  */
 const maxBatchesAhead = 4;
 
@@ -50,24 +50,24 @@ export async function ingest(source: EventSource, warehouse: Warehouse, options:
   const lookup = new SchemaLookup(options.registry ?? null, options.keyFormat);
   const failed = new AbortController();
   let storing: readonly Promise<void>[] = [];
-  let lastStored = 0;
+  let lastStoredAt = 0;
   /** While the batch waits and is stored, only its facts are kept here, to save memory. */
   const store = (batch: FoldedBatch, bytesRead: number): Promise<void> => {
     const { facts } = batch;
-    const asked = options.clock.now();
+    const queuedAt = options.clock.now();
     return warehouse.store(batch).then(() => {
-      const began = Math.max(asked, lastStored);
-      lastStored = options.clock.now();
+      const beganAt = Math.max(queuedAt, lastStoredAt);
+      lastStoredAt = options.clock.now();
       total.recordsRead += facts.recordsRead;
       total.applied += facts.applied;
       total.quarantined += facts.quarantined;
-      options.onStored?.(facts, { bytesRead, milliseconds: lastStored - began });
+      options.onStored?.(facts, { bytesRead, milliseconds: lastStoredAt - beganAt });
     });
   };
   const signal = AbortSignal.any([options.signal, failed.signal]);
   try {
     for await (const batch of source.read(warehouse.positions(), signal)) {
-      const schemas = await lookup.named(batch.records, signal).catch(unlessAborted(signal));
+      const schemas = await lookup.schemasOf(batch.records, signal).catch(unlessAborted(signal));
       if (schemas === undefined) break;
       const folded = await foldInSlices(batch, { ...options, schemas });
       const next = store(folded, batch.bytesRead);
@@ -143,7 +143,7 @@ class BatchFolding {
 
   #moveWatermark(time: number | null, record: LogRecord): void {
     if (time === null || (this.#watermark !== null && time <= this.#watermark)) return;
-    if (time <= latestPlausible(record, this.#now) + this.#skewMs) this.#watermark = time;
+    if (time <= referenceTime(record, this.#now) + this.#skewMs) this.#watermark = time;
   }
 
   finish(): FoldedBatch {
@@ -170,7 +170,7 @@ function eventTime(event: Event): number | null {
   return event.kind === 'extension.updated' ? event.timestamp : event.occasion.timestamp;
 }
 
-/** The time to compare an event's time with: an event of the year 2099 is applied but must not move the watermark there. */
-function latestPlausible({ timestamp }: LogRecord, now: number): number {
+/** The time that an event's time is compared with: an event of the year 2099 is applied but must not move the watermark. */
+function referenceTime({ timestamp }: LogRecord, now: number): number {
   return timestamp === null || timestamp < 0 ? now : timestamp;
 }

@@ -2,7 +2,7 @@ import type { Reject } from '../../schemas/events/events.ts';
 import type { LogRecord, LostRecords, PartitionId, Position, StoredPosition } from '../ports.ts';
 import type { ServiceFragments } from './fold.ts';
 
-/** A record that cannot be understood, and why. */
+/** A record that cannot be decoded, and why. */
 export interface QuarantinedRecord {
   readonly record: LogRecord;
   readonly reject: Reject;
@@ -10,7 +10,7 @@ export interface QuarantinedRecord {
   readonly schemaId: number | null;
 }
 
-/** What is known of a batch of one partition besides its rows. */
+/** The facts of a batch of one partition, besides its rows. */
 export interface BatchFacts {
   readonly partition: PartitionId;
   readonly origin: string;
@@ -45,8 +45,8 @@ export interface Warehouse {
    * before that: batches are stored one at a time, in the order of the calls. When a batch fails, those queued behind it
    * fail too; otherwise a new partition's second batch would be taken for its first. A batch that does not begin exactly
    * at the stored position of its partition is refused with `STALE_BATCH` and changes nothing, so that a process that was
-   * frozen or replaced cannot apply records twice. The batch is laid out as columns during the call; its fragments are
-   * not needed any more when the call returns.
+   * frozen or replaced cannot apply records twice. The fragments are copied during the call, so the caller may drop them
+   * when it returns.
    */
   store(batch: FoldedBatch): Promise<void>;
 }

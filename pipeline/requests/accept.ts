@@ -11,18 +11,19 @@ export interface Acceptance {
   readonly store: RequestStore;
   readonly directory: ExportDirectory;
   readonly clock: Clock;
-  /** Looks at how far the log reaches now. */
+  /** Asks the log how far it reaches. */
   readonly lookAtLog: () => Promise<SeenEnds>;
 }
 
-export interface AcceptedRequest {
+/** A request before it is accepted. */
+export interface IncomingRequest {
   readonly requestId: string;
   /** True when the id was generated for this request, so that no other request can have it. */
-  readonly hasOwnId?: boolean;
+  readonly hasGeneratedId?: boolean;
   /** The parameters as given, before defaults. */
   readonly given: GivenParameters;
   readonly asker: Asker;
-  /** Faults that the door has found already; they are named together with those found here. */
+  /** Faults that were found before; the error lists them together with those found here. */
   readonly faults?: readonly Fault[];
   readonly control?: ControlPosition;
   /**
@@ -34,26 +35,26 @@ export interface AcceptedRequest {
 
 /**
  * Checks and records a request: its window is fixed and its file names are reserved. A known id with the same parameters
- * returns the recorded request; with others it throws `REQUEST_CONFLICT`. Throws `REQUEST_INVALID` naming every fault,
- * or `PREFIX_REFUSED` for a prefix that leaves the export root.
+ * returns the recorded request; with other parameters it throws `REQUEST_CONFLICT`. Throws `REQUEST_INVALID` naming every
+ * fault, or `PREFIX_REFUSED` for a prefix that leaves the export root.
  */
-export function acceptExport(request: AcceptedRequest, acceptance: Acceptance): Promise<ExportRecord> {
-  return acceptingOf(acceptance.store).run(() => acceptNext(request, acceptance));
+export function acceptExport(request: IncomingRequest, acceptance: Acceptance): Promise<ExportRecord> {
+  return semaphoreOf(acceptance.store).run(() => acceptNext(request, acceptance));
 }
 
-const accepting = new WeakMap<RequestStore, Semaphore>();
+const semaphores = new WeakMap<RequestStore, Semaphore>();
 
 /** Requests of one store are accepted one after the other; two at once could reserve the same names. */
-function acceptingOf(store: RequestStore): Semaphore {
-  const semaphore = accepting.get(store) ?? new Semaphore(1);
-  accepting.set(store, semaphore);
+function semaphoreOf(store: RequestStore): Semaphore {
+  const semaphore = semaphores.get(store) ?? new Semaphore(1);
+  semaphores.set(store, semaphore);
   return semaphore;
 }
 
-async function acceptNext(request: AcceptedRequest, acceptance: Acceptance): Promise<ExportRecord> {
-  const { requestId, hasOwnId = false, given, asker, control, admit, faults = [] } = request;
+async function acceptNext(request: IncomingRequest, acceptance: Acceptance): Promise<ExportRecord> {
+  const { requestId, hasGeneratedId = false, given, asker, control, admit, faults = [] } = request;
   const { store, directory, clock, lookAtLog } = acceptance;
-  const known = hasOwnId ? null : await store.find(requestId);
+  const known = hasGeneratedId ? null : await store.find(requestId);
   if (known !== null && faults.length === 0) {
     checkSame(known, given);
     if (control !== undefined) await store.repeat(requestId, control);
@@ -62,8 +63,8 @@ async function acceptNext(request: AcceptedRequest, acceptance: Acceptance): Pro
   const acceptedAt = clock.now();
   const read = readParameters(given, acceptedAt);
   if ('faults' in read || faults.length > 0) {
-    const meant = 'faults' in read ? read.faults : [];
-    throw requestInvalid([...meant, ...faults, ...(await prefixFaults(given, directory))]);
+    const parameterFaults = 'faults' in read ? read.faults : [];
+    throw requestInvalid([...parameterFaults, ...faults, ...(await prefixFaults(given, directory))]);
   }
   const { parameters } = read;
   const timeTo = parameters.timeTo ?? acceptedAt;
@@ -74,8 +75,8 @@ async function acceptNext(request: AcceptedRequest, acceptance: Acceptance): Pro
   ]);
   const plan: ExportPlan = { parameters, timeTo, stamp, destination, names, ends };
   const state = admit?.() ?? 'accepted';
-  const open = { endedAt: null, manifest: null, error: null, cancelledBy: null };
-  const record: ExportRecord = { requestId, state, asker, acceptedAt, given, plan, ...open };
+  const notEnded = { endedAt: null, manifest: null, error: null, cancelledBy: null };
+  const record: ExportRecord = { requestId, state, asker, acceptedAt, given, plan, ...notEnded };
   await store.insert(record, control);
   return record;
 }

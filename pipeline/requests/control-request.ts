@@ -9,7 +9,7 @@ import { show, WrongType } from '../../schemas/json/members.ts';
 import type { GivenParameters } from '../export/parameters.ts';
 import type { LogRecord } from '../ports.ts';
 
-/** What a record of the control topic asks for. The key is the request id; without one nobody could be answered. */
+/** The request of a record of the control topic. The key is the request id; a record without one gets no status. */
 export type ControlRequest =
   | { readonly kind: 'export'; readonly requestId: string; readonly given: GivenParameters }
   | { readonly kind: 'cancel'; readonly requestId: string }
@@ -19,8 +19,8 @@ export type ControlRequest =
 const actions = ['export', 'cancel', 'replay'] as const;
 
 /**
- * Reads a record, whatever its bytes; whether the parameters are good is for whoever accepts them. A value that begins with
- * the wire format's zero byte is Avro, of one of these schemas; any other is JSON.
+ * Reads a record; never throws, whatever its bytes. The values of parameters are checked later, at acceptance. A value that
+ * begins with the wire format's zero byte is Avro with one of the `schemas`; any other is JSON.
  */
 export function readControlRequest(
   { key, value }: Pick<LogRecord, 'key' | 'value'>,
@@ -31,14 +31,17 @@ export function readControlRequest(
   if (requestId === undefined) return unanswerable('MALFORMED', 'the key, a request id, is not UTF-8');
   if (requestId === null) {
     if (isReject(body)) return { kind: 'unanswerable', reject: body };
-    return unanswerable('NO_KEY', 'the record has no key, which is to be the request id: nobody could be answered');
+    return unanswerable(
+      'NO_KEY',
+      'the record has no key; the key must be the request id, so that a status can name it',
+    );
   }
   return isReject(body) ? { kind: 'faulty', requestId, message: body.message } : readAction(requestId, body);
 }
 
 function readAction(requestId: string, body: RequestMembers): ControlRequest {
   const faulty = (message: string): ControlRequest => ({ kind: 'faulty', requestId, message });
-  const { action, parameters } = split(body);
+  const { action, parameters } = splitBody(body);
   const faults = Array.from(parameters)
     .filter(([, text]) => text === undefined)
     .map(([name]) => `${name} is ${shown(body, name)}; allowed are text, true, false and numbers`);
@@ -56,8 +59,11 @@ function readAction(requestId: string, body: RequestMembers): ControlRequest {
   }
 }
 
-/** Values as text, as an HTTP client would spell them; undefined where a value is no text. What is null is not there. */
-function split(body: RequestMembers): {
+/**
+ * Separates the action from the parameters. These become text as an HTTP client would spell them; undefined for an object
+ * or array. A parameter that is null counts as absent.
+ */
+function splitBody(body: RequestMembers): {
   readonly action: unknown;
   readonly parameters: Map<string, string | undefined>;
 } {
@@ -76,7 +82,7 @@ function shown(body: RequestMembers, name: string): string {
   return value === undefined ? 'absent' : show(value);
 }
 
-/** The request's object, or why there is none. */
+/** The request's members, or the reason why they cannot be read. */
 function readJson(value: Uint8Array | null): RequestMembers | Reject {
   const allowed = 'allowed is a JSON object with an action';
   if (value === null) return malformed(`the record has no value; ${allowed}`);
@@ -84,18 +90,18 @@ function readJson(value: Uint8Array | null): RequestMembers | Reject {
   if (text === undefined) return malformed(`the value is not UTF-8; ${allowed}`);
   try {
     const body = parseJson(text);
-    return isJsonObject(body) ? body : malformed(`the value is JSON but no object; ${allowed}`);
+    return isJsonObject(body) ? body : malformed(`the value is JSON but not an object; ${allowed}`);
   } catch (error) {
-    if (error instanceof JsonSyntaxError) return malformed(`the value is no JSON: ${error.message}`);
+    if (error instanceof JsonSyntaxError) return malformed(`the value is not JSON: ${error.message}`);
     throw error;
   }
 }
 
-/** The request's record, or why there is none. */
+/** As `readJson`, from Avro. */
 function readAvro(value: Uint8Array, schemas: WriterSchemas | null): RequestMembers | Reject {
   if (schemas === null) return malformed('the value begins as Avro does, but no schema registry is configured');
   const id = schemaIdOf(value);
-  if (id === null) return malformed('the value is not a zero byte and a schema id of four bytes');
+  if (id === null) return malformed('the value does not begin with a zero byte and a schema id of four bytes');
   const schema = schemas.get(id);
   if (schema === undefined) {
     return rejected('UNKNOWN_SCHEMA', null, `the schema registry has no schema ${id}, which the value names`);
@@ -110,7 +116,7 @@ function readAvro(value: Uint8Array, schemas: WriterSchemas | null): RequestMemb
   }
 }
 
-/** Null: there is none. Undefined: it is no text. */
+/** The key as text; null when there is no key, undefined when it is not UTF-8. */
 function idOf(key: Uint8Array | null): string | null | undefined {
   return key === null || key.length === 0 ? null : textOf(key);
 }

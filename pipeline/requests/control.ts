@@ -7,8 +7,8 @@ import { type ControlRequest, readControlRequest } from './control-request.ts';
 import type { Jobs } from './jobs.ts';
 
 /**
- * Writes about the control topic besides requests. Each call is one transaction that moves the topic's position; it throws
- * `STALE_BATCH` where the stored position is not the one that the record was read from.
+ * Stores the outcome of control records that make no request. Each call is one transaction that moves the topic's position; it throws
+ * `STALE_BATCH` when the stored position is not the one that the record was read from.
  */
 export interface ControlStore {
   positions(): Promise<readonly StoredPosition[]>;
@@ -16,7 +16,7 @@ export interface ControlStore {
   pass(control: ControlPosition): Promise<void>;
   /** Writes a status that refuses a record. */
   refuse(requestId: string, error: TidemarkError, control: ControlPosition): Promise<void>;
-  /** Quarantines a record that has no request id to answer to. */
+  /** Quarantines a record without a usable request id. */
   quarantine(entry: QuarantinedRecord, control: ControlPosition): Promise<void>;
 }
 
@@ -56,7 +56,7 @@ interface ControlRecord {
   readonly control: ControlPosition;
 }
 
-/** A batch has one bookmark, at its end. To have one after each record, the source is opened with batches of one record. */
+/** Only the end of a batch has a bookmark. So the source is opened with batches of one record, to have one after each. */
 function* recordsOf({ partition, origin, records, from, next, lost }: RecordBatch): Generator<ControlRecord> {
   const last = records.at(-1);
   let at: Pick<ControlPosition, 'from' | 'lost'> = { from, lost: lost ?? null };
@@ -72,7 +72,7 @@ function* recordsOf({ partition, origin, records, from, next, lost }: RecordBatc
 async function serve(record: LogRecord, control: ControlPosition, serving: Serving): Promise<boolean> {
   const { store, signal, lookup, onServed } = serving;
   // While the registry does not answer, this record and all after it wait.
-  const schemas = await lookup.named([record], signal).catch(unlessAborted(signal));
+  const schemas = await lookup.schemasOf([record], signal).catch(unlessAborted(signal));
   if (schemas === undefined) return false;
   const request = readControlRequest(record, schemas);
   try {

@@ -1,4 +1,4 @@
-/** A queue for each client. Clients take turns, so that none waits behind everything that another has asked for. */
+/** A queue for each client. Clients take turns, so that no client waits for all requests of another. */
 export class FairQueue<T> {
   readonly #queues = new Map<string, T[]>();
 
@@ -14,9 +14,9 @@ export class FairQueue<T> {
 
   /** Takes the first item of the client whose turn it is; that client is then last in turn. */
   next(): T | undefined {
-    const [turn] = this.#queues;
-    if (turn === undefined) return undefined;
-    const [client, line] = turn;
+    const [first] = this.#queues;
+    if (first === undefined) return undefined;
+    const [client, line] = first;
     const item = line.shift();
     this.#queues.delete(client);
     if (line.length > 0) this.#queues.set(client, line);

@@ -13,7 +13,7 @@ export interface JobProgress {
   readonly bytes: number;
   /** Average since the job started. */
   readonly bytesPerSecond: number;
-  /** How long it waited for the log, or has waited so far. */
+  /** How long the job waited for the log, or has waited so far. */
   readonly waitedMs: number;
 }
 
@@ -28,7 +28,7 @@ const reportEveryMs = 5_000;
 /** An accepted request until it has ended. */
 export class Job {
   readonly requestId: string;
-  /** Resolves when the job is over: with its record as ended, or null where the service stopped before. */
+  /** Resolves when the job is over: with the record of the ended request, or null when the service stopped before that. */
   readonly done: Promise<ExportRecord | null>;
   readonly #record: ExportRecord;
   readonly #clock: Clock;
@@ -59,7 +59,7 @@ export class Job {
     return this.#controller.signal;
   }
 
-  /** The time since it started; 0 before. */
+  /** The time since the job started; 0 before. */
   get milliseconds(): number {
     return this.#startedAt === null ? 0 : this.#clock.now() - this.#startedAt;
   }
@@ -104,7 +104,7 @@ export class Job {
   }
 }
 
-/** The view of a request that is no job any more (or not in this process), from its record. */
+/** The view of a request without a job in this process, from its record. */
 export function recordedView(record: ExportRecord): JobView {
   const files = record.manifest?.files ?? [];
   const rows = files.reduce((sum, file) => sum + file.rows, 0);

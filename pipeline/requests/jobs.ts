@@ -1,7 +1,7 @@
 import { TidemarkError } from '../errors.ts';
 import { cancelled, type Exporting, endAs, recoverExports, runExport } from '../export/export.ts';
 import { type ControlPosition, type ExportRecord, isEnded } from '../export/request.ts';
-import { type Acceptance, type AcceptedRequest, acceptExport } from './accept.ts';
+import { type Acceptance, acceptExport, type IncomingRequest } from './accept.ts';
 import { FairQueue } from './fair-queue.ts';
 import { Job, type JobView, recordedView } from './job.ts';
 
@@ -11,10 +11,10 @@ interface JobsParts {
   /** How many exports run at once. */
   readonly atOnce: number;
   /** How many more may wait for their turn. */
-  readonly queue: number;
-  /** Called when a job is queued, starts to run, and has ended. */
+  readonly maxQueued: number;
+  /** Called when a job is queued, when it starts and when it has ended; then `milliseconds` is how long it ran, else 0. */
   readonly onChange?: (view: JobView, milliseconds: number) => void;
-  /** Called every few seconds while files are written. The job ends only after its promise has resolved. */
+  /** Called every few seconds while files are written. The job ends only after the returned promise has resolved. */
   readonly onProgress?: (view: JobView) => Promise<void>;
   /** Called on an unexpected error, such as a database that refuses to write; the service must stop. */
   readonly onCrash: (error: unknown) => void;
@@ -43,7 +43,7 @@ export class Jobs {
     for (const record of await recoverExports(this.#parts.exporting)) this.#enqueue(record);
   }
 
-  /** Requests that wait for their turn. */
+  /** The number of requests that wait for their turn. */
   get waiting(): number {
     return this.#queue.length;
   }
@@ -53,10 +53,10 @@ export class Jobs {
   }
 
   /**
-   * Accepts a request and queues it; a known one is returned as it stands. Throws as `acceptExport` does, and `QUEUE_FULL`
+   * Accepts a request and queues it; a known one is returned as recorded. Throws as `acceptExport` does, and `QUEUE_FULL`
    * for a new request when the queue is full.
    */
-  async submit(request: Omit<AcceptedRequest, 'admit'>): Promise<JobView> {
+  async submit(request: Omit<IncomingRequest, 'admit'>): Promise<JobView> {
     const record = await acceptExport({ ...request, admit: () => this.#admit() }, this.#parts.accepting);
     if (!isEnded(record.state) && !this.#jobs.has(record.requestId)) this.#enqueue(record);
     return this.#viewOf(record);
@@ -89,8 +89,8 @@ export class Jobs {
   }
 
   /**
-   * Cancels a request. Once the database has recorded that, the request can only end as `cancelled`, or as `failed` where it
-   * failed at that moment. Throws `REQUEST_UNKNOWN`, `REQUEST_ENDED` when it is too late, and `INTERRUPTED` when the service
+   * Cancels a request. After the cancellation is recorded, the request can only end as `cancelled`, or as `failed` when it
+   * failed at the same time. Throws `REQUEST_UNKNOWN`, `REQUEST_ENDED` when it is too late, and `INTERRUPTED` when the service
    * stops before the request has ended; the next start then ends it.
    */
   async cancel(requestId: string, by: string, control?: ControlPosition): Promise<ExportRecord> {
@@ -121,7 +121,7 @@ export class Jobs {
   }
 
   get #hasRoom(): boolean {
-    return this.#hasPlace || this.waiting < this.#parts.queue;
+    return this.#hasPlace || this.waiting < this.#parts.maxQueued;
   }
 
   get #hasPlace(): boolean {
@@ -136,12 +136,15 @@ export class Jobs {
   }
 
   #admit(): 'accepted' | 'running' {
-    const { queue, signal } = this.#parts;
+    const { maxQueued, signal } = this.#parts;
     if (signal.aborted) throw new TidemarkError('QUEUE_FULL', 'the service is stopping; ask again when it is up');
     // Requests are accepted one at a time, so the place is still free when this one is recorded.
     if (this.#hasPlace && this.waiting === 0) return 'running';
     if (this.#hasRoom) return 'accepted';
-    throw new TidemarkError('QUEUE_FULL', `${this.waiting} exports wait already, and ${queue} may; ask again later`);
+    throw new TidemarkError(
+      'QUEUE_FULL',
+      `${this.waiting} exports wait already, and at most ${maxQueued} may wait; ask again later`,
+    );
   }
 
   /** A request that comes while the service stops is left to the next start. */
@@ -196,7 +199,7 @@ export class Jobs {
     }
   }
 
-  /** Runs the job's work, then forgets the job: its end is recorded in the database, or it is left to the next start. */
+  /** Runs `work`, which ends the request or leaves it to the next start, and then removes the job. */
   async #end(job: Job, work: () => Promise<ExportRecord | null>): Promise<void> {
     try {
       const completed = await work().catch((error: unknown) => {

@@ -20,15 +20,15 @@ export class Semaphore {
 
   /** Runs one piece of work with a permit. */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    const end = await this.take();
+    const release = await this.take();
     try {
       return await work();
     } finally {
-      end();
+      release();
     }
   }
 
-  /** Gives the permit to the next that waits, so that a later call cannot take it first. */
+  /** Gives the permit to the call that has waited longest, so that a later call cannot take it first. */
   #release(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free += 1;

@@ -2,11 +2,11 @@ import { isPassing, TidemarkError } from '../errors.ts';
 import { Backoff } from '../waiting.ts';
 import type { Outbox, OutboxEntry, Status } from './statuses.ts';
 
-/** Where statuses go. */
+/** Sends statuses to the status topic. */
 export interface StatusSender {
   /**
-   * Resolves when the statuses are stored there. Throws an error with `retry` when trying later may succeed, and
-   * `STATUS_TOO_LARGE` when one is larger than the topic takes.
+   * Resolves when the topic has the statuses. Throws an error with `retry` when trying later may succeed, and
+   * `STATUS_TOO_LARGE` when one is larger than the topic allows.
    */
   send(entries: readonly OutboxEntry[]): Promise<void>;
 }
@@ -15,29 +15,29 @@ interface Publishing {
   readonly outbox: Outbox;
   readonly sender: StatusSender;
   readonly signal: AbortSignal;
-  /** Resolves after so many milliseconds, or when the signal aborts. */
+  /** Resolves after `milliseconds`, or when the signal aborts. */
   pause(milliseconds: number, signal: AbortSignal): Promise<void>;
   readonly onSent?: (entries: readonly OutboxEntry[]) => void;
-  /** Called with the reason why statuses cannot be sent, and with null when they are sent again. */
+  /** Called with the error when statuses cannot be sent, and with null after each batch of statuses that was sent. */
   readonly onProblem?: (problem: TidemarkError | null) => void;
 }
 
 const entriesAtOnce = 100;
-/** Well below the 1 MB that a topic takes by default in one request. */
+/** Far below the 1 MB that Kafka allows by default for one request. */
 const bytesAtOnce = 256 << 10;
 const firstPauseMs = 250;
 const longestPauseMs = 5_000;
 
 /**
- * Sends the statuses of the outbox in order until the signal aborts. A status is forgotten after it was sent, so that a
- * crash in between sends it again with the same sequence. Throws failures that waiting does not mend.
+ * Sends the statuses of the outbox in order until the signal aborts. A status is deleted from the outbox after it was sent;
+ * after a crash in between it is sent again with the same sequence. Throws errors that trying again does not mend.
  */
 export async function publishStatuses(publishing: Publishing): Promise<void> {
   const { outbox, signal, onProblem, pause } = publishing;
   const backoff = new Backoff(firstPauseMs, longestPauseMs);
   let awaited: Promise<void> | null = null;
   while (!signal.aborted) {
-    // Waiting starts before looking, so that no status in between is missed; retries share one wait.
+    // The wait begins before the outbox is read, so that no status added in between is missed. Retries share one wait.
     awaited ??= outbox.changed(signal).finally(() => {
       awaited = null;
     });
@@ -62,7 +62,7 @@ export async function publishNext({
   sender,
   onSent,
 }: Pick<Publishing, 'outbox' | 'sender' | 'onSent'>): Promise<boolean> {
-  const entries = cut(await outbox.oldest(entriesAtOnce));
+  const entries = fitting(await outbox.oldest(entriesAtOnce));
   const last = entries.at(-1);
   if (last === undefined) return false;
   await sendFitting(entries, sender);
@@ -71,7 +71,8 @@ export async function publishNext({
   return true;
 }
 
-function cut(entries: readonly OutboxEntry[]): readonly OutboxEntry[] {
+/** The first statuses that fit into one request together; at least one. */
+function fitting(entries: readonly OutboxEntry[]): readonly OutboxEntry[] {
   let bytes = 0;
   const end = entries.findIndex(({ status }, at) => {
     bytes += status.length;
@@ -80,7 +81,7 @@ function cut(entries: readonly OutboxEntry[]): readonly OutboxEntry[] {
   return end < 0 ? entries : entries.slice(0, end);
 }
 
-/** Where the topic takes less than expected, statuses are sent one by one, too large ones without their manifest. */
+/** When the topic refuses the size, statuses are sent one by one, and a status that is still too large without manifest. */
 async function sendFitting(entries: readonly OutboxEntry[], sender: StatusSender): Promise<void> {
   try {
     await sender.send(entries);

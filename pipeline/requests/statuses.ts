@@ -38,10 +38,10 @@ export interface OutboxEntry {
   readonly status: string;
 }
 
-/** Statuses written in the transactions of their changes and not known to be sent. */
+/** The statuses that wait to be sent. Each was written in the transaction of its change. */
 export interface Outbox {
   oldest(limit: number): Promise<readonly OutboxEntry[]>;
-  /** Forgets all statuses up to this number: they were sent. */
+  /** Deletes all statuses up to this number, after they were sent. */
   sent(upTo: number): Promise<void>;
   count(): Promise<number>;
   /** Resolves when there may be something new, or the signal aborts. */
@@ -56,7 +56,7 @@ export interface StatusContext {
   readonly roots: readonly string[];
 }
 
-/** The status of a request as it is recorded. */
+/** The status that reports a request's recorded state. */
 export function statusOf(record: ExportRecord, { sequence, now, progress = null, roots }: StatusContext): Status {
   const { requestId, state, plan, manifest, error, endedAt } = record;
   return {

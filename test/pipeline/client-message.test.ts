@@ -6,19 +6,19 @@ import { recordOf } from '../contracts/request-store.ts';
 
 const roots = ['/data', '/data/exports'];
 
-test.each(failureCodes)('%s tells no path of this machine, whatever its words', code => {
+test.each(failureCodes)('the message of %s contains no path of the service’s machine', code => {
   const message = clientMessage({ code, message: 'could not write /data/exports/day/x.csv (SELECT 1)' }, roots);
   expect(message).not.toContain('/data');
 });
 
-test('a failure of the client’s own making keeps its words, the export root taken out as a whole', () => {
+test('a failure that the client caused keeps its message, with the export root replaced', () => {
   const message = 'file_prefix "a/b" runs through the file /data/exports/a';
   expect(clientMessage({ code: 'PREFIX_REFUSED', message }, roots)).toBe(
     'file_prefix "a/b" runs through the file <export root>/a',
   );
 });
 
-describe('a status tells of', () => {
+describe('a status has the client’s message for', () => {
   const error = { code: 'EXPORT_FAILED', message: 'could not write x.csv into /data/exports: EIO' } as const;
   const words = 'the service failed (EXPORT_FAILED); its log says why';
 

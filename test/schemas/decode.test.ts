@@ -26,7 +26,7 @@ function outcome(
 const started = '{"event":"service.started","service_id":"s","timestamp":"2026-03-01T00:00:00Z"}';
 
 // contract 1.6, 1.7, 1.8, 1.9, 1.10, 1.11, 1.12, 1.13, 1.14, 1.15, 1.16, 1.17
-test('the golden rejects, line by line', () => {
+test('each line of the golden file is applied, or rejected with the reason and field of the expected file', () => {
   const lines = goldenLines('rejects/events.ndjson');
   const expected = readGolden<Expected[]>('rejects/expected.json');
   expect(lines.length).toBe(expected.length);
@@ -50,7 +50,7 @@ describe('keys and tombstones (contract 1.2, 1.3)', () => {
     ['JSON key that is no JSON', started, 's', 'json', ['MALFORMED', null]],
     ['JSON number key', started.replace('"s"', '7'), '7', 'json', 'service.started'],
     ['JSON object key', started, '{}', 'json', ['KEY_MISMATCH', null]],
-    ['JSON key that is as its text, and no id', started.replace('"s"', '"1.5"'), '1.5', 'json', ['KEY_MISMATCH', null]],
+    ['JSON key that cannot be an id, with the text of the service_id', started.replace('"s"', '"1.5"'), '1.5', 'json', ['KEY_MISMATCH', null]],
     ['tombstone', null, 's', 'string', 'service.deleted'],
     ['tombstone of a number', null, '7', 'json', 'service.deleted'],
     ['tombstone of a fraction', null, '1.5', 'json', ['KEY_MISMATCH', null]],
@@ -72,7 +72,7 @@ describe('keys and tombstones (contract 1.2, 1.3)', () => {
     expect(Array.isArray(found) ? found : found.kind).toEqual(wanted);
   });
 
-  test('a key that is not UTF-8 does not decode', () => {
+  test('a key that is not UTF-8 is malformed', () => {
     const record = { timestamp: null, key: Buffer.from([0xff]), value: Buffer.from(started) };
     expect(decodeRecord(record, json)).toMatchObject({ reason: 'MALFORMED' });
   });
@@ -81,12 +81,12 @@ describe('keys and tombstones (contract 1.2, 1.3)', () => {
 describe("the record's own time (contract 1.11)", () => {
   const untimed = '{"event":"service.started","service_id":"s"}';
   test.each([
-    ['serves an event without one', untimed, 1000, 1000],
-    ['does not replace the one given', started, 1000, Date.parse('2026-03-01T00:00:00Z')],
-    ['is none below 0', untimed, -1, ['MISSING_FIELD', 'timestamp']],
+    ['is used for an event without a timestamp', untimed, 1000, 1000],
+    ['does not replace a timestamp that is given', started, 1000, Date.parse('2026-03-01T00:00:00Z')],
+    ['counts as absent below 0', untimed, -1, ['MISSING_FIELD', 'timestamp']],
     ['must lie before 2201', untimed, Date.UTC(2201, 0, 1), ['BAD_FIELD', 'timestamp']],
     [
-      'is not taken where no time is kept',
+      'is not used for a kind whose time is not kept',
       '{"event":"service.associated","service_id":"s","customer_id":1}',
       1000,
       null,
@@ -107,7 +107,7 @@ test('64-bit integers keep their digits, and -0 is 0 (contract 1.7, 1.8)', () =>
   });
 });
 
-test('a transition reads both halves', () => {
+test('both sides of a transition are read', () => {
   const found = outcome(
     '{"event":"state.transitioned","service_id":"s","from":{"state_id":1,"disposition":2},"to":{"state_id":"b","est_duration":3},"timestamp":"2026-03-01T00:00:00Z","media_type":4}',
   );
@@ -126,7 +126,7 @@ test('messages name the field, the value and what is allowed', () => {
   expect(decoded).toMatchObject({ message: 'service_type is true; allowed is a string or a signed 64-bit integer' });
 });
 
-test('null is the same as absent, but for the value of an extension (contract 1.12)', () => {
+test('null counts as absent, except as the value of an extension (contract 1.12)', () => {
   const withNulls = started.replace('}', ',"customer_id":null,"media_type":null,"extensions":null}');
   expect(outcome(withNulls)).toEqual(outcome(started));
   expect(outcome(started.replace('"s"', 'null'))).toEqual(['MISSING_FIELD', 'service_id']);

@@ -123,7 +123,7 @@ export function memoryWorld(): MemoryWorld {
 
 export interface ServiceOptions {
   readonly atOnce?: number;
-  readonly queue?: number;
+  readonly maxQueued?: number;
   readonly wait?: Exporting['wait'];
   readonly onChange?: (view: JobView) => void;
 }
@@ -137,7 +137,7 @@ export class MemoryService {
   readonly #stopping = new AbortController();
   #reading: Promise<void> = Promise.resolve();
 
-  constructor(world: MemoryWorld, { atOnce = 1, queue = 10, wait, onChange = () => undefined }: ServiceOptions = {}) {
+  constructor(world: MemoryWorld, { atOnce = 1, maxQueued = 10, wait, onChange = () => undefined }: ServiceOptions = {}) {
     this.#world = world;
     const { store, directory } = world;
     const log = withoutLog(clock);
@@ -146,7 +146,7 @@ export class MemoryService {
       accepting: { store, directory, clock, lookAtLog: log.lookAtLog },
       exporting: { ...exporting, wait: wait ?? log.wait },
       atOnce,
-      queue,
+      maxQueued,
       onChange,
       onCrash: error => this.crashes.push(error),
       signal: this.#stopping.signal,

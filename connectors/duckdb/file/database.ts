@@ -109,8 +109,9 @@ function stagingFolderOf(path: string): string {
 }
 
 /**
- * Makes DuckDB's client keep U+FEFF at the beginning of texts. It drops it as a byte-order mark, so that two different
- * ids, or two names of extensions, become equal. May be called repeatedly. Throws when the client lacks its decoder.
+ * Makes DuckDB's client keep U+FEFF at the beginning of texts. By default the client drops it as a byte-order mark, which
+ * would make two different ids, or two names of extensions, equal. May be called repeatedly. Throws when the client lacks
+ * its decoder.
  */
 function keepByteOrderMarks(): void {
   const accessors: { textDecoder: unknown } = createRequire(import.meta.url)(

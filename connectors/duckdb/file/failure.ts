@@ -19,22 +19,22 @@ export function databaseFailure(
     return new TidemarkError('DISK_FULL', `could not ${attempt}: no space is left on the disk (${reason})`, options);
   }
   if (/out of memory|failed to (allocate|pin)/i.test(reason)) {
-    // Without DuckDB's own message, which advises settings that tidemark does not have.
+    // DuckDB's own message is left out: it advises settings that tidemark does not have.
     return new TidemarkError('OUT_OF_MEMORY', `could not ${attempt}: memory ran out; ${memoryAdvice}`, options);
   }
   if (/read-only file system|permission denied|operation not permitted|not a directory/i.test(reason)) {
-    const wanted = 'a folder is needed in which this process may write';
-    return new TidemarkError('NOT_WRITABLE', `could not ${attempt}: ${wanted} (${reason})`, options);
+    const needed = 'this process needs permission to write there';
+    return new TidemarkError('NOT_WRITABLE', `could not ${attempt}: ${needed} (${reason})`, options);
   }
   return null;
 }
 
 /** What to do when storing runs out of memory. `limit` is the setting, such as `256MB`. */
-export function storeMemoryAdvice(limit: string): string {
+export function adviceForStoring(limit: string): string {
   return `raise memory_limit, which is ${limit}`;
 }
 
 /** What to do when an export or a look-up runs out of memory. */
-export function readMemoryAdvice(limit: string): string {
-  return `${storeMemoryAdvice(limit)}, let fewer exports run at once, or narrow the window`;
+export function adviceForReading(limit: string): string {
+  return `${adviceForStoring(limit)}, let fewer exports run at once, or narrow the window`;
 }

@@ -33,8 +33,8 @@ export class Transactions {
   }
 
   /**
-   * Runs `work` without a transaction around it: each of its statements is one by itself, which saves the time of
-   * `BEGIN` and `COMMIT`. At most the last statement may change anything. It must not append chunks, because an
+   * Runs `work` without a transaction around it: each of its statements is a transaction by itself, which saves the time
+   * of `BEGIN` and `COMMIT`. At most the last statement may change anything. It must not append chunks, because an
    * appender would then wait for the disk on JavaScript's thread. Throws as `run` does.
    */
   autocommit<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {

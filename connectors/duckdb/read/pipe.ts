@@ -12,8 +12,8 @@ const chunksAhead = 256;
 
 /**
  * A FIFO that DuckDB writes and this process reads, so that rows arrive as bytes and never become objects. Both ends
- * are opened here without blocking, so that no thread of the pool waits in `open`. As long as the own write end is
- * open, the reader sees no end of file before DuckDB has opened the FIFO, or between two queries.
+ * are opened here without blocking, so that no thread of the pool waits in `open`. As long as this process holds a
+ * write end open, the reader sees no end of file before DuckDB has opened the FIFO, or between two queries.
  */
 export class Pipe {
   readonly path: string;

@@ -3,7 +3,7 @@ import type { Selection } from '../../../pipeline/export/selection.ts';
 import type { ByteSink } from '../../../pipeline/ports.ts';
 import { windowCondition } from '../../../schemas/exports/selected-services.ts';
 import { readSql } from '../../../schemas/tables/sql.ts';
-import { databaseFailure, readMemoryAdvice } from '../file/failure.ts';
+import { adviceForReading, databaseFailure } from '../file/failure.ts';
 import { beginWithSteadyRowids } from '../file/steady-rowids.ts';
 import { setWindow } from './located-rows.ts';
 
@@ -29,7 +29,7 @@ export class SelectedIds {
     try {
       await this.#write(sink);
     } catch (error) {
-      throw databaseFailure(error, 'write the ids', readMemoryAdvice(this.#options.memoryLimit)) ?? error;
+      throw databaseFailure(error, 'write the ids', adviceForReading(this.#options.memoryLimit)) ?? error;
     }
   }
 

@@ -69,7 +69,7 @@ export class ServiceAssembler {
     this.#out.push(head);
     this.#writeStates(opening.activeStates, active);
     this.#writeStates(opening.completedStates, completed);
-    this.#out.push(closing);
+    this.#out.push(arrayEnd);
     this.#writeTasks(service);
   }
 
@@ -91,9 +91,9 @@ export class ServiceAssembler {
     for (const [open, tasks] of arrays) {
       this.#out.push(open);
       for (const [index, task] of tasks.entries())
-        this.#out.push(...(index > 0 ? [comma, task, brace] : [task, brace]));
+        this.#out.push(...(index > 0 ? [comma, task, objectEnd] : [task, objectEnd]));
     }
-    this.#out.push(ending);
+    this.#out.push(arrayAndObjectEnd);
   }
 
   #flush(): Uint8Array {
@@ -113,10 +113,6 @@ const opening = {
   activeTasks: Buffer.from(',"active_tasks":['),
   completedTasks: Buffer.from('],"completed_tasks":['),
 };
-const [comma, brace, closing, ending, lineEnd] = [',', '}', ']', ']}', '\n'].map(text => Buffer.from(text)) as [
-  Buffer,
-  Buffer,
-  Buffer,
-  Buffer,
-  Buffer,
-];
+const [comma, objectEnd, arrayEnd, arrayAndObjectEnd, lineEnd] = [',', '}', ']', ']}', '\n'].map(text =>
+  Buffer.from(text),
+) as [Buffer, Buffer, Buffer, Buffer, Buffer];

@@ -4,7 +4,7 @@ import { oneServiceLines } from '../../../schemas/exports/file-rows.ts';
 import { oneServiceCondition } from '../../../schemas/exports/selected-services.ts';
 import { readSql } from '../../../schemas/tables/sql.ts';
 import type { Database } from '../file/database.ts';
-import { databaseFailure, readMemoryAdvice } from '../file/failure.ts';
+import { adviceForReading, databaseFailure } from '../file/failure.ts';
 import { beginWithSteadyRowids } from '../file/steady-rowids.ts';
 import { rowKey } from '../vectors/row-key.ts';
 
@@ -47,7 +47,7 @@ export class ServiceLookup {
         await connection.run(beginWithSteadyRowids);
         return await readService(connection, serviceId, shown);
       } catch (error) {
-        throw databaseFailure(error, 'read the service', readMemoryAdvice(this.#database.memoryLimit)) ?? error;
+        throw databaseFailure(error, 'read the service', adviceForReading(this.#database.memoryLimit)) ?? error;
       } finally {
         connection.closeSync();
       }

@@ -13,9 +13,9 @@ import type { LocatedRows } from './located-rows.ts';
 
 /** The sizes in which an export is cut. */
 export interface Slicing {
-  /** So many rows are sorted in memory, and compressing them takes long enough to sort the next slice meanwhile. */
+  /** How many rows are sorted in memory at once. Compressing them takes long enough to sort the next slice meanwhile. */
   readonly rowsPerSlice: number;
-  /** A block is so many consecutive rowids of a table, read whole: a fraction of DuckDB's row groups of 122,880. */
+  /** The consecutive rowids of a table that make one block, which is read whole. DuckDB's row groups have 122,880 rows. */
   readonly blockRows: number;
   /** A slice that needs at most this many blocks reads all of them, however few of its rows they hold. */
   readonly fewBlocks: number;
@@ -76,9 +76,9 @@ async function readSliceBlocks(connection: DuckDBConnection, table: string, { bl
   let rows = 0;
   for (const row of reader.getRows()) {
     const [slice, part, block, count] = row.map(Number) as [number, number, number, number];
-    const ofSlice = ranges.get(slice) ?? [];
-    ranges.set(slice, ofSlice);
-    addBlock(ofSlice, { part, first: block * blockRows, last: (block + 1) * blockRows - 1 });
+    const sliceRanges = ranges.get(slice) ?? [];
+    ranges.set(slice, sliceRanges);
+    addBlock(sliceRanges, { part, first: block * blockRows, last: (block + 1) * blockRows - 1 });
     rows += count;
   }
   return { ranges, rows };
@@ -113,10 +113,10 @@ async function copyScatteredRows(connection: DuckDBConnection, { entity, slicing
   await connection.run(sql);
 }
 
-/** Joins the ranges with the narrowest gaps between them, until there are at most `most`, or one for each table. */
-export function joinRanges(ranges: readonly RowRange[], most = maxScatteredRanges): readonly RowRange[] {
+/** Joins the ranges with the narrowest gaps between them, until there are at most `maxRanges`, or one for each table. */
+export function joinRanges(ranges: readonly RowRange[], maxRanges = maxScatteredRanges): readonly RowRange[] {
   const gaps = ranges.slice(1).map((range, before) => gapBetween(ranges[before]!, range));
-  const widestClosed = gaps.toSorted((one, other) => other - one)[most - 1] ?? 0;
+  const widestClosed = gaps.toSorted((one, other) => other - one)[maxRanges - 1] ?? 0;
   const joined: RowRange[] = [];
   for (const range of ranges) {
     const before = joined.at(-1);

@@ -33,22 +33,22 @@ export interface Column<R> {
 
 type Maybe<T> = T | null | undefined;
 
-export const text = <R>(of: (row: R) => Maybe<string>): Column<R> => column(VARCHAR, textWriter, of);
-export const blob = <R>(of: (row: R) => Maybe<Uint8Array>): Column<R> => column(BLOB, textWriter, of);
+export const text = <R>(getValue: (row: R) => Maybe<string>): Column<R> => column(VARCHAR, textWriter, getValue);
+export const blob = <R>(getValue: (row: R) => Maybe<Uint8Array>): Column<R> => column(BLOB, textWriter, getValue);
 /** A column of whole numbers from -(2^53 - 1) to 2^53 - 1. */
-export const whole = <R>(of: (row: R) => Maybe<number>): Column<R> => column(BIGINT, wholeNumberWriter, of);
+export const whole = <R>(getValue: (row: R) => Maybe<number>): Column<R> => column(BIGINT, wholeNumberWriter, getValue);
 /** A column of times in milliseconds since 1970 UTC. */
-export const timestamp = <R>(of: (row: R) => Maybe<number>): Column<R> =>
+export const timestamp = <R>(getValue: (row: R) => Maybe<number>): Column<R> =>
   column(TIMESTAMP, wholeNumberWriter, row => {
-    const instant = of(row);
+    const instant = getValue(row);
     return instant === null || instant === undefined ? instant : instant * 1000;
   });
-export const extensions = <R>(of: (row: R) => Extensions | null): Column<R> =>
-  column(extensionsType, extensionWriter, of);
-export const integer = <R>(of: (row: R) => number): Column<R> => ({
+export const extensions = <R>(getValue: (row: R) => Extensions | null): Column<R> =>
+  column(extensionsType, extensionWriter, getValue);
+export const integer = <R>(getValue: (row: R) => number): Column<R> => ({
   type: INTEGER,
   write: (vector, rows) => {
-    const values = Int32Array.from(rows, of);
+    const values = Int32Array.from(rows, getValue);
     bindings.copy_data_to_vector(vector, 0, values.buffer, 0, values.byteLength);
   },
 });
@@ -62,12 +62,12 @@ const textWriter = new TextWriter();
 const wholeNumberWriter = new WholeNumberWriter();
 const extensionWriter = new ExtensionWriter();
 
-function column<R, V>(type: DuckDBType, writer: Writer<V>, of: (row: R) => V): Column<R> {
+function column<R, V>(type: DuckDBType, writer: Writer<V>, getValue: (row: R) => V): Column<R> {
   return {
     type,
     write(vector, rows) {
       writer.start(rows.length);
-      for (let row = 0; row < rows.length; row += 1) writer.set(row, of(rows[row]!));
+      for (let row = 0; row < rows.length; row += 1) writer.set(row, getValue(rows[row]!));
       writer.flush(vector, rows.length);
     },
   };

@@ -92,7 +92,7 @@ describe('the outbox', () => {
   });
 
   // contract 5.18
-  test('repeats only the last status of an ended request, unchanged, and gets no progress of it', async () => {
+  test('repeats only the last status of an ended request, unchanged, and adds no progress for it', async () => {
     const { store } = await (await openDatabase())();
     await store.insert(recordOf('one'), positionAt(0));
     await store.repeat('one', positionAt(1));

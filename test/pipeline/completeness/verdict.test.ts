@@ -23,9 +23,9 @@ const judge = (watermarks: readonly (number | null)[], allowedLatenessMs = 0, sp
 // contract 4.20
 test.each([
   ['the watermark is exactly at the end of the window', [timeTo], 0],
-  ['it is beyond it', [timeTo + 1], 0],
-  ['it has passed the lateness too', [timeTo + 5000], 5000],
-  ['it is so in every partition', [timeTo, timeTo + 1, timeTo + 99], 0],
+  ['the watermark is beyond the end', [timeTo + 1], 0],
+  ['the watermark has passed the lateness too', [timeTo + 5000], 5000],
+  ['every watermark has passed the end', [timeTo, timeTo + 1, timeTo + 99], 0],
 ])('complete: %s', (_, watermarks, lateness) => {
   expect(judge(watermarks, lateness)).toEqual({ status: 'complete', reasons: [] });
 });
@@ -48,14 +48,14 @@ test.each([
   expect(judged.reasons).toEqual(reasons.map(reason => expect.stringMatching(reason)));
 });
 
-test('provisional: services without order in the log, also where all watermarks have passed (contract 4.20)', () => {
+test('provisional: split services, even when all watermarks have passed (contract 4.20)', () => {
   expect(judge([timeTo], 0, 2)).toEqual({
     status: 'provisional',
     reasons: ['2 of the services have events in more than one partition'],
   });
 });
 
-describe('a partition whose watermark lags, as of one that has been idle (contract 4.20)', () => {
+describe('an idle partition, whose watermark lags (contract 4.20)', () => {
   const ends = (high: number) => [{ partition: { topic: 'calls', partition: 0 }, low: 0, high }];
   const judgeSeen = (seen: { readonly ends: ReturnType<typeof ends> | null; readonly at: number }, nextOffset = 10) =>
     judgeCompleteness({
@@ -67,19 +67,19 @@ describe('a partition whose watermark lags, as of one that has been idle (contra
       lostRecords: 0,
     });
 
-  test('holds nothing back once the clock has passed the lateness and all of it is stored', () => {
+  test('is complete once the clock has passed the lateness and all its records are stored', () => {
     expect(judgeSeen({ ends: ends(10), at: timeTo + 5_000 }).status).toBe('complete');
   });
 
   test.each([
-    ['the clock has not passed it', { ends: ends(10), at: timeTo + 4_999 }, /watermark .* has not passed .*05\.000Z$/],
+    ['the clock has not passed the lateness', { ends: ends(10), at: timeTo + 4_999 }, /watermark .* has not passed .*05\.000Z$/],
     ['a record is not stored', { ends: ends(11), at: timeTo + 5_000 }, /and 1 records of it are not stored$/],
-    ['the log could not be asked', { ends: null, at: timeTo + 5_000 }, /watermark/],
+    ['the log does not answer', { ends: null, at: timeTo + 5_000 }, /watermark/],
   ])('is a reason while %s', (_, seen, reason) => {
     expect(judgeSeen(seen)).toEqual({ status: 'provisional', reasons: [expect.stringMatching(reason)] });
   });
 
-  test('is a reason too when nothing was stored of it, unless it is empty', () => {
+  test('is a reason when none of its records is stored, unless it is empty', () => {
     const other = (high: number) => ({ partition: { topic: 'calls', partition: 7 }, low: 3, high });
     expect(judgeSeen({ ends: [...ends(10), other(4)], at: timeTo + 5_000 }).reasons).toEqual([
       expect.stringMatching(/^calls\/7: watermark not known/),
@@ -101,12 +101,12 @@ describe('a log that could not be looked at (contract 4.20)', () => {
   const positions = [position('calls', 0, timeTo)];
   const reasons = ['the log could not be looked at'];
 
-  test('vouches for nothing, whatever is stored: it may have partitions that nothing was stored of', () => {
-    const seen = { ends: null, at: timeTo, isUnseen: true };
+  test('makes every window provisional: it may have partitions of which nothing is stored', () => {
+    const seen = { ends: null, at: timeTo, lookFailed: true };
     expect(judgeCompleteness({ ...input, positions, seen })).toEqual({ status: 'provisional', reasons });
   });
 
-  test('is another thing than no log at all', () => {
+  test('is not the same as having no log', () => {
     expect(judgeCompleteness({ ...input, positions, seen: noLog }).status).toBe('complete');
   });
 });

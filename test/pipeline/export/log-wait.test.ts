@@ -45,12 +45,12 @@ beforeEach(() => {
 
 async function wait(
   how: 'end' | 'complete' | 'none',
-  more: { timeTo?: number; isUnseen?: boolean } = {},
+  more: { timeTo?: number; lookFailed?: boolean } = {},
   signal?: AbortSignal,
 ) {
   const clock = { now: () => story.now };
   const { ends } = await lookAt(story, clock);
-  const plan = { parameters: { wait: how }, timeTo: more.timeTo ?? acceptedAt, ends: more.isUnseen ? null : ends };
+  const plan = { parameters: { wait: how }, timeTo: more.timeTo ?? acceptedAt, ends: more.lookFailed ? null : ends };
   // Nothing else of a request is looked at.
   const record = { acceptedAt, plan } as unknown as ExportRecord;
   const waiting = { log: story, clock, waitMs: 2_000, allowedLatenessMs: 0, pause: story.pause };
@@ -58,13 +58,13 @@ async function wait(
 }
 
 describe('wait=end, the default (contract 4.22)', () => {
-  test('goes on at once when all is stored that the log held', async () => {
+  test('ends at once when all records that the log held are stored', async () => {
     story.stored = 10;
-    expect(await wait('end')).toMatchObject({ gaveUp: null, seen: { at: acceptedAt, ends: [{ high: 10 }] } });
+    expect(await wait('end')).toMatchObject({ timedOut: null, seen: { at: acceptedAt, ends: [{ high: 10 }] } });
     expect(story.pauses).toEqual([]);
   });
 
-  test('waits for the end as it was at acceptance, however the log grows', async () => {
+  test('waits for the records that the log held at acceptance, however it grows', async () => {
     story.steps = [
       () => {
         story.high = 1_000;
@@ -74,16 +74,16 @@ describe('wait=end, the default (contract 4.22)', () => {
         story.stored = 10;
       },
     ];
-    expect(await wait('end')).toMatchObject({ gaveUp: null, seen: { ends: [{ high: 10 }] } });
+    expect(await wait('end')).toMatchObject({ timedOut: null, seen: { ends: [{ high: 10 }] } });
     expect(story.pauses).toHaveLength(2);
   });
 
-  test('gives up at the bound, naming what is missing', async () => {
-    expect(await wait('end')).toMatchObject({ gaveUp: 'waited 2000 ms without success for calls/0 up to 10' });
+  test('ends at the time limit and names what is missing', async () => {
+    expect(await wait('end')).toMatchObject({ timedOut: 'waited 2000 ms without success for calls/0 up to 10' });
     expect(story.now).toBe(acceptedAt + 2_000);
   });
 
-  test('a log that could not be looked at is looked at as soon as it can be, and waited for', async () => {
+  test('asks a log that did not answer until it answers, and then waits for its records', async () => {
     story.isAway = true;
     story.steps = [
       () => undefined,
@@ -95,25 +95,25 @@ describe('wait=end, the default (contract 4.22)', () => {
       },
     ];
     const seen = { at: acceptedAt + 1_000, ends: [{ partition, low: 0, high: 10 }] };
-    expect(await wait('end')).toEqual({ gaveUp: null, seen });
+    expect(await wait('end')).toEqual({ timedOut: null, seen });
     expect(story.pauses).toHaveLength(3);
   });
 
-  test('gives up at the bound on a log that never can be', async () => {
+  test('ends at the time limit when the log never answers', async () => {
     story.isAway = true;
     expect(await wait('end')).toMatchObject({
-      gaveUp: 'waited 2000 ms without success for a look at the log',
-      seen: { ends: null, isUnseen: true },
+      timedOut: 'waited 2000 ms without success for a look at the log',
+      seen: { ends: null, lookFailed: true },
     });
     expect(story.now).toBe(acceptedAt + 2_000);
   });
 
-  test('goes on with the batch that brings it, not with the next look', async () => {
+  test('ends with the batch that stores the last record, not at the next look', async () => {
     story.nextBatch = async () => {
       story.stored = 10;
     };
     story.pause = () => new Promise(() => undefined);
-    expect(await wait('end')).toMatchObject({ gaveUp: null });
+    expect(await wait('end')).toMatchObject({ timedOut: null });
   });
 });
 
@@ -122,35 +122,35 @@ describe('wait=complete (contract 4.22)', () => {
 
   test('waits until the clock has passed the window and all is stored', async () => {
     story.stored = 10;
-    const { seen, gaveUp } = await wait('complete', { timeTo });
-    expect([gaveUp, seen.at]).toEqual([null, timeTo]);
+    const { seen, timedOut } = await wait('complete', { timeTo });
+    expect([timedOut, seen.at]).toEqual([null, timeTo]);
   });
 
-  test('goes on when the watermark has passed it', async () => {
+  test('ends when the watermark has passed the window', async () => {
     story.stored = 10;
     story.steps = [
       () => {
         story.watermark = timeTo;
       },
     ];
-    expect((await wait('complete', { timeTo })).gaveUp).toBeNull();
+    expect((await wait('complete', { timeTo })).timedOut).toBeNull();
     expect(story.pauses).toHaveLength(1);
   });
 
-  test('gives up at the bound', async () => {
+  test('ends at the time limit', async () => {
     story.stored = 10;
-    expect((await wait('complete', { timeTo: acceptedAt + 1e9 })).gaveUp).toMatch(
+    expect((await wait('complete', { timeTo: acceptedAt + 1e9 })).timedOut).toMatch(
       /^waited 2000 ms without success for the window to be complete/,
     );
   });
 
-  test('first for what the log held, within the same bound', async () => {
-    const { gaveUp } = await wait('complete', { timeTo });
-    expect(gaveUp).toContain('calls/0 up to 10');
+  test('first waits for the records that the log held, within the same time limit', async () => {
+    const { timedOut } = await wait('complete', { timeTo });
+    expect(timedOut).toContain('calls/0 up to 10');
     expect(story.now).toBe(acceptedAt + 2_000);
   });
 
-  test('goes on looking when the log is away for a while', async () => {
+  test('asks again when the log does not answer for a while', async () => {
     story.isAway = true;
     story.stored = 10;
     story.steps = [
@@ -159,17 +159,17 @@ describe('wait=complete (contract 4.22)', () => {
         story.isAway = false;
       },
     ];
-    expect((await wait('complete', { timeTo, isUnseen: true })).gaveUp).toBeNull();
+    expect((await wait('complete', { timeTo, lookFailed: true })).timedOut).toBeNull();
   });
 });
 
-test('wait=none says of a log that could not be looked at that it was not', async () => {
+test('wait=none reports a log that did not answer', async () => {
   story.isAway = true;
-  expect(await wait('none')).toMatchObject({ gaveUp: null, seen: { ends: null, isUnseen: true } });
+  expect(await wait('none')).toMatchObject({ timedOut: null, seen: { ends: null, lookFailed: true } });
 });
 
 test('wait=none waits for nothing (contract 4.22)', async () => {
-  expect(await wait('none')).toMatchObject({ gaveUp: null, seen: { ends: [{ high: 10 }] } });
+  expect(await wait('none')).toMatchObject({ timedOut: null, seen: { ends: [{ high: 10 }] } });
   expect(story.pauses).toEqual([]);
 });
 
@@ -180,7 +180,7 @@ test('an aborted wait throws the reason', async () => {
 });
 
 test.each(['end', 'complete'] as const)(
-  'an aborted wait=%s does not wait for a look that takes for ever',
+  'an aborted wait=%s does not wait for a log that never answers',
   async how => {
     const controller = new AbortController();
     let looks = 0;
@@ -194,7 +194,7 @@ test.each(['end', 'complete'] as const)(
   },
 );
 
-test('what no waiting mends is thrown by a look', async () => {
+test('an error that waiting does not mend is thrown', async () => {
   story.ends = async () => {
     throw new TidemarkError('SOURCE_CHANGED', 'it was made anew');
   };

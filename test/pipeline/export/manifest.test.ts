@@ -82,7 +82,7 @@ test('a manifest says all that is needed to rebuild the export and compare (cont
   expect(await store.find('one')).toMatchObject({ state: 'completed', manifest });
 });
 
-test('without being asked for it is kept with the job only (contract 4.18)', async () => {
+test('a manifest that is not requested as a file is kept only with the request (contract 4.18)', async () => {
   const { manifest: _, ...quiet } = given;
   await runExport(await acceptAs(quiet, 'one', parts()), parts());
   expect([...directory.files.keys()].filter(name => name.includes('manifest'))).toEqual([]);
@@ -103,7 +103,7 @@ describe('after a crash (contract 5.4)', () => {
     expect([...directory.files.keys()]).toEqual(record.plan.names.map(name => `/exports/${name}`));
   });
 
-  test('a request that was publishing is finished without its rows', async () => {
+  test('a request that was publishing is completed without reading rows again', async () => {
     const record = await acceptAs(given, 'one', parts());
     for (const name of record.plan.names) {
       const file = await directory.create(record.plan.destination, 'one', name, 'gzip');
@@ -115,7 +115,7 @@ describe('after a crash (contract 5.4)', () => {
     expect([directory.files.size, directory.hidden.size]).toEqual([4, 0]);
   });
 
-  test('one that cannot be finished fails, and the others go on', async () => {
+  test('a request that cannot be finished fails, and the others go on', async () => {
     await acceptAs(given, 'lost', parts());
     await store.update('lost', { state: 'publishing' });
     await acceptAs(given, 'other', parts());
@@ -124,7 +124,7 @@ describe('after a crash (contract 5.4)', () => {
   });
 });
 
-test('a request that has ended is not run again: its outcome is given, or thrown', async () => {
+test('a request that has ended is not run again: its outcome is returned or thrown', async () => {
   const record = await acceptAs(given, 'one', parts());
   const completed = await runExport(record, parts());
   const count = directory.files.size;

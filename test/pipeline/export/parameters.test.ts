@@ -17,7 +17,7 @@ function read(more: GivenParameters) {
   return 'faults' in result ? result.faults.map(({ parameter }) => parameter) : result.parameters;
 }
 
-test('the least that is needed, and every default (contract 3.1)', () => {
+test('the required parameters alone, with every default (contract 3.1)', () => {
   expect(read({})).toEqual({
     filePrefix: 'x_',
     timeFrom: Date.parse('2026-03-01T00:00:00Z'),
@@ -107,7 +107,7 @@ describe('times (contract 3.3)', () => {
   test.each([
     ['UTC', '2026-03-01T10:00:00.123Z', '2026-03-01T10:00:00.123Z'],
     ['another zone', '2026-03-01T12:00:00+02:00', '2026-03-01T10:00:00.000Z'],
-    ['a + that came as a space', '2026-03-01T12:00:00 02:00', '2026-03-01T10:00:00.000Z'],
+    ['a + that arrived as a space', '2026-03-01T12:00:00 02:00', '2026-03-01T10:00:00.000Z'],
     ['digits beyond milliseconds', '2026-03-01T10:00:00.1239Z', '2026-03-01T10:00:00.123Z'],
     ['a leap day', '2024-02-29T00:00:00Z', '2024-02-29T00:00:00.000Z'],
   ])('%s is understood', (_, given, utc) => {
@@ -121,7 +121,7 @@ describe('times (contract 3.3)', () => {
     ['24:00', '2026-03-01T24:00:00Z'],
     ['a leap second', '2016-12-31T23:59:60Z'],
     ['lower case', '2026-03-01t10:00:00z'],
-    ['a space for the T', '2026-03-01 10:00:00Z'],
+    ['a space in place of the T', '2026-03-01 10:00:00Z'],
     ['milliseconds since 1970', '1772359200000'],
     ['a year of five digits', '10000-01-01T00:00:00Z'],
     ['a word', 'yesterday'],
@@ -135,9 +135,9 @@ describe('times (contract 3.3)', () => {
 describe('the window (contract 3.2)', () => {
   test.each([
     ['of one millisecond', '2026-03-01T00:00:00.000Z', '2026-03-01T00:00:00.001Z', []],
-    ['of nothing', '2026-03-01T00:00:00.000Z', '2026-03-01T00:00:00.000Z', ['time_to']],
+    ['of zero length', '2026-03-01T00:00:00.000Z', '2026-03-01T00:00:00.000Z', ['time_to']],
     ['backwards', '2026-03-01T00:00:00.000Z', '2026-02-28T23:59:59.999Z', ['time_to']],
-    ['of all events that can be', '1969-12-31T23:59:59Z', '2201-01-01T00:00:00Z', []],
+    ['of all possible event times', '1969-12-31T23:59:59Z', '2201-01-01T00:00:00Z', []],
     ['of all times', '0000-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', []],
     ['that ends after the acceptance', '2026-03-01T00:00:00.000Z', '2027-01-01T00:00:00.000Z', []],
     ['that begins at the acceptance and has no end', '2026-03-02T00:00:00.000Z', null, ['time_to']],
@@ -148,7 +148,7 @@ describe('the window (contract 3.2)', () => {
   });
 });
 
-describe('words (contract 3.1)', () => {
+describe('choices (contract 3.1)', () => {
   test.each([
     ['filter_events', ['any', 'started', 'completed']],
     ['filter_state', ['any', 'active', 'inactive']],
@@ -182,7 +182,7 @@ describe('words (contract 3.1)', () => {
   });
 });
 
-test('every fault is named, with what was given and what is allowed (contract 3.1, 5.9)', () => {
+test('the message names every fault with the given value and what is allowed (contract 3.1, 5.9)', () => {
   const given = { time_from: 'x', filter_events: 'y', separator: 'z', header: 'w', size: 'big' };
   const result = readParameters(given, acceptedAt);
   const messages = 'faults' in result ? result.faults.map(({ message }) => message) : [];
@@ -200,7 +200,7 @@ test('an empty window is named beside other faults', () => {
   expect(read({ time_to: '2026-02-01T00:00:00Z', format: 'xml' })).toEqual(['format', 'time_to']);
 });
 
-test('whatever is given, it is read or refused with a message that names the parameter', () => {
+test('any text is read, or refused with a message that names the parameter', () => {
   const name = fc.constantFrom(...parameterNames);
   fc.assert(
     fc.property(fc.dictionary(name, fc.string({ unit: 'binary', maxLength: 30 })), given => {

@@ -71,7 +71,7 @@ test('a topic may hold JSON beside Avro of several schemas, with Avro keys (cont
   expect(await schemaIds(store)).toEqual(used.map(id => ['calls', String(id)]));
 });
 
-test('each schema is asked for once, whatever the number of batches; one that does not exist with each batch', async () => {
+test('each schema is fetched once; one that does not exist is asked for again in each batch', async () => {
   const store = await openTestStore();
   const registry = new MemoryRegistry();
   const values = [avro('a'), wireBytes(77, Buffer.alloc(1)), avro('b'), wireBytes(77, Buffer.alloc(1)), avro('c')];
@@ -81,7 +81,7 @@ test('each schema is asked for once, whatever the number of batches; one that do
 });
 
 // contract 1.17
-test('a record of an unknown schema is quarantined under its id, which is no schema of the topic', async () => {
+test('a record of an unknown schema is quarantined with the schema id, which is not stored for the topic', async () => {
   const store = await openTestStore();
   const records = recordsOf([
     { value: wireBytes(77, Buffer.alloc(1)) },
@@ -105,7 +105,7 @@ test('a record of an unknown schema is quarantined under its id, which is no sch
   expect(await schemaIds(store)).toEqual([['calls', String(id)]]);
 });
 
-test('without a registry the bytes of Avro are no JSON (contract 1.4)', async () => {
+test('without a registry an Avro value is malformed (contract 1.4)', async () => {
   const store = await openTestStore();
   await ingested(store, { records: recordsOf([{ value: avro('a') }]) });
   expect(await quarantined(store)).toEqual([
@@ -113,7 +113,7 @@ test('without a registry the bytes of Avro are no JSON (contract 1.4)', async ()
   ]);
 });
 
-test('a batch that names thousands of schemas asks for some at a time', async () => {
+test('of thousands of schemas in a batch only a few are fetched at once', async () => {
   const store = await openTestStore();
   const registry = new MemoryRegistry();
   const values = Array.from({ length: 1_000 }, (_, index) => wireBytes(1_000 + index, Buffer.alloc(1)));
@@ -126,7 +126,7 @@ test('a batch that names thousands of schemas asks for some at a time', async ()
   expect([registry.asked.length, registry.mostAtOnce]).toEqual([1_000, 8]);
 });
 
-describe('while the registry cannot be asked (contract 1.18)', () => {
+describe('while the registry does not answer (contract 1.18)', () => {
   /** Answers as soon as it is told to. */
   class AwayRegistry extends MemoryRegistry {
     readonly begun: Promise<void>;
@@ -165,7 +165,7 @@ describe('while the registry cannot be asked (contract 1.18)', () => {
     { value: wireBytes(77, Buffer.alloc(1)) },
   ]);
 
-  test('what needs no schema is stored, the rest waits and is then decided', async () => {
+  test('batches that need no schema are stored, and the others wait for the answer', async () => {
     const store = await openTestStore();
     const registry = new AwayRegistry();
     const stored: unknown[] = [];
@@ -178,7 +178,7 @@ describe('while the registry cannot be asked (contract 1.18)', () => {
     expect(await run).toMatchObject({ recordsRead: 4, applied: 3, quarantined: 1 });
   });
 
-  test('being told to stop is an end between two transactions', async () => {
+  test('a stop ends the ingest between two transactions', async () => {
     const store = await openTestStore();
     const stop = new AbortController();
     const registry = new AwayRegistry();
@@ -189,7 +189,7 @@ describe('while the registry cannot be asked (contract 1.18)', () => {
     expect(store.warehouse.positions()).toMatchObject([{ nextOffset: 2 }]);
   });
 
-  test('a transaction that fails meanwhile ends the ingest, and is its reason', async () => {
+  test('a transaction that fails meanwhile ends the ingest with its error', async () => {
     const registry = new AwayRegistry();
     const warehouse: Warehouse = {
       positions: () => [],
@@ -203,7 +203,7 @@ describe('while the registry cannot be asked (contract 1.18)', () => {
     });
   });
 
-  test('a registry that throws something else ends the ingest', async () => {
+  test('an error that waiting does not mend ends the ingest', async () => {
     const store = await openTestStore();
     const registry = { schemaOf: () => Promise.reject(new Error('a bug')) };
     await expect(ingested(store, { records, registry, batchRecords: 2 })).rejects.toThrow('a bug');

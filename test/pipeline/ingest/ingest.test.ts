@@ -49,7 +49,7 @@ async function quiet(): Promise<void> {
   for (let turn = 0; turn < 50; turn += 1) await new Promise(resolve => setImmediate(resolve));
 }
 
-test('while a batch is stored three more are handed over, and another one whenever one is stored', async () => {
+test('while one batch is stored three more wait, and the next is handed over whenever one is stored', async () => {
   const warehouse = new SlowWarehouse();
   const run = ingestedBy(warehouse, 9);
   const cameAfter: number[] = [];
@@ -63,7 +63,7 @@ test('while a batch is stored three more are handed over, and another one whenev
   expect(await run).toEqual({ recordsRead: 9, applied: 9, quarantined: 0 });
 });
 
-test('the first of those that fail is why the ingest ends', async () => {
+test('ingest throws the error of the first batch that fails', async () => {
   const warehouse = new SlowWarehouse();
   const run = ingestedBy(warehouse, 9);
   await quiet();
@@ -72,7 +72,7 @@ test('the first of those that fail is why the ingest ends', async () => {
   expect(warehouse.came).toHaveLength(4);
 });
 
-test('what was folded is let go of while it waits', async () => {
+test('a batch that waits to be stored holds no fragments', async () => {
   v8.setFlagsFromString('--expose-gc');
   const collect = vm.runInNewContext('gc') as () => void;
   const warehouse = new SlowWarehouse();
@@ -92,8 +92,8 @@ test('what was folded is let go of while it waits', async () => {
 // contract 4.21
 test.each([
   ['the highest time of its events', [at(1), at(3), at(2)], at(9), at(3)],
-  ['one as late as the skew allows', [at(1), at(9, 500)], at(9), at(9, 500)],
-  ['none that is later', [at(1), at(9, 501)], at(9), at(1)],
+  ['a time exactly skew_ms after the record’s time', [at(1), at(9, 500)], at(9), at(9, 500)],
+  ['no time later than that', [at(1), at(9, 501)], at(9), at(1)],
   ['compared with now, where records have no time', [at(1), at(20, 500), at(20, 501)], null, at(20, 500)],
 ])('the watermark of a batch is %s', (_, times, recordTime, watermark) => {
   const records = times.map((time, offset) => {

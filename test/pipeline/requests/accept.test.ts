@@ -18,7 +18,7 @@ beforeEach(() => {
 
 const accept = (id: string, more: Record<string, string> = {}) => acceptAs({ ...given, ...more }, id, acceptance);
 
-describe('what is decided at acceptance', () => {
+describe('acceptance', () => {
   test('names, stamp and window are fixed and recorded (contract 3.2)', async () => {
     const record = await accept('one');
     expect(record).toMatchObject({ state: 'accepted', acceptedAt: now, given });
@@ -58,7 +58,7 @@ describe('the next free millisecond (contract 4.3)', () => {
     expect((await accept('one')).plan.timeTo).toBe(now);
   });
 
-  test('when it is promised to a request that has not ended', async () => {
+  test('when a name is reserved for a request that has not ended', async () => {
     const records = [await accept('one'), await accept('two'), await accept('three')];
     expect(records.map(({ plan }) => plan.stamp - now)).toEqual([0, 1, 2]);
   });
@@ -69,7 +69,7 @@ describe('the next free millisecond (contract 4.3)', () => {
     expect((await accept('two')).plan.stamp).toBe(now);
   });
 
-  test('when eight ask at once, each has names of its own', async () => {
+  test('of eight requests at once each gets names of its own', async () => {
     const records = await Promise.all(Array.from({ length: 8 }, (_, index) => accept(`request-${index}`)));
     expect(records.map(({ plan }) => plan.stamp - now).toSorted()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
@@ -79,19 +79,19 @@ describe('the next free millisecond (contract 4.3)', () => {
     ['another stem', { file_prefix: 'day/y_' }],
     ['another format', { format: 'json' }],
     ['another compression', { compression: 'gzip' }],
-  ])('%s is not in the way', async (_, more) => {
+  ])('%s needs no other millisecond', async (_, more) => {
     await accept('one');
     expect((await accept('two', more)).plan.stamp).toBe(now);
   });
 
-  test('the same folder spelled otherwise is', async () => {
+  test('the same folder in another spelling does', async () => {
     await accept('one');
     expect((await accept('two', { file_prefix: '/exports/./day//x_' })).plan.stamp).toBe(now + 1);
   });
 });
 
 describe('a request id (contract 5.2)', () => {
-  test('with the same parameters in any order gives the recorded request, whatever its state', async () => {
+  test('with the same parameters in any order returns the recorded request, whatever its state', async () => {
     const first = await accept('one', { header: 'true' });
     await store.update('one', { state: 'completed' });
     const later = { ...acceptance, clock: { now: () => now + 60_000 } };
@@ -104,7 +104,7 @@ describe('a request id (contract 5.2)', () => {
     ['one more', { ...given, header: 'false' }],
     ['one less', { file_prefix: 'day/x_' }],
     ['another value', { ...given, file_prefix: 'day/y_' }],
-    ['the same instant spelled otherwise', { ...given, time_from: '2026-03-01T00:00:00.000Z' }],
+    ['the same instant in another spelling', { ...given, time_from: '2026-03-01T00:00:00.000Z' }],
     ['faults', { ...given, format: 'xml' }],
   ])('with %s, as given and before defaults, is a conflict', async (_, other) => {
     await accept('one');
@@ -113,7 +113,7 @@ describe('a request id (contract 5.2)', () => {
   });
 });
 
-describe('what is refused is not recorded (contract 5.9)', () => {
+describe('a refused request is not recorded (contract 5.9)', () => {
   test.each([
     ['a bad parameter', { format: 'xml' }, 'REQUEST_INVALID', ['format']],
     ['a bad prefix', { file_prefix: '../x' }, 'PREFIX_REFUSED', ['file_prefix']],

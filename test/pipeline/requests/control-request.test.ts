@@ -27,7 +27,7 @@ describe('a request (contract 5.16)', () => {
     ['numbers, as spelled', '{"action":"export","x":1.50,"y":9007199254740993}', { x: '1.50', y: '9007199254740993' }],
     ['null, which is not there', '{"action":"export","time_to":null}', {}],
     ['a repeated name: the last', '{"action":"cancel","action":"export","x":"1","x":"2"}', { x: '2' }],
-    ['a name of an object of ours', '{"action":"export","__proto__":"x"}', Object.fromEntries([['__proto__', 'x']])],
+    ['a name from the prototype of objects', '{"action":"export","__proto__":"x"}', Object.fromEntries([['__proto__', 'x']])],
   ])('export with %s', (_, value, given) => {
     expect(read('id', value)).toEqual({ kind: 'export', requestId: 'id', given });
   });
@@ -38,17 +38,17 @@ describe('a request (contract 5.16)', () => {
 
   test.each([
     ['no value', null, 'the record has no value'],
-    ['no bytes', '', 'the value is no JSON: the JSON text ends too early'],
-    ['no JSON', '{"action":"export"', 'the value is no JSON'],
-    ['a byte-order mark', '\ufeff{"action":"cancel"}', 'the value is no JSON'],
-    ['no object', '["export"]', 'the value is JSON but no object'],
+    ['no bytes', '', 'the value is not JSON: the JSON text ends too early'],
+    ['no JSON', '{"action":"export"', 'the value is not JSON'],
+    ['a byte-order mark', '\ufeff{"action":"cancel"}', 'the value is not JSON'],
+    ['no object', '["export"]', 'the value is JSON but not an object'],
     ['no action', '{}', 'action is absent; allowed are export, cancel, replay'],
     ['action in another case', '{"action":"Export"}', 'action is "Export"'],
     ['action null', '{"action":null}', 'action is null'],
     ['replay', '{"action":"replay"}', 'replay cannot be asked for on the control topic yet'],
     ['an array and an object', '{"action":"export","a":[1],"b":{}}', 'a is [1]; allowed are text.*; b is {}'],
     ['parameters of a cancellation', '{"action":"cancel","header":true}', 'header: cancel takes no parameters'],
-  ])('with %s is faulty, in words', (_, value, words) => {
+  ])('with %s is faulty, with a message', (_, value, words) => {
     const faulty = {
       kind: 'faulty',
       requestId: 'id',
@@ -58,7 +58,7 @@ describe('a request (contract 5.16)', () => {
   });
 });
 
-describe('nobody can be answered (contract 5.3)', () => {
+describe('a record without a usable request id (contract 5.3)', () => {
   test.each([
     ['no key', null, '{"action":"export"}', 'NO_KEY'],
     ['an empty key', '', '{"action":"nonsense"}', 'NO_KEY'],
@@ -77,7 +77,7 @@ describe('nobody can be answered (contract 5.3)', () => {
 });
 
 describe('a request as Avro (contract 5.16)', () => {
-  test('says what the same request says as JSON', () => {
+  test('is read like the same request as JSON', () => {
     const from = { long: Date.parse('2026-03-01T00:00:00Z') };
     const value = { ...nothing, action: 'export', file_prefix: { string: 'a_' }, time_from: from };
     const given = { file_prefix: 'a_', time_from: '2026-03-01T00:00:00.000Z', header: 'true', wait: 'none' };
@@ -89,7 +89,7 @@ describe('a request as Avro (contract 5.16)', () => {
     expect(readAvro('id', 1, { ...nothing, action: 'cancel' })).toEqual({ kind: 'cancel', requestId: 'id' });
   });
 
-  test('of a schema of others is known by its name’s end and by aliases, and hides nothing', () => {
+  test('with a schema of a client is found by the end of its name and by aliases, and keeps unknown parameters', () => {
     const theirs = {
       ...{ type: 'record', name: 'com.example.control.request' },
       fields: [
@@ -116,9 +116,9 @@ describe('a request as Avro (contract 5.16)', () => {
   test.each([
     ['before 1970', -1, '1969-12-31T23:59:59.999Z'],
     ['after 2200', Date.UTC(2201, 0, 1), '2201-01-01T00:00:00.000Z'],
-    ['the first of all', -62_167_219_200_000, '0000-01-01T00:00:00.000Z'],
-    ['the last of all', Date.UTC(10_000, 0, 1) - 1, '9999-12-31T23:59:59.999Z'],
-  ])('an instant %s is the time that the same text is', (_, instant, text) => {
+    ['the first that text can hold', -62_167_219_200_000, '0000-01-01T00:00:00.000Z'],
+    ['the last that text can hold', Date.UTC(10_000, 0, 1) - 1, '9999-12-31T23:59:59.999Z'],
+  ])('an instant %s is read like the same time as text', (_, instant, text) => {
     const value = { ...nothing, action: 'export', file_prefix: { string: 'a_' }, time_from: { long: instant } };
     const asked = readAvro('id', 1, value);
     expect(asked).toMatchObject({ given: { time_from: text } });
@@ -127,7 +127,7 @@ describe('a request as Avro (contract 5.16)', () => {
   });
 
   test.each([Date.UTC(10_000, 0, 1), -62_167_219_200_001])(
-    '%i, which no text can say, is refused as a time',
+    '%i, which cannot be written as a time, stays a number, which is refused later',
     instant => {
       const value = { ...nothing, action: 'export', time_to: { long: instant } };
       expect(readAvro('id', 1, value)).toMatchObject({ given: { time_to: String(instant) } });
@@ -151,7 +151,7 @@ describe('a request as Avro (contract 5.16)', () => {
       'UNKNOWN_KIND',
       'an Avro record service.deleted; allowed is an Avro record control.request',
     ],
-  ])('with %s fails with an id, and is set aside without', (_, value, reason, words) => {
+  ])('with %s is faulty with a key, and unanswerable without', (_, value, reason, words) => {
     expect(readControlRequest({ key: bytes('id'), value }, ours)).toEqual({
       kind: 'faulty',
       requestId: 'id',
@@ -168,7 +168,7 @@ describe('a request as Avro (contract 5.16)', () => {
   });
 });
 
-test('whatever the bytes, a record is read', () => {
+test('no bytes make it throw', () => {
   const avroBytes = fc.uint8Array().map(value => wireBytes(1, value));
   const half = fc.option(fc.oneof(fc.uint8Array(), fc.json().map(Buffer.from), avroBytes));
   fc.assert(

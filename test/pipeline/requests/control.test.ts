@@ -29,7 +29,7 @@ test('each record moves the position by one, with the bookmark after it (contrac
   expect(store.setAside.map(({ reject }) => reject.reason)).toEqual(['NO_KEY']);
 });
 
-test('refusals have sequence 0, whatever was said before and is said later (contract 5.18)', async () => {
+test('refusals have sequence 0, whatever statuses come before and after (contract 5.18)', async () => {
   const { topic, ask, told, service } = await opened();
   topic.append('one', { action: 'cancel' });
   ask('one', { format: 'xml' });
@@ -55,7 +55,7 @@ test('refusals have sequence 0, whatever was said before and is said later (cont
 });
 
 test('a full queue refuses nothing: the record stays in the topic until there is room (contract 5.17)', async () => {
-  const { ask, moved, store, service } = await opened({ queue: 0 });
+  const { ask, moved, store, service } = await opened({ maxQueued: 0 });
   for (const id of ['one', 'two', 'three']) ask(id);
   await settled();
   expect([moved().length, store.records.size]).toEqual([1, 1]);
@@ -68,7 +68,7 @@ test('a full queue refuses nothing: the record stays in the topic until there is
 });
 
 test('a stop while a record waits for room leaves it in the topic', async () => {
-  const { ask, moved, service } = await opened({ queue: 0 });
+  const { ask, moved, service } = await opened({ maxQueued: 0 });
   ask('one');
   ask('two');
   await settled();
@@ -77,7 +77,7 @@ test('a stop while a record waits for room leaves it in the topic', async () => 
   expect(service.crashes).toEqual([]);
 });
 
-test('a failure that is not the asker’s ends the reading, and the record stays in the topic', async () => {
+test('a failure that the request did not cause ends the reading, and the record stays in the topic', async () => {
   const { store, ask, moved, service } = await opened();
   store.insert = async () => {
     throw new TidemarkError('DISK_FULL', 'no space is left');
@@ -88,7 +88,7 @@ test('a failure that is not the asker’s ends the reading, and the record stays
   expect(moved()).toEqual([]);
 });
 
-test('of a batch of several records each is served, and a stretch without one is passed over', async () => {
+test('each record of a batch is served, and offsets without a record are passed', async () => {
   const { store } = memoryWorld();
   const records = [3, 5].map(offset => ({ offset, timestamp: null, key: null, value: null, headers: [] }));
   const partition = { topic: 'control', partition: 0 };

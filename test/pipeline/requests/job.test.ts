@@ -24,7 +24,7 @@ test('a job is queued, waits for the log, writes and has ended', async () => {
   expect([job.progress().phase, job.milliseconds]).toEqual(['ended', 1_000]);
 });
 
-test('rows and bytes add up over files, and the rate is that since the start', () => {
+test('rows and bytes add up over files, and the rate is the average since the start', () => {
   job.start();
   job.write();
   now += 2_000;
@@ -34,7 +34,7 @@ test('rows and bytes add up over files, and the rate is that since the start', (
   expect(job.progress()).toMatchObject({ file: 'states', rows: 10, bytes: 4_000, bytesPerSecond: 2_000 });
 });
 
-test('progress is told every five seconds, not with every piece', () => {
+test('progress is reported every five seconds, not for every piece', () => {
   job.start();
   job.write();
   const told = Array.from({ length: 12 }, () => {
@@ -44,7 +44,7 @@ test('progress is told every five seconds, not with every piece', () => {
   expect(told.flatMap((is, at) => (is ? [at + 1] : []))).toEqual([5, 10]);
 });
 
-test('the first reason to end stays', () => {
+test('a job that is aborted twice keeps the first reason', () => {
   job.abort(new Error('first'));
   job.abort(new Error('second'));
   expect(job.signal.reason).toEqual(new Error('first'));
@@ -55,7 +55,7 @@ test.each([
   ['running', 'queued'],
   ['completed', 'ended'],
   ['failed', 'ended'],
-] as const)('a recorded request that is %s and runs nowhere is %s', (state, phase) => {
+] as const)('a recorded request in state %s without a job is shown as %s', (state, phase) => {
   const record = {
     state,
     manifest: {

@@ -62,7 +62,7 @@ class Real {
   }
 }
 
-const limits = { atOnce: 2, queue: 2 };
+const limits = { atOnce: 2, maxQueued: 2 };
 
 type Command = fc.AsyncCommand<Promised, Real>;
 
@@ -150,7 +150,7 @@ function checkStatuses({ world: { store } }: Real, { requestId, state }: ExportR
 }
 
 // contract 5.1
-test('whoever asks, cancels, dies and when: each request ends once, with its files or without any', async () => {
+test('with any requests, cancellations and crashes each request ends once, with all its files or with none', async () => {
   await fc.assert(
     fc.asyncProperty(commands, fc.nat(), async (cmds, seed) => {
       const real = new Real(seed);

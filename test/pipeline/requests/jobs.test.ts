@@ -32,7 +32,7 @@ describe('a request', () => {
     expect(await jobs.find('one')).toMatchObject({ progress: { phase: 'ended', rows: 2, bytes: 13 } });
   });
 
-  test('that is known gives its record, and is not run again', async () => {
+  test('that is known returns its record, and is not run again', async () => {
     const { jobs, snapshots, submit, store } = await opened();
     snapshots.open();
     await submit('one');
@@ -67,8 +67,8 @@ describe('a request', () => {
 });
 
 describe('the queue (contract 5.6)', () => {
-  test('so many run at once, so many wait, and one more is refused', async () => {
-    const { jobs, submit, snapshots } = await opened({ atOnce: 2, queue: 1 });
+  test('two run at once, one waits, and a fourth is refused', async () => {
+    const { jobs, submit, snapshots } = await opened({ atOnce: 2, maxQueued: 1 });
     for (const id of ['one', 'two', 'three']) await submit(id);
     await settled();
     expect([jobs.running, jobs.waiting, snapshots.held]).toEqual([2, 1, 2]);
@@ -80,7 +80,7 @@ describe('the queue (contract 5.6)', () => {
     expect([jobs.running, jobs.waiting]).toEqual([2, 1]);
   });
 
-  test('clients are served by turns, each in the order it asked', async () => {
+  test('clients take turns, and each client’s requests keep their order', async () => {
     const order: string[] = [];
     const { submit, snapshots } = await opened({
       onChange: ({ record: { state, requestId } }) => {
@@ -96,8 +96,8 @@ describe('the queue (contract 5.6)', () => {
     expect(order).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'b2']);
   });
 
-  test('room is told when there is some, and when the service stops', async () => {
-    const { jobs, submit, snapshots, service } = await opened({ queue: 0 });
+  test('room() resolves when the queue has room, and when the service stops', async () => {
+    const { jobs, submit, snapshots, service } = await opened({ maxQueued: 0 });
     await jobs.room();
     await submit('one');
     let told = 0;
@@ -132,7 +132,7 @@ describe('a cancellation (contract 5.5)', () => {
     await expect(jobs.cancel(id, 'ben')).rejects.toMatchObject({ code: 'REQUEST_ENDED' });
   });
 
-  test('that the database took is stronger than a run that has all its bytes', async () => {
+  test('that is recorded wins over a run that has written all bytes', async () => {
     const { jobs, submit, directory, snapshots, store } = await opened();
     await submit('one');
     await settled();
@@ -142,7 +142,7 @@ describe('a cancellation (contract 5.5)', () => {
     expect([directory.files.size, directory.hidden.size]).toEqual([0, 0]);
   });
 
-  test('comes too late for files that only lack their names', async () => {
+  test('is too late when the files only lack their names', async () => {
     const world = memoryWorld();
     const publish = world.directory.publish.bind(world.directory);
     let go = (): void => undefined;
@@ -163,7 +163,7 @@ describe('a cancellation (contract 5.5)', () => {
 });
 
 describe('stopping', () => {
-  test('leaves what runs and what waits to the next start, which ends it', async () => {
+  test('leaves running and waiting requests to the next start, which ends them', async () => {
     const world = memoryWorld();
     const first = await opened({}, world);
     await first.submit('one');
@@ -199,7 +199,7 @@ describe('stopping', () => {
     expect((await second.jobs.ended('one')).state).toBe('completed');
   });
 
-  test('a cancellation that the database took is carried out by the next start', async () => {
+  test('a recorded cancellation is carried out by the next start', async () => {
     const world = memoryWorld();
     const first = await opened({}, world);
     await first.submit('one');

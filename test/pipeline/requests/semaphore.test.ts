@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Semaphore } from '../../../pipeline/requests/semaphore.ts';
 
-test('no more than the limit run at once, in the order they asked, whichever ends first', async () => {
+test('at most `limit` pieces of work run at once and start in the order of their calls, whichever ends first', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 4 }),
@@ -30,7 +30,7 @@ test('no more than the limit run at once, in the order they asked, whichever end
   );
 });
 
-test('work that fails gives its turn on, and its failure to its caller', async () => {
+test('work that fails releases its permit, and its error reaches the caller', async () => {
   const turns = new Semaphore(1);
   const failing = turns.run(async () => {
     throw new Error('no');
@@ -40,7 +40,7 @@ test('work that fails gives its turn on, and its failure to its caller', async (
   expect(await next).toBe('done');
 });
 
-test('a turn ended twice frees one place only', async () => {
+test('a permit released twice is free once', async () => {
   const turns = new Semaphore(1);
   const end = await turns.take();
   end();

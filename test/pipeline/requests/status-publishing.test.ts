@@ -59,7 +59,7 @@ const publish = () =>
 const away = new TidemarkError('SOURCE_UNREACHABLE', 'it is away');
 const tooLarge = new TidemarkError('STATUS_TOO_LARGE', 'it takes none so large');
 
-test('what is there is sent in order, then what comes, and is forgotten when it is safe', async () => {
+test('statuses are sent in order, also those that are added later, and deleted after they were sent', async () => {
   outbox.add('a');
   outbox.add('b');
   const publishing = publish();
@@ -71,7 +71,7 @@ test('what is there is sent in order, then what comes, and is forgotten when it 
   expect([sent, outbox.entries]).toEqual([['a b', 'c'], []]);
 });
 
-test('a topic that is away is tried again and again, each time from the oldest', async () => {
+test('while the topic does not answer, sending is tried again from the oldest status', async () => {
   failures = [away, away, away];
   outbox.add('a');
   const publishing = publish();
@@ -83,7 +83,7 @@ test('a topic that is away is tried again and again, each time from the oldest',
   expect(pauses).toEqual([250, 500, 1_000]);
 });
 
-test('a death after sending and before forgetting sends it again (contract 5.18)', async () => {
+test('after a crash between sending and deleting a status is sent again (contract 5.18)', async () => {
   outbox.add('a');
   const forget = outbox.sent;
   outbox.sent = async () => {
@@ -95,14 +95,14 @@ test('a death after sending and before forgetting sends it again (contract 5.18)
   expect([sent, outbox.entries]).toEqual([['a', 'a'], []]);
 });
 
-test('what no waiting mends ends it', async () => {
+test('an error that waiting does not mend ends the sending', async () => {
   failures = [new TidemarkError('SOURCE_REFUSED', 'the right is missing')];
   outbox.add('a');
   await expect(publish()).rejects.toMatchObject({ code: 'SOURCE_REFUSED' });
   expect(outbox.entries).toHaveLength(1);
 });
 
-test('statuses too large together go one by one, and one alone goes without its manifest', async () => {
+test('statuses too large together are sent one by one, and one that is too large alone without its manifest', async () => {
   failures = [tooLarge, undefined, tooLarge];
   for (const id of ['a', 'b', 'c']) outbox.add(id);
   const texts: string[] = [];
@@ -117,7 +117,7 @@ test('statuses too large together go one by one, and one alone goes without its 
   expect(texts).toEqual(['{"manifest":{}}', '{"manifest":null}', '{"manifest":{}}']);
 });
 
-test('many large ones are sent in parts', async () => {
+test('many large statuses are sent in several requests', async () => {
   for (let at = 0; at < 10; at += 1) outbox.add(String(at), { manifest: 'x'.repeat(100_000) });
   while (await publishNext({ outbox, sender }));
   expect(sent).toEqual(['0 1', '2 3', '4 5', '6 7', '8 9']);

@@ -7,7 +7,7 @@ import { idAndTime, instant, startedWith, through, whole } from '../../support/a
 const event = { kind: 'service.started', service_id: 's', occasion: { timestamp: instant } };
 
 describe('a writer whose schema (contract 1.5)', () => {
-  test('has other fields in between: they are stepped over, whatever their type', () => {
+  test('has unknown fields in between: they are skipped, whatever their type', () => {
     const others = {
       before: { type: 'map', values: { type: 'array', items: ['null', 'double', 'string'] } },
       inside: {
@@ -40,7 +40,7 @@ describe('a writer whose schema (contract 1.5)', () => {
     });
   });
 
-  test('lacks fields: what is optional is absent, what is required is missing', () => {
+  test('lacks fields: an optional one is absent, a required one is MISSING_FIELD', () => {
     expect(through(startedWith(), whole)).toMatchObject({
       ...event,
       fields: [undefined, undefined, undefined, undefined],
@@ -56,7 +56,7 @@ describe('a writer whose schema (contract 1.5)', () => {
     ]);
   });
 
-  test('orders its fields otherwise', () => {
+  test('has its fields in another order', () => {
     const schema = startedWith({ name: 'customer_id', type: 'long' });
     const turned = { ...schema, fields: schema.fields.toReversed() };
     expect(through(turned, { ...whole, customer_id: 7n })).toMatchObject({
@@ -65,14 +65,14 @@ describe('a writer whose schema (contract 1.5)', () => {
     });
   });
 
-  test('names fields otherwise, with our names as aliases', () => {
+  test('has other names for fields, with the known names as aliases', () => {
     const schema = startedWith({ name: 'customer', aliases: ['client', 'customer_id'], type: 'string' });
     expect(through(schema, { ...whole, customer: 'c' })).toMatchObject({
       fields: [undefined, 'c', undefined, undefined],
     });
   });
 
-  test('has a field of our name beside one with it as an alias: the name counts, the first of two aliases', () => {
+  test('has a known name both as a name and as an alias: the name wins over the alias, the first alias over the second', () => {
     const names = startedWith(
       { name: 'other', aliases: ['customer_id'], type: 'string' },
       { name: 'customer_id', type: 'string' },
@@ -89,13 +89,13 @@ describe('a writer whose schema (contract 1.5)', () => {
     });
   });
 
-  test('has a field `event`: the kind is the record, not the field', () => {
+  test('has a field `event`: the kind is the name of the record type, not this field', () => {
     expect(
       through(startedWith({ name: 'event', type: 'string' }), { ...whole, event: 'service.deleted' }),
     ).toMatchObject(event);
   });
 
-  test('has defaults that do not fit, as some registries let pass', () => {
+  test('has defaults of the wrong type, which some registries accept', () => {
     const schema = startedWith({ name: 'customer_id', type: ['string', 'null'] });
     const loose = startedWith({ name: 'customer_id', type: ['string', 'null'], default: null });
     const value = wireBytes(7, avroWriter(schema).toBuffer({ ...whole, customer_id: { string: 'c' } }));
@@ -122,19 +122,19 @@ describe('a writer whose schema (contract 1.5)', () => {
   });
 });
 
-describe('the kind is the record (contract 1.5)', () => {
+describe('the kind is the name of the record type (contract 1.5)', () => {
   test.each([
-    ['of one of our names', { namespace: 'service', name: 'started' }, 'service.started'],
+    ['that is a known kind', { namespace: 'service', name: 'started' }, 'service.started'],
     ["with the producer's namespace in front", { namespace: 'com.acme.service', name: 'started' }, 'service.started'],
-    ['in other letters', { namespace: 'service', name: 'Started' }, ['UNKNOWN_KIND', 'event']],
+    ['in other case', { namespace: 'service', name: 'Started' }, ['UNKNOWN_KIND', 'event']],
     ['without a namespace', { name: 'started' }, ['UNKNOWN_KIND', 'event']],
-    ['with something behind', { namespace: 'service.started', name: 'v1' }, ['UNKNOWN_KIND', 'event']],
+    ['followed by another part', { namespace: 'service.started', name: 'v1' }, ['UNKNOWN_KIND', 'event']],
   ])('%s', (_, name, wanted) => {
     const found = through({ type: 'record', ...name, fields: idAndTime }, whole);
     expect(Array.isArray(found) ? found : found.kind).toEqual(wanted);
   });
 
-  test('that a union chooses', () => {
+  test('of the branch that a union chooses', () => {
     const union = [{ type: 'record', name: 'Other', fields: [] }, startedWith()];
     expect(through(union, { 'service.started': whole })).toMatchObject(event);
     expect(through(union, { Other: {} })).toEqual(['UNKNOWN_KIND', 'event']);
@@ -144,7 +144,7 @@ describe('the kind is the record (contract 1.5)', () => {
     ['"string"', 'x'],
     ['"null"', null],
     ['{"type":"map","values":"long"}', { a: 1n }],
-  ])('so a value of %s has none', (schema, value) => {
+  ])('a value of %s has no kind', (schema, value) => {
     expect(through(schema, value)).toEqual(['UNKNOWN_KIND', 'event']);
   });
 
@@ -153,7 +153,7 @@ describe('the kind is the record (contract 1.5)', () => {
     ['is no JSON', { type: 'AVRO', text: 'syntax = "proto3";', references: [] }],
     ['is no Avro', { type: 'AVRO', text: '{"type":"object"}', references: [] }],
     ['is null', { type: 'AVRO', text: 'null', references: [] }],
-  ])('and a schema that %s gives none', (_, schema) => {
+  ])('a value of a schema that %s has no kind', (_, schema) => {
     const schemas = new Map([[7, compileSchema(schema)]]);
     const record = { timestamp: null, key: null, value: wireBytes(7, Buffer.from([1, 2])) };
     expect(decodeRecord(record, { keyFormat: 'string', schemas })).toMatchObject({
@@ -172,7 +172,7 @@ describe('a transition', () => {
   const to = { state_id: { string: 'b' }, state_type: null, est_duration: { long: 3n } };
   const value = { ...others, service_id: { string: 's' }, timestamp: { long: instant }, from, to };
 
-  test('has two halves', () => {
+  test('has two sides', () => {
     expect(through(schema, value)).toMatchObject({
       from: { id: '1', fields: ['ok'] },
       to: { id: 'b', fields: [undefined, 3] },
@@ -202,7 +202,7 @@ describe('a transition', () => {
     expect(halfAs('from', type, half)).toEqual(wanted);
   });
 
-  test('whose halves have fields of their own and aliases', () => {
+  test('whose sides have unknown fields and aliases', () => {
     const fields = [
       { name: 'noise', type: { type: 'array', items: 'long' } },
       { name: 'id', aliases: ['state_id'], type: 'long' },

@@ -36,11 +36,11 @@ describe('no record crashes the reader', () => {
     );
   });
 
-  test('whatever bytes are its head', () => {
+  test('whatever the bytes of its wire format head', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 8 }), bytes => void decode(Buffer.from([0, ...bytes]))));
   });
 
-  test('and one with a byte changed is an event of the same kind, which avsc can read too, or a reject with its reason', () => {
+  test('with one byte changed it is a reject, or an event of the same kind that avsc can read too', () => {
     const changed = fc.tuple(fc.nat(good.length - 1), fc.nat(10_000), fc.integer({ min: 0, max: 255 }));
     const seen = new Set<string>();
     fc.assert(
@@ -65,7 +65,7 @@ describe('no record crashes the reader', () => {
     expect([...seen].filter(outcome => readers.has(outcome)).length, 'kinds still read').toBeGreaterThan(5);
   });
 
-  test('cut anywhere it is malformed, and with a byte more too', () => {
+  test('cut at any byte, or with one byte more, it is malformed', () => {
     for (const bytes of good.slice(0, 60)) {
       for (let end = 1; end < bytes.length; end += 1) {
         expect(decode(bytes.subarray(0, end))).toMatchObject({ reason: 'MALFORMED', field: null });
@@ -77,7 +77,7 @@ describe('no record crashes the reader', () => {
     }
   });
 
-  test('from the middle of a larger buffer it is the same', () => {
+  test('in the middle of a larger buffer it is decoded the same', () => {
     for (const bytes of good.slice(0, 60)) {
       const large = Buffer.concat([Buffer.alloc(7, 0xff), bytes, Buffer.alloc(7, 0xff)]);
       expect(decode(new Uint8Array(large.buffer, large.byteOffset + 7, bytes.length))).toEqual(decode(bytes));
@@ -108,7 +108,7 @@ describe('text that is not UTF-8 is malformed', () => {
     });
   });
 
-  test('but a replacement character that was sent is text', () => {
+  test('a replacement character in the data is text', () => {
     const sent = avroWriter(schema).toBuffer({ ...whole, media_type: '\ufffd', unknown: '\ufffd', map: {} });
     expect(decode(wireBytes(7, sent), schemas)).toMatchObject({
       occasion: { values: expect.arrayContaining(['\ufffd']) },
@@ -144,7 +144,7 @@ const record = (...types: readonly unknown[]) => ({
 const varint = (value: bigint) => avroWriter('"long"').toBuffer(value);
 const huge = 2n ** 40n;
 
-describe('a schema and a few bytes cannot keep it busy', () => {
+describe('a schema and a few bytes cannot keep the reader busy', () => {
   test.each<[string, AvroText, readonly Uint8Array[], string]>([
     ['2^40 nulls', array('null'), [varint(huge), varint(0n)], 'applied'],
     ['2^40 times nothing', array(record('null', fixed(0))), [varint(huge), varint(0n)], 'applied'],

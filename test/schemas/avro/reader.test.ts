@@ -30,7 +30,7 @@ test('every 64-bit integer keeps its digits', () => {
   fc.assert(fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), whole));
 });
 
-test('what avsc writes is read', () => {
+test('values that avsc writes are read', () => {
   const strings = avroWriter('"string"');
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), text => {
@@ -47,7 +47,7 @@ test('what avsc writes is read', () => {
 
 const bytes = (...hex: readonly string[]) => Buffer.from(hex.join(''), 'hex');
 
-describe('a small number written at length', () => {
+describe('a number with more bytes than it needs', () => {
   test.each([
     ['0', bytes('80', '00')],
     ['0', bytes('80808080808080808000')],

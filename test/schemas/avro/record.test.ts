@@ -44,8 +44,8 @@ function outcome(record: {
 describe('the reasons, in their order (contract 1.17)', () => {
   test.each([
     ['an event', { value: started }, 'service.started'],
-    ['JSON beside it', { value: json }, 'service.started'],
-    ['no value in a head', { value: Buffer.from([0]) }, ['MALFORMED', null]],
+    ['JSON in the same topic', { value: json }, 'service.started'],
+    ['a zero byte alone', { value: Buffer.from([0]) }, ['MALFORMED', null]],
     ['a head cut short', { value: Buffer.from([0, 0, 0, 7]) }, ['MALFORMED', null]],
     ['a head alone', { value: Buffer.from([0, 0, 0, 0, 7]) }, ['MALFORMED', null]],
     ['bytes missing', { value: cut }, ['MALFORMED', null]],
@@ -91,7 +91,7 @@ describe('an Avro key (contract 1.2, 1.3)', () => {
     ['empty', Buffer.alloc(0), started, ['MALFORMED', null]],
     ['cut short', keyOf('string', 'service').subarray(0, 8), started, ['MALFORMED', null]],
     ['left over', Buffer.concat([keyOf('string', 's'), Buffer.from([0])]), started, ['MALFORMED', null]],
-    ['beside JSON', keyOf('string', 's'), json, 'service.started'],
+    ['with a JSON value', keyOf('string', 's'), json, 'service.started'],
     ['of a tombstone', keyOf('string', 's'), null, 'service.deleted'],
     ['of a tombstone, a number', keyOf('long', long), null, 'service.deleted'],
     ['of a tombstone, a double', keyOf('double', 5), null, ['KEY_MISMATCH', null]],
@@ -102,7 +102,7 @@ describe('an Avro key (contract 1.2, 1.3)', () => {
     expect(outcome({ key: given, value })).toEqual(wanted);
   });
 
-  test('of a schema that is no Avro does not decode', () => {
+  test('of a schema that is not Avro is malformed', () => {
     const broken = new Map([...schemas, [9, compiled('{"type":"object"}')] as const]);
     const decoded = decodeRecord(
       { timestamp: null, key: wireBytes(9, Buffer.alloc(0)), value: started },
@@ -114,7 +114,7 @@ describe('an Avro key (contract 1.2, 1.3)', () => {
     });
   });
 
-  test('in another format is no Avro, whatever its bytes', () => {
+  test('is not read as Avro when key_format is string, whatever its bytes', () => {
     expect(outcome({ key: keyOf('string', 's'), value: started, format: 'string' })).toEqual(['KEY_MISMATCH', null]);
     expect(outcome({ key: Buffer.from('s'), value: started, format: 'string' })).toBe('service.started');
   });

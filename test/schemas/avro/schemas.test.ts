@@ -57,7 +57,7 @@ describe.each(kinds)('%s.avsc', kind => {
     expect(undocumented(schemaText(kind))).toEqual({ type: 'record', namespace, name, fields: wantedFields(kind) });
   });
 
-  test('is Avro by another reader, under the name of its kind', () => {
+  test('is valid Avro for avsc, under the name of its kind', () => {
     expect(avro.Type.forSchema(JSON.parse(schemaText(kind)), { wrapUnions: true }).name).toBe(kind);
   });
 });
@@ -92,14 +92,14 @@ describe('the control topic', () => {
     ]);
   });
 
-  test('both are Avro by another reader, under their names, and there is no other', () => {
+  test('both are valid Avro for avsc, under their names, and there is no other', () => {
     const names = ['control.request', 'control.status'] as const;
     for (const name of names) expect(avro.Type.forSchema(JSON.parse(readControlSchema(name))).name).toBe(name);
     expect(readdirSync('schemas/control').toSorted()).toEqual(names.map(name => `${name}.avsc`));
   });
 });
 
-test('there is one schema a kind, and no other', () => {
+test('there is one schema for each kind, and no other', () => {
   const schemaFiles = readdirSync('schemas/avro').filter(name => name.endsWith('.avsc'));
   expect(schemaFiles.toSorted()).toEqual(kinds.map(kind => `${kind}.avsc`).toSorted());
 });

@@ -33,7 +33,7 @@ describe('an id or code (contract 1.5, 1.8)', () => {
     expect(Array.isArray(found) ? found : 'fields' in found && found.fields[1]).toEqual(wanted);
   });
 
-  test('has its number shown where it is refused', () => {
+  test('that is a double is shown as a number when it is refused', () => {
     const schema = startedWith({ name: 'customer_id', type: 'double' });
     const value = wireBytes(7, avroWriter(schema).toBuffer({ ...whole, customer_id: 5 }));
     const schemas = new Map([[7, compiled(schema)]]);
@@ -81,7 +81,7 @@ describe('timestamp (contract 1.5)', () => {
     expect(Array.isArray(found) ? found : 'occasion' in found && found.occasion.timestamp).toEqual(wanted);
   });
 
-  test('beyond a double is refused too', () => {
+  test('beyond 53 bits is refused', () => {
     const fields = [
       { name: 'service_id', type: 'string' },
       { name: 'timestamp', type: timestampMillis },
@@ -132,7 +132,7 @@ describe('JSON in Avro (contract 1.5, 1.13)', () => {
     ['no object', '[1]'],
     ['an empty name', '{"":1}'],
     ['too deep', `{"a":${'['.repeat(512)}${']'.repeat(512)}}`],
-  ])('extensions that are %s are the field at fault', (_, text) => {
+  ])('extensions that are %s are a BAD_FIELD', (_, text) => {
     expect(extended(text)).toEqual(['BAD_FIELD', 'extensions']);
   });
 

@@ -107,8 +107,8 @@ function damaged(bytes: Buffer, [at, taken, byte]: readonly [number, number, num
   return Buffer.concat([bytes.subarray(0, place), Buffer.from([byte]), bytes.subarray(place + taken)]);
 }
 
-describe('against the careful reader as the judge', () => {
-  test('reads every record that is whole, whatever it read before', () => {
+describe('compared with parseMembers', () => {
+  test('reads every valid record, whatever it read before', () => {
     const reader = new JsonBytesReader(memberPositions);
     fc.assert(
       fc.property(fc.array(record, { minLength: 1, maxLength: 4 }), records => {
@@ -118,7 +118,7 @@ describe('against the careful reader as the judge', () => {
     );
   });
 
-  test('never takes a record that the judge refuses, nor reads another thing', () => {
+  test('returns null for every record that parseMembers refuses, and else the same members', () => {
     const reader = new JsonBytesReader(memberPositions);
     fc.assert(
       fc.property(record, fc.array(damage, { minLength: 1, maxLength: 3 }), (whole, damages) => {
@@ -149,14 +149,14 @@ test.each([
   ['two objects', Buffer.from('{}{}')],
   ['a byte-order mark', Buffer.from('\ufeff{}')],
   ['nothing', Buffer.alloc(0)],
-])('leaves to the other: %s', (_, bytes) => {
+])('falls back to parseMembers: %s', (_, bytes) => {
   const reader = new JsonBytesReader(memberPositions);
   reader.members(Buffer.from('{"":1,"":2,"event":"a"}'));
   expect(reader.members(bytes)).toBeNull();
   expect(reader.members(bytes)).toBeNull();
 });
 
-test('what nests deeply is left to the other, which counts', () => {
+test('falls back to parseMembers for deep nesting, whose depth that counts', () => {
   const nested = (depth: number) => Buffer.from(`{"extensions":${'['.repeat(depth)}${']'.repeat(depth)}}`);
   const reader = new JsonBytesReader(memberPositions);
   expect(expectSame(reader, nested(40))).not.toBeNull();
@@ -164,7 +164,7 @@ test('what nests deeply is left to the other, which counts', () => {
   expect(reader.members(nested(100_000))).toBeNull();
 });
 
-test('any number of names takes no more memory, and they are still read', () => {
+test('remembers a bounded number of names, and still reads members with other names', () => {
   const reader = new JsonBytesReader(memberPositions);
   for (let round = 0; round < 30; round += 1) {
     const names = Array.from({ length: 100 }, (_, index) => `"name ${round * 100 + index}":${index}`);
