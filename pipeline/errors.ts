@@ -72,8 +72,8 @@ export class TidemarkError extends Error {
   }
 }
 
-/** True for a TidemarkError whose cause may pass, so that trying again later may help. */
-export function isPassing(failure: unknown): failure is TidemarkError {
+/** True for a TidemarkError whose cause is temporary, so that trying again later may help. */
+export function isTemporary(failure: unknown): failure is TidemarkError {
   return failure instanceof TidemarkError && failure.retry;
 }
 

@@ -2,7 +2,8 @@ import type { RegisteredSchema } from '../schemas/avro/type.ts';
 import type { Compression, FileKind, Layout, Selection } from './export/selection.ts';
 
 /**
- * The interfaces through which the pipeline uses the outside world. Connectors implement these interfaces; nothing here knows Kafka, HTTP or the disk.
+ * The interfaces through which the pipeline uses the outside world. Connectors implement them; nothing here knows Kafka,
+ * HTTP or the disk.
  * Times are milliseconds since 1970-01-01T00:00:00Z (UTC). Offsets are whole numbers below 2^53.
  */
 
@@ -58,7 +59,7 @@ export interface BatchLimits {
   readonly batchBytes: number;
 }
 
-/** A gap `[from, to)` in what was read of a partition. */
+/** A gap `[from, to)` of offsets of a partition that were not read. */
 export interface LostRecords {
   readonly from: number;
   readonly to: number;

@@ -31,8 +31,8 @@ export interface RecordFormat {
 
 /**
  * Decodes one record. A value that begins with the wire format's zero byte is Avro, any other is JSON; a key without a
- * value is a tombstone (`service.deleted`). It never throws, whatever the bytes: a record that cannot be decoded gives a
- * Reject with the first reason that holds (contract 1.17).
+ * value is a tombstone (`service.deleted`). It never throws, whatever the bytes: for a record that cannot be decoded it
+ * returns a Reject with the first reason that holds (contract 1.17).
  */
 export function decodeRecord(record: RawRecord, format: RecordFormat): Decoded {
   try {

@@ -1,4 +1,4 @@
-import { isPassing, TidemarkError } from '../../pipeline/errors.ts';
+import { isTemporary, TidemarkError } from '../../pipeline/errors.ts';
 import { isSamePartition } from '../../pipeline/partition.ts';
 import type { Log, LogEnd, PartitionId, StoredPosition } from '../../pipeline/ports.ts';
 import { orAborted, pause } from '../../pipeline/waiting.ts';
@@ -51,7 +51,7 @@ export class LogWatch {
       this.#problem = null;
     } catch (error) {
       if (signal.aborted) return;
-      if (!isPassing(error)) throw error;
+      if (!isTemporary(error)) throw error;
       if (this.#problem === null) log.warn({ code: error.code }, error.message);
       this.#problem = error.message;
       return;

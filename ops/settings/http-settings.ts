@@ -39,6 +39,6 @@ export const httpSettings = {
     kind: wholeNumber(100, 3_600_000),
     unit: 'ms',
     default: 30_000,
-    help: 'how long a client may take no data before it is cut off; also below 4 kB/s over ten times as long',
+    help: 'how long a client may take no data before it is cut off; it is also cut off below 4 kB/s for ten times as long',
   },
 } satisfies Settings;

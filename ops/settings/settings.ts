@@ -26,7 +26,7 @@ export const settings = {
   prefix_map: {
     kind: folders,
     default: {},
-    help: 'folders of the export root by foreign file prefix, such as C:/export, that clients may send',
+    help: 'maps foreign file prefixes that clients may send, such as C:/export, to folders of the export root',
   },
   memory_limit: {
     kind: size,
@@ -109,7 +109,7 @@ export const settings = {
     kind: wholeNumber(0, 86_400_000),
     unit: 'ms',
     default: 30_000,
-    help: 'how long an export waits at most until the records in the log at its request are stored',
+    help: 'how long an export may wait until the records that the log held at its acceptance are stored',
   },
   export_history_days: {
     kind: wholeNumber(1, 36_500),

@@ -22,7 +22,7 @@ export async function runExport(record: ExportRecord, exporting: Exporting): Pro
   if (record.error !== null) throw new TidemarkError(record.error.code, record.error.message);
   if (record.state === 'completed' && record.manifest !== null) return { ...record, manifest: record.manifest };
   const manifest = await writeAndPublish(record, exporting);
-  // The files are published and are not taken back: if this update fails, the next start finds `publishing` and completes it.
+  // Published files are not taken back: if this update fails, the next start finds `publishing` and completes the request.
   const completed = await exporting.store.update(record.requestId, { state: 'completed' });
   if (completed === null) throw new Error(`the files of export ${record.requestId} were published after it had ended`);
   return { ...completed, manifest };
@@ -48,7 +48,7 @@ async function writeAndPublish(record: ExportRecord, exporting: Exporting): Prom
   }
 }
 
-/** Records that the request runs. One recorded as running is looked up: it may have been cancelled before it had a signal. */
+/** Records that the request runs. One recorded as running may have been cancelled before it had a signal to abort. */
 async function begin(record: ExportRecord, store: RequestStore): Promise<void> {
   if (record.state !== 'running') return recordChange(record, { state: 'running' }, store);
   const known = await store.find(record.requestId);

@@ -1,5 +1,5 @@
 import { isAllStored, judgeCompleteness, type SeenEnds } from '../completeness/verdict.ts';
-import { isPassing } from '../errors.ts';
+import { isTemporary } from '../errors.ts';
 import { partitionName } from '../partition.ts';
 import type { Clock, LogEnd, StoredPosition } from '../ports.ts';
 import { orAborted } from '../waiting.ts';
@@ -78,7 +78,7 @@ export async function lookAt(log: LogView, clock: Clock): Promise<SeenEnds> {
   try {
     return { ends: await log.ends(), at: clock.now() };
   } catch (error) {
-    if (!isPassing(error)) throw error;
+    if (!isTemporary(error)) throw error;
     return { ends: null, at: clock.now(), lookFailed: true };
   }
 }

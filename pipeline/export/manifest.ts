@@ -23,7 +23,7 @@ interface ManifestParts {
   readonly software: string;
 }
 
-/** Everything needed to rebuild an export from the log and to compare the result. It holds no times but those of the window. */
+/** Everything needed to make an export again from the log and compare. Its only times are those of the window. */
 export type Manifest = ReturnType<typeof buildManifest>;
 
 export function buildManifest(parts: ManifestParts) {

@@ -28,7 +28,7 @@ export interface ExportPlan {
   readonly ends: readonly LogEnd[] | null;
 }
 
-/** The client of a request, and the door at which it was made. One client's requests run in their order; clients take turns. */
+/** The client of a request, and the door that it used. One client's requests run in their order; clients take turns. */
 export interface Asker {
   readonly door: 'http' | 'control' | 'cli';
   readonly client: string;

@@ -7,8 +7,8 @@ import { type ControlRequest, readControlRequest } from './control-request.ts';
 import type { Jobs } from './jobs.ts';
 
 /**
- * Stores the outcome of control records that make no request. Each call is one transaction that moves the topic's position; it throws
- * `STALE_BATCH` when the stored position is not the one that the record was read from.
+ * Stores the outcome of control records that make no request. Each call is one transaction that moves the topic's
+ * position. Throws `STALE_BATCH` when the stored position is not the one that the record was read from.
  */
 export interface ControlStore {
   positions(): Promise<readonly StoredPosition[]>;

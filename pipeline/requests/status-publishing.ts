@@ -1,4 +1,4 @@
-import { isPassing, TidemarkError } from '../errors.ts';
+import { isTemporary, TidemarkError } from '../errors.ts';
 import { Backoff } from '../waiting.ts';
 import type { Outbox, OutboxEntry, Status } from './statuses.ts';
 
@@ -48,7 +48,7 @@ export async function publishStatuses(publishing: Publishing): Promise<void> {
         backoff.reset();
       } else await changed;
     } catch (error) {
-      if (!isPassing(error)) throw error;
+      if (!isTemporary(error)) throw error;
       if (signal.aborted && error.code === 'INTERRUPTED') return;
       onProblem?.(error);
       await pause(backoff.next(), signal);

@@ -15,8 +15,8 @@ export type RequestMembers = ReadonlyMap<string, Member>;
 const recordName = 'control.request';
 
 /**
- * Compiles the reader of control requests. No field is skipped: an unknown parameter is a fault, in Avro as in JSON. A record
- * type with another name gives a WrongType.
+ * Compiles the reader of control requests. No field is skipped: an unknown parameter is a fault, in Avro as in JSON. For
+ * a record type with another name the reader returns a WrongType.
  */
 export function requestOf(type: Type, skips: Skips): (reader: AvroReader) => RequestMembers | WrongType {
   if (isUnion(type)) return branchOf(type.types.map(branch => requestOf(branch, skips)));

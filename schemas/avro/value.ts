@@ -13,7 +13,10 @@ export type Role = 'plain' | 'instant' | 'text';
 
 export type Read = (reader: AvroReader) => Member;
 
-/** Compiles the reader of a value that is no record. A value of a type that its role does not allow is skipped and gives a WrongType. */
+/**
+ * Compiles the reader of a value that is not a record. For a value of a type that its role does not allow, the reader skips
+ * it and returns a WrongType.
+ */
 export function scalarOf(type: Type, role: Role, skips: Skips): Read {
   if (isUnion(type)) return branchOf(type.types.map(branch => scalarOf(branch, role, skips)));
   return readOf(type, role) ?? wrongTypeOf(type, skips.of(type));

@@ -19,7 +19,7 @@ export class ByteText {
   }
 }
 
-/** True when the `length` bytes at `at` equal those at `otherAt`. `length` is at least 4; both ranges lie within their buffers. */
+/** True when the `length` bytes at `at` equal those at `otherAt`. At least 4 bytes, and both ranges within their buffers. */
 export function sameBytes(words: DataView, at: number, other: DataView, otherAt: number, length: number): boolean {
   const last = length - 4;
   for (let index = 0; index < last; index += 4)

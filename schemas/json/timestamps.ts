@@ -37,7 +37,7 @@ export function parseInstant(text: string): number | undefined {
   return isInstant(instant) ? instant : undefined;
 }
 
-/** True when the instant's year in UTC has four digits, so that it can be written as text. Bounds of windows must be such. */
+/** True when the instant's year in UTC has four digits, so that it can be written as text. Required of window bounds. */
 export function isInstant(instant: number): boolean {
   return instant >= firstInstant && instant <= lastInstant;
 }

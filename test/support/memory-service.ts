@@ -137,7 +137,10 @@ export class MemoryService {
   readonly #stopping = new AbortController();
   #reading: Promise<void> = Promise.resolve();
 
-  constructor(world: MemoryWorld, { atOnce = 1, maxQueued = 10, wait, onChange = () => undefined }: ServiceOptions = {}) {
+  constructor(
+    world: MemoryWorld,
+    { atOnce = 1, maxQueued = 10, wait, onChange = () => undefined }: ServiceOptions = {},
+  ) {
     this.#world = world;
     const { store, directory } = world;
     const log = withoutLog(clock);

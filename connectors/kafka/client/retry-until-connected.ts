@@ -1,4 +1,4 @@
-import { isPassing, TidemarkError } from '../../../pipeline/errors.ts';
+import { isTemporary, TidemarkError } from '../../../pipeline/errors.ts';
 import type { Log } from '../../../pipeline/ports.ts';
 import { Backoff, orAborted, pause } from '../../../pipeline/waiting.ts';
 import { kafkaFailure } from './failure.ts';
@@ -35,7 +35,7 @@ export async function retryUntilConnected<T>(attempts: ConnectionAttempts, attem
     } catch (error) {
       if (signal.aborted) break;
       const failure = kafkaFailure(error, { what, brokers });
-      if (!isPassing(failure)) throw failure;
+      if (!isTemporary(failure)) throw failure;
       log.warn({ code: failure.code, retry_in_ms: pauseMs }, failure.message);
       onProblem?.(failure.message);
     }

@@ -1,5 +1,5 @@
 import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload, PartitionAssigner } from 'kafkajs';
-import { isPassing, TidemarkError } from '../../../pipeline/errors.ts';
+import { isTemporary, TidemarkError } from '../../../pipeline/errors.ts';
 import { partitionName } from '../../../pipeline/partition.ts';
 import type { Log, PartitionId, StoredPosition } from '../../../pipeline/ports.ts';
 import { Backoff, orAborted, pause, within } from '../../../pipeline/waiting.ts';
@@ -91,7 +91,7 @@ export class GroupConsumer {
       const error = await orAborted(signal, this.#untilFailure(consumer, reader, signal));
       if (signal.aborted) return;
       const failure = kafkaFailure(error, { what: `read as a member of group ${group}`, brokers, rights });
-      if (!isPassing(failure)) throw failure;
+      if (!isTemporary(failure)) throw failure;
       // The consumer had joined, so this failure is a new one and the pauses start again.
       if (this.#problem === null) backoff.reset();
       const pauseMs = backoff.next();

@@ -72,7 +72,11 @@ describe('an idle partition, whose watermark lags (contract 4.20)', () => {
   });
 
   test.each([
-    ['the clock has not passed the lateness', { ends: ends(10), at: timeTo + 4_999 }, /watermark .* has not passed .*05\.000Z$/],
+    [
+      'the clock has not passed the lateness',
+      { ends: ends(10), at: timeTo + 4_999 },
+      /watermark .* has not passed .*05\.000Z$/,
+    ],
     ['a record is not stored', { ends: ends(11), at: timeTo + 5_000 }, /and 1 records of it are not stored$/],
     ['the log does not answer', { ends: null, at: timeTo + 5_000 }, /watermark/],
   ])('is a reason while %s', (_, seen, reason) => {

@@ -27,7 +27,11 @@ describe('a request (contract 5.16)', () => {
     ['numbers, as spelled', '{"action":"export","x":1.50,"y":9007199254740993}', { x: '1.50', y: '9007199254740993' }],
     ['null, which is not there', '{"action":"export","time_to":null}', {}],
     ['a repeated name: the last', '{"action":"cancel","action":"export","x":"1","x":"2"}', { x: '2' }],
-    ['a name from the prototype of objects', '{"action":"export","__proto__":"x"}', Object.fromEntries([['__proto__', 'x']])],
+    [
+      'a name from the prototype of objects',
+      '{"action":"export","__proto__":"x"}',
+      Object.fromEntries([['__proto__', 'x']]),
+    ],
   ])('export with %s', (_, value, given) => {
     expect(read('id', value)).toEqual({ kind: 'export', requestId: 'id', given });
   });

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { describe, expect, test } from 'vitest';
 import { kafkaFailure } from '../../../../connectors/kafka/client/failure.ts';
 import { DamagedBatch } from '../../../../connectors/kafka/records/record-batches.ts';
-import { isPassing, TidemarkError } from '../../../../pipeline/errors.ts';
+import { isTemporary, TidemarkError } from '../../../../pipeline/errors.ts';
 
 const require = createRequire(import.meta.url);
 const errors = require('kafkajs/src/errors.js');
@@ -39,7 +39,7 @@ describe('a transient error is retried', () => {
   ])('%s', (_, error) => {
     const failure = failureOf(error);
     expect(failure).toMatchObject({ code: 'SOURCE_UNREACHABLE', cause: error });
-    expect(isPassing(failure)).toBe(true);
+    expect(isTemporary(failure)).toBe(true);
   });
 });
 
@@ -127,6 +127,6 @@ describe('an error that is not about Kafka comes back unwrapped', () => {
     const failure = failureOf(error);
     expect(failure).toEqual(expected);
     expect(failure).not.toBeInstanceOf(TidemarkError);
-    expect(isPassing(failure)).toBe(false);
+    expect(isTemporary(failure)).toBe(false);
   });
 });
