@@ -69,8 +69,8 @@ async function killAgainAndAgain(source: string, db: string, kills: number, whol
       spanMs *= 0.8;
     }
   }
-  const last: { recordsRead: number } = JSON.parse(await tidemarkDone(args));
-  expect(finished > 0 || last.recordsRead < lines.length, 'killed runs had stored something').toBe(true);
+  const last: { records_read: number } = JSON.parse(await tidemarkDone(args));
+  expect(finished > 0 || last.records_read < lines.length, 'killed runs had stored something').toBe(true);
 }
 
 // contract 2.2, 2.10
