@@ -50,6 +50,19 @@ test('a batch that is not stored leaves no schema id behind', async () => {
   expect(await idsOfSnapshot(store)).toEqual([7]);
 });
 
+test('an id that a failed batch named first is stored with the next batch that names it', async () => {
+  const store = await openTestStore();
+  await store.warehouse.store(batchOf('calls', 0, [7]));
+  // Another transaction changes the same row, so that the batch fails after its ids were inserted.
+  const other = await store.database.connect();
+  await other.run('BEGIN TRANSACTION; DELETE FROM services_open;');
+  await expect(store.warehouse.store(batchOf('calls', 1, [9]))).rejects.toThrow();
+  await other.run('ROLLBACK');
+  other.closeSync();
+  await store.warehouse.store(batchOf('calls', 1, [9]));
+  expect(await idsOfSnapshot(store), 'the id 9 was taken for stored although its batch failed').toEqual([7, 9]);
+});
+
 test('a snapshot that was opened before a batch lacks the schema ids of the batch', async () => {
   const store = await openTestStore();
   await store.warehouse.store(batchOf('calls', 0, [7]));
