@@ -1,9 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import path from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { foldBatch } from '../../../pipeline/ingest/ingest.ts';
 import type { FoldedBatch } from '../../../pipeline/ingest/warehouse.ts';
 import type { LostRecords } from '../../../pipeline/ports.ts';
 import { entityTables } from '../../../schemas/columns.ts';
-import { openTestStore, withFacts } from '../../support/store.ts';
+import { openTestStore, TestStore, withFacts } from '../../support/store.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const partition = { topic: 'calls', partition: 3 };
 
@@ -75,6 +77,23 @@ test('the views have the columns of the files and the extensions as one JSON obj
   const plain = '{"event":"extension.updated","service_id":"s","entity":"service","name":"n","value":[1.50]}';
   await store.storeLines([plain, '{"event":"service.associated","service_id":"t","customer_id":1}']);
   expect(await store.rows('SELECT extensions FROM services ORDER BY service_id')).toEqual([['{"n":[1.50]}'], [null]]);
+});
+
+test('after a restart, a change to a row that is only a late fragment makes no second row', async () => {
+  const folder = await temporaryFolder();
+  onTestFinished(folder.remove);
+  const file = path.join(folder.path, 'test.duckdb');
+  const started = '{"event":"service.started","service_id":"s","timestamp":"2026-03-01T10:00:00Z"}';
+  const first = await TestStore.open(file);
+  await first.storeLines([started]);
+  await first.storeLines(['{"event":"service.deleted","service_id":"s"}']);
+  await first.storeLines([started]);
+  await first.close();
+  const second = await TestStore.open(file);
+  await second.storeLines(['{"event":"service.associated","service_id":"s","customer_id":7}']);
+  const stored = 'SELECT customer_id, start_timestamp::VARCHAR FROM services';
+  expect(await second.rows(stored), 'the service has other rows than one').toEqual([['7', '2026-03-01 10:00:00']]);
+  await second.close();
 });
 
 async function storeUpTo15() {
