@@ -122,3 +122,9 @@ test('many large statuses are sent in several requests', async () => {
   while (await publishNext({ outbox, sender }));
   expect(sent).toEqual(['0 1', '2 3', '4 5', '6 7', '8 9']);
 });
+
+test('one that is larger than all that is sent at once is sent alone', async () => {
+  for (const id of ['large', 'small']) outbox.add(id, { manifest: id === 'large' ? 'x'.repeat(300_000) : null });
+  while (await publishNext({ outbox, sender }));
+  expect(sent, 'the large status keeps itself and all after it from being sent').toEqual(['large', 'small']);
+});
