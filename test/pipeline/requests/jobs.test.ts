@@ -113,6 +113,22 @@ describe('the queue (contract 5.6)', () => {
     await settled();
     expect(told).toBe(2);
   });
+
+  test('there is room as soon as a queued request is cancelled, while others still run', async () => {
+    const { jobs, submit } = await opened({ queue: 1 });
+    await submit('one');
+    await submit('two');
+    let hasRoom = false;
+    void jobs.room().then(() => {
+      hasRoom = true;
+    });
+    await settled();
+    expect(hasRoom).toBe(false);
+    await jobs.cancel('two', 'ben');
+    await settled();
+    expect(hasRoom, 'a record of the control topic that waits for room waits until an export ends').toBe(true);
+    expect(jobs.running).toBe(1);
+  });
 });
 
 describe('a cancellation (contract 5.5)', () => {
