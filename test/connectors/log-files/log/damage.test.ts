@@ -88,3 +88,25 @@ test('a batch in the place of another is reported, although its CRC is right', a
   await writeFile(files[2]!, encodeBatch(records('x'), 4));
   expect((await readValues(folder.path)).failure).toMatchObject(damagedAt(files[1]!, 0));
 });
+
+test.each([0, 1, 2, 3])(
+  'a good batch after damage is found when %i of its first bytes end one read of the disk and the rest begin the next',
+  async before => {
+    // The search reads 2 MiB at a time, the first time from the byte after the start of the bad batch.
+    const border = 1 + 2 * 1024 * 1024;
+    const values = ['x'.repeat(border - before - encodeBatch(records(''), 0).length), 'good'];
+    const writer = await open(64 * 1024 * 1024);
+    for (const value of values) await writer.append(records(value));
+    await writer.close();
+    const [file = ''] = await segmentFiles(writer.path);
+    const content = await readFile(file);
+    expect(content.indexOf('TMb1', 1), 'where the good batch begins').toBe(border - before);
+    await writeFile(file, flip(content, 1_000));
+    const reading = await readValues(folder.path);
+    expect(reading, 'the damage was taken for an incomplete last batch').toEqual({
+      values: [],
+      failure: expect.objectContaining(damagedAt(file, 0)),
+    });
+    await expect(open(1_000_000), 'the good batch was cut off').rejects.toMatchObject(damagedAt(file, 0));
+  },
+);
