@@ -157,6 +157,19 @@ describe('the system calls of publishing', () => {
   });
 });
 
+test('a sealed file was synced to disk after its last byte', async () => {
+  const calls = await recordDiskCalls();
+  const file = await directory.create(destination, 'id', 'x_0.csv', 'gzip');
+  await file.write(Buffer.from('some bytes'));
+  await file.seal();
+  const kinds = calls.map(call => call.replace(/ \..*/, ''));
+  expect(kinds.slice(kinds.lastIndexOf('write')), 'the file, then the name of its hidden file').toEqual([
+    'write',
+    'sync',
+    'sync out',
+  ]);
+});
+
 test('a request is recorded as completed only after its names are durable', async () => {
   const { parts } = await openExporting({ db: path.join(root.path, 'x.duckdb'), root: root.path });
   const window = { time_from: '2026-03-01T00:00:00Z', time_to: '2026-03-02T00:00:00Z' };
