@@ -1,7 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { appendFile, copyFile, mkdir, open, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { main } from '../../ops/cli.ts';
 import { describeParameter, parameterNames, parameterTable } from '../../pipeline/export/parameter-table.ts';
 import { goldenPath } from '../support/golden.ts';
 import { readTables } from '../support/tables.ts';
@@ -158,6 +159,22 @@ async function untilLocked(own: string, owner: ChildProcess): Promise<void> {
     ({ code } = await tidemark(['status', '--db', own]));
   }
 }
+
+test('an unexpected error is shown with its stack trace and gives the exit code of a bug (contract 5.15)', async () => {
+  const before = process.exitCode;
+  onTestFinished(() => {
+    vi.restoreAllMocks();
+    process.exitCode = before;
+  });
+  const bug = new TypeError('a bug');
+  vi.spyOn(process.stdout, 'write').mockImplementationOnce(() => {
+    throw bug;
+  });
+  const shown = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  await main(['node', 'tidemark', 'token', 'name']);
+  expect(process.exitCode, 'the exit code does not say that this is a bug').toBe(70);
+  expect(shown.mock.calls).toEqual([[bug]]);
+});
 
 test('the same file twice, renamed too, adds nothing; grown it adds its tail', async () => {
   const own = inFolder('twice.duckdb');
