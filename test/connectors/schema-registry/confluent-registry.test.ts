@@ -149,6 +149,26 @@ describe.skipIf(!shared.available)('a real registry', () => {
     ).toMatchObject({ service_id: 's' });
   });
 
+  test('gives a referenced schema also after its version was deleted, as stored records still need it', async () => {
+    const inner = uniqueSubject('inner');
+    const type = { type: 'record', name: 'common.Inner', fields: [{ name: 'a', type: 'string' }] };
+    await register(shared.url, type, { subject: inner });
+    const references = [{ name: 'common.Inner', subject: inner, version: 1 }];
+    const more = { schemaType: 'AVRO', references };
+    const id = await register(shared.url, startedWith({ name: 'one', type: 'common.Inner' }), { more });
+    // A registry gives a deleted version only to requests that ask for deleted ones too.
+    const { url } = await registryProxy({
+      url: shared.url,
+      misbehave({ url: asked = '' }, response) {
+        const isRefused = asked.startsWith(`/subjects/${inner}/`) && !asked.includes('deleted=true');
+        if (isRefused) response.writeHead(404).end('{"error_code":40402,"message":"Version not found"}');
+        return isRefused;
+      },
+    });
+    const schema = await openRegistry(url).registry.schemaOf(id, never);
+    expect(schema?.references, 'all records of the schema would be quarantined').toHaveLength(1);
+  });
+
   test('gives the type of a schema', async () => {
     const id = await register(
       shared.url,
