@@ -115,7 +115,7 @@ describe('the queue (contract 5.6)', () => {
   });
 
   test('there is room as soon as a queued request is cancelled, while others still run', async () => {
-    const { jobs, submit } = await opened({ queue: 1 });
+    const { jobs, submit } = await opened({ maxQueued: 1 });
     await submit('one');
     await submit('two');
     let hasRoom = false;
