@@ -128,7 +128,7 @@ describe.skipIf(!kafka.available)('the control topic', () => {
       expect([sequence, status, error?.code]).toEqual([0, 'failed', code]);
       return error?.message;
     };
-    expect(refused('json')).toContain('no JSON');
+    expect(refused('json')).toContain('not JSON');
     expect(refused('action')).toContain('action is "import"; allowed are export, cancel, replay');
     expect(refused('replay')).toContain('replay cannot be asked for on the control topic yet');
     expect(refused('parameters')).toMatch(/time_from is required.*colour is not a parameter.*file_prefix/);

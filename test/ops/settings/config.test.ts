@@ -130,16 +130,6 @@ describe.each(secretNames)('the secret %s', name => {
     expect([config[name]?.reveal(), places[name]]).toEqual([given, `${variable}_FILE, ${secretFile}`]);
   });
 
-  test.each([
-    [' two words ', ' two words '],
-    [' two words \r\n', ' two words '],
-    ['two lines\n\n', 'two lines\n'],
-  ])('in a file that holds %j is %j: only one line end is no part of it', async (content, expected) => {
-    const secretFile = await fileOf(`${name}.secret`, content);
-    const { config } = readConfig({ file: null, environment: { [`${variable}_FILE`]: secretFile }, flags: {} });
-    expect(config[name]?.reveal(), 'the server would be sent another secret than the file holds').toBe(expected);
-  });
-
   test('is none by default and when empty', () => {
     expect(readConfig({ file: null, environment: { [variable]: '' }, flags: {} }).config[name]).toBeNull();
     expect(readConfig({ file: null, environment: {}, flags: {} }).config[name]).toBeNull();
