@@ -112,7 +112,7 @@ describe.skipIf(!(await canStartBroker()))('a cluster of three brokers', () => {
     });
     await survivors.produce(topic, load.next(600));
     await service.reachesOffsets(await patiently(() => survivors.offsets(topic)));
-    await service.line(/does not answer a \w+ request; another is asked/);
+    await service.line(/does not answer a \w+ request; a new consumer will use another broker/);
     expect(await service.stop()).toMatchObject({ code: 0, stderr: '' });
     expect(await storedAccounts(service.db, topic)).toEqual(accountsOf(await readLog(survivors, topic)));
   });
