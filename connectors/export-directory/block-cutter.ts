@@ -1,6 +1,6 @@
 /**
  * How many plain bytes a packer takes at once. `test/bench/packing.ts` measured gzip with blocks of 256 KiB, 1 MiB and 4 MiB
- * at 45, 60 and 67 MiB/s (one zlib thread: 31). The last step is not worth four times the memory.
+ * at 45, 60 and 67 MiB/s (one zlib thread: 31). Blocks of 4 MiB are not worth four times the memory.
  */
 export const BLOCK_BYTES = 1024 * 1024;
 
@@ -40,7 +40,7 @@ export class BlockCutter {
 
 /** Packs plain blocks into the bytes of the file. One call at a time; unusable after a rejection. */
 export interface Packer {
-  /** Takes a full block, which the caller must not change afterwards; resolves when the next one may come. */
+  /** Takes a full block, which the caller must not change afterwards; resolves when the next block may be passed. */
   take(block: Buffer): Promise<void>;
   /** Takes the last block, which may be empty, and ends the file format; resolves when all bytes are written. */
   end(block: Buffer): Promise<void>;

@@ -59,7 +59,7 @@ interface DeflateBlock {
 
 /**
  * Deflates one block on the thread pool. The packed blocks in order are one valid deflate stream (as with pigz): each ends on
- * a byte border, and a decoder still has the block before, which references lead into.
+ * a byte border, and a decoder still holds the end of the previous block, to which this one may refer.
  */
 function deflateBlock({ block, previous, isLast }: DeflateBlock): Promise<Buffer> {
   const options = {

@@ -85,7 +85,7 @@ function checkRole({ client, role }: HttpClient, needed: Role): void {
   throw new TidemarkError('FORBIDDEN', `a token of the role ${needed} is needed; ${client} has the role ${role}`);
 }
 
-/** Without tokens every client on this machine is allowed, but no page of another site in one of its browsers. */
+/** Without tokens every client on this machine is allowed, but not a web page of another site in a browser on this machine. */
 function checkSameSite({ headers, host }: FastifyRequest): void {
   const { origin, 'sec-fetch-site': site } = headers;
   const isSameHost = origin === undefined || (URL.canParse(origin) && new URL(origin).host === host);
@@ -96,7 +96,7 @@ function checkSameSite({ headers, host }: FastifyRequest): void {
   );
 }
 
-/** Refuses foreign host names: a page may have one that resolves to this machine (DNS rebinding), and would pass as same site. */
+/** Refuses other host names: a page of a site whose name resolves to this machine (DNS rebinding) would count as the same site. */
 function checkHostName({ hostname }: FastifyRequest): void {
   if (hostname === '' || isLoopback(hostname)) return;
   throw new TidemarkError(

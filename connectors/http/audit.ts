@@ -15,7 +15,7 @@ export interface AnsweredRequest {
   readonly cut: boolean;
 }
 
-/** Calls `onAnswered` once a request, when its answer is sent or its connection is closed. */
+/** Calls `onAnswered` once per request, when its answer is sent or its connection is closed. */
 export function addAudit(server: FastifyInstance, onAnswered: (answered: AnsweredRequest) => void): void {
   server.decorateRequest('exportId', null);
   server.addHook('onRequest', async (request, reply) => {

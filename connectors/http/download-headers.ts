@@ -1,9 +1,9 @@
-/** The bytes that a `Range` header selects: `[from, to]`, all of them, or none that the content has. */
+/** The bytes that a `Range` header selects: `[from, to]`, both inclusive; or `none` when they lie outside of the content. */
 type ByteRange = { readonly from: number; readonly to: number } | 'all' | 'none';
 
 /**
- * The range that a `Range` header selects of a content of `bytes` bytes. For several ranges, and for a header that cannot be
- * read, it is `all`, as RFC 9110 allows.
+ * Returns the range that a `Range` header selects from a content of `bytes` bytes: `all` for several ranges and for a header
+ * that cannot be read, as RFC 9110 allows.
  */
 export function byteRange(header: string | undefined, bytes: number): ByteRange {
   const [, first = '', last = ''] = /^bytes= *(\d*)-(\d*) *$/.exec(header ?? '') ?? [];

@@ -36,7 +36,7 @@ export function addExportRoutes(server: FastifyInstance, jobs: Pick<Jobs, 'submi
               type: 'string',
               description: 'the request id; a repeated request with the same id has the same result',
             },
-            prefer: { type: 'string', description: 'respond-async answers at once, before the files exist' },
+            prefer: { type: 'string', description: 'respond-async: the answer comes at once, before the files exist' },
           },
         },
         querystring: exportQuery,

@@ -10,7 +10,7 @@ interface JobRoutesParts {
 
 const tags = ['exports'];
 
-/** Routes that list, show and cancel exports, whichever door they came by. */
+/** Routes that list, show and cancel exports, from all doors. */
 export function addJobRoutes(server: FastifyInstance, parts: JobRoutesParts): void {
   addListRoute(server, parts);
   addShowRoute(server, parts);

@@ -13,8 +13,8 @@ export function parseQuery(text: string): Record<string, string | string[]> {
 }
 
 /**
- * Throws `REQUEST_INVALID` for a query that is not UTF-8: decoding would replace characters, and a path would be another than
- * the client's.
+ * Throws `REQUEST_INVALID` for a query that is not UTF-8: decoding would replace characters, and the files would get another
+ * path than the client requested.
  */
 export function checkQueryText(url: string): void {
   const query = url.slice(url.indexOf('?') + 1);

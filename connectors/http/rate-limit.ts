@@ -6,8 +6,9 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 export type CountRefused = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
 /**
- * Limits the requests a minute, counted by token, and by address for clients without one; 0 is no limit. Routes that are open
- * to everyone (`/healthz`, `/readyz`) are not limited. Returns the function that counts requests without a known token.
+ * Limits the requests per minute of each token, and of each address for clients without a token; 0 is no limit. Routes that
+ * are open to everyone (`/healthz`, `/readyz`) are not limited. Returns the function that counts requests without a known
+ * token.
  */
 export async function addRateLimit(server: FastifyInstance, perMinute: number): Promise<CountRefused> {
   if (perMinute === 0) return async () => undefined;

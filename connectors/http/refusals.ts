@@ -41,7 +41,7 @@ export function refusalOf(error: FastifyError | TidemarkError, roots: readonly s
   return { message: 'the service failed; its log says why', exception: 'BUG', code: 500 };
 }
 
-/** The reason for the log; of an unexpected error with its stack. */
+/** The reason for the log; for an unexpected error with its stack trace. */
 function reasonOf(error: Error): string {
   return error instanceof TidemarkError ? error.message : (error.stack ?? error.message);
 }

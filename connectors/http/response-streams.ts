@@ -19,7 +19,7 @@ interface StreamOptions {
 
 /**
  * Sends the results of queries as fast as the clients receive them. When a client disconnects or is too slow, its query
- * ends. When a query fails, the connection is closed, so that no client takes part of an answer for all of it.
+ * ends. When a query fails, the connection is closed, so that no client mistakes the first part of an answer for the whole.
  */
 export class ResponseStreams {
   readonly #options: StreamOptions;

@@ -42,7 +42,7 @@ interface HttpOptions {
   readonly services: Services;
   readonly clock: Clock;
   readonly log: Log;
-  /** Called once a request, when its answer is sent or its connection is closed. */
+  /** Called once per request, when its answer is sent or its connection is closed. */
   readonly onAnswered: (answered: AnsweredRequest) => void;
 }
 
@@ -126,10 +126,10 @@ function serverOptions({ tls, roots, onAnswered }: HttpOptions): FastifyServerOp
   };
 }
 
-/** The server's address for commands on this machine; they reach a server on all addresses by loopback. */
+/** The server's address for commands on this machine: the loopback address when the server listens on all addresses. */
 function localUrl(server: FastifyInstance, { host, tls }: HttpOptions): string {
   const [address] = server.addresses();
   const anywhere: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '[::1]' };
-  const reached = anywhere[host] ?? (host.includes(':') ? `[${host}]` : host);
-  return `${tls === null ? 'http' : 'https'}://${reached}:${address?.port}`;
+  const localHost = anywhere[host] ?? (host.includes(':') ? `[${host}]` : host);
+  return `${tls === null ? 'http' : 'https'}://${localHost}:${address?.port}`;
 }

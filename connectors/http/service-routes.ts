@@ -98,13 +98,16 @@ async function stream(
   const { export_content: content = 'false', ...given } = givenOf(request.query);
   const selection = selectionOf(given, request, clock.now());
   const query = await services.open(selection, content === 'true');
-  // A client that disconnected while it waited for a snapshot has no stream whose end would close the query.
+  // When the client has disconnected while it waited for a snapshot, no stream is opened that would close the query.
   if (!request.raw.socket.destroyed) return streams.send(reply, query);
   await query.close();
   return reply.hijack();
 }
 
-/** Reads the parameters with the same checks as for an export, so that stream and export select the same services. */
+/**
+ * Reads the parameters with the same checks as for an export, so that stream and export select the same services. Exports
+ * need a prefix and streams have none, so a placeholder is checked in its place.
+ */
 function selectionOf(
   given: Readonly<Record<string, string>>,
   { validationError }: FastifyRequest,

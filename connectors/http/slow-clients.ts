@@ -8,8 +8,9 @@ export interface SlowClientLimits {
 }
 
 /**
- * 4 bytes a millisecond are 4 kB a second. Even a modem of 56 kbit/s receives 6, and so does a client that pauses now and
- * then, measured over ten times the stall time. A stream holds one of two snapshots: at this rate 100 MB take 7 hours.
+ * 4 bytes per millisecond are 4 kB per second; even a modem of 56 kbit/s receives 6 kB per second. The rate is measured over
+ * ten times the stall time, so that a client may pause now and then. A stream holds one of two snapshots: at this rate 100 MB
+ * take 7 hours.
  */
 const minBytesPerMs = 4;
 const stallsPerPeriod = 10;

@@ -35,13 +35,13 @@ interface RetentionReport {
   readonly onWarning: (warning: TopicWarning) => void;
 }
 
-/** For a reader whose next process joins as a new member. */
+/** For a source without a file for its member: the next process joins as a new member. */
 const unsavedMember: SavedMember = { formerId: null, save: () => undefined, forget: () => undefined };
 
 /**
  * Reads records from Kafka topics as a member of a consumer group. The stored positions decide where to read, not the
- * group's committed offsets: on each assignment kafkajs is told the offset, and each fetch is checked against it (see
- * `PartitionReading`). Committing to the group (`commit`) serves lag tools only.
+ * group's committed offsets: each assignment sets the offset that kafkajs reads from, and each fetch is compared with what
+ * was read before (see `PartitionReading`). Committing to the group (`commit`) serves lag tools only.
  */
 export class KafkaSource implements EventSource {
   readonly #cluster: KafkaCluster;
@@ -75,7 +75,7 @@ export class KafkaSource implements EventSource {
     return this.#consumer.assigned;
   }
 
-  /** Why nothing is read at the moment; null when all is well. */
+  /** Why nothing is read at the moment; null while this process is a member of the group. */
   get problem(): string | null {
     return this.#consumer.problem;
   }
@@ -105,7 +105,7 @@ export class KafkaSource implements EventSource {
 
   /** How far the log reaches. Throws `SOURCE_CHANGED` when a topic was recreated or truncated since it was read. */
   async ends(): Promise<readonly LogEnd[]> {
-    // Copied before the request: meanwhile the log may grow and be read beyond the ends that the answer gives.
+    // Copied before the request: until its answer arrives, the log may grow and be read beyond the ends in the answer.
     const positions = new Map(Array.from(this.#readings, ([name, { position }]) => [name, position]));
     const requestedAtMs = this.#retention?.clock.now();
     const ids = await this.#cluster.topicIds();
@@ -138,17 +138,21 @@ export class KafkaSource implements EventSource {
     const ends = await retryUntilConnected(attempts, () => this.#cluster.ends());
     this.#recordUnassignedStarts(ends);
     for (const position of stored.filter(({ partition }) => topics.includes(partition.topic))) {
-      const log = this.#identityOf(position.partition);
-      checkIdentity(position, log);
+      const identity = this.#identityOf(position.partition);
+      checkIdentity(position, identity);
       const end = ends.find(({ partition }) => isSamePartition(partition, position.partition));
       if (end !== undefined) checkRange(end, position.nextOffset, onLostRecords);
-      this.#readings.set(partitionName(position.partition), new PartitionReading(position.partition, log, position));
+      this.#readings.set(
+        partitionName(position.partition),
+        new PartitionReading(position.partition, identity, position),
+      );
     }
   }
 
   /**
-   * Records that Kafka deleted while another member had the partition are not lost here. Records deleted after the
-   * assignment and before they are read are. So only the starts of unassigned partitions are kept up to date.
+   * Records that Kafka deletes while a partition is not assigned to this process do not count as lost. Records that it
+   * deletes after the assignment, before they are read, do. So the start of a partition is recorded only while it is
+   * unassigned.
    */
   #recordUnassignedStarts(ends: readonly LogEnd[]): void {
     for (const { partition, low } of ends)
@@ -160,7 +164,7 @@ export class KafkaSource implements EventSource {
 
   async #take({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
     // `loadKafkaJs` replaced kafkajs's class by this one.
-    const fetched = fetchedOf(batch as unknown as FetchedBatch);
+    const fetched = fetchedRangeOf(batch as unknown as FetchedBatch);
     const reading = this.#readingOf(batch);
     try {
       const decision = decideFetch(fetched, reading, this.#options.onLostRecords);
@@ -174,7 +178,7 @@ export class KafkaSource implements EventSource {
         reading.advance(cut);
       }
     } catch (error) {
-      // A transient failure makes kafkajs repeat the fetch. Any other ends the reading.
+      // After a temporary failure kafkajs repeats the fetch. Any other failure ends the reading.
       if (error instanceof TidemarkError && !error.retry) this.#queue.fail(error);
       throw error;
     }
@@ -206,25 +210,22 @@ export class KafkaSource implements EventSource {
   #readingOf({ topic, partition: number }: PartitionId): PartitionReading {
     const partition = { topic, partition: number };
     const name = partitionName(partition);
-    const known = this.#readings.get(name) ?? new PartitionReading(partition, this.#identityOf(partition), undefined);
-    this.#readings.set(name, known);
-    return known;
+    const reading = this.#readings.get(name) ?? new PartitionReading(partition, this.#identityOf(partition), undefined);
+    this.#readings.set(name, reading);
+    return reading;
   }
 
   #identityOf({ topic }: PartitionId): LogIdentity {
     return { cluster: this.#cluster.clusterId, topicId: this.#topicIds.get(topic) ?? null };
   }
 
-  /**
-   * False when another member has the partition by now; kafkajs has then forgotten it, and must not be given offsets of
-   * it.
-   */
+  /** False when the partition is now assigned to another member: kafkajs accepts no offset of it any more. */
   #isAssigned(partition: PartitionId): boolean {
     return this.assigned.some(assigned => isSamePartition(assigned, partition));
   }
 }
 
-function fetchedOf({ messages, fetchedOffset, nextOffset, logStart, highWatermark }: FetchedBatch): FetchedRange {
+function fetchedRangeOf({ messages, fetchedOffset, nextOffset, logStart, highWatermark }: FetchedBatch): FetchedRange {
   return { records: messages, from: Number(fetchedOffset), nextOffset, logStart, high: Number(highWatermark) };
 }
 

@@ -7,8 +7,8 @@ import { logDirectorySource } from './log-directory-source.ts';
 const checkEveryMs = 100;
 
 /**
- * Reads the logs under a folder and then, until the signal aborts, what is appended to them. Synced records are read within a
- * tenth of a second. Throws as `logDirectorySource` does.
+ * Reads the logs under a folder, and then the records that are appended to them, until the signal aborts. Synced records are
+ * read within a tenth of a second. Throws as `logDirectorySource` does.
  */
 export function followedLog(options: BatchLimits & { readonly path: string }): EventSource {
   return { read: (stored, signal) => follow(options, stored, signal) };
@@ -23,7 +23,7 @@ async function* follow(
   const positions = new Map(stored.map(position => [partitionName(position.partition), position]));
   let seenBytes = -1;
   while (!signal.aborted) {
-    // Taken before reading: bytes appended meanwhile are noticed in the next round.
+    // Measured before reading: bytes that are appended while this round reads are noticed in the next one.
     const bytes = await logBytes(options.path);
     if (bytes === seenBytes) {
       await pause(checkEveryMs, signal);

@@ -8,7 +8,7 @@ import { type PlacedBatch, readLogBatches } from './log/log-batches.ts';
 import { encodeBookmark } from './log/log-bookmark.ts';
 import { findLogs, type LogFolder, segmentName } from './log/log-folder.ts';
 import { findStart } from './log/log-start.ts';
-import { RecordRun } from './log/record-run.ts';
+import { RecordReader } from './log/record-reader.ts';
 import { damaged } from './log/segment-reader.ts';
 
 interface LogDirectoryOptions extends BatchLimits {
@@ -89,19 +89,19 @@ class PendingBatch {
 
   /** Adds the records from `fromOffset` on, and yields each batch that becomes full. */
   *add(placed: PlacedBatch, fromOffset: number): Generator<RecordBatch> {
-    const run = new RecordRun(placed.batch);
-    run.skipTo(fromOffset);
-    // Counted, so that the bytes read from the beginning add up to the bytes of all segments.
-    if (run.nextOffset === placed.batch.baseOffset) this.#headerBytes += batchHeaderBytes;
-    while (!run.isDone) {
-      const bytes = run.take(this.#records, this.#limits.batchRecords, this.#limits.batchBytes - this.#bytes);
+    const reader = new RecordReader(placed.batch);
+    reader.skipTo(fromOffset);
+    // The header counts too, so that the bytes read from the beginning add up to the bytes of all segments.
+    if (reader.nextOffset === placed.batch.baseOffset) this.#headerBytes += batchHeaderBytes;
+    while (!reader.isDone) {
+      const bytes = reader.take(this.#records, this.#limits.batchRecords, this.#limits.batchBytes - this.#bytes);
       this.#bytes += bytes;
       if (bytes > 0) this.#last = placed;
-      if (run.isDone && this.#records.length < this.#limits.batchRecords) break;
+      if (reader.isDone && this.#records.length < this.#limits.batchRecords) break;
       const full = this.finish();
       if (full !== null) yield full;
     }
-    if (run.endsAtBatchEnd) return;
+    if (reader.endsAtBatchEnd) return;
     const segment = path.join(this.#log.path, segmentName(placed.segment));
     throw damaged(segment, placed.byte, 'the records of the batch end before or after the batch');
   }

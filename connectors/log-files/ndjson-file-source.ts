@@ -12,7 +12,7 @@ interface NdjsonFileOptions extends BatchLimits {
   readonly path: string;
 }
 
-/** A last line that was not read: it has no LF and is no complete JSON text, so it may still be being written. */
+/** A last line that was not read: it has no LF and is no complete JSON text, so its writer may not have finished it. */
 export interface UnterminatedLine {
   readonly path: string;
   /** Length of the line. */
@@ -34,9 +34,10 @@ interface NdjsonFileSource extends EventSource {
 
 /**
  * Reads a file of lines as one partition. A record's offset is its zero-based line number and its value the line; it has no
- * time and no key. The file is identified by its first bytes, unpacked: renamed or packed it yields nothing new, grown it
- * yields the new lines. Throws `SOURCE_MISSING`; `SOURCE_CHANGED` when its consumed part has changed; `SOURCE_CORRUPT` for a
- * line longer than `maxLineBytes` and for an archive that cannot be unpacked to its end, after its whole lines.
+ * time and no key. The file is identified by its first bytes, unpacked: after it was renamed or packed it yields nothing new,
+ * after it has grown it yields the new lines. Throws `SOURCE_MISSING`; `SOURCE_CHANGED` when its consumed part has changed;
+ * and `SOURCE_CORRUPT`, after all whole lines, for a line longer than `maxLineBytes` and for a gzip file that cannot be
+ * unpacked to its end.
  */
 export function ndjsonFileSource(options: NdjsonFileOptions): NdjsonFileSource {
   let unterminated: UnterminatedLine | null = null;

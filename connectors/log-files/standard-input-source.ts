@@ -18,7 +18,7 @@ const flushMs = 200;
 
 /**
  * Reads standard input. It cannot be read twice, so its lines are first appended to a log on disk and read from there: a crash
- * loses no appended line, and the next run reads what an earlier one left in the log. Ends with the input. Throws as
+ * loses no appended line, and the next run reads the lines that were appended but not stored. Ends with the input. Throws as
  * `openLogWriter`, `logDirectorySource` and `appendStandardInput` do.
  */
 export function standardInputSource(options: StandardInputOptions): EventSource {
@@ -35,7 +35,7 @@ async function* follow(
     const log = new GrowingLog(writer, options);
     let positions = stored;
     for (let finished = false; !finished && !signal.aborted; ) {
-      // Taken before reading: what was appended before is read now, and later appends are noticed below.
+      // Copied before reading: this round reads all appends up to here, and later ones are noticed below.
       const { appends, ended } = log;
       const source = logDirectorySource({ ...options, path: writer.path });
       for await (const batch of source.read(positions, signal)) {

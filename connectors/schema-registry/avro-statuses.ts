@@ -24,12 +24,12 @@ export class AvroStatuses {
   }
 
   /**
-   * `text` is a status as JSON. Throws `REGISTRY_UNREACHABLE`, which can be retried, while the registry gives no schema
+   * `text` is a status as JSON. Throws `REGISTRY_UNREACHABLE`, which can be retried, while the registry returns no schema
    * id, and `INTERRUPTED` on abort.
    */
   async encode(text: string, signal: AbortSignal): Promise<Buffer> {
     this.#id ??= await registeredId(this.#http, this.#schema, signal);
-    // Tidemark wrote the text from this type.
+    // The text needs no check: Tidemark wrote it from a `Status`.
     const { at, manifest, ...status } = JSON.parse(text) as Status;
     const record = { ...status, at: Date.parse(at), manifest: manifest === null ? null : JSON.stringify(manifest) };
     return wireFormat(this.#id, this.#type.toBuffer(record));

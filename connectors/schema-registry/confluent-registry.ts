@@ -4,14 +4,14 @@ import { Backoff, pause } from '../../pipeline/waiting.ts';
 import type { RegisteredSchema } from '../../schemas/avro/type.ts';
 import { type Answer, isObject, type RegistryHttp } from './http.ts';
 
-/** Schema ids are positive 32-bit integers. For a larger number in a record no request is needed. */
+/** Schema ids are positive 32-bit integers. A larger number in a record is no id, so the registry is not asked. */
 const maxId = 2 ** 31 - 1;
 /**
- * How long a missing schema counts as missing without a new request. It may be registered, or reach a replica that lags,
- * after a record names its id.
+ * How long a missing schema counts as missing without a new request. Not for ever, because a schema may be registered, or
+ * reach a replica that lags, after a record names its id.
  */
 const missingForMs = 30_000;
-/** After the first answer that a schema is missing, the registry is asked once more this much later. */
+/** The pause between the first answer that a schema is missing and the second request for it. */
 const recheckAfterMs = 1_000;
 /** A topic of garbage names very many ids. While this many are missing, no further one is checked twice. */
 const maxRechecked = 32;
@@ -75,7 +75,7 @@ export class ConfluentRegistry implements SchemaRegistry {
     return fetch();
   }
 
-  /** Repeats a request until the registry answers it. Even a wrong password may be corrected in the registry. */
+  /** Repeats a request until the registry answers it; also after a refused password, which may be corrected in the registry. */
   async #retryUntilAnswered<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
     for (const backoff = new Backoff(firstPauseMs, longestPauseMs); ; ) {
       try {
@@ -103,24 +103,28 @@ export class ConfluentRegistry implements SchemaRegistry {
     const answer = await this.#http.get(`/schemas/ids/${id}`, signal);
     if (answer.errorCode === noSchema) return null;
     const { type, text, references } = this.#schemaIn(answer);
-    const found = new Map<string, string>();
+    const collected = new Map<string, string>();
     for (const reference of references) {
-      if (!(await this.#collect(reference, found, signal))) return null;
+      if (!(await this.#collect(reference, collected, signal))) return null;
     }
-    return { type, text, references: [...found.values()] };
+    return { type, text, references: [...collected.values()] };
   }
 
-  /** Adds a referenced schema to `found`, after the schemas that it references itself; false when the registry lacks one. */
-  async #collect({ subject, version }: Reference, found: Map<string, string>, signal: AbortSignal): Promise<boolean> {
+  /** Adds a referenced schema to `collected`, after the schemas that it references itself; false when the registry lacks one. */
+  async #collect(
+    { subject, version }: Reference,
+    collected: Map<string, string>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}?deleted=true`;
-    if (found.has(path)) return true;
+    if (collected.has(path)) return true;
     const answer = await this.#http.get(path, signal);
     if (answer.errorCode !== null && noSubjectOrVersion.includes(answer.errorCode)) return false;
     const { text, references } = this.#schemaIn(answer);
     for (const reference of references) {
-      if (!(await this.#collect(reference, found, signal))) return false;
+      if (!(await this.#collect(reference, collected, signal))) return false;
     }
-    found.set(path, text);
+    collected.set(path, text);
     return true;
   }
 

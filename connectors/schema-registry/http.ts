@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { TidemarkError } from '../../pipeline/errors.ts';
 
 export interface RegistryOptions {
-  /** The base URL of its interface, such as http://registry:8081 or https://registry/apis/ccompat/v7. */
+  /** The base URL of the registry's interface, such as http://registry:8081 or https://registry/apis/ccompat/v7. */
   readonly url: string;
   readonly account: { readonly username: string; readonly password: string } | null;
   /** The certificates of the signing authorities as PEM; null for the authorities that Node knows. */
@@ -26,8 +26,8 @@ const contentType = 'application/vnd.schemaregistry.v1+json';
 
 /**
  * Sends requests to a schema registry. Errors of the registry's own interface come back as an `Answer` with an error code.
- * Throws `REGISTRY_UNREACHABLE` when there is no answer or not one of a schema registry, `REGISTRY_REFUSED` when access is
- * denied, and `INTERRUPTED` on abort.
+ * Throws `REGISTRY_UNREACHABLE` when there is no answer, or when another kind of server answers; `REGISTRY_REFUSED` when
+ * access is denied; and `INTERRUPTED` on abort.
  */
 export class RegistryHttp {
   readonly url: string;
@@ -38,7 +38,7 @@ export class RegistryHttp {
     this.url = options.url.replace(/\/+$/, '');
     this.#options = options;
     const { authorities } = options;
-    // A new connection for each request: requests are rare, and a kept connection may be closed when it is needed.
+    // A new connection for each request: requests are rare, and a kept connection may be closed by the time of the next one.
     this.#agent = isHttps(this.url) ? new HttpsAgent(authorities === null ? {} : { ca: authorities }) : new HttpAgent();
   }
 
@@ -127,7 +127,7 @@ function parseJson(content: string): unknown {
   }
 }
 
-/** For a host with several addresses Node gives an error per address, and no message for all. */
+/** When a host has several addresses, Node's error holds one error per address and no message of its own. */
 function reasonOf(cause: unknown): string {
   if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join(', ');
   const reason = cause instanceof Error ? cause.message : String(cause);

@@ -13,7 +13,7 @@ interface RegisteredVersion {
   readonly version: number;
 }
 
-/** Whether a schema may be registered under its subject: it already is, it is the first one, or it is compatible or not. */
+/** Whether a schema may be registered under its subject. `registered`: it already is. `new`: the subject has no schema yet. */
 export type Standing =
   | { readonly subject: string; readonly standing: 'registered'; readonly id: number; readonly version: number }
   | { readonly subject: string; readonly standing: 'new' | 'compatible' }
@@ -60,8 +60,8 @@ export async function registerSchema(
 }
 
 /**
- * The id of a schema, which is registered first if needed. With a registry that accepts no schemas from this client it works
- * when the schema was registered beforehand.
+ * Returns the id of a schema, and registers the schema if it is not registered yet. When this client may not register
+ * schemas, the schema must have been registered before.
  */
 export async function registeredId(http: RegistryHttp, schema: SubjectSchema, signal: AbortSignal): Promise<number> {
   const found = await findVersion(http, schema, signal);

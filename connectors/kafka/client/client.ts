@@ -45,7 +45,7 @@ function logDebug(
   log.debug({ client: `kafkajs ${namespace}`.trim(), ...withoutErrors(facts) }, message);
 }
 
-/** Replaces errors by their messages: stacks of kafkajs help nobody who runs the service. */
+/** Replaces errors by their messages, because an operator does not need the stack traces of kafkajs. */
 function withoutErrors(facts: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(facts).map(([name, value]) => [name, value instanceof Error ? value.message : value]),
@@ -56,6 +56,7 @@ function readTls({ caFile, certFile, keyFile }: TlsFiles): ConnectionOptions {
   const read = (setting: string, file: string | null): Record<string, string> => {
     if (file === null) return {};
     try {
+      // Node's name of the option is in the setting's name: `kafka_tls_ca_file` sets `ca`.
       return { [setting.split('_')[2]!]: readFileSync(file, 'utf8') };
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);

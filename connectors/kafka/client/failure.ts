@@ -13,8 +13,8 @@ interface Attempt {
 /** Errors in which kafkajs wraps others; only their cause matters. */
 const wrappers = new Set(['KafkaJSNonRetriableError', 'KafkaJSNumberOfRetriesExceeded']);
 
-/** Errors of kafkajs that end by themselves: brokers are away, start, stop, or do not know each other yet. */
-const transientErrors = new Set([
+/** Errors of kafkajs that a later attempt may not get: brokers are away, start, stop, or do not know each other yet. */
+const temporaryErrors = new Set([
   'KafkaJSConnectionError',
   'KafkaJSConnectionClosedError',
   'KafkaJSRequestTimeoutError',
@@ -29,7 +29,7 @@ const transientErrors = new Set([
 ]);
 
 /** Broker errors that kafkajs does not retry, but that a new member, a new producer or time resolves. */
-const transientAnswers = new Set([
+const temporaryAnswers = new Set([
   'UNKNOWN',
   'BROKER_NOT_AVAILABLE',
   'STALE_BROKER_EPOCH',
@@ -43,13 +43,13 @@ const transientAnswers = new Set([
   'DUPLICATE_SEQUENCE_NUMBER',
   'UNKNOWN_PRODUCER_ID',
   'INVALID_PRODUCER_EPOCH',
-  // An error code that kafkajs does not know. Newer brokers have more codes; most of them are transient.
+  // An error code that kafkajs does not know. Newer brokers have more codes; most of them are temporary.
   'KAFKAJS_UNKNOWN_ERROR_CODE',
 ]);
 
 /**
  * Translates an error of kafkajs into a `TidemarkError` that keeps it as its cause:
- * `SOURCE_UNREACHABLE` for a transient error, which the callers retry; `SOURCE_REFUSED` when a broker refuses the
+ * `SOURCE_UNREACHABLE` for a temporary error, which the callers retry; `SOURCE_REFUSED` when a broker refuses the
  * credentials, a right or the request itself; `CONFIG_INVALID` when a setting is wrong; `SOURCE_CORRUPT` for damaged
  * records. A `TidemarkError` comes back unchanged. Any other error is a bug of this program and comes back unwrapped,
  * because no retry resolves it.
@@ -68,7 +68,7 @@ export function kafkaFailure(error: unknown, { what, brokers, rights = {} }: Att
   if (fault !== null) return new TidemarkError('SOURCE_REFUSED', `${at}: ${fault} (${reason})`, { cause: error });
   const setting = misconfiguration(errors);
   if (setting !== null) return new TidemarkError('CONFIG_INVALID', `${at}: ${setting} (${reason})`, { cause: error });
-  if (errors.some(isTransient)) {
+  if (errors.some(isTemporaryError)) {
     const hint = hints.find(([pattern]) => pattern.test(reason))?.[1] ?? '';
     return new TidemarkError('SOURCE_UNREACHABLE', `${at}: ${reason}${hint}`, { cause: error });
   }
@@ -81,26 +81,25 @@ export function kafkaFailure(error: unknown, { what, brokers, rights = {} }: Att
 }
 
 /**
- * Likely settings to correct when a connection just ends. A broker that shuts down looks the same, so these are only
- * hints.
+ * Settings that may be wrong when a connection ends without a reason. It also ends so when the broker shuts down, so these
+ * are only hints.
  */
 const hints: readonly (readonly [RegExp, string])[] = [
   [/before secure TLS connection/i, '; perhaps this port does not use TLS (kafka_tls)'],
   [/Closed connection/i, '; perhaps this port requires TLS (kafka_tls) or SASL'],
 ];
 
-function isTransient({ name, type, retriable }: KafkaJsError): boolean {
+function isTemporaryError({ name, type, retriable }: KafkaJsError): boolean {
   // kafkajs throws a plain KafkaJSError to start one of its own steps again.
-  if (transientErrors.has(name) || (name === 'KafkaJSError' && retriable === true)) return true;
+  if (temporaryErrors.has(name) || (name === 'KafkaJSError' && retriable === true)) return true;
   // The connection ended during authentication. A refused password was recognised before (see `refusal`).
   if (name === 'KafkaJSSASLAuthenticationError') return true;
-  return type !== undefined && (retriable === true || transientAnswers.has(type));
+  return type !== undefined && (retriable === true || temporaryAnswers.has(type));
 }
 
 /**
- * True for an error that kafkajs's own code throws by mistake; a new attempt succeeds. Known ones: a connection on which
- * nothing was answered counts as connected (`Broker not connected`); two metadata requests disturb each other
- * (`TypeError`).
+ * True for an error that kafkajs's own code throws by mistake; a new attempt succeeds. Known ones: kafkajs uses a connection
+ * before the broker has answered on it (`Broker not connected`); two metadata requests disturb each other (`TypeError`).
  */
 function isBugOfClient({ name, stack = '' }: Error): boolean {
   const origin = stack.split('\n').find(line => /^\s+at /.test(line) && !line.includes('node:'));

@@ -41,9 +41,9 @@ type ConsumerGroup = new (
 };
 
 /**
- * Makes kafkajs's consumer group read `MemberOptions`. It joins as the member that the previous process was, so that the
- * group need not wait until that member's session times out. If the group has forgotten the member, it answers so, and
- * kafkajs joins as a new one.
+ * Makes kafkajs's consumer group use `MemberOptions`. It joins as the member that the previous process was, so that the
+ * group need not wait until that member's session times out. If the group no longer has that member, the broker refuses its
+ * id, and kafkajs joins as a new member.
  */
 export function patchedConsumerGroup(original: ConsumerGroup): ConsumerGroup {
   return class extends original {
@@ -53,6 +53,7 @@ export function patchedConsumerGroup(original: ConsumerGroup): ConsumerGroup {
       super(options);
       const { formerMemberId = null, topicIds = '', onLeft } = options.assigners[0] ?? {};
       this.memberId = formerMemberId;
+      // See `TopicIds`.
       this.rackId = topicIds;
       this.#onLeft = onLeft;
     }
@@ -68,19 +69,19 @@ export function patchedConsumerGroup(original: ConsumerGroup): ConsumerGroup {
 type BrokerPool = new (
   ...options: unknown[]
 ) => {
-  withBroker<T>(request: (of: unknown) => Promise<T>): Promise<T | null>;
+  withBroker<T>(request: (target: unknown) => Promise<T>): Promise<T | null>;
 };
 
 /**
- * Makes `withBroker` throw the last error when every broker failed. kafkajs gives null and drops the errors: a missing
+ * Makes `withBroker` throw the last error when every broker failed. kafkajs returns null and drops the errors: a missing
  * right would look like a group without a coordinator, which is retried for ever.
  */
 export function patchedBrokerPool(original: BrokerPool): BrokerPool {
   return class extends original {
-    override async withBroker<T>(request: (of: unknown) => Promise<T>): Promise<T | null> {
+    override async withBroker<T>(request: (target: unknown) => Promise<T>): Promise<T | null> {
       let lastError: unknown;
-      const keepingError = (of: unknown): Promise<T> =>
-        request(of).catch(error => {
+      const keepingError = (target: unknown): Promise<T> =>
+        request(target).catch(error => {
           lastError = error;
           throw error;
         });

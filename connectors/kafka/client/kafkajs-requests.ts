@@ -7,13 +7,13 @@ import {
   metadataWithIds,
 } from './metadata-request.ts';
 
-/** The versions of one request, as kafkajs declares them. It uses the highest version that the broker supports too. */
+/** The versions of one request, as kafkajs declares them. It sends the highest version that both it and the broker support. */
 interface RequestVersions<Options, Decoded> {
   readonly versions: readonly string[];
-  protocol(of: { readonly version: number }): (options: Options) => Exchange<Decoded>;
+  protocol(options: { readonly version: number }): (options: Options) => Exchange<Decoded>;
 }
 
-/** A request and how its response is read: `decode` makes fields of the bytes, `parse` throws the error that they hold. */
+/** A request and its response: `decode` turns the bytes into fields; `parse` throws if a field holds an error code. */
 interface Exchange<Decoded> {
   readonly request: object;
   readonly response: { decode(bytes: Buffer): Promise<Decoded> | Decoded; parse(decoded: Decoded): unknown };

@@ -14,15 +14,15 @@ const require = createRequire(import.meta.url);
 let loaded: typeof KafkaJs | null = null;
 
 /**
- * Loads kafkajs once and mends it in memory. Its version is pinned exactly, and a part that is not where it is expected is
- * an error at the start. Code that loaded kafkajs before keeps an unchanged copy. The reasons in full: ADR 15.
+ * Loads kafkajs once and patches it in memory. Its version is pinned exactly; the start fails when a part to patch is
+ * missing. Code that loaded kafkajs before keeps an unchanged copy. ADR 15 has the reasons in full.
  *
  * | module in kafkajs/src      | change                         | reason                             | tests                        |
  * | -------------------------- | ------------------------------ | ---------------------------------- | ---------------------------- |
  * | protocol/requests/fetch    | fetch by topic id, own decoder | recreated topics, start of the log | fetch-response, changed-log  |
  * | protocol/requests/metadata | read topic ids                 | fetches need them                  | wire, changed-log            |
  * | consumer/batch             | `FetchedBatch` for `Batch`     | CRC, codecs, aborted records       | fetched-batch, transactions  |
- * | cluster/brokerPool         | throw when all brokers refuse  | a missing right looked transient   | load-kafkajs, access         |
+ * | cluster/brokerPool         | throw when all brokers refuse  | a missing right looked temporary   | load-kafkajs, access         |
  * | consumer/consumerGroup     | continue as a former member    | no wait for a dead process         | load-kafkajs, group-consumer |
  * | network/requestQueue       | no timer while idle            | it woke every millisecond          | load-kafkajs                 |
  * | network/connection         | drop closed sockets            | each retry leaked a listener       | load-kafkajs                 |

@@ -25,7 +25,7 @@ export function oauthBearer(token: () => Promise<string>): Mechanism {
   };
 }
 
-/** A server answers an accepted token with an empty text, a refused one with a JSON text that gives the reason. */
+/** A server answers an accepted token with an empty text, and a refused one with a JSON text that contains the reason. */
 function checkAnswer(answer: Buffer | null, broker: string): void {
   const text =
     answer

@@ -1,6 +1,6 @@
 /**
- * The rights that an attempt needs, such as "READ on topic calls", by the kind of resource that a broker names when it
- * refuses one.
+ * The right that an attempt needs on each kind of resource, such as "READ on topic calls". When a broker refuses a right, its
+ * error names only the kind.
  */
 export interface Rights {
   readonly topic?: string;
@@ -45,7 +45,7 @@ const refusals: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** kafkajs reports a connection that ends during authentication as a refused password; these texts tell the two apart. */
+/** Texts by which an ended connection is recognised: kafkajs has one error for it and for a refused password. */
 const connectionEnded =
   /Closed connection|Connection closed|Connection error|Connection timeout|Not connected|timed out$/;
 

@@ -18,15 +18,15 @@ export interface ConnectionAttempts {
 
 /**
  * Repeats an attempt until it succeeds, with growing pauses. Throws the failure when retrying cannot help, such as
- * `SOURCE_REFUSED`, and `INTERRUPTED` when the signal aborts. It does not wait then for an attempt that is under way, which
- * may take long to notice that no broker answers.
+ * `SOURCE_REFUSED`, and `INTERRUPTED` when the signal aborts. On abort it does not wait for the current attempt, because that
+ * may take long to fail when no broker answers.
  */
 export async function retryUntilConnected<T>(attempts: ConnectionAttempts, attempt: () => Promise<T>): Promise<T> {
   const { what, brokers, log, signal, onProblem } = attempts;
   for (const backoff = new Backoff(firstPauseMs, longestPauseMs); !signal.aborted; ) {
     const pauseMs = backoff.next();
     try {
-      // Wrapped, because an attempt may succeed with undefined, which is what `orAborted` gives on abort.
+      // Wrapped, because an attempt may succeed with undefined, which `orAborted` returns on abort.
       const succeeded = await orAborted(
         signal,
         attempt().then(value => ({ value })),

@@ -1,7 +1,7 @@
 /**
  * Reads and writes fields of Kafka's protocol (https://kafka.apache.org/protocol). Newer versions of requests are
- * "flexible": a length is a variable-length integer that is one more than the count, and every structure ends with tagged
- * fields. None of the tagged fields is used here.
+ * "flexible": a length is encoded as a variable-length integer plus one, with 0 for null, and every structure ends with
+ * tagged fields. None of the tagged fields is used here.
  */
 
 /** The length of a topic id. In this program ids are hex strings. */

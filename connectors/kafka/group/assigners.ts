@@ -6,11 +6,11 @@ const require = createRequire(import.meta.url);
 /** How members of a group and its leader encode their messages. kafkajs implements it but does not export it. */
 interface AssignerProtocol {
   readonly MemberMetadata: {
-    encode(of: { version: number; topics: readonly string[]; userData: Buffer }): Buffer;
+    encode(message: { version: number; topics: readonly string[]; userData: Buffer }): Buffer;
     decode(bytes: Buffer): { readonly topics: readonly string[]; readonly userData: Buffer };
   };
   readonly MemberAssignment: {
-    encode(of: { version: number; assignment: Assignment; userData: Buffer }): Buffer;
+    encode(message: { version: number; assignment: Assignment; userData: Buffer }): Buffer;
   };
 }
 
@@ -41,8 +41,8 @@ function encodeAssignment(assignment: Assignment): Buffer {
 }
 
 /**
- * Assigns to every member the partitions that it asks for, of the topics that it reads. So each process keeps its fixed
- * list whatever other members do, and lag tools still see one group.
+ * Assigns to every member the partition numbers in its own list, for each topic that it reads. So each process keeps its
+ * fixed list whatever other members do, and lag tools still see one group.
  */
 export function fixedAssigner(partitions: readonly number[]): PartitionAssigner {
   return () => ({
@@ -88,7 +88,7 @@ export const subscribedAssigner: PartitionAssigner = ({ cluster }) => {
       const assigned = assignInTurn(
         members.map(({ memberId, memberMetadata }) => {
           const { topics, numbers } = decodeMember(memberMetadata);
-          // The leader's own metadata may be newer than what the member sent.
+          // The leader's own metadata may be newer than the count that the member sent.
           const counts = topics.map((topic, index) => Math.max(numbers[index] ?? 0, knownCount(topic)));
           return { id: memberId, topics, counts };
         }),

@@ -80,7 +80,7 @@ export class GroupConsumer {
     return this.#problem;
   }
 
-  /** Reads until the signal aborts, with a new consumer after each transient failure. Throws any other failure. */
+  /** Reads until the signal aborts, with a new consumer after each temporary failure. Throws any other failure. */
   async run(reader: BatchReader, signal: AbortSignal): Promise<void> {
     const { group, brokers, topics } = this.#options;
     const rights = { topic: `READ on a topic of ${topics.join(', ')}`, group: `READ on group ${group}` };
@@ -137,8 +137,8 @@ export class GroupConsumer {
     });
     return new Promise(resolve => {
       consumer.on(CRASH, ({ payload: { error } }) => resolve(error));
-      // When a broker hangs, kafkajs repeats the request for minutes instead of asking another broker. Before the group is
-      // joined it gives up by itself.
+      // When a broker hangs, kafkajs repeats the request for minutes instead of asking another broker. While it joins the
+      // group, kafkajs gives up without this.
       consumer.on(REQUEST_TIMEOUT, ({ payload: { apiName, broker } }) => {
         if (this.#problem === null) resolve(unanswered(apiName, broker));
       });

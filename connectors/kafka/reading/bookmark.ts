@@ -3,7 +3,7 @@ import type { LogRecord } from '../../../pipeline/ports.ts';
 
 /**
  * Identifies the last stored record of a partition by its offset and checksum. Offsets alone do not show that a topic was
- * deleted and created again, or lost its newest records in an unclean leader election. Then another record lies at that
+ * deleted and created again, or lost its newest records in an unclean leader election. In both cases another record has that
  * offset.
  */
 export interface Bookmark {
@@ -20,7 +20,7 @@ export interface LogIdentity {
 }
 
 export function bookmarkOf(log: LogIdentity, record: LogRecord): Bookmark {
-  return { log, offset: record.offset, crc: fingerprint(record) };
+  return { log, offset: record.offset, crc: checksum(record) };
 }
 
 export function encodeBookmark({ log, offset, crc }: Bookmark): string {
@@ -42,10 +42,10 @@ export function decodeBookmark(text: string | null): Bookmark | null {
 
 /** True when the record is the one that the bookmark was made from. */
 export function isSameRecord({ offset, crc }: Bookmark, record: LogRecord): boolean {
-  return record.offset === offset && fingerprint(record) === crc;
+  return record.offset === offset && checksum(record) === crc;
 }
 
-function fingerprint({ timestamp, key, value }: LogRecord): number {
+function checksum({ timestamp, key, value }: LogRecord): number {
   const head = crc32(`${timestamp} ${key?.length ?? -1} ${value?.length ?? -1}`);
   return crc32(value ?? '', crc32(key ?? '', head));
 }

@@ -34,7 +34,7 @@ export class BoundedQueue<T> {
     this.#notify();
   }
 
-  /** From now on `add` does nothing and `take` gives null. */
+  /** From now on `add` does nothing and `take` returns null. */
   close(): void {
     this.#closed = true;
     this.#notify();

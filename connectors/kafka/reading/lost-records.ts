@@ -31,7 +31,7 @@ export function checkRange({ partition, low, high }: LogEnd, position: number, p
 
 /**
  * Throws `SOURCE_CHANGED` when a stored position comes from another cluster, from another topic of the same name, or from
- * no Kafka at all. Its offset then has no meaning in this log.
+ * a source that is not Kafka. Its offset has no meaning in this log.
  */
 export function checkIdentity({ partition, origin, bookmark }: StoredPosition, log: LogIdentity): void {
   if (origin !== originOf(log.cluster)) {

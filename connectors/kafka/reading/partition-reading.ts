@@ -14,7 +14,7 @@ export interface CutLimits {
   readonly batchBytes: number;
 }
 
-/** The visible records that one fetch gave in `[from, nextOffset)` of a partition; there may be none. */
+/** The visible records that one fetch returned for `[from, nextOffset)` of a partition; there may be none. */
 export interface FetchedRange {
   readonly records: PackedRecords;
   readonly from: number;
@@ -48,7 +48,7 @@ export class PartitionReading {
   #hasBegun: boolean;
   /** The last record passed on; null when there is none. */
   #bookmark: Bookmark | null;
-  /** Whether, since the partition was assigned, the record at the bookmark was found to be the same. */
+  /** True once a fetch after the last assignment has shown that the bookmarked record is still the same. */
   #verified = false;
 
   constructor(partition: PartitionId, log: LogIdentity, stored: StoredPosition | undefined) {
@@ -69,9 +69,9 @@ export class PartitionReading {
   }
 
   /**
-   * Gives the offset to fetch from after an assignment. This is the last read record, which is fetched again to see that
-   * it is still the same; or `low`, the start of the log, when nothing was ever read. From then on records that Kafka
-   * deletes before they are read count as lost.
+   * Returns the offset to fetch from after an assignment: that of the last read record, which is fetched again to check that
+   * it is still the same; or `low`, the start of the log, when nothing was ever read. Records that Kafka deletes after this
+   * call and before they are read count as lost.
    */
   assign(low: number): number {
     if (!this.#hasBegun) this.#position = low;
@@ -112,7 +112,7 @@ export class PartitionReading {
       const end = this.#endOfBatch(records, first, limits);
       const to = end === records.length ? nextOffset : records.offset(end);
       if (to <= position) return;
-      yield this.#batch(records.run(first, end), { from: position, to }, lost);
+      yield this.#batch(records.slice(first, end), { from: position, to }, lost);
       lost = null;
       position = to;
       first = end;

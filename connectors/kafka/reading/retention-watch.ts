@@ -12,7 +12,7 @@ const openTransactionMs = 900_000;
 /** The reported end of a partition at one time. */
 interface ObservedEnd {
   readonly high: number;
-  /** Milliseconds since 1970. */
+  /** In milliseconds since 1970 UTC. */
   readonly atMs: number;
 }
 
@@ -25,9 +25,9 @@ interface ObservedEnds {
 
 /**
  * Finds records that were older than their topic's retention when they were appended, such as those of a replayed month.
- * Kafka deletes them soon after they are written. A record does not say when it was appended, but it was after the last
- * time at which the log was seen to end before it. Records that were young when appended, and waited long to be read or
- * deleted, are not reported.
+ * Kafka deletes them soon after they are written. A record does not contain the time of its append, but a look at the log's
+ * end gives a lower bound: a record after that end was appended later than the look. Records that were young when appended,
+ * and waited long to be read or deleted, are not reported.
  */
 export class RetentionWatch {
   readonly #retentions: Map<string, number>;
@@ -46,7 +46,7 @@ export class RetentionWatch {
     }
   }
 
-  /** Checks a batch; must be called with every batch, in order. Gives at most one warning per topic. */
+  /** Checks a batch; must be called with every batch, in order. Returns at most one warning per topic. */
   checkBatch({ partition, records }: RecordBatch): TopicWarning | null {
     const retentionMs = this.#retentions.get(partition.topic);
     if (retentionMs === undefined) return null;
@@ -59,16 +59,16 @@ export class RetentionWatch {
       if (observed.passed === null || timestamp === null) continue;
       if (observed.passed.atMs - openTransactionMs - timestamp <= retentionMs) continue;
       this.#retentions.delete(partition.topic);
-      const what = `offset ${offset} of partition ${partition.partition} was already older when it was written (${formatTimestamp(timestamp)})`;
-      return nearRetention(partition.topic, retentionMs, what);
+      const oldRecord = `offset ${offset} of partition ${partition.partition} was already older when it was written (${formatTimestamp(timestamp)})`;
+      return nearRetention(partition.topic, retentionMs, oldRecord);
     }
     return null;
   }
 
   #observedEndsOf(partition: PartitionId): ObservedEnds {
     const name = partitionName(partition);
-    const known = this.#observedEnds.get(name) ?? { passed: null, next: null };
-    this.#observedEnds.set(name, known);
-    return known;
+    const observed = this.#observedEnds.get(name) ?? { passed: null, next: null };
+    this.#observedEnds.set(name, observed);
+    return observed;
   }
 }

@@ -6,7 +6,7 @@ import { lz4Exceeds, snappySize, zstdSizes } from './unpacked-size.ts';
 const require = createRequire(import.meta.url);
 
 /**
- * The largest size that one batch may unpack to. A broker accepts a packed batch of 1 MB that unpacks to gigabytes; without
+ * The largest unpacked size of one batch, in bytes. A broker accepts a packed batch of 1 MB that unpacks to gigabytes; without
  * this limit the process would run out of memory at each start.
  */
 const maxUnpackedBytes = 256 << 20;
@@ -24,9 +24,9 @@ const codecs: readonly { readonly name: string; readonly sample: string; open(ma
 ];
 
 /**
- * Opens every codec and tries it on its sample. Gives them by compression type. Throws `CONFIG_INVALID` when a codec does
- * not work on this machine, so that this shows at the start and not at the first batch that needs it. A codec throws when
- * a batch unpacks to more than `maxBytes`.
+ * Opens every codec and tries it on its sample. The index of a codec in the returned list is its compression type. Throws
+ * `CONFIG_INVALID` when a codec does not work on this machine, so that the service fails at its start and not at the first
+ * batch that needs the codec. A codec throws when a batch unpacks to more than `maxBytes`.
  */
 export function openCodecs(maxBytes = maxUnpackedBytes): readonly Unpack[] {
   return codecs.map(({ name, sample, open }) => {
@@ -107,10 +107,10 @@ type ZstdDecompress = (
   options: { readonly info: true; readonly maxOutputLength: number },
 ) => UnpackedFrame;
 
-/** Producers write one frame a batch. Each frame blocks the process for a moment, so a batch of very many is refused. */
+/** Producers write one frame per batch. Each frame blocks the process for a moment, so a batch with more frames is refused. */
 const maxFrames = 1_000;
 
-/** Uses Node's own zstd (from 22.15 on), which stops after one frame although a batch may hold several; else fzstd. */
+/** Uses Node's own zstd where it exists (from 22.15 on), else fzstd. Node's unpacks one frame per call; a batch may hold several. */
 function openZstd(maxBytes: number): Unpack {
   const { zstdDecompressSync } = zlib as { zstdDecompressSync?: ZstdDecompress };
   if (zstdDecompressSync !== undefined)

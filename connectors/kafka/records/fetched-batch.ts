@@ -29,9 +29,9 @@ export interface PartitionData {
 /**
  * The decoded records of one partition in a fetch response. It replaces kafkajs's class `Batch` and has the same methods.
  *
- * It differs in three ways. It also delivers a fetch without visible records, so that `KafkaSource` sees every offset
- * pass. It reads past a batch that log cleaning left empty, where kafkajs never advances. It drops the records of aborted
- * transactions also when transactions overlap, where kafkajs lets some through.
+ * It differs in three ways. It also delivers a fetch without visible records, so that `KafkaSource` moves its position past
+ * them. It reads past a batch that log cleaning left empty, where kafkajs never advances. It drops all records of aborted
+ * transactions also when transactions overlap, where kafkajs delivers some of them.
  */
 export class FetchedBatch {
   readonly topic: string;
@@ -112,17 +112,17 @@ interface ReadOptions {
 function readVisible(bytes: Buffer, { from, aborted, codecs }: ReadOptions) {
   const transactions = new AbortedTransactions(aborted);
   const records = new RecordTable();
-  let whole = { count: 0, nextOffset: 0 };
+  let undamaged = { count: 0, nextOffset: 0 };
   try {
     for (const batch of recordBatches(bytes)) {
       if (!transactions.hides(batch)) batch.addRecords(from, codecs, records);
-      whole = { count: records.length, nextOffset: batch.nextOffset };
+      undamaged = { count: records.length, nextOffset: batch.nextOffset };
     }
   } catch (error) {
-    if (!(error instanceof DamagedBatch) || whole.nextOffset <= from) throw error;
-    records.truncate(whole.count);
+    if (!(error instanceof DamagedBatch) || undamaged.nextOffset <= from) throw error;
+    records.truncate(undamaged.count);
   }
-  return { records: records.records(), nextOffset: whole.nextOffset };
+  return { records: records.records(), nextOffset: undamaged.nextOffset };
 }
 
 function readOld(messages: readonly LogRecord[], from: number) {

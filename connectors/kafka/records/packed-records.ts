@@ -142,7 +142,7 @@ export class PackedRecords implements LogRecords {
   }
 
   /** The records with the indexes `[from, to)`. */
-  run(from: number, to: number): PackedRecords {
+  slice(from: number, to: number): PackedRecords {
     return new PackedRecords(this.#table, this.#from + from, this.#from + to);
   }
 

@@ -9,7 +9,7 @@ import { noHeaders, type RecordFields, type RecordTable } from './packed-records
  * function call takes arguments, and makes several objects per record.
  */
 
-/** A record batch that cannot be read: its bytes changed since they were written, or the producer wrote nonsense. */
+/** A record batch that cannot be read: its bytes changed after they were written, or its producer encoded it wrongly. */
 export class DamagedBatch extends Error {
   override readonly name = 'DamagedBatch';
   /** kafkajs reads this and then does not repeat the fetch, which would fail each time. */
@@ -168,7 +168,7 @@ class RecordReader implements RecordFields {
     return Array.from({ length: count }, () => ({ name: this.#slice()?.toString('utf8') ?? '', value: this.#slice() }));
   }
 
-  /** Reads a length, steps over that many bytes and gives their start index; -1 for null. */
+  /** Reads a length, skips that many bytes and returns their start index; -1 for null. */
   #span(): number {
     const length = this.#varint();
     if (length < 0) return -1;

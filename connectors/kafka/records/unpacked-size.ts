@@ -4,7 +4,7 @@ const lz4Magic = 0x184d2204;
 const zstdMagic = 0xfd2fb528;
 const zstdSkippable = 0x184d2a50;
 
-/** The unpacked size in bytes that a raw snappy block declares. The library refuses a block that does not keep to it. */
+/** The unpacked size in bytes that a raw snappy block declares. The library refuses a block that has another size. */
 export function snappySize(packed: Buffer): number {
   let size = 0;
   for (let at = 0; at < 5; at += 1) {
@@ -16,8 +16,8 @@ export function snappySize(packed: Buffer): number {
 }
 
 /**
- * True when lz4 frames unpack to more than `maxBytes`. It looks into the blocks only when their packed size allows for
- * that.
+ * True when lz4 frames unpack to more than `maxBytes`. It reads the blocks only when an upper bound exceeds `maxBytes`: a
+ * block unpacks to at most 255 times its packed size, and to at most the block size that its frame declares.
  */
 export function lz4Exceeds(packed: Buffer, maxBytes: number): boolean {
   const upperBound = (block: Buffer, largest: number): number => Math.min(block.length * 255, largest);

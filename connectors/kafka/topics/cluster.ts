@@ -12,11 +12,11 @@ import type { KafkaOptions } from '../client/options.ts';
 import { type ConnectionAttempts, retryUntilConnected } from '../client/retry-until-connected.ts';
 
 const closeTimeoutMs = 1_000;
-/** How long to retry when a topic is unknown: a broker may not know yet of a topic that was just created. */
+/** How long to retry when a topic is unknown: a broker may learn of a new topic some time after it was created. */
 const unknownTopicRetryMs = 2_000;
 const unknownTopicPauseMs = 250;
 
-/** A connection for questions about the cluster and the configured topics. It is opened before anything is read. */
+/** A connection for requests about the cluster and the configured topics. It is opened before anything is read. */
 export class KafkaCluster {
   readonly kafka: Kafka;
   readonly clusterId: string;
@@ -63,17 +63,17 @@ export class KafkaCluster {
    * partition is missing.
    */
   async ends(): Promise<readonly LogEnd[]> {
-    const found: LogEnd[] = [];
+    const ends: LogEnd[] = [];
     for (const topic of this.#options.topics) {
       const partitions = await this.#request(`look at topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
         this.#admin.fetchTopicOffsets(topic),
       );
       for (const { partition, low, high } of partitions.toSorted((a, b) => a.partition - b.partition))
         if (this.#options.partitions?.includes(partition) ?? true)
-          found.push({ partition: { topic, partition }, low: Number(low), high: Number(high) });
+          ends.push({ partition: { topic, partition }, low: Number(low), high: Number(high) });
       this.#checkPartitions(topic, partitions.length);
     }
-    return found;
+    return ends;
   }
 
   /**
@@ -93,14 +93,14 @@ export class KafkaCluster {
   }
 
   /**
-   * By partition the offset of the first record whose timestamp is at least `time` (milliseconds), or else the end of
-   * the log.
+   * Returns, for each partition, the offset of the first record whose timestamp is at least `time` (in milliseconds since
+   * 1970 UTC), or the end of the log when there is none.
    */
   async offsetsAt(topic: string, time: number): Promise<ReadonlyMap<number, number>> {
-    const found = await this.#request(`look for a time in topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
+    const offsets = await this.#request(`find offsets by time in topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
       this.#admin.fetchTopicOffsetsByTimestamp(topic, time),
     );
-    return new Map(found.map(({ partition, offset }) => [partition, Number(offset)]));
+    return new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)]));
   }
 
   /** The settings of a topic by name, such as `retention.ms`. Throws `TOPIC_UNFIT` when the topic does not exist. */

@@ -11,9 +11,9 @@ export interface TopicWarning {
 interface TopicChecks {
   readonly cluster: Pick<KafkaCluster, 'topicSettings' | 'offsetsAt' | 'ends'>;
   readonly topics: readonly string[];
-  /** How old the oldest events are that a replay must still find (`kafka_replay_horizon_hours`). */
+  /** The age of the oldest events that a replay needs (`kafka_replay_horizon_hours`). */
   readonly horizonMs: number;
-  /** Milliseconds since 1970. */
+  /** In milliseconds since 1970 UTC. */
   readonly now: number;
 }
 
@@ -24,7 +24,7 @@ interface CheckedTopics {
   readonly retentions: ReadonlyMap<string, number>;
 }
 
-/** Kafka deletes an expired segment within this time; by default it checks every 5 minutes. */
+/** An upper bound of the time until Kafka deletes an expired segment; by default it looks for them every 5 minutes. */
 const deletionCheckMs = 3_600_000;
 
 /**
@@ -40,10 +40,10 @@ const deletionCheckMs = 3_600_000;
  */
 export async function checkTopics(checks: TopicChecks): Promise<CheckedTopics> {
   const ends = await checks.cluster.ends();
-  const found = await Promise.all(checks.topics.map(topic => checkTopic(topic, ends, checks)));
+  const checked = await Promise.all(checks.topics.map(topic => checkTopic(topic, ends, checks)));
   const retentions = new Map<string, number>();
-  for (const { topic, retentionMs } of found) if (retentionMs !== null) retentions.set(topic, retentionMs);
-  return { warnings: found.flatMap(({ warnings }) => warnings), retentions };
+  for (const { topic, retentionMs } of checked) if (retentionMs !== null) retentions.set(topic, retentionMs);
+  return { warnings: checked.flatMap(({ warnings }) => warnings), retentions };
 }
 
 interface CheckedTopic {
@@ -74,22 +74,21 @@ async function checkTopic(
     warnings.push({ topic, kind: 'retention_below_horizon', sentence });
   }
   if (settings.get('message.timestamp.type') === 'LogAppendTime') return { topic, warnings, retentionMs: null };
-  const oldestHealthyMs = retentionMs + Number(settings.get('segment.ms') ?? 0) + deletionCheckMs;
-  const healthyFrom = await cluster.offsetsAt(topic, now - oldestHealthyMs);
-  const old = ends.filter(
-    ({ partition, low }) => partition.topic === topic && (healthyFrom.get(partition.partition) ?? low) > low,
-  );
-  if (old.length > 0) {
-    const partitions = old.map(({ partition }) => partition.partition).join(', ');
-    const what = `records of partition ${partitions} were already older than that when they were written`;
-    warnings.push(nearRetention(topic, retentionMs, what));
+  const maxUsualAgeMs = retentionMs + Number(settings.get('segment.ms') ?? 0) + deletionCheckMs;
+  const firstUsual = await cluster.offsetsAt(topic, now - maxUsualAgeMs);
+  const partitions = ends
+    .filter(({ partition, low }) => partition.topic === topic && (firstUsual.get(partition.partition) ?? low) > low)
+    .map(({ partition }) => partition.partition);
+  if (partitions.length > 0) {
+    const oldRecords = `records of partition ${partitions.join(', ')} were already older than that when they were written`;
+    warnings.push(nearRetention(topic, retentionMs, oldRecords));
   }
   return { topic, warnings, retentionMs };
 }
 
-/** The warning that Kafka deletes old records soon. `what` is a clause that names the records. */
-export function nearRetention(topic: string, retentionMs: number, what: string): TopicWarning {
-  const sentence = `${retentionPhrase(topic, retentionMs)}, and ${what}: Kafka compares the records' own timestamps and deletes such records within minutes; raise retention.ms or set it to -1`;
+/** The warning that Kafka deletes old records soon. `oldRecords` is a clause such as "records of partition 0 were older". */
+export function nearRetention(topic: string, retentionMs: number, oldRecords: string): TopicWarning {
+  const sentence = `${retentionPhrase(topic, retentionMs)}, and ${oldRecords}: Kafka compares the records' own timestamps and deletes such records within minutes; raise retention.ms or set it to -1`;
   return { topic, kind: 'near_retention', sentence };
 }
 

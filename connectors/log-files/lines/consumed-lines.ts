@@ -16,14 +16,14 @@ interface ConsumedSettings {
   diskBytes(unpacked: number): number;
 }
 
-/** Makes batches from blocks of whole lines. The bookmark of each batch says what was consumed up to its end. */
+/** Makes batches from blocks of whole lines. The bookmark of a batch identifies everything consumed up to the batch's end. */
 export class ConsumedLines {
   /** Zero-based number of the next line. */
   nextLine: number;
   readonly #settings: ConsumedSettings;
   #bytes: number;
   /** Position in the current block up to which the hash has been updated. */
-  #hashedOfBlock = 0;
+  #hashedUpTo = 0;
   #records: LogRecord[] = [];
   #recordBytes = 0;
   /** Bytes on disk that earlier batches have reported as read. */
@@ -45,7 +45,7 @@ export class ConsumedLines {
    */
   *add(block: Buffer, lineEndBytes: number): Generator<RecordBatch> {
     const { limits, start } = this.#settings;
-    this.#hashedOfBlock = 0;
+    this.#hashedUpTo = 0;
     this.#bytes += lineEndBytes;
     for (let at = lineEndBytes; at < block.length; ) {
       const end = lineEnd(block, at);
@@ -116,7 +116,7 @@ export class ConsumedLines {
   }
 
   #hashTo(block: Buffer, at: number): void {
-    this.#settings.hash.update(block.subarray(this.#hashedOfBlock, at));
-    this.#hashedOfBlock = at;
+    this.#settings.hash.update(block.subarray(this.#hashedUpTo, at));
+    this.#hashedUpTo = at;
   }
 }

@@ -6,7 +6,7 @@ const CR = 0x0d;
 
 interface PrefixSettings {
   readonly path: string;
-  /** What earlier runs consumed; null for nothing. */
+  /** The bookmark of the last run; null when nothing was consumed before. */
   readonly consumed: FileBookmark | null;
   /** Updated with the consumed bytes. */
   readonly hash: Hash;
@@ -36,7 +36,8 @@ export class ConsumedPrefix {
 
   /**
    * The last consumed line may have had no line end yet. Returns how many bytes of `next` (the next whole line, or the rest
-   * of the file) are its line end. Throws `SOURCE_CHANGED` when the line goes on otherwise, as its record is already applied.
+   * of the file) are its line end. Throws `SOURCE_CHANGED` when other bytes follow: the line is then another one than the
+   * record that was stored.
    */
   lineEndBytes(next: Buffer): number {
     if (this.#lastByte === LF) return 0;
@@ -57,7 +58,7 @@ export class ConsumedPrefix {
     throw this.#changed('these bytes are not the same any more');
   }
 
-  #changed(what: string): Error {
-    return changedFile(this.#settings.path, this.#settings.consumed?.bytes ?? 0, what);
+  #changed(difference: string): Error {
+    return changedFile(this.#settings.path, this.#settings.consumed?.bytes ?? 0, difference);
   }
 }

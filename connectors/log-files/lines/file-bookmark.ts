@@ -31,9 +31,9 @@ export function decodeFileBookmark(text: string | null): FileBookmark | null {
   }
 }
 
-/** The error for a file that no longer holds what was consumed of it. `consumedBytes` are counted unpacked. */
-export function changedFile(path: string, consumedBytes: number, what: string): TidemarkError {
-  const problem = `${path} has changed: ${consumedBytes} bytes of it (unpacked) were consumed, and ${what}`;
+/** The error for a file whose consumed part has changed. `difference` is a clause; `consumedBytes` are counted unpacked. */
+export function changedFile(path: string, consumedBytes: number, difference: string): TidemarkError {
+  const problem = `${path} has changed: ${consumedBytes} bytes of it (unpacked) were consumed, and ${difference}`;
   const remedy = 'restore the file as it was and only append to it, or ingest it into a new database';
   return new TidemarkError('SOURCE_CHANGED', `${problem}; nothing of it was read; ${remedy}`);
 }

@@ -14,8 +14,8 @@ export class FileHead {
   }
 
   /**
-   * How many bytes the topic of a file that is read for the first time is made of: all that will be consumed now, up to
-   * 64 KiB. An incomplete last line is left out. The number does not depend on where batches are cut.
+   * The topic of a new file is a hash of its first bytes. Returns how many: all that this run will consume, up to 64 KiB,
+   * without an incomplete last line. The number does not depend on where batches are cut.
    */
   get topicBytes(): number {
     if (this.#bytes.length === HEAD_BYTES) return HEAD_BYTES;
@@ -24,13 +24,13 @@ export class FileHead {
     return last !== null && isCompleteJson(last) ? this.#bytes.length : from;
   }
 
-  /** The topic made of the first `length` bytes, or of all bytes where the file is shorter. */
+  /** The topic: a hash of the first `length` bytes, or of all bytes when the file is shorter. */
   topic(length: number): string {
     return topicOf(createHash('sha256').update(this.#bytes.subarray(0, length)));
   }
 
   /** Hash of the start up to the end of the first record, without its line end; empty when the head holds no record. */
-  first(): string {
+  firstRecordHash(): string {
     for (let at = byteOrderMarkBytes(this.#bytes); at < this.#bytes.length; ) {
       const end = lineEnd(this.#bytes, at);
       const value = lineValue(this.#bytes, at, end);
@@ -41,8 +41,8 @@ export class FileHead {
   }
 
   /**
-   * How many bytes `topic` was made of, for a position without a bookmark; null when it is the topic of another file. A topic
-   * is made of whole lines, whose last may have had no line end yet, or of the whole head.
+   * Finds the number of first bytes whose hash is `topic`, for a position without a bookmark; null when `topic` belongs to
+   * another file. The bytes were whole lines, the last perhaps without its line end, or the whole head.
    */
   topicBytesOf(topic: string): number | null {
     const hash = createHash('sha256');
@@ -65,7 +65,7 @@ export class FileHead {
   }
 }
 
-/** Reads the first 64 KiB of a file. A file that cannot be unpacked so far does not fail here; reading it later will. */
+/** Reads the first 64 KiB of a file. Does not throw when they cannot be unpacked; reading the lines later throws. */
 export async function readHead(content: FileContent): Promise<FileHead> {
   const pieces: Buffer[] = [];
   let held = 0;

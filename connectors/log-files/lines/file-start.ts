@@ -31,7 +31,7 @@ interface Candidate {
  * `SOURCE_CHANGED`: as a new file it would apply its events a second time.
  */
 export function findFileStart(path: string, head: FileHead, stored: readonly StoredPosition[]): FileStart {
-  const first = head.first();
+  const first = head.firstRecordHash();
   const files = stored.filter(
     ({ partition }) => partition.partition === 0 && /^file-[0-9a-f]{16}$/.test(partition.topic),
   );

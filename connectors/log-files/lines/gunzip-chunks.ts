@@ -1,14 +1,14 @@
 import { createGunzip } from 'node:zlib';
 
 /**
- * Unpacks gzip, also several members one after the other. What could be unpacked is yielded before the error is thrown, so
- * the lines of a truncated file are still read; iterating the zlib stream itself would drop them. Throws zlib's error.
+ * Unpacks gzip, also several members one after the other. Before it throws zlib's error, it yields all bytes that could be
+ * unpacked, so the lines of a truncated file are still read; iterating the zlib stream itself would drop them.
  */
 export async function* gunzipChunks(packed: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const gunzip = createGunzip({ chunkSize: 128 * 1024 });
   let ready: Buffer[] = [];
   let failure: Error | null = null;
-  // For a write with bad data zlib never calls back; the stream closes instead.
+  // zlib does not call back for a write of bad data; the stream closes instead.
   let endWrite = (): void => undefined;
   const ended = new Promise<void>(resolve => {
     gunzip.on('end', resolve).on('close', resolve);

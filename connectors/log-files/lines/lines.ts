@@ -80,7 +80,7 @@ export function byteOrderMarkBytes(start: Buffer): number {
   return start.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
 }
 
-/** True when the bytes are one complete JSON text. A last line without LF that is not may still be being written. */
+/** True when the bytes are one complete JSON text. If a last line without LF is not, its writer may not have finished it. */
 export function isCompleteJson(line: Uint8Array): boolean {
   try {
     JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(line));

@@ -7,7 +7,7 @@ const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 const PIECE_BYTES = 1024 * 1024;
 
 interface InputBatching {
-  /** Most records of one append. Each append is one sync to disk. */
+  /** The largest number of records in one append. Each append is one sync to disk. */
   readonly batchRecords: number;
   /** The longest time in milliseconds that a record waits to be appended together with later ones. */
   readonly flushMs: number;

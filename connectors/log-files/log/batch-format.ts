@@ -83,6 +83,7 @@ function recordBytes({ key, value, headers }: NewRecord): number {
   return bytes;
 }
 
+/** The memory of a batch that is being encoded: as bytes, and as a view for writing numbers. */
 interface BatchPage {
   readonly bytes: Buffer;
   readonly view: DataView;

@@ -35,7 +35,7 @@ export async function* readLogBatches(log: LogFolder, start: LogStart): AsyncGen
     end = yield* readSegment({ segment, isLast, at, nextOffset: end });
   }
   if (end < start.nextOffset) {
-    throw changedLog(log, `offset ${start.nextOffset} is to be read next, but the log now ends at offset ${end}`);
+    throw changedLog(log, `the next offset to read is ${start.nextOffset}, but the log now ends at offset ${end}`);
   }
 }
 
@@ -74,8 +74,8 @@ async function checkIncomplete(reader: SegmentReader, segment: Segment, isLast: 
 }
 
 /**
- * Syncs what is read. Without that, records that a writer has not synced could be lost in a power cut after their offsets
- * were stored, and other records appended under the same offsets.
+ * Syncs the segment before it is read. Otherwise a power cut could remove records that a writer has not synced, after their
+ * offsets were stored; the writer would then append other records with the same offsets.
  */
 async function makeDurable(handle: FileHandle): Promise<void> {
   try {

@@ -45,15 +45,15 @@ export async function listSegments(folder: string): Promise<readonly Segment[]> 
  * there is no log, `SOURCE_CORRUPT` when a folder has lost its identity file or two folders are copies of one log.
  */
 export async function findLogs(root: string): Promise<readonly LogFolder[]> {
-  const found = (await findFolders(root)).toSorted(
+  const logs = (await findFolders(root)).toSorted(
     (a, b) => compare(a.identity.topic, b.identity.topic) || a.identity.partition - b.identity.partition,
   );
-  if (found.length === 0) {
+  if (logs.length === 0) {
     const allowed = 'allowed are the folder of one log (<topic>-<partition>) and a folder that holds such folders';
     throw new TidemarkError('SOURCE_MISSING', `${root} holds no event log; ${allowed}`);
   }
   const byId = new Map<string, string>();
-  for (const { path: folder, identity } of found) {
+  for (const { path: folder, identity } of logs) {
     const twin = byId.get(identity.id);
     if (twin !== undefined) {
       const problem = `${twin} and ${folder} are copies of one log (${identity.id})`;
@@ -61,7 +61,7 @@ export async function findLogs(root: string): Promise<readonly LogFolder[]> {
     }
     byId.set(identity.id, folder);
   }
-  return found.filter(log => log.segments.length > 0);
+  return logs.filter(log => log.segments.length > 0);
 }
 
 async function findFolders(root: string): Promise<LogFolder[]> {

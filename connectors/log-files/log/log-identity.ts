@@ -23,7 +23,7 @@ export function checkLogName(topic: string, partition: number): void {
     throw new TidemarkError('USAGE', `the topic ${JSON.stringify(topic)} cannot name a log; ${allowed}`);
   }
   if (!Number.isSafeInteger(partition) || partition < 0) {
-    throw new TidemarkError('USAGE', `the partition ${partition} cannot number a log; 0, 1, 2, … are allowed`);
+    throw new TidemarkError('USAGE', `${partition} is not a partition number of a log; 0, 1, 2, … are allowed`);
   }
 }
 

@@ -19,14 +19,14 @@ export interface LogStart {
 
 /**
  * Finds the stored position in a log by its bookmark, or else at the beginning of the segment that holds it. Throws
- * `SOURCE_CHANGED` when the log begins after the position, or holds another batch than the bookmark says.
+ * `SOURCE_CHANGED` when the log begins after the position, or holds another batch at the place of the bookmarked one.
  */
 export async function findStart(log: LogFolder, stored: StoredPosition | undefined): Promise<LogStart> {
   const low = log.segments[0]?.baseOffset ?? 0;
   if (stored === undefined) return { segmentIndex: 0, byte: 0, base: low, nextOffset: low };
   const { nextOffset } = stored;
   if (nextOffset < low) {
-    throw changedLog(log, `offset ${nextOffset} is to be read next, but the log now begins at offset ${low}`);
+    throw changedLog(log, `the next offset to read is ${nextOffset}, but the log now begins at offset ${low}`);
   }
   const bookmark = decodeBookmark(stored.bookmark);
   const segmentIndex = log.segments.findIndex(({ baseOffset }) => baseOffset === bookmark?.segment);
@@ -41,10 +41,10 @@ export async function findStart(log: LogFolder, stored: StoredPosition | undefin
 }
 
 /** The error for a log that is no longer the one that was consumed. */
-export function changedLog(log: LogFolder, what: string): TidemarkError {
+export function changedLog(log: LogFolder, difference: string): TidemarkError {
   const name = `${log.identity.topic}-${log.identity.partition}`;
   const remedy = 'restore the log as it was, or ingest it into a new database';
-  return new TidemarkError('SOURCE_CHANGED', `the log ${name} in ${log.path} has changed: ${what}; ${remedy}`);
+  return new TidemarkError('SOURCE_CHANGED', `the log ${name} in ${log.path} has changed: ${difference}; ${remedy}`);
 }
 
 function startOfSegment(log: LogFolder, nextOffset: number): LogStart {

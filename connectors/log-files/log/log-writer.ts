@@ -17,11 +17,11 @@ interface LogWriterOptions {
   readonly root: string;
   readonly topic: string;
   readonly partition: number;
-  /** A batch that would make the segment larger than this begins a new one. */
+  /** The largest size of a segment in bytes. A batch that would exceed it begins a new segment. */
   readonly segmentBytes?: number;
 }
 
-/** A writer with what it found when it was opened. */
+/** A writer, and the incomplete batch that was cut off when it was opened. */
 export interface OpenedLogWriter extends LogWriter {
   /** Folder of this log. */
   readonly path: string;

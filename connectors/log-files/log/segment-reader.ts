@@ -18,7 +18,7 @@ interface SegmentStart {
   readonly windowBytes?: number;
 }
 
-/** The error for a segment file whose content cannot be what was written. `position` is the first byte of the bad batch. */
+/** The error for a damaged segment file. `position` is that of the first byte of the bad batch. */
 export function damaged(file: string, position: number, why: string): TidemarkError {
   const remedy = 'nothing after it was read; restore the file from a copy';
   return new TidemarkError('SOURCE_CORRUPT', `${file} is damaged at byte ${position}: ${why}; ${remedy}`);

@@ -206,7 +206,7 @@ describe.skipIf(!(await canStartBroker()))('a secured listener', () => {
     ['plain text on a TLS port', 'TLS', () => ({}), /perhaps this port requires TLS/],
     ['TLS on a plain port', 'SASL', tls, /perhaps this port does not use TLS/],
   ] as const)(
-    '%s may be a transient failure, so it is retried, and the log names the likely setting',
+    '%s may be a temporary failure, so it is retried, and the log names the likely setting',
     async (_, listener, settings, hint) => {
       const log = new LogLines();
       const hinted = new AbortController();

@@ -59,7 +59,7 @@ describe.skipIf(!kafka.available)('the status topic', () => {
     expect(await contentOf(topic)).toEqual(['0 a {"n":1}', '0 a {"n":3}']);
   });
 
-  test('gives a retriable error while no broker answers', async () => {
+  test('throws a temporary error while no broker answers', async () => {
     const { statuses } = opened('any', ['127.0.0.1:1']);
     await expect(statuses.send([entry(1, 'a')])).rejects.toMatchObject({ code: 'SOURCE_UNREACHABLE', retry: true });
   });

@@ -55,7 +55,7 @@ test('waiting for a slow reader keeps no promises and no timers of the seconds b
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('orAborted gives the result, throws the error, or gives undefined on abort, and removes its listener', async () => {
+test('orAborted returns the result, throws the error, or returns undefined on abort, and removes its listener', async () => {
   const controller = new AbortController();
   const { signal } = controller;
   expect(await orAborted(signal, Promise.resolve(7))).toBe(7);

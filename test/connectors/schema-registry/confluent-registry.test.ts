@@ -26,7 +26,7 @@ function answerNotFound(response: ServerResponse): void {
 }
 
 describe.skipIf(!shared.available)('a real registry', () => {
-  test('gives the schema that another client registered and encoded with', async () => {
+  test('returns the schema that another client registered and encoded with', async () => {
     const other = otherClient(shared.url);
     const text = JSON.stringify(startedWith({ name: 'media_type', type: 'string' }));
     const subject = uniqueSubject('other');
@@ -57,7 +57,7 @@ describe.skipIf(!shared.available)('a real registry', () => {
     expect(problems).toEqual([]);
   });
 
-  test('gives a schema that a lagging replica did not have at the first request', async () => {
+  test('returns a schema that a lagging replica did not have at the first request', async () => {
     const id = await register(shared.url, startedWith());
     let isLagging = true;
     const { url } = await registryProxy({
@@ -72,7 +72,7 @@ describe.skipIf(!shared.available)('a real registry', () => {
     expect(await openRegistry(url).registry.schemaOf(id, never)).toMatchObject({ type: 'AVRO' });
   });
 
-  test('gives a schema that was registered after its id was looked up in vain', async () => {
+  test('returns a schema that was registered after a request for its id found none', async () => {
     const id = await register(shared.url, startedWith());
     let isThere = false;
     const { url } = await registryProxy({
@@ -128,7 +128,7 @@ describe.skipIf(!shared.available)('a real registry', () => {
     expect(asked).toEqual([`GET /schemas/ids/${id}`]);
   });
 
-  test('gives the schemas that a schema references, each after those that it needs', async () => {
+  test('returns the schemas that a schema references, each after those that it references itself', async () => {
     const [inner, outer] = [uniqueSubject('inner'), uniqueSubject('outer')];
     const post = (subject: string, schema: object, references: object[]) =>
       register(shared.url, schema, { subject, more: { schemaType: 'AVRO', references } });
@@ -149,7 +149,7 @@ describe.skipIf(!shared.available)('a real registry', () => {
     ).toMatchObject({ service_id: 's' });
   });
 
-  test('gives a referenced schema also after its version was deleted, as stored records still need it', async () => {
+  test('returns a referenced schema also after its version was deleted, because stored records still need it', async () => {
     const inner = uniqueSubject('inner');
     const type = { type: 'record', name: 'common.Inner', fields: [{ name: 'a', type: 'string' }] };
     await register(shared.url, type, { subject: inner });
@@ -169,7 +169,7 @@ describe.skipIf(!shared.available)('a real registry', () => {
     expect(schema?.references, 'all records of the schema would be quarantined').toHaveLength(1);
   });
 
-  test('gives the type of a schema', async () => {
+  test('returns the type of a schema', async () => {
     const id = await register(
       shared.url,
       { $schema: 'http://json-schema.org/draft-07/schema#', type: 'object' },

@@ -7,7 +7,7 @@ import { inTrouble, never, openRegistry, register } from '../../support/schema-r
 
 const shared = await sharedRegistry();
 
-describe.skipIf(!shared.available)('a registry that does not give a proper answer is asked again', () => {
+describe.skipIf(!shared.available)('requests are repeated to a registry', () => {
   const refuse = (status: number, content: string) => (_: unknown, response: ServerResponse) => {
     response.writeHead(status).end(content);
     return true;
@@ -53,7 +53,7 @@ describe.skipIf(!shared.available)('a registry that does not give a proper answe
     expect(asked.length).toBeGreaterThan(1);
   });
 
-  test('the account is sent with each request', async () => {
+  test('with the account in each request', async () => {
     const id = await register(shared.url, startedWith());
     const given: (string | undefined)[] = [];
     const { url } = await registryProxy({

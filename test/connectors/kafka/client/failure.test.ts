@@ -19,7 +19,7 @@ const answer = (type: string): Error =>
 const afterRetries = (error: Error): Error => new errors.KafkaJSNumberOfRetriesExceeded(error, {});
 const wrapped = (error: Error): Error => new errors.KafkaJSNonRetriableError(error, { cause: error });
 
-describe('a transient error is retried', () => {
+describe('a temporary error is retried', () => {
   test.each([
     ['a refused connection', new errors.KafkaJSConnectionError('connect ECONNREFUSED', { code: 'ECONNREFUSED' })],
     ['a connection that the broker closed', new errors.KafkaJSConnectionClosedError('Closed connection', {})],

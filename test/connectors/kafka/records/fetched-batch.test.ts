@@ -125,7 +125,7 @@ describe('a batch with a correct checksum but senseless content is refused, and 
     expect(broken).toThrow(expect.objectContaining({ name: 'DamagedBatch', retriable: false }));
   });
 
-  test('behind good batches: the fetch gives the good ones, and the next fetch throws', () => {
+  test('behind good batches: the fetch returns the good ones, and the next fetch throws', () => {
     const good = batchOf({ baseOffset: 40, values: ['good'] });
     const log = Buffer.concat([good, batchOf({ baseOffset: 41, values: ['a'], count: 2 })]);
     const batch = fetched(log, { from: 40 });

@@ -43,11 +43,11 @@ describe('packed records', () => {
   });
 
   test('are found by index from either end, and by offset', () => {
-    const run = packed([1, 3, 5, 8, 9].map(offset => record(offset))).run(1, 4);
-    expect(run.length).toBe(3);
-    expect([0, 2, 3, -1, -3, -4].map(index => run.at(index)?.offset)).toEqual([3, 8, undefined, 8, 3, undefined]);
-    expect([0, 3, 4, 8, 9].map(offset => run.indexOf(offset))).toEqual([0, 0, 1, 2, 3]);
-    expect(run.run(1, 2).offset(0)).toBe(5);
+    const part = packed([1, 3, 5, 8, 9].map(offset => record(offset))).slice(1, 4);
+    expect(part.length).toBe(3);
+    expect([0, 2, 3, -1, -3, -4].map(index => part.at(index)?.offset)).toEqual([3, 8, undefined, 8, 3, undefined]);
+    expect([0, 3, 4, 8, 9].map(offset => part.indexOf(offset))).toEqual([0, 0, 1, 2, 3]);
+    expect(part.slice(1, 2).offset(0)).toBe(5);
   });
 
   test('end where the table is truncated, and records added later follow there', () => {

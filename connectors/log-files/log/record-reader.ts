@@ -4,7 +4,7 @@ import { recordHeaderBytes, type StoredBatch } from './batch-format.ts';
 const noHeaders: readonly LogHeader[] = [];
 
 /** Reads the records of one stored batch in order. Keys and values are views into the batch: nothing is copied. */
-export class RecordRun {
+export class RecordReader {
   /** Offset of the next record. */
   nextOffset: number;
   readonly endOffset: number;
@@ -37,8 +37,8 @@ export class RecordRun {
   }
 
   /**
-   * Adds records to `records` until it holds `maxRecords`, or the next record would exceed `maxBytes` added here. Returns the
-   * bytes added. An empty `records` gets at least one record.
+   * Adds records to `records` until it holds `maxRecords`, or until one more record would make this call add more than
+   * `maxBytes`. Returns the number of bytes added. An empty `records` gets at least one record.
    */
   take(records: LogRecord[], maxRecords: number, maxBytes: number): number {
     let taken = 0;
