@@ -37,7 +37,7 @@ export function flagOf(name: string): string {
   return `--${name.replaceAll('_', '-')}`;
 }
 
-/** What was given for the flag of a setting or parameter; undefined where it was not given. */
+/** The value given for the flag of a setting or parameter; undefined when the flag was not given. */
 export function givenOption(options: Readonly<Record<string, unknown>>, name: string): unknown {
   return options[name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())];
 }

@@ -4,8 +4,8 @@ import { bearerToken } from './oauth-token.ts';
 import type { Config } from './settings/settings.ts';
 
 /**
- * The least bytes of a fetch. Each batch is a transaction, and a hundred small ones a second would leave no time for exports.
- * So a broker gathers slow records for up to a quarter of a second; fast ones do not wait.
+ * The smallest fetch in bytes. Each batch is a transaction, and a hundred small ones per second would leave no time for
+ * exports. So when few records arrive, the broker waits up to a quarter of a second for more; when many arrive, it does not.
  */
 const fetchMinBytes = 256 << 10;
 

@@ -28,7 +28,7 @@ export async function withDatabase<T>(config: Config, use: (database: Database) 
   }
 }
 
-/** Like `withDatabase`, for commands that only read: a missing file is not created but `SOURCE_MISSING`. */
+/** Like `withDatabase`, for commands that only read: throws `SOURCE_MISSING` instead of creating a missing file. */
 export function withExistingDatabase<T>(config: Config, use: (database: Database) => Promise<T>): Promise<T> {
   if (existsSync(config.db)) return withDatabase(config, use);
   throw new TidemarkError(

@@ -27,13 +27,13 @@ async function readToken(file: string): Promise<string> {
 async function requestToken(url: string, config: Config): Promise<string> {
   const [id, secret] = [config.kafka_sasl_username ?? '', config.kafka_sasl_password?.reveal() ?? ''];
   const { status, text } = await post(url, `${formEncoded(id)}:${formEncoded(secret)}`);
-  const no = `kafka_oauth_token_url ${url} gave no token`;
+  const noToken = `kafka_oauth_token_url ${url} returned no token`;
   // The standard answers 400 or 401; a proxy in front of the server answers 403.
   if ([400, 401, 403].includes(status))
-    throw new TidemarkError('SOURCE_REFUSED', `${no} for this client id and secret: it answered ${status}`);
+    throw new TidemarkError('SOURCE_REFUSED', `${noToken} for this client id and secret: it answered ${status}`);
   const token = status === 200 ? tokenOf(text) : null;
   if (token === null)
-    throw new TidemarkError('SOURCE_UNREACHABLE', `${no}: it answered ${status}, without an access_token`);
+    throw new TidemarkError('SOURCE_UNREACHABLE', `${noToken}: it answered ${status}, without an access_token`);
   return token;
 }
 
@@ -69,7 +69,7 @@ function formEncoded(text: string): string {
   return new URLSearchParams([['', text]]).toString().slice(1);
 }
 
-/** The message of the cause, which says more than that of a failed fetch. */
+/** The message of the error's cause, because the message of a failed `fetch` has no reason. */
 function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error ? cause.message : message;

@@ -10,13 +10,13 @@ interface Progress {
 
 const lineEveryMs = 2_000;
 
-export function startProgress(what: string, totalBytes: number | null, output: Output): Progress {
+export function startProgress(label: string, totalBytes: number | null, output: Output): Progress {
   if (output.json) return { advance: () => undefined, end: () => undefined };
-  return output.isTerminal && totalBytes !== null ? bar(what, totalBytes) : lines(what, totalBytes, output);
+  return output.isTerminal && totalBytes !== null ? bar(label, totalBytes) : lines(label, totalBytes, output);
 }
 
-function bar(what: string, totalBytes: number): Progress {
-  const format = `${what} {bar} {percentage}% | {records} records | {rate}/s | {eta_formatted} left`;
+function bar(label: string, totalBytes: number): Progress {
+  const format = `${label} {bar} {percentage}% | {records} records | {rate}/s | {eta_formatted} left`;
   const shown = new SingleBar(
     { format, stream: process.stderr, hideCursor: true, etaBuffer: 100 },
     Presets.shades_classic,
@@ -32,7 +32,7 @@ function bar(what: string, totalBytes: number): Progress {
   };
 }
 
-function lines(what: string, totalBytes: number | null, output: Output): Progress {
+function lines(label: string, totalBytes: number | null, output: Output): Progress {
   const count = counter();
   let done = 0;
   let next = performance.now() + lineEveryMs;
@@ -44,7 +44,7 @@ function lines(what: string, totalBytes: number | null, output: Output): Progres
       next = performance.now() + lineEveryMs;
       const share = totalBytes === null ? '' : ` of ${formatBytes(totalBytes)}`;
       const counted = total === 0 ? '' : `, ${formatCount(total)} records, ${formatCount(rate)}/s`;
-      output.notice(`${what}: ${formatBytes(done)}${share}${counted}`);
+      output.notice(`${label}: ${formatBytes(done)}${share}${counted}`);
     },
     end: () => undefined,
   };

@@ -5,8 +5,8 @@ import { TidemarkError } from '../pipeline/errors.ts';
 import type { Config } from './settings/settings.ts';
 
 /**
- * The configured schema registry; null where none is configured. `report` is called with the problem when the registry
- * cannot be asked, and with null when it can be asked again.
+ * The configured schema registry; null where none is configured. `report` is called with the problem when a request to the
+ * registry fails, and with null when a later request succeeds.
  */
 export function openSchemaRegistry(config: Config, report: ReportProblem): ConfluentRegistry | null {
   const http = openRegistryHttp(config);

@@ -45,25 +45,25 @@ async function exportOnce(options: Readonly<Record<string, unknown>>): Promise<v
   const run = prepareRun(options);
   const requestId = typeof options.requestId === 'string' ? options.requestId : randomUUID();
   const client = await findClient(run.config.db);
-  if (client !== null) return exportThere(client, { requestId, given: givenParameters(options), run });
+  if (client !== null) return exportByRunningService(client, { requestId, given: givenParameters(options), run });
   await withExistingDatabase(run.config, database =>
     withExports(run.config, { database, signal: cancelledBy(run.signal) }, async parts => {
-      for (const left of await recoverExports(parts)) await runLeft(left, parts, run.output);
+      for (const left of await recoverExports(parts)) await runUnfinished(left, parts, run.output);
       const record = await acceptExport({ given: givenParameters(options), requestId, asker: localAsker }, parts);
-      const manifest = await runShown(record, parts, run.output);
+      const manifest = await runWithProgress(record, parts, run.output);
       showExport(record.plan, manifest, run.output);
     }),
   );
 }
 
-interface Wanted {
+interface WantedExport {
   readonly requestId: string;
   readonly given: GivenParameters;
   readonly run: Run;
 }
 
 /** The running service owns the database, so it makes the export, with its own settings and in its own export root. */
-async function exportThere(client: ServiceClient, { requestId, given, run }: Wanted): Promise<void> {
+async function exportByRunningService(client: ServiceClient, { requestId, given, run }: WantedExport): Promise<void> {
   const { config, output, signal } = run;
   const isElsewhere =
     config.export_root !== settings.export_root.default && resolve(config.export_root) !== client.exportRoot;
@@ -87,7 +87,7 @@ function cancelledBy(interrupt: AbortSignal): AbortSignal {
 }
 
 /** Runs an export that an earlier process left unfinished. Its failure is recorded and does not stop the current export. */
-async function runLeft(left: ExportRecord, parts: ExportParts, output: Output): Promise<void> {
+async function runUnfinished(left: ExportRecord, parts: ExportParts, output: Output): Promise<void> {
   output.notice(`running export ${left.requestId} again: an earlier process died during it`);
   try {
     await runExport(left, parts);
@@ -97,7 +97,7 @@ async function runLeft(left: ExportRecord, parts: ExportParts, output: Output): 
   }
 }
 
-async function runShown(record: ExportRecord, parts: ExportParts, output: Output): Promise<Manifest> {
+async function runWithProgress(record: ExportRecord, parts: ExportParts, output: Output): Promise<Manifest> {
   const progress = startProgress('export', null, output);
   try {
     return (await runExport(record, { ...parts, onProgress: ({ bytes }) => progress.advance(bytes, 0) })).manifest;
@@ -116,13 +116,17 @@ function givenParameters(options: Readonly<Record<string, unknown>>): GivenParam
 }
 
 /** The folder and names of an export's files. */
-interface Made {
+interface ExportedFiles {
   readonly destination: Pick<ExportPlan['destination'], 'folder'>;
   readonly names: ExportPlan['names'];
 }
 
 /** Prints the files of an export: as a table, or as one JSON object. */
-export function showExport({ destination: { folder }, names }: Made, manifest: Manifest, output: Output): void {
+export function showExport(
+  { destination: { folder }, names }: ExportedFiles,
+  manifest: Manifest,
+  output: Output,
+): void {
   if (output.json) {
     output.result(JSON.stringify({ ...manifest, paths: names.map(name => join(folder, name)) }));
     return;

@@ -43,7 +43,7 @@ async function ingestPaths(paths: readonly string[], run: Run): Promise<void> {
       }),
     );
   } finally {
-    // Open but idle, as at a terminal, it would keep the process alive after an interruption or a failure.
+    // An open but idle standard input, such as a terminal, would keep the process alive after an interruption or a failure.
     if (paths.includes('-')) process.stdin.destroy();
   }
   if (run.signal.aborted) {
@@ -55,7 +55,7 @@ function reportProblem({ output }: Run): (problem: string | null) => void {
   return problem => output.notice(problem === null ? 'the schema registry answers again' : `waiting: ${problem}`);
 }
 
-/** A source, and what the user is told about it. */
+/** A source, with its path, size and incomplete last line for messages to the user. */
 interface NamedSource {
   readonly path: string;
   readonly source: EventSource;
@@ -67,14 +67,14 @@ interface NamedSource {
 
 function openSource(path: string, config: Config): NamedSource {
   const limits = { batchRecords: config.batch_records, batchBytes: config.batch_bytes };
-  const whole = { unterminated: () => null };
+  const noUnterminated = { unterminated: () => null };
   if (path === '-') {
     const source = standardInputSource({ input: process.stdin, logRoot: `${config.db}.log`, ...limits });
-    return { path, source, totalBytes: async () => null, ...whole };
+    return { path, source, totalBytes: async () => null, ...noUnterminated };
   }
   if (isDirectory(path)) {
     const source = logDirectorySource({ path, ...limits });
-    return { path, source, totalBytes: () => source.totalBytes(), ...whole };
+    return { path, source, totalBytes: () => source.totalBytes(), ...noUnterminated };
   }
   const source = ndjsonFileSource({ path, ...limits });
   return { path, source, totalBytes: () => source.totalBytes(), unterminated: () => source.unterminated() };

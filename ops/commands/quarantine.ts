@@ -37,7 +37,7 @@ function listCommand(): Command {
       const entries = await find(run, { topic: options.topic, reason: options.reason, limit: options.limit });
       if (entries.length === options.limit)
         run.output.notice(`only the first ${options.limit} are listed; see --limit and --reason`);
-      const rows = entries.map(listed);
+      const rows = entries.map(listRow);
       run.output.result(
         run.output.json ? JSON.stringify(rows) : stringify(rows, { header: true, columns: [...columns] }).trimEnd(),
       );
@@ -56,7 +56,7 @@ function showCommand(): Command {
           'SOURCE_MISSING',
           `nothing is quarantined at offset ${offset} of ${topic}; see: tidemark quarantine list`,
         );
-      const rows = entries.map(entry => ({ ...listed(entry), ...raw(entry) }));
+      const rows = entries.map(entry => ({ ...listRow(entry), ...rawFields(entry) }));
       run.output.result(
         JSON.stringify(
           run.output.json ? rows : rows.length === 1 ? rows[0] : rows,
@@ -76,7 +76,7 @@ function find(
 }
 
 /** The row of a list; the first 200 characters of the value are enough to recognise a record. */
-function listed({ topic, partition, offset, reason, field, message, value }: QuarantineEntry) {
+function listRow({ topic, partition, offset, reason, field, message, value }: QuarantineEntry) {
   return {
     topic,
     partition,
@@ -88,7 +88,7 @@ function listed({ topic, partition, offset, reason, field, message, value }: Qua
   };
 }
 
-function raw({ recordTime, key, value, headers, schemaId }: QuarantineEntry) {
+function rawFields({ recordTime, key, value, headers, schemaId }: QuarantineEntry) {
   const base64 = (bytes: Uint8Array | null): string | null =>
     bytes === null ? null : Buffer.from(bytes).toString('base64');
   return {

@@ -24,7 +24,7 @@ export function runCommand(): Command {
   ).action(async options => {
     const { config, signal } = prepareRun(options);
     const log = openLog(config.log_level);
-    for (const sentence of plainTextSecrets(config)) log.warn({}, sentence);
+    for (const sentence of plainTextWarnings(config)) log.warn({}, sentence);
     const deadline = deadlineAfter(signal, config.stop_deadline_ms, log.error.bind(log));
     try {
       await runService({ config, log, signal });
@@ -45,7 +45,7 @@ function exitSoon(): void {
   setTimeout(() => process.exit(), 1_000).unref();
 }
 
-/** Ends the process when stopping hangs on a dead server. Nothing is lost, as every transaction is whole. */
+/** Ends the process when stopping hangs on a dead server. Nothing is lost, because transactions are complete or not made at all. */
 function deadlineAfter(signal: AbortSignal, milliseconds: number, logError: Log['error']) {
   let timer: NodeJS.Timeout | undefined;
   signal.addEventListener('abort', () => {
@@ -61,14 +61,14 @@ function deadlineAfter(signal: AbortSignal, milliseconds: number, logError: Log[
 }
 
 /** One sentence for each configured secret that would travel unencrypted. */
-export function plainTextSecrets(config: Config): readonly string[] {
+export function plainTextWarnings(config: Config): readonly string[] {
   const { kafka_sasl_mechanism: mechanism, kafka_oauth_token_url: tokenUrl, registry_url: registry } = config;
   const sentences: string[] = [];
   const isKafka = config.kafka_brokers.length > 0;
   // SCRAM proves that the client knows the password without sending it.
   if (isKafka && !config.kafka_tls && (mechanism === 'plain' || mechanism === 'oauthbearer')) {
-    const what = mechanism === 'plain' ? 'kafka_sasl_password' : 'the bearer token';
-    sentences.push(`${what} is sent to the brokers in plain text: set kafka_tls`);
+    const secret = mechanism === 'plain' ? 'kafka_sasl_password' : 'the bearer token';
+    sentences.push(`${secret} is sent to the brokers in plain text: set kafka_tls`);
   }
   if (isKafka && mechanism === 'oauthbearer' && isPlain(tokenUrl))
     sentences.push(

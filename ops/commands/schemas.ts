@@ -27,14 +27,14 @@ export function schemasCommand(): Command {
     'register the schemas for a topic; those already registered keep their ids',
     registerAll,
   );
-  const check = subcommand('check', 'check whether the registry would accept the schemas; registers nothing', judgeAll);
+  const check = subcommand('check', 'check whether the registry would accept the schemas; registers nothing', checkAll);
   const all = [...examples.register, ...examples.check];
   return withExamples(new Command('schemas').description("register or check Tidemark's Avro schemas"), all)
     .addCommand(register)
     .addCommand(check);
 }
 
-interface Asking {
+interface RegistryCall {
   readonly http: RegistryHttp;
   readonly schemas: readonly SubjectSchema[];
   readonly signal: AbortSignal;
@@ -43,14 +43,14 @@ interface Asking {
 function subcommand(
   name: keyof typeof examples,
   summary: string,
-  act: (asking: Asking) => Promise<readonly Row[]>,
+  act: (call: RegistryCall) => Promise<readonly Row[]>,
 ): Command {
   const flags = [
     ...(['registry_url', 'registry_username', 'registry_password_file', 'registry_ca_file'] as const),
     ...(['control_topic', 'status_topic'] as const),
   ];
   return commandWithSettings(name, summary, flags, examples[name])
-    .requiredOption('--topic <topic>', 'the topic whose producers use them')
+    .requiredOption('--topic <topic>', 'the topic whose producers use the schemas')
     .action(async options => {
       const { config, output, signal } = prepareRun(options);
       const http = openRegistryHttp(config);
@@ -67,17 +67,17 @@ function subcommand(
 function schemasOf(topic: string, { control_topic: control, status_topic: status }: Config): readonly SubjectSchema[] {
   const schemas = readOwnSchemas().map(({ kind, text }) => ({ subject: `${topic}-${kind}`, text }));
   const further = [
-    { of: control, name: 'control.request' },
-    { of: status, name: 'control.status' },
+    { controlTopic: control, name: 'control.request' },
+    { controlTopic: status, name: 'control.status' },
   ] as const;
-  for (const { of, name } of further) {
-    if (of !== null) schemas.push({ subject: `${of}-${name}`, text: readControlSchema(name) });
+  for (const { controlTopic, name } of further) {
+    if (controlTopic !== null) schemas.push({ subject: `${controlTopic}-${name}`, text: readControlSchema(name) });
   }
   return schemas;
 }
 
 /** Throws `SCHEMA_INCOMPATIBLE` naming every subject for which the registry would refuse the schema. */
-async function judgeAll({ http, schemas, signal }: Asking): Promise<readonly Row[]> {
+async function checkAll({ http, schemas, signal }: RegistryCall): Promise<readonly Row[]> {
   const standings: Standing[] = [];
   for (const schema of schemas) standings.push(await checkSchema(http, schema, signal));
   const faults = standings.filter(standing => standing.standing === 'incompatible');
@@ -86,11 +86,11 @@ async function judgeAll({ http, schemas, signal }: Asking): Promise<readonly Row
 }
 
 /** Checks all schemas before it registers the first one, so that either all are registered or none. */
-async function registerAll(asking: Asking): Promise<readonly Row[]> {
-  await judgeAll(asking);
+async function registerAll(call: RegistryCall): Promise<readonly Row[]> {
+  await checkAll(call);
   const rows: Row[] = [];
-  for (const schema of asking.schemas) {
-    rows.push({ ...(await registerSchema(asking.http, schema, asking.signal)), standing: 'registered' });
+  for (const schema of call.schemas) {
+    rows.push({ ...(await registerSchema(call.http, schema, call.signal)), standing: 'registered' });
   }
   return rows;
 }

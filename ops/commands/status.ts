@@ -33,8 +33,8 @@ const partitionHead = [
 
 const controlHead = ['control topic', 'next offset', 'log end', 'lag records'];
 
-function controlRow(of: ControlPartition): readonly (string | number)[] {
-  return [partitionName(of), of.stored_offset, of.log_end ?? '-', of.lag_records ?? '-'];
+function controlRow(partition: ControlPartition): readonly (string | number)[] {
+  return [partitionName(partition), partition.stored_offset, partition.log_end ?? '-', partition.lag_records ?? '-'];
 }
 
 function show(status: Status, output: Output): void {
@@ -47,19 +47,19 @@ function show(status: Status, output: Output): void {
       tables.map(({ table, rows, active, late }) => [table, rows, active, late]),
     ),
   );
-  const read = partitions.map(of => [
-    partitionName(of),
-    of.origin,
-    of.stored_offset,
-    of.log_end ?? '-',
-    of.lag_records ?? '-',
-    of.lag_seconds === null ? '-' : of.lag_seconds.toFixed(1),
-    of.records_read,
-    of.applied,
-    of.quarantined,
-    of.watermark ?? '-',
+  const partitionRows = partitions.map(partition => [
+    partitionName(partition),
+    partition.origin,
+    partition.stored_offset,
+    partition.log_end ?? '-',
+    partition.lag_records ?? '-',
+    partition.lag_seconds === null ? '-' : partition.lag_seconds.toFixed(1),
+    partition.records_read,
+    partition.applied,
+    partition.quarantined,
+    partition.watermark ?? '-',
   ]);
-  output.result(`\n${formatTable(partitionHead, read)}`);
+  output.result(`\n${formatTable(partitionHead, partitionRows)}`);
   const further = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): void => {
     if (rows.length > 0) output.result(`\n${formatTable(head, rows)}`);
   };

@@ -21,6 +21,6 @@ export async function brokerSettings(places: BrokerPlaces): Promise<string> {
   const { controllerPort, properties, ...texts } = places;
   const template = await readFile(localKafkaFile('server.properties'), 'utf8');
   const added = Object.entries(properties).map(([name, value]) => `${name}=${value}\n`);
-  // Of a name that comes twice, Kafka takes the last value.
+  // When a name occurs twice, Kafka uses the last value.
   return `${fillTemplate(template, { ...texts, controller_port: controllerPort })}\n${added.join('')}`;
 }

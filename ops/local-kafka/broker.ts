@@ -3,11 +3,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { loadKafkaJs } from '../../connectors/kafka/client/load-kafkajs.ts';
 import { brokerSettings } from './broker-settings.ts';
-import { javaOf, kafkaJars } from './java.ts';
+import { findJava, kafkaJars } from './java.ts';
 import { JavaProcess } from './java-process.ts';
 import { markOf } from './state.ts';
 import { exists, runTool } from './tools.ts';
-import { freePort, startPatienceMs, waitFor } from './waiting.ts';
+import { freePort, startTimeoutMs, waitFor } from './waiting.ts';
 
 type SecurityProtocol = 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL';
 
@@ -26,7 +26,7 @@ export interface BrokerOptions {
   readonly joins?: { readonly first: Broker; readonly node: number };
   /** Further arguments for formatting the data folder, such as SCRAM users. */
   readonly formatArgs?: readonly string[];
-  /** True when it should go on after this process has ended. */
+  /** True when the broker should keep running after this process has ended. */
   readonly detached?: boolean;
 }
 
@@ -80,7 +80,7 @@ export class Broker {
   /** Starts it again, after a stop or a kill, on the same folder and ports. */
   async start(): Promise<void> {
     if (this.#process !== null && !this.#process.hasEnded) return;
-    const [java, jars] = await Promise.all([javaOf(17), kafkaJars(this.#options.version)]);
+    const [java, jars] = await Promise.all([findJava(17), kafkaJars(this.#options.version)]);
     const base = [...jvmFlags, markOf(this.dir), '-cp', path.join(jars, '*')];
     const settings = path.join(this.dir, 'server.properties');
     await mkdir(this.dir, { recursive: true });
@@ -90,7 +90,7 @@ export class Broker {
     const { detached = false } = this.#options;
     const args = [...base, 'kafka.Kafka', settings];
     this.#process = new JavaProcess({ java, args, dir: this.dir, log, detached });
-    await this.#answering(this.#process);
+    await this.#waitUntilAnswering(this.#process);
   }
 
   /** Kills it with SIGKILL, like a crash. */
@@ -125,12 +125,12 @@ export class Broker {
   }
 
   /** An open port is not enough: a node serves requests once the cluster lists it as a member. */
-  async #answering(started: JavaProcess): Promise<void> {
+  async #waitUntilAnswering(started: JavaProcess): Promise<void> {
     const answers = async () => {
       if (started.hasEnded) throw new Error(`Kafka in ${this.dir} ended as it started:\n${await started.lastOutput()}`);
       return isAnswering(this.brokers);
     };
-    await waitFor(`Kafka in ${this.dir} to answer`, answers, startPatienceMs);
+    await waitFor(`Kafka in ${this.dir} to answer`, answers, startTimeoutMs);
   }
 }
 

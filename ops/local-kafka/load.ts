@@ -10,7 +10,7 @@ interface Load {
   /** Events a second, at most; null for as fast as possible. */
   readonly rate: number | null;
   readonly signal: AbortSignal;
-  /** Called with the number of events that were acknowledged. */
+  /** Called after each acknowledged send, with its bytes and its number of events. */
   sent(bytes: number, records: number): void;
 }
 
@@ -60,7 +60,7 @@ async function send(producer: Producer, messages: Message[], { topic, sent }: Lo
   );
 }
 
-/** Waits until the next event is due; after a delay the rate does not rise to make up for it. */
+/** Waits until the next event is due. At most one second of a delay is made up for by sending faster. */
 function pacer(rate: number | null): (records: number, signal: AbortSignal) => Promise<void> {
   let due = performance.now();
   return async (records, signal) => {

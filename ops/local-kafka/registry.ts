@@ -1,16 +1,16 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { javaOf, registryJars } from './java.ts';
+import { findJava, registryJars } from './java.ts';
 import { JavaProcess } from './java-process.ts';
 import { markOf } from './state.ts';
-import { freePort, startPatienceMs, waitFor } from './waiting.ts';
+import { freePort, startTimeoutMs, waitFor } from './waiting.ts';
 
 interface RegistryOptions {
   /** Its own folder: schemas and log. A second start on the same folder finds the schemas of the first. */
   readonly dir: string;
   /** The port; by default a free one. */
   readonly port?: number;
-  /** True when it should go on after this process has ended. */
+  /** True when the registry should keep running after this process has ended. */
   readonly detached?: boolean;
 }
 
@@ -47,7 +47,7 @@ export class Registry {
   /** Starts it again, after a stop or a kill, on the same folder and port. */
   async start(): Promise<void> {
     if (this.#process !== null && !this.#process.hasEnded) return;
-    const [java, jars] = await Promise.all([javaOf(21), registryJars()]);
+    const [java, jars] = await Promise.all([findJava(21), registryJars()]);
     await mkdir(this.dir, { recursive: true });
     // With a write delay of 0, a schema is on disk when it is acknowledged.
     const database = `jdbc:h2:file:${path.join(this.dir, 'schemas')};WRITE_DELAY=0`;
@@ -71,7 +71,7 @@ export class Registry {
         throw new Error(`the registry in ${this.dir} ended as it started:\n${await started.lastOutput()}`);
       return isRegistryAnswering(this.url);
     };
-    await waitFor(`the registry in ${this.dir} to answer`, answers, startPatienceMs);
+    await waitFor(`the registry in ${this.dir} to answer`, answers, startTimeoutMs);
   }
 
   /** Kills it with SIGKILL, like a crash. */

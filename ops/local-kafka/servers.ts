@@ -12,7 +12,7 @@ const kinds = {
   registry: { usualPort: 8081, start: Registry.start },
 } as const;
 
-interface Upping {
+interface StartOptions {
   readonly folder: string;
   /** The servers to start; those that are running already are left alone. */
   readonly wanted: readonly ServerName[];
@@ -20,8 +20,8 @@ interface Upping {
   starting(name: ServerName): void;
 }
 
-/** Starts servers that go on after this process has ended; the state file in the folder says which. */
-export async function startServers({ folder, wanted, starting }: Upping): Promise<LocalState> {
+/** Starts servers that keep running after this process has ended. The state file in the folder lists them. */
+export async function startServers({ folder, wanted, starting }: StartOptions): Promise<LocalState> {
   const before = await readState(folder);
   let state: LocalState = { kafka: await stillRunning('kafka'), registry: await stillRunning('registry') };
   for (const name of wanted) {

@@ -32,7 +32,7 @@ function stateFile(folder: string): string {
   return path.join(folder, 'state.json');
 }
 
-/** An argument on a server's command line that tells it from another process that got the same process id. */
+/** An argument on a server's command line, by which it is distinguished from a later process with the same process id. */
 export function markOf(folder: string): string {
   return `-Dlocal.kafka.folder=${path.resolve(folder)}`;
 }

@@ -21,7 +21,7 @@ const making = new Map<string, Promise<string>>();
  * A folder of the cache, filled at its first use. It gets its name when it is complete, so that a killed download leaves
  * nothing that looks finished. When two processes fill it at once, the first one's result is kept.
  */
-export function fetchedOnce(name: string, make: (folder: string) => Promise<void>): Promise<string> {
+export function fetchOnce(name: string, make: (folder: string) => Promise<void>): Promise<string> {
   const folder = path.join(toolsFolder(), name);
   const begun = making.get(folder) ?? makeFolder(folder, make);
   making.set(folder, begun);

@@ -2,9 +2,9 @@ import { createServer } from 'node:net';
 import { setTimeout as after } from 'node:timers/promises';
 
 /** Starting may take long on a busy machine with a log to recover; a server that ends is noticed at once. */
-export const startPatienceMs = 90_000;
+export const startTimeoutMs = 90_000;
 
-/** Asks repeatedly until the answer is not null; after the deadline it throws an error that names what it waited for. */
+/** Calls `ask` until it returns a value that is not null. After the deadline it throws an error with `what` in its message. */
 export async function waitFor<T>(what: string, ask: () => Promise<T | null>, timeoutMs = 30_000): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
@@ -15,8 +15,8 @@ export async function waitFor<T>(what: string, ask: () => Promise<T | null>, tim
   }
 }
 
-const ports = { first: 15_000, count: 15_000, ofProcess: 64 };
-let taken = 0;
+const ports = { first: 15_000, count: 15_000, perProcess: 64 };
+let triedPorts = 0;
 
 /**
  * A free port, never returned twice. Processes that look at the same time look in different ranges. All ranges lie below the
@@ -25,8 +25,8 @@ let taken = 0;
  */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = ports.first + ((process.pid * ports.ofProcess + taken) % ports.count);
-    taken += 1;
+    const port = ports.first + ((process.pid * ports.perProcess + triedPorts) % ports.count);
+    triedPorts += 1;
     if (await isFree(port)) return port;
   }
 }

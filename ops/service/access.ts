@@ -25,7 +25,7 @@ export function lineOf(name: string, role: Role, token: string): string {
 export function accessOf(config: Config, localToken: string): Access {
   const tokens = tokensOf(config, localToken);
   const loopback = isLoopback(config.http_host);
-  const anonymous = hasLocalOnly(tokens);
+  const anonymous = hasOnlyLocalToken(tokens);
   if (anonymous && !loopback && !config.http_allow_anonymous)
     throw new TidemarkError(
       'CONFIG_INVALID',
@@ -44,11 +44,11 @@ export function tokensOf(config: Config, localToken: string): readonly KnownToke
   const names = lines.map(line => line.split(':')[0]!);
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice === undefined) return [...lines.map(tokenOf), { ...localClient, sha256: hashOf(localToken) }];
-  throw new TidemarkError('CONFIG_INVALID', `http_tokens: ${twice} has two lines; allowed is one a name`);
+  throw new TidemarkError('CONFIG_INVALID', `http_tokens: ${twice} has two lines; allowed is one per name`);
 }
 
-/** True when the settings hold no token. */
-export function hasLocalOnly(tokens: readonly KnownToken[]): boolean {
+/** True when the settings hold no token, so that the only one is the token of this run for local commands. */
+export function hasOnlyLocalToken(tokens: readonly KnownToken[]): boolean {
   return tokens.every(({ door }) => door === localClient.door);
 }
 

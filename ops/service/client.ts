@@ -8,7 +8,7 @@ import { findServer, type ServerFile } from './server-file.ts';
 
 const usualAnswerMs = 30_000;
 
-interface Asked {
+interface ServiceRequest {
   readonly method?: 'GET' | 'POST' | 'DELETE';
   /** Address and query. */
   readonly path: string;
@@ -31,13 +31,18 @@ export class ServiceClient {
   }
 
   /** Sends a request and returns the JSON of the answer. Throws the service's refusal, or `SOURCE_UNREACHABLE`. */
-  async ask<T>({ method = 'GET', path, headers = {}, answerMs = usualAnswerMs }: Asked): Promise<T> {
+  async ask<T>({ method = 'GET', path, headers = {}, answerMs = usualAnswerMs }: ServiceRequest): Promise<T> {
     const { status, text } = await this.#send({ method, path, headers, answerMs });
     if (status < 400) return JSON.parse(text) as T;
-    throw refusedAs(text) ?? this.#silent(`it answered ${status}`);
+    throw refusedAs(text) ?? this.#unusableAnswer(`it answered ${status}`);
   }
 
-  async #send({ method, path, headers, answerMs }: Required<Asked>): Promise<{ status: number; text: string }> {
+  async #send({
+    method,
+    path,
+    headers,
+    answerMs,
+  }: Required<ServiceRequest>): Promise<{ status: number; text: string }> {
     const { hostname, port } = new URL(this.#server.url);
     const host = hostname.replace(/^\[|\]$/g, '');
     const signal = AbortSignal.timeout(answerMs);
@@ -57,20 +62,20 @@ export class ServiceClient {
       return { status: response.statusCode ?? 0, text };
     } catch (cause) {
       if (cause instanceof TidemarkError) throw cause;
-      throw this.#silent(cause instanceof Error ? cause.message : String(cause), cause);
+      throw this.#unusableAnswer(cause instanceof Error ? cause.message : String(cause), cause);
     } finally {
       socket?.destroy();
     }
   }
 
-  #silent(reason: string, cause?: unknown): TidemarkError {
+  #unusableAnswer(reason: string, cause?: unknown): TidemarkError {
     const { url, pid } = this.#server;
-    const message = `the service at ${url} (process ${pid}) gives no usable answer: ${reason}`;
+    const message = `the service at ${url} (process ${pid}) returns no usable answer: ${reason}`;
     return new TidemarkError('SOURCE_UNREACHABLE', message, { cause });
   }
 }
 
-/** The service that owns a database; null when none runs, also where a dead one has left its file. */
+/** The service that owns a database; null when none runs, also when the file of a dead service is still there. */
 export async function findClient(db: string): Promise<ServiceClient | null> {
   const server = await findServer(db);
   if (server === null) return null;
@@ -85,7 +90,7 @@ export async function findClient(db: string): Promise<ServiceClient | null> {
   }
 }
 
-/** Accepts exactly the certificate of the server file; the host that it names does not matter. */
+/** Accepts exactly the certificate of the server file, whichever host name is in the certificate. */
 async function connect({ certificate }: ServerFile, host: string, port: number) {
   if (certificate === null) {
     const socket = net.connect({ host, port });

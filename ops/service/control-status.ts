@@ -13,7 +13,7 @@ export interface ControlPartition {
   readonly topic: string;
   readonly partition: number;
   readonly stored_offset: number;
-  /** Null where the topic cannot be asked, or the partition is not assigned to this process. */
+  /** Null while the topic does not answer, or when the partition is not assigned to this process. */
   readonly log_end: number | null;
   readonly lag_records: number | null;
 }
@@ -22,10 +22,10 @@ export interface ControlPartition {
 export function controlStatus({ positions, statusesWaiting }: ControlOverview, ends: readonly LogEnd[]): ControlStatus {
   const unread = ends.filter(({ partition }) => !positions.some(read => isSamePartition(read.partition, partition)));
   const all = [...positions, ...unread.map(({ partition, low }) => ({ partition, nextOffset: low }))];
-  const partitions = all.map(({ partition: of, nextOffset }): ControlPartition => {
-    const end = ends.find(({ partition }) => isSamePartition(partition, of));
+  const partitions = all.map(({ partition: id, nextOffset }): ControlPartition => {
+    const end = ends.find(({ partition }) => isSamePartition(partition, id));
     const [logEnd, lag] = end === undefined ? [null, null] : [end.high, Math.max(end.high - nextOffset, 0)];
-    return { ...of, stored_offset: nextOffset, log_end: logEnd, lag_records: lag };
+    return { ...id, stored_offset: nextOffset, log_end: logEnd, lag_records: lag };
   });
   return { partitions: partitions.toSorted(byTopicAndNumber), statuses_waiting: statusesWaiting };
 }

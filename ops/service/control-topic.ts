@@ -43,7 +43,7 @@ export class ControlTopic {
     this.#parts = parts;
   }
 
-  /** Why no request is read at the moment; null when all is well. */
+  /** Why no request is read at the moment; null while requests are read. */
   get problem(): string | null {
     if (this.#reading.state === 'connecting') return this.#reading.problem;
     const { source, watch } = this.#reading;

@@ -40,7 +40,7 @@ export class Control {
     return new Control(new ControlTopic({ ...parts, metrics, store, options, topic, statusTopic }), publisher);
   }
 
-  /** What keeps requests or statuses from going through. */
+  /** Why requests are not read, and why statuses are not sent; empty when both work. */
   get problems(): readonly Unready[] {
     return [
       ...unready('requests of the control topic are not read', this.#topic.problem),
@@ -53,7 +53,7 @@ export class Control {
     return this.#topic.ends;
   }
 
-  /** Serves requests until the signal aborts; begins when `isReady` gives true. */
+  /** Serves requests until the signal aborts; begins when `isReady` returns true. */
   read(isReady: () => boolean): Promise<void> {
     return this.#topic.read(isReady);
   }
@@ -71,9 +71,9 @@ function optionsOf(config: Config, topic: string): KafkaOptions {
     // Each service reads a topic of its own; in one group their members would wait for each other.
     group: `${config.kafka_group}-${topic}`,
     partitions: null,
-    // A position with its bookmark after each record.
+    // One record per batch, so that a position with its bookmark is stored after each request.
     batchRecords: 1,
-    // A request is served when it comes, not when more have come.
+    // A fetch returns as soon as it has one request, because clients wait for the answer.
     fetchMinBytes: 1,
   };
 }

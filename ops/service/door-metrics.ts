@@ -35,7 +35,7 @@ export class DoorMetrics {
     this.#seconds = histogram('export_seconds', 'How long exports ran, waiting for the log included', ['outcome']);
     this.#rows = counter('exported_rows_total', 'Rows of completed exports');
     this.#bytes = counter('exported_bytes_total', 'Plain bytes of completed exports');
-    this.#requests = counter('http_requests_total', 'AnsweredRequest HTTP requests', ['method', 'route', 'status']);
+    this.#requests = counter('http_requests_total', 'HTTP requests that were answered', ['method', 'route', 'status']);
     this.#requestSeconds = histogram('http_request_seconds', 'How long HTTP requests took', ['route']);
   }
 
@@ -79,9 +79,9 @@ export class DoorMetrics {
 
   /** To be called once for each request. The label is the route, not the address, of which there are any number. */
   answered({ method, route, status, milliseconds }: AnsweredRequest): void {
-    const named = route ?? 'none';
-    this.#requests.inc({ method, route: named, status });
-    this.#requestSeconds.observe({ route: named }, milliseconds / 1000);
+    const routeLabel = route ?? 'none';
+    this.#requests.inc({ method, route: routeLabel, status });
+    this.#requestSeconds.observe({ route: routeLabel }, milliseconds / 1000);
   }
 }
 

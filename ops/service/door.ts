@@ -45,7 +45,7 @@ export async function openDoor(parts: DoorParts): Promise<{ readonly url: string
     host: config.http_host,
     port: config.http_port,
     tls,
-    access: () => access.now(),
+    access: () => access.current(),
     ratePerMinute: config.http_rate_limit,
     slowClients: slowClientLimits(config.http_stall_ms),
     version: readPackage().version,
@@ -103,7 +103,7 @@ function servicesOf(database: Database, { snapshots }: ExportParts): Services {
   };
 }
 
-/** Logs each request, so that it can be seen later who asked for what. */
+/** Logs each request, so that the log shows which client requested what. */
 function audit(answered: AnsweredRequest, log: Log): void {
   const { method, route, status, milliseconds, client, requestId, exportId, cut } = answered;
   const facts = { method, route, status, ms: milliseconds, client, request_id: requestId };

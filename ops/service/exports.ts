@@ -22,7 +22,7 @@ interface JobsParts {
 
 const dayMs = 86_400_000;
 
-/** The exports of the running service, which wait for its log before they begin; those that a dead process left go on. */
+/** Opens the exports of the running service, which wait for its log before they begin, and continues those of a dead process. */
 export async function openJobs({ config, log, exporting, view, metrics, signal, onCrash }: JobsParts): Promise<Jobs> {
   const { store, directory, clock } = exporting;
   await store.forgetEndedBefore(clock.now() - config.export_history_days * dayMs);

@@ -2,9 +2,9 @@ import { statSync } from 'node:fs';
 import type { Access } from '../../connectors/http/access.ts';
 import type { Clock, Log } from '../../pipeline/ports.ts';
 import type { Config } from '../settings/settings.ts';
-import { accessOf, hasLocalOnly, tokensOf } from './access.ts';
+import { accessOf, hasOnlyLocalToken, tokensOf } from './access.ts';
 
-/** How often the tokens file is looked at, at most: clients may send a thousand requests a second. */
+/** The shortest time between two checks of the tokens file: clients may send a thousand requests per second. */
 const lookEveryMs = 1_000;
 
 interface LiveAccessParts {
@@ -32,13 +32,14 @@ export class LiveAccess {
     this.#access = accessOf(parts.config, parts.localToken);
   }
 
-  now(): Access {
+  /** The access rules of this moment; reads the tokens file again when it has changed. */
+  current(): Access {
     const { config, clock } = this.#parts;
     const now = clock.now();
-    // The difference may be negative when the clock was set back; that too must lead to a look.
+    // When the clock was set back, the difference is negative; the file must be checked then too.
     if (Math.abs(now - this.#lookedAt) < lookEveryMs) return this.#access;
     this.#lookedAt = now;
-    // Taken before the file is read, so that a change while it is read is noticed at the next look.
+    // The stamp is read before the file, so that a change while the file is read is noticed at the next check.
     const stamp = stampOf(config.http_tokens_file);
     if (stamp !== this.#stamp) this.#readAgain();
     this.#stamp = stamp;
@@ -50,7 +51,7 @@ export class LiveAccess {
     try {
       const tokens = tokensOf(config, localToken);
       // Removing the last line takes rights away; it never opens HTTP to everyone.
-      const anonymous = this.#access.anonymous && hasLocalOnly(tokens);
+      const anonymous = this.#access.anonymous && hasOnlyLocalToken(tokens);
       this.#access = { ...this.#access, anonymous, tokens };
       log.info({}, 'http_tokens_file has changed and was read again');
     } catch (error) {

@@ -15,15 +15,15 @@ import { savedMember } from './member-file.ts';
 
 /** The log that the service follows: topics of Kafka, or a local log folder. It never ends by itself. */
 export interface LiveSource extends EventSource {
-  /** Connects, and waits for a Kafka that does not answer yet. Nothing else may be asked of the log before it resolves. */
+  /** Connects, and waits for a Kafka that does not answer yet. `read`, `ends` and `commit` must be called after it resolves. */
   connect(): Promise<void>;
-  /** What is read, in words for people; null before it is connected. */
+  /** The name of the source, for messages; null before it is connected. */
   name(): string | null;
-  /** Why nothing is read at the moment; null when all is well. */
+  /** Why nothing is read at the moment; null while events are read. */
   problem(): string | null;
   /** The partitions assigned to this process; null: all that the log has. */
   assigned(): readonly PartitionId[] | null;
-  /** How far the log reaches. Throws what ends the service, such as `SOURCE_CHANGED`, and `SOURCE_UNREACHABLE` while it does not answer. */
+  /** How far the log reaches. Throws `SOURCE_UNREACHABLE` while it does not answer; other errors, such as `SOURCE_CHANGED`, end the service. */
   ends(): Promise<readonly LogEnd[]>;
   /** Commits what is stored to the consumer group, for lag tools; Tidemark never reads it back. */
   commit(positions: readonly StoredPosition[]): Promise<void>;
@@ -34,7 +34,7 @@ interface LiveSourceParts {
   readonly config: Config;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** Called with each problem of a topic that will hurt later, at the start and while it is read. */
+  /** Called with each warning about a topic, at the start and while the topic is read. */
   readonly onWarning: (warning: TopicWarning) => void;
 }
 

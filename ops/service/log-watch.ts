@@ -34,7 +34,7 @@ export class LogWatch {
     return this.#problem;
   }
 
-  /** Runs until the signal aborts. Throws failures that no waiting mends, such as a topic that was deleted and made again. */
+  /** Runs until the signal aborts. Throws failures that are not temporary, such as that of a recreated topic. */
   async run(): Promise<void> {
     const { signal } = this.#parts;
     while (!signal.aborted) {
@@ -73,7 +73,7 @@ export class LogWatch {
   }
 }
 
-interface EndsQuestion {
+interface EndsOptions {
   /** Why the log cannot be looked at; null when it can. */
   readonly problem: string | null;
   /** True when the partitions are a fixed list, which holds before the group has assigned them. */
@@ -81,14 +81,14 @@ interface EndsQuestion {
 }
 
 /**
- * How far the partitions that this process reads reach now. Throws `SOURCE_UNREACHABLE` when that cannot be known, also
- * while no partition is assigned: there is then no end to wait for, but neither is the log known to be read.
+ * How far the partitions that this process reads reach now. Throws `SOURCE_UNREACHABLE` when the log does not answer, and
+ * while no partition is assigned: an empty list would mean that everything is stored.
  */
 export async function assignedEnds(
   source: Pick<LiveSource, 'ends' | 'assigned'>,
-  { problem, isFixed }: EndsQuestion,
+  { problem, isFixed }: EndsOptions,
 ): Promise<readonly LogEnd[]> {
-  // Asking a cluster known to be away would delay every request by the time a connection takes to fail.
+  // The cluster did not answer the last time. Another request to it would delay the export until the connection fails.
   if (problem !== null) throw new TidemarkError('SOURCE_UNREACHABLE', problem);
   const ends = await source.ends();
   const assigned = isFixed ? null : source.assigned();

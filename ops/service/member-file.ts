@@ -6,7 +6,7 @@ import type { SavedMember } from '../../connectors/kafka/group/group-consumer.ts
 interface MemberFile {
   readonly group: string;
   readonly member: string;
-  /** Host and path of the database: a copy of it, with a copy of this file, is not that member. */
+  /** Host and path of the database. The owner of a copied database, with a copy of this file, must not join as that member. */
   readonly place: string;
 }
 

@@ -22,7 +22,7 @@ interface OperationsParts {
   readonly metrics: ServiceMetrics;
 }
 
-/** What an operator sees of the running service: whether it is ready, its state, its metrics. To be made as the service starts. */
+/** What an operator sees of the running service: readiness, state, metrics. To be called at the start, whose time it shows. */
 export function operationsOf(parts: OperationsParts): Operations {
   const { source, watch, registry, control, metrics } = parts;
   const startedAt = Date.now();

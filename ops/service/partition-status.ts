@@ -9,7 +9,7 @@ export interface PartitionStatus {
   readonly partition: number;
   readonly origin: string;
   readonly stored_offset: number;
-  /** Null where the log cannot be asked, or the partition is not assigned to this process. */
+  /** Null while the log does not answer, or when the partition is not assigned to this process. */
   readonly log_end: number | null;
   readonly lag_records: number | null;
   /** Age of the newest stored record while newer ones are not stored; 0 when all are stored. */

@@ -2,7 +2,7 @@ import type { LiveSource } from './live-source.ts';
 
 /** One reason why the service is not ready for requests. */
 export interface Unready {
-  /** For everyone, also without a token: it names no address or name of another machine and quotes none of its words. */
+  /** For everyone, also without a token: it contains no address, name or message of another machine. */
   readonly general: string;
   /** For operators. */
   readonly detail: string;
@@ -18,7 +18,7 @@ export interface Readiness {
 
 const noneAssigned = 'no partition is assigned to this process';
 
-/** Every reason that holds now; before the source is connected only that one, as all others follow from it. */
+/** All current reasons. While the source is not connected, only this one: all others follow from it. */
 export function unreadiness({ source, watchProblem, registryProblem, control }: Readiness): readonly Unready[] {
   if (source.name() === null) return unready('the source of events is not reached yet', source.problem());
   return [

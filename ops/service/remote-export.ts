@@ -21,11 +21,11 @@ interface DoneExport {
   readonly manifest: Manifest;
 }
 
-/** Requests are accepted one at a time, so that behind many others an answer may take this long. */
+/** Requests are accepted one at a time, so an answer may take this long when many others are before it. */
 const answerMs = 300_000;
 const pollMs = { first: 50, most: 1_000 };
 
-/** Lets the running service make an export and waits for its end. Throws the error that it failed with. */
+/** Requests an export from the running service and waits for its end. Throws the error with which the export failed. */
 export async function exportByService(asked: RemoteExport): Promise<DoneExport> {
   const { client, requestId, given } = asked;
   await client.ask({

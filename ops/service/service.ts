@@ -31,8 +31,8 @@ interface RunningService {
 
 /**
  * Consumes, folds and serves until the signal aborts; then stops in the order of the data: reading, the batches in hand,
- * exports, statuses, HTTP, the database. Throws what makes going on wrong. The database is opened first, as offsets come
- * from it and its lock keeps every other process out.
+ * exports, statuses, HTTP, the database. Throws any error after which the service must not go on. The database is opened
+ * first, because offsets come from it and its lock keeps every other process out.
  */
 export async function runService(running: RunningService): Promise<void> {
   const { config, log, signal } = running;
@@ -56,7 +56,7 @@ interface ServiceParts {
   readonly exporting: ExportParts;
 }
 
-/** Puts the service together, part by part in the order of their needs, and runs it. */
+/** Makes the parts of the service, each after the parts that it needs, and runs them. */
 async function serve({ config, log, signal: stopped }: RunningService, parts: ServiceParts): Promise<void> {
   const { database, warehouse, registry, exporting } = parts;
   const crash = new AbortController();

@@ -22,7 +22,7 @@ interface StatusPublisherParts {
   readonly onCrash: (error: unknown) => void;
 }
 
-/** How long statuses may take that were not sent when all else has stopped; the next start sends the others. */
+/** When everything else has stopped, the remaining statuses are sent for this long; the next start sends the others. */
 const lastStatusesMs = 3_000;
 const closeWithinMs = 1_000;
 
@@ -85,7 +85,7 @@ export class StatusPublisher {
   }
 }
 
-/** JSON as it stands, or Avro by the registry's schema; the signal ends the wait for that schema's id. */
+/** Returns JSON unchanged, or encodes Avro with the registry's schema; the signal ends the wait for that schema's id. */
 function encodingOf(config: Config, topic: string, signal: AbortSignal): EncodeStatus {
   const http = config.status_format === 'avro' ? openRegistryHttp(config) : null;
   if (http === null) return async status => status;

@@ -13,7 +13,7 @@ export interface Status {
   readonly exports: Overview['exports'];
   readonly control: ControlStatus;
   readonly database_bytes: number;
-  /** These four only of a running service. */
+  /** This member and the next three are set for a running service only. */
   readonly version?: string;
   readonly started_at?: string;
   /** Null while the source is not connected. */
@@ -33,7 +33,7 @@ export async function readStatus(config: Config): Promise<Status> {
   });
 }
 
-/** The part of a status that the database alone tells, beside what is known of its partitions and control topic. */
+/** The status without the members of a running service, from the database and the given partitions and control topic. */
 export function storedStatus(
   { tables, quarantined, exports, databaseBytes }: Overview,
   known: Pick<Status, 'partitions' | 'control'>,

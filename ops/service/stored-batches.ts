@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import type { BatchFacts } from '../../pipeline/ingest/warehouse.ts';
 import { partitionName } from '../../pipeline/partition.ts';
 
-/** What was stored since the start: exports wait for the next batch, and lag in seconds is told by the newest record's time. */
+/** The batches stored since the start. Exports wait for the next one; the time of the newest record gives the lag in seconds. */
 export class StoredBatches {
   readonly #events = new EventEmitter();
   readonly #recordTimes = new Map<string, number>();

@@ -1,6 +1,6 @@
 import { Secret } from './secret.ts';
 
-/** How the text or YAML value of a setting is read; `read` gives undefined for a value that is not allowed. */
+/** How the text or YAML value of a setting is read; `read` returns undefined for a value that is not allowed. */
 export interface Kind<T> {
   readonly allowed: string;
   /** True for a secret: allowed in an environment variable or a `…_file` only, and never shown. */
@@ -23,7 +23,7 @@ export const text: Kind<string> = {
   read: given => (typeof given === 'string' && given !== '' ? given : undefined),
 };
 
-/** Empty counts as none, because a container's environment can only leave a variable empty. */
+/** An empty text counts as null, because a container's environment can set a variable to empty text but not to null. */
 export const optionalText: Kind<string | null> = {
   allowed: 'a text, or null for none',
   read: given => (given === null || given === '' ? null : text.read(given)),

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Broker } from '../../ops/local-kafka/broker.ts';
-import { startPatienceMs, waitFor } from '../../ops/local-kafka/waiting.ts';
+import { startTimeoutMs, waitFor } from '../../ops/local-kafka/waiting.ts';
 import { TestCluster } from '../support/kafka/cluster.ts';
 import { EventLoad, produceUntilStopped } from '../support/kafka/load.ts';
 import { canStartBroker, startBroker } from '../support/kafka/own-servers.ts';
@@ -36,7 +36,7 @@ describe.skipIf(!(await canStartBroker()))('a cluster of three brokers', () => {
     cluster = new TestCluster([...nodes.values()].flatMap(({ brokers }) => brokers));
     await cluster.withAdmin(async admin => {
       const members = async () => ((await admin.describeCluster()).brokers.length === nodes.size ? true : null);
-      await waitFor('all to be members', members, startPatienceMs);
+      await waitFor('all to be members', members, startTimeoutMs);
       // Where groups are coordinated: by the node that dies first.
       const configEntries = [{ name: 'cleanup.policy', value: 'compact' }];
       const replicaAssignment = [{ partition: 0, replicas: [2, 3] }];

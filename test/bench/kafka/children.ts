@@ -4,7 +4,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { pipInstall } from '../../../ops/local-kafka/java.ts';
-import { fetchedOnce } from '../../../ops/local-kafka/tools.ts';
+import { fetchOnce } from '../../../ops/local-kafka/tools.ts';
 
 /** What a program says of its run. */
 export interface Measured {
@@ -19,7 +19,7 @@ export const projectRoot = path.resolve(here, here.includes(`${path.sep}dist${pa
 /** The folder of the Python packages that producers and the script beside us need; fetched once. */
 export function installedPeers(): Promise<string> {
   const packages = ['confluent-kafka==2.16.1', 'fastavro==1.12.1', 'pyarrow==22.0.0', 'duckdb==1.4.2'];
-  return fetchedOnce('bench-peers', target => pipInstall(packages, target));
+  return fetchOnce('bench-peers', target => pipInstall(packages, target));
 }
 
 /** Runs a program to its end and reads the JSON that it prints last. */

@@ -5,7 +5,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { Broker } from '../../../ops/local-kafka/broker.ts';
 import { pipInstall } from '../../../ops/local-kafka/java.ts';
 import { Registry } from '../../../ops/local-kafka/registry.ts';
-import { fetchedOnce } from '../../../ops/local-kafka/tools.ts';
+import { fetchOnce } from '../../../ops/local-kafka/tools.ts';
 import { describeMachine, median } from '../machine.ts';
 import { installedPeers, type Measured, measure, projectRoot, ServiceUnderTest } from './children.ts';
 import { writeAvro, writeMonth } from './events-file.ts';
@@ -77,7 +77,7 @@ async function compareJson(bench: Bench): Promise<void> {
     events = await writeMonth(file);
     return events;
   });
-  const others = await fetchedOnce('bench-engines', target =>
+  const others = await fetchOnce('bench-engines', target =>
     pipInstall(['pathway==0.33.0', 'quixstreams==3.28.0'], target),
   );
   const engines = { PYTHONPATH: others };

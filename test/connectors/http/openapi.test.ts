@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
 import { pipInstall } from '../../../ops/local-kafka/java.ts';
-import { fetchedOnce, ToolsMissing } from '../../../ops/local-kafka/tools.ts';
+import { fetchOnce, ToolsMissing } from '../../../ops/local-kafka/tools.ts';
 import { lineOf, newToken } from '../../../ops/service/access.ts';
 import { goldenLines } from '../../support/golden.ts';
 import { type Served, serve } from '../../support/serving.ts';
@@ -121,7 +121,7 @@ describe('/openapi.json', () => {
 /** The folder of the fuzzer. Skips the test on a machine without Python or network. */
 async function fuzzerFolder(context: Pick<TestContext, 'skip'>): Promise<string> {
   try {
-    return await fetchedOnce(fuzzer.replace('==', '-'), target => pipInstall([fuzzer], target));
+    return await fetchOnce(fuzzer.replace('==', '-'), target => pipInstall([fuzzer], target));
   } catch (error) {
     if (!(error instanceof ToolsMissing)) throw error;
     return skipBecause(context, `openapi: not fuzzed: ${error.message}`);

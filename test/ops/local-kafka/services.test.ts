@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { fetchedOnce, runTool, ToolsMissing } from '../../../ops/local-kafka/tools.ts';
+import { fetchOnce, runTool, ToolsMissing } from '../../../ops/local-kafka/tools.ts';
 import { freePort, waitFor } from '../../../ops/local-kafka/waiting.ts';
 import { kafkaVariables } from '../../support/kafka/docker.ts';
 import { anyKafka, anyRegistry } from '../../support/kafka/layers.ts';
@@ -66,26 +66,26 @@ describe('a folder that is fetched once', () => {
       made += 1;
       await writeFile(path.join(folder, 'program'), String(made));
     };
-    const folders = await Promise.all([fetchedOnce('tool', make), fetchedOnce('tool', make)]);
+    const folders = await Promise.all([fetchOnce('tool', make), fetchOnce('tool', make)]);
     expect(folders).toEqual([path.join(root, 'tool'), path.join(root, 'tool')]);
     expect(made).toBe(1);
   });
 
   test('that failed leaves nothing, and can be asked for again', async () => {
     const root = await cache();
-    const failing = fetchedOnce('tool', async folder => {
+    const failing = fetchOnce('tool', async folder => {
       await writeFile(path.join(folder, 'half'), '');
       throw new Error('no network');
     });
     await expect(failing).rejects.toThrow('no network');
     expect(await readdir(root)).toEqual([]);
-    await fetchedOnce('tool', async () => undefined);
+    await fetchOnce('tool', async () => undefined);
     expect(await readdir(root)).toEqual(['tool']);
   });
 
   test('that another process finished meanwhile is taken as it is', async () => {
     const root = await cache();
-    const folder = await fetchedOnce('tool', async () => {
+    const folder = await fetchOnce('tool', async () => {
       await mkdir(path.join(root, 'tool'));
       await writeFile(path.join(root, 'tool/program'), 'of the other');
     });

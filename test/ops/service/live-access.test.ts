@@ -61,7 +61,7 @@ describe('what the file says later', () => {
       flags: { http_tokens_file: file, ...flags },
     });
     const access = new LiveAccess({ config, localToken: 'local', clock: { now: () => now }, log });
-    const names = () => access.now().tokens.map(({ client }) => client);
+    const names = () => access.current().tokens.map(({ client }) => client);
     const wait = (milliseconds: number) => {
       now += milliseconds;
     };
@@ -84,18 +84,18 @@ describe('what the file says later', () => {
       await writeFile(file, '# nobody\n');
       wait(1_000);
       expect(names()).toEqual(['command line']);
-      expect(access.now().anonymous).toBe(false);
+      expect(access.current().anonymous).toBe(false);
     },
   );
 
   test('closes a door that was open to all, for good', async () => {
     await writeFile(file, '');
     const { access, wait } = opened();
-    expect(access.now().anonymous).toBe(true);
+    expect(access.current().anonymous).toBe(true);
     for (const text of [`${firstLine}\n`, '']) {
       await writeFile(file, text);
       wait(1_000);
-      expect(access.now().anonymous).toBe(false);
+      expect(access.current().anonymous).toBe(false);
     }
   });
 

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
-import { plainTextSecrets } from '../../../ops/commands/run.ts';
+import { plainTextWarnings } from '../../../ops/commands/run.ts';
 import { kafkaOptionsOf } from '../../../ops/kafka-options.ts';
 import { readConfig } from '../../../ops/settings/config.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -33,7 +33,7 @@ test.each([
   ],
   ['the account of the registry', { registry_url: 'http://r', ...registryAccount }, [/^registry_password is sent to/]],
 ])('what goes in plain text is told: %s', (_, given, told) => {
-  const sentences = plainTextSecrets(configOf({ ...kafka, ...given }));
+  const sentences = plainTextWarnings(configOf({ ...kafka, ...given }));
   expect(sentences).toEqual(told.map(sentence => expect.stringMatching(sentence)));
   expect(sentences.join()).not.toContain('hunter2');
 });
@@ -48,7 +48,7 @@ test.each([
     { kafka_sasl_mechanism: 'oauthbearer', kafka_oauth_token_url: 'https://i', kafka_tls: 'true', ...account },
   ],
 ])('nothing is told of %s', (_, given) => {
-  expect(plainTextSecrets(configOf({ ...kafka, ...given }))).toEqual([]);
+  expect(plainTextWarnings(configOf({ ...kafka, ...given }))).toEqual([]);
 });
 
 test('id and secret of a client are encoded as in a form before they are joined', async () => {

@@ -3,7 +3,7 @@ import { isAnswering } from '../../../ops/local-kafka/broker.ts';
 import { brokerSettings } from '../../../ops/local-kafka/broker-settings.ts';
 import { kafkaVersion, registryVersion } from '../../../ops/local-kafka/java.ts';
 import { isRegistryAnswering } from '../../../ops/local-kafka/registry.ts';
-import { freePort, startPatienceMs, waitFor } from '../../../ops/local-kafka/waiting.ts';
+import { freePort, startTimeoutMs, waitFor } from '../../../ops/local-kafka/waiting.ts';
 
 export interface Stoppable {
   stop(): Promise<void>;
@@ -48,7 +48,7 @@ export async function dockerKafka(): Promise<{ readonly brokers: readonly string
     .withWaitStrategy(Wait.forListeningPorts())
     .start();
   const brokers = [`127.0.0.1:${port}`];
-  await waitFor('Kafka in its container to answer', () => isAnswering(brokers), startPatienceMs);
+  await waitFor('Kafka in its container to answer', () => isAnswering(brokers), startTimeoutMs);
   return { brokers, stop: async () => void (await container.stop()) };
 }
 
@@ -58,6 +58,6 @@ export async function dockerRegistry(): Promise<{ readonly url: string } & Stopp
     .withWaitStrategy(Wait.forListeningPorts())
     .start();
   const url = `http://${container.getHost()}:${container.getMappedPort(8080)}/apis/ccompat/v7`;
-  await waitFor('the registry in its container to answer', () => isRegistryAnswering(url), startPatienceMs);
+  await waitFor('the registry in its container to answer', () => isRegistryAnswering(url), startTimeoutMs);
   return { url, stop: async () => void (await container.stop()) };
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { javaOf, kafkaJars, pipInstall } from '../../../ops/local-kafka/java.ts';
-import { fetchedOnce } from '../../../ops/local-kafka/tools.ts';
+import { findJava, kafkaJars, pipInstall } from '../../../ops/local-kafka/java.ts';
+import { fetchOnce } from '../../../ops/local-kafka/tools.ts';
 import { canStart } from './own-servers.ts';
 
 /** A record whose key and value are text, or bytes as base64. Without a value it is a tombstone. */
@@ -34,7 +34,7 @@ const source = (name: string) => path.resolve('test/support/kafka', name);
 
 /** True when Kafka's Java producer can be run on this machine. */
 export function canProduceFromJava(): Promise<boolean> {
-  return canStart(() => Promise.all([javaOf(17), kafkaJars()]));
+  return canStart(() => Promise.all([findJava(17), kafkaJars()]));
 }
 
 /** True when Confluent's Python producer can be run on this machine. */
@@ -47,7 +47,7 @@ export function canProduceFromPython(): Promise<boolean> {
  * writes transactions; a last one without an end stays open. Gives the number of records.
  */
 export async function produceFromJava(target: ForeignTarget, lines: readonly (ForeignRecord | End)[]): Promise<number> {
-  const [java, jars] = await Promise.all([javaOf(17), kafkaJars()]);
+  const [java, jars] = await Promise.all([findJava(17), kafkaJars()]);
   const settings = Object.entries(settingsOf(target, 'compression.type')).map(([name, value]) => `${name}=${value}`);
   const quiet = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
   const args = ['-XX:TieredStopAtLevel=1', quiet, '-cp', path.join(jars, '*'), source('Producer.java'), target.topic];
@@ -84,7 +84,7 @@ export async function produceAvroFromPython(target: AvroTarget, records: readonl
 
 function pythonPackages(): Promise<string> {
   const version = '2.16.1';
-  return fetchedOnce(`confluent-kafka-python-${version}`, folder =>
+  return fetchOnce(`confluent-kafka-python-${version}`, folder =>
     pipInstall([`confluent-kafka[avro,schemaregistry]==${version}`], folder),
   );
 }

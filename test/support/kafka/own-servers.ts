@@ -1,19 +1,19 @@
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { Broker, type BrokerOptions } from '../../../ops/local-kafka/broker.ts';
-import { javaOf, kafkaJars, registryJars } from '../../../ops/local-kafka/java.ts';
+import { findJava, kafkaJars, registryJars } from '../../../ops/local-kafka/java.ts';
 import { Registry } from '../../../ops/local-kafka/registry.ts';
 import { explainSkip } from '../skipping.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 /** True when tests can run a Kafka broker of their own. Downloads Java and Kafka if needed. */
 export function canStartBroker(version?: string): Promise<boolean> {
-  return canStart(() => Promise.all([javaOf(17), kafkaJars(version)]));
+  return canStart(() => Promise.all([findJava(17), kafkaJars(version)]));
 }
 
 /** True when tests can run a schema registry of their own. Downloads Java and the registry if needed. */
 export function canStartRegistry(): Promise<boolean> {
-  return canStart(() => Promise.all([javaOf(21), registryJars()]));
+  return canStart(() => Promise.all([findJava(21), registryJars()]));
 }
 
 /** Starts a broker in a new folder. Both are removed when the test ends, or when `stopper` runs its hook. */
