@@ -45,7 +45,7 @@ async function killOnce(place: ControlPlace, random: () => number): Promise<void
 }
 
 describe.skipIf(!kafka.available)('a service with a control topic', () => {
-  test(`killed ${kills} times: each request ends once, as was told, with its files or without any (seed ${seed})`, async () => {
+  test(`killed ${kills} times ends each request once, as its last status says, with all its files or none (seed ${seed})`, async () => {
     const random = seededRandom(seed);
     const place = await ControlPlace.make(kafka);
     const reader = await StatusReader.open(place);

@@ -6,7 +6,7 @@ import { canStartBroker, startBroker } from '../support/kafka/own-servers.ts';
 import { queryDatabase } from '../support/tables.ts';
 
 describe.skipIf(!(await canStartBroker()))('a service whose Kafka dies', () => {
-  test('serves other doors, keeps their statuses, and tells them when Kafka is back', async () => {
+  test('serves other doors, keeps their statuses, and sends them when Kafka is back', async () => {
     const broker = await startBroker();
     const place = await ControlPlace.make(new TestCluster(broker.brokers));
     const service = place.start('--kafka-session-timeout-ms', '6000');

@@ -71,8 +71,8 @@ async function recorded(place: ControlPlace): Promise<readonly Recorded[]> {
   });
 }
 
-describe.skipIf(!kafka.available)('two hundred requests at once by three doors', () => {
-  test('each ends once, has its files if and only if it is completed, and was told as it is recorded', async () => {
+describe.skipIf(!kafka.available)('two hundred concurrent requests at three doors', () => {
+  test('each end once, have files if and only if they are completed, and have the status that is recorded', async () => {
     const place = await ControlPlace.make(kafka, 3);
     const service = place.start('--exports-at-once', '4', '--export-queue', '250');
     const reader = await StatusReader.open(place);

@@ -17,7 +17,7 @@ const onFullDisk = (namespace: readonly string[], root: string): readonly string
   root,
 ];
 
-test('a disk that fills up during three exports at once: each fails without files, others go on, and all goes well once there is room', async context => {
+test('when the disk fills up during three exports, each fails without files, a small one succeeds, and large ones do once there is space', async context => {
   const namespace = mountNamespace(context);
   // Memory enough for three exports of wide rows: it is the disk that is to be full.
   const served = await serve({

@@ -5,8 +5,8 @@ import { Service, servingOf } from '../support/service.ts';
 
 const kafka = await sharedKafka();
 
-describe.skipIf(!kafka.available)('an export that is asked for before anything is assigned', () => {
-  test('waits for its partitions, and for all that they hold', async () => {
+describe.skipIf(!kafka.available)('an export that is requested before any partition is assigned', () => {
+  test('waits for the assignment, and for all records of the partitions', async () => {
     const topic = await kafka.createTopic('events', { partitions: 2 });
     const started = (id: string, hour: number) =>
       JSON.stringify({ event: 'service.started', service_id: id, timestamp: `2026-03-01T${hour}:00:00Z` });

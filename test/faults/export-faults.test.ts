@@ -50,7 +50,7 @@ async function expectStillExports(parts: ExportParts): Promise<void> {
   expect(await readdir(place.root)).toEqual(files.map(({ name }) => name).toSorted());
 }
 
-test('a file that cannot be kept ends the export before the others are written', async () => {
+test('when a file cannot be sealed, the export ends before the others are written', async () => {
   const { database, parts } = await openExporting(place);
   const { directory } = parts;
   const made: string[] = [];
@@ -73,7 +73,7 @@ test('a file that cannot be kept ends the export before the others are written',
   expect(made.map(name => name.replace(/^.*_/, ''))).toEqual(['tasks.csv', 'states.csv']);
 });
 
-test('eight exports at once of one database, larger than every buffer on their way (contract 4.6)', async () => {
+test('eight concurrent exports, larger than every buffer, have the same bytes (contract 4.6)', async () => {
   const { database, parts } = await openExporting(place);
   const ids = Array.from({ length: 8 }, (_, index) => `export-${index}`);
   const completed = await Promise.all(
@@ -90,7 +90,7 @@ test('eight exports at once of one database, larger than every buffer on their w
   expect(Object.values(await requestStates(database))).toEqual(ids.map(() => 'completed'));
 }, 60_000);
 
-test('one request id asked for eight times at once is one request', async () => {
+test('eight concurrent requests with one id are one request', async () => {
   const { database, parts } = await openExporting(place);
   const given = { ...window, file_prefix: 'same_' };
   const records = await Promise.all(Array.from({ length: 8 }, () => acceptAs(given, 'one', parts)));
@@ -98,7 +98,7 @@ test('one request id asked for eight times at once is one request', async () => 
   expect(await requestStates(database)).toEqual({ one: 'accepted' });
 });
 
-test("what died in another export root waits for the next start with that root, and is in no one's way", async () => {
+test('an export that a dead process left in another export root waits for a start with that root, and does not hinder others', async () => {
   const { parts } = await openExporting(place);
   const record = await acceptAs({ ...window, file_prefix: 'x_' }, 'other', parts);
   await parts.store.update('other', { state: 'running' });
@@ -124,9 +124,9 @@ describe('a query that fails', () => {
   const show = 'ALTER TABLE hidden_rows RENAME TO states_closed';
 
   test.each([
-    ['to bind, once the first file is written', [hide], [show]],
+    ['to bind, after the first file was written', [hide], [show]],
     [
-      'on a value of a row',
+      'at a value of a row',
       [
         hide,
         `CREATE VIEW states_closed AS SELECT * REPLACE (
@@ -142,7 +142,7 @@ describe('a query that fails', () => {
     await expectStillExports(parts);
   });
 
-  test('for want of memory', async () => {
+  test('because memory runs out', async () => {
     const { database, parts } = await openExporting(place);
     await run(database, "SET memory_limit = '4MB'");
     await expectFailure('OUT_OF_MEMORY', parts, database);
@@ -182,7 +182,7 @@ describe('a sink that fails', () => {
     await expectStillExports(parts);
   });
 
-  test('a run that is cancelled ends as cancelled', async () => {
+  test('a cancelled run ends as cancelled', async () => {
     const { database, parts } = await openExporting(place);
     const stopping = new AbortController();
     const onProgress = () => stopping.abort(new TidemarkError('CANCELLED', 'cancelled by the test'));
@@ -190,7 +190,7 @@ describe('a sink that fails', () => {
     await expectStillExports(parts);
   });
 
-  test('a run that is interrupted leaves no file, and the next start runs it again', async () => {
+  test('an interrupted run leaves no file, and the next start runs it again', async () => {
     const { database, parts } = await openExporting(place);
     const stopping = new AbortController();
     const record = await acceptAs({ ...window, file_prefix: 'x_' }, 'stopped', parts);
@@ -204,7 +204,7 @@ describe('a sink that fails', () => {
   });
 });
 
-test('an export root that was replaced by a link: nothing is written where it leads', async () => {
+test('when the export root was replaced by a link, nothing is written to its target', async () => {
   const { database, parts } = await openExporting(place);
   const record = await acceptAs({ ...window, file_prefix: 'x_' }, 'faulty', parts);
   const elsewhere = path.join(folder.path, `elsewhere-${runs}`);

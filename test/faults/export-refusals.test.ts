@@ -35,16 +35,16 @@ async function expectStillExports(): Promise<void> {
 }
 
 test.each([
-  ['the parent', '../x_', '".."'],
-  ['a parent on the way', 'a/../../x_', '".."'],
+  ['the parent folder', '../x_', '".."'],
+  ['a parent folder inside the path', 'a/../../x_', '".."'],
   ['a drive letter', 'C:/export', 'prefix_map'],
   ['a drive letter with backslashes', 'C:\\export', 'allowed'],
   ['an absolute path outside', '/etc/x_', 'prefix_map'],
   ['a neighbour that begins with the same letters', 'ROOT-other/x_', 'outside the export root'],
   ['a link that leads outside', 'link/x_', 'link'],
   ['a control character', 'a\nb', 'control character'],
-  ['a name of ours', '.tidemark-x', '.tidemark-'],
-])('file_prefix as %s', async (_, prefix, told) => {
+  ['the beginning of a hidden name', '.tidemark-x', '.tidemark-'],
+])('a file_prefix with %s is refused, and nothing is written', async (_, prefix, told) => {
   const elsewhere = path.join(folder.path, `elsewhere-${runs}`);
   await mkdir(elsewhere);
   await symlink(elsewhere, path.join(root, 'link'));
@@ -56,14 +56,14 @@ test.each([
   expect(await readdir(folder.path, { recursive: true })).toEqual(before);
 });
 
-test('a link given as the export root is the choice of whoever runs the command', async () => {
+test('an export root that is a link is allowed', async () => {
   const link = path.join(folder.path, `link-${runs}`);
   await symlink(root, link);
   await tidemarkDone([...exportArgs(`${link}/x_`), '--export-root', link]);
   expect(await readdir(root)).toHaveLength(3);
 });
 
-test('an export root that is a file', async () => {
+test('an export root that is a file is refused', async () => {
   const { code, stderr } = await tidemark([...exportArgs('x_'), '--export-root', db]);
   expect([code, stderr]).toEqual([73, expect.stringMatching(/export root .*messy\.duckdb.*\[NOT_WRITABLE\]/s)]);
 });
@@ -77,18 +77,21 @@ function onOwnDisk(context: Pick<TestContext, 'skip'>, options: string): readonl
 test.for([
   ['full', 'size=200k', 74, 'DISK_FULL'],
   ['read-only', 'ro', 73, 'NOT_WRITABLE'],
-] as const)('a disk that is %s', async ([, options, exitCode, word], context) => {
-  const within = onOwnDisk(context, options);
-  const { code, stderr } = await tidemark([...exportArgs('sub/x_'), '--request-id', word], { within });
-  expect(code, stderr).toBe(exitCode);
-  expect(stderr).toMatch(new RegExp(`could not .*${root}.*\\[${word}\\]`, 's'));
-  expect(stderr).toMatch(/left: (sub)?\n$/);
-  const state = await queryDatabase(db, query => query(`SELECT state FROM exports WHERE request_id = '${word}'`));
-  expect(state).toEqual([['failed']]);
-  await expectStillExports();
-});
+] as const)(
+  'on a %s disk the export fails without files, and works again afterwards',
+  async ([, options, exitCode, word], context) => {
+    const within = onOwnDisk(context, options);
+    const { code, stderr } = await tidemark([...exportArgs('sub/x_'), '--request-id', word], { within });
+    expect(code, stderr).toBe(exitCode);
+    expect(stderr).toMatch(new RegExp(`could not .*${root}.*\\[${word}\\]`, 's'));
+    expect(stderr).toMatch(/left: (sub)?\n$/);
+    const state = await queryDatabase(db, query => query(`SELECT state FROM exports WHERE request_id = '${word}'`));
+    expect(state).toEqual([['failed']]);
+    await expectStillExports();
+  },
+);
 
-test('a database whose disk is full: the run can be repeated once there is room', async context => {
+test('when the disk of the database is full, the run can be repeated once there is space', async context => {
   const disk = onOwnDisk(context, 'size=2m');
   const twice = '"$@"; echo "first: $?" >&2; mount -o remount,size=200m none "$0" && "$@"';
   const within = [...disk, 'sh', '-c', twice, root];

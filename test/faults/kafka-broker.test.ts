@@ -31,7 +31,7 @@ describe.skipIf(!(await canStartBroker()))('a broker', () => {
     cluster = new TestCluster(broker.brokers);
   });
 
-  test(`killed and started again ${crashes} times under load loses nothing and doubles nothing (seed ${seed})`, {
+  test(`killed and started again ${crashes} times under load: every record is stored exactly once (seed ${seed})`, {
     timeout: 60_000 + crashes * 30_000,
   }, async () => {
     const topic = await cluster.createTopic('crashes', { partitions: 3 });
@@ -64,7 +64,7 @@ describe.skipIf(!(await canStartBroker()))('a broker', () => {
     ['is gone', 'kill'],
     ['hangs', 'freeze'],
   ] as const)(
-    'that %s: the service stops in order, starts and waits saying why, goes on when it is back',
+    'that %s: the service stops in order, reports why it waits after its start, and continues when the broker is back',
     async (_, fault) => {
       const topic = await cluster.createTopic(fault, { partitions: 3 });
       const load = new EventLoad({ topic, partitions: 3, services: 300, seed });

@@ -17,7 +17,7 @@ const everyMs = process.env.SOAK ? 250 : 50;
 describe.skipIf(!kafka.available)('tidemark run', () => {
   const seed = chosenSeed();
 
-  test(`killed ${kills} times under load, it has applied every record once (seed ${seed})`, {
+  test(`killed ${kills} times under load has applied every record once (seed ${seed})`, {
     timeout: 300_000 + kills * 6_000,
   }, async () => {
     const random = seededRandom(seed);

@@ -55,7 +55,7 @@ describe.skipIf(!(await canStartBroker()))('a cluster of three brokers', () => {
     };
   }
 
-  test(`whose leaders die under load, one after the other, loses and doubles nothing, and the service goes on (seed ${seed})`, async () => {
+  test(`whose leaders die under load one after the other: every record is stored exactly once, and the service keeps reading (seed ${seed})`, async () => {
     const topic = await cluster.createTopic('leaders', { replicas });
     const load = new EventLoad({ topic, partitions: replicas.length, services: 600, seed });
     const producing = await produceUntilStopped(cluster, topic, { load, records: 40, everyMs: 40 });
@@ -84,7 +84,7 @@ describe.skipIf(!(await canStartBroker()))('a cluster of three brokers', () => {
     expect(await storedAccounts(service.db, topic)).toEqual(accountsOf(await readLog(cluster, topic)));
   }, 300_000);
 
-  test('whose leader and coordinator hangs is read on from the other brokers, and the service says why it paused', async () => {
+  test('one of which, leader and coordinator, hangs: the service reads on from the others, and logs why it paused', async () => {
     const topic = await cluster.createTopic('hanging', { replicas });
     const load = new EventLoad({ topic, partitions: replicas.length, services: 600, seed });
     await cluster.produce(topic, load.next(600));

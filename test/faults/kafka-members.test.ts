@@ -49,7 +49,7 @@ async function expectWholePrefixes(db: string, topic: string): Promise<void> {
 }
 
 describe.skipIf(!kafka.available)('members of one group', () => {
-  test(`three that join and leave for ${stormMs / 1000} s: each database holds whole prefixes, and the log's end is reached (seed ${seed})`, {
+  test(`that join and leave for ${stormMs / 1000} s: each database holds the first records without a gap, and the end of the log is reached (seed ${seed})`, {
     timeout: stormMs + 300_000,
   }, async () => {
     const random = seededRandom(seed);
@@ -91,7 +91,7 @@ describe.skipIf(!kafka.available)('members of one group', () => {
     for (const { db } of members) await expectWholePrefixes(db, topic);
   });
 
-  test(`one that was frozen past its session and thawed goes on where its database stands (seed ${seed})`, {
+  test(`one of which was frozen until its session ended: it continues at its stored position (seed ${seed})`, {
     timeout: 150_000,
   }, async () => {
     const topic = await kafka.createTopic('frozen', { partitions: 3 });

@@ -30,10 +30,10 @@ function delayed(warehouse: Warehouse) {
   return { warehouse: { positions: () => warehouse.positions(), store }, inHand, thaw };
 }
 
-describe.skipIf(!kafka.available)('a reader that was frozen with a batch in hand', () => {
+describe.skipIf(!kafka.available)('a batch of a reader that was frozen', () => {
   const seed = chosenSeed();
 
-  test(`is refused by the database when another has read on meanwhile, whatever Kafka says (seed ${seed})`, async () => {
+  test(`is refused by the database when another reader has stored later records, even if Kafka still assigns the partition (seed ${seed})`, async () => {
     const topic = await kafka.createTopic('stale');
     await kafka.produce(topic, new EventLoad({ topic, partitions: 1, services: 50, seed }).next(2_000));
     // Fixed partitions: the group would let both of them read for ever.

@@ -16,7 +16,7 @@ const started = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => event('service.started', `s${from + index}`));
 
 describe.skipIf(!kafka.available)('a running service', () => {
-  test('warns of retention, tells its group, finds a partition that is added, and ends when its topic is made anew', async () => {
+  test('warns of retention, commits to its group, reads an added partition, and ends when its topic is recreated', async () => {
     const topic = await kafka.createTopic('eventful', { config: { 'retention.ms': '3600000' } });
     await kafka.produce(topic, started(0, 5));
     const place = await servingOf(kafka, topic, '--kafka-replay-horizon-hours', '48');
@@ -58,7 +58,7 @@ describe.skipIf(!kafka.available)('a running service', () => {
     expect(await store.rows('SELECT count(*) FROM services')).toEqual([['5']]);
   });
 
-  test('warns, while it runs, of old events that are written to a topic which keeps a day', async () => {
+  test('warns when old events are written to a topic with a retention of one day', async () => {
     const config = { 'retention.ms': '86400000', 'segment.ms': '3600000' };
     const topic = await kafka.createTopic('replayed', { config });
     // Yesterday's: older than a day, and in the log until Kafka looks again, but nothing to warn of.
@@ -74,7 +74,7 @@ describe.skipIf(!kafka.available)('a running service', () => {
     await service.line(/keeps its records for 24 h.*offset 5 of partition 0 was already older when it was written/);
   });
 
-  test('whose topic is deleted ends, and says which', async () => {
+  test('whose topic is deleted ends, and the error names the topic', async () => {
     const topic = await kafka.createTopic('deleted');
     await kafka.produce(topic, started(0, 5));
     const service = new Service(await servingOf(kafka, topic));
@@ -86,7 +86,7 @@ describe.skipIf(!kafka.available)('a running service', () => {
     });
   });
 
-  test('stops where records were lost, or by policy counts them and goes on', async () => {
+  test('stops at lost records, or with the policy skip counts them and continues', async () => {
     const topic = await kafka.createTopic('lost');
     await kafka.produce(topic, started(0, 10));
     const place = await servingOf(kafka, topic);

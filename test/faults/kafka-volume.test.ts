@@ -12,7 +12,7 @@ const largeBatches = { 'batch.size': '4000000', 'linger.ms': '200', 'max.request
 const services = 1_000;
 
 describe.skipIf(!kafka.available || !(await canProduceFromJava()))('a service', () => {
-  test(`reads ${records} of the smallest records, many thousands a batch, between records of 10 MB`, {
+  test(`reads ${records} tiny records, in batches of many thousands, between records of 10 MB`, {
     timeout: 60_000 + records / 4,
   }, async () => {
     const topic = await kafka.createTopic('volume', { partitions: 2, config: { 'max.message.bytes': '20000000' } });

@@ -70,24 +70,27 @@ function sorted(whole: ReadonlyMap<string, string>): readonly string[] {
 test.each([
   ['csv', 13],
   ['json', 12],
-] as const)(`%s exports killed %i times (seed ${seed})`, async (format, kills) => {
-  await tidemarkDone(exportArgs(`whole-${format}/`, format));
-  const whole = await visibleFiles(`whole-${format}`);
-  expect(whole.size).toBe(layouts[format].files);
-  const began = performance.now();
-  await tidemarkDone(exportArgs(`timed-${format}/`, format));
-  const wholeMs = performance.now() - began;
+] as const)(
+  `%s exports killed %i times leave all files or none, and the next export completes them (seed ${seed})`,
+  async (format, kills) => {
+    await tidemarkDone(exportArgs(`whole-${format}/`, format));
+    const whole = await visibleFiles(`whole-${format}`);
+    expect(whole.size).toBe(layouts[format].files);
+    const began = performance.now();
+    await tidemarkDone(exportArgs(`timed-${format}/`, format));
+    const wholeMs = performance.now() - began;
 
-  let killed = 0;
-  for (let kill = 0; kill < kills; kill += 1) {
-    // The first third of a run only starts the program; the rest is where there is something to break.
-    const moment = wholeMs * (0.35 + (0.75 * (kill + random())) / kills);
-    if (await tidemarkKilled(exportArgs(`killed-${format}-${kill}/`, format), moment)) killed += 1;
-    await expectWhole(`killed-${format}-${kill}`, format, whole);
-    if (kill % 4 === 3 || kill === kills - 1) await recoverAll(format, kill, whole);
-  }
-  expect(killed, 'most kills came before the end').toBeGreaterThan(kills / 3);
-});
+    let killed = 0;
+    for (let kill = 0; kill < kills; kill += 1) {
+      // The first third of a run only starts the program; the rest is where there is something to break.
+      const moment = wholeMs * (0.35 + (0.75 * (kill + random())) / kills);
+      if (await tidemarkKilled(exportArgs(`killed-${format}-${kill}/`, format), moment)) killed += 1;
+      await expectWhole(`killed-${format}-${kill}`, format, whole);
+      if (kill % 4 === 3 || kill === kills - 1) await recoverAll(format, kill, whole);
+    }
+    expect(killed, 'most kills came before the end').toBeGreaterThan(kills / 3);
+  },
+);
 
 /** The next export finishes what all dead ones left. */
 async function recoverAll(format: keyof typeof layouts, kill: number, whole: ReadonlyMap<string, string>) {

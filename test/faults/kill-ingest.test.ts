@@ -77,18 +77,21 @@ async function killAgainAndAgain(source: string, db: string, kills: number, whol
 test.each([
   ['a file', makeFile],
   ['a local log', makeLog],
-])(`%s, its ingestion killed 13 times (seed ${seed})`, async (name, makeSource) => {
-  const source = await makeSource();
-  const whole = await runUninterrupted(source, inFolder(`whole ${name}.duckdb`));
-  expect(whole.tables.partitions).toMatchObject([{ nextOffset: lines.length, recordsRead: lines.length }]);
+])(
+  `ingestion of %s, killed 13 times, gives the tables of an undisturbed run (seed ${seed})`,
+  async (name, makeSource) => {
+    const source = await makeSource();
+    const whole = await runUninterrupted(source, inFolder(`whole ${name}.duckdb`));
+    expect(whole.tables.partitions).toMatchObject([{ nextOffset: lines.length, recordsRead: lines.length }]);
 
-  const db = inFolder(`killed ${name}.duckdb`);
-  await killAgainAndAgain(source, db, 13, whole);
-  expect(await readTables(db)).toEqual(whole.tables);
-});
+    const db = inFolder(`killed ${name}.duckdb`);
+    await killAgainAndAgain(source, db, 13, whole);
+    expect(await readTables(db)).toEqual(whole.tables);
+  },
+);
 
 // contract 2.14
-test(`standard input cut by kill -9, 5 times (seed ${seed})`, async () => {
+test(`standard input cut by kill -9, 5 times, is stored up to the last appended line (seed ${seed})`, async () => {
   for (let kill = 0; kill < 5; kill += 1) {
     const db = inFolder(`input-${kill}.duckdb`);
     const command = startTidemark(['ingest', '-', '--db', db, '--batch-records', '60']);
@@ -114,7 +117,7 @@ test(`standard input cut by kill -9, 5 times (seed ${seed})`, async () => {
   }
 });
 
-test(`a database killed 8 times in its first moments can be opened (seed ${seed})`, async () => {
+test(`a database whose process was killed in its first moments, 8 times, can be opened (seed ${seed})`, async () => {
   let killed = 0;
   for (let kill = 0; kill < 8; kill += 1) {
     const home = inFolder(`young-${kill}`);

@@ -9,7 +9,7 @@ import { smallWindow, wideServices, wideWindow } from '../support/wide-services.
 
 const services = '/genesys/1/cs/maintenance/services';
 
-test('rows too wide for memory_limit: each door says what ran out and what helps, and the service goes on', async () => {
+test('rows too wide for memory_limit: each door reports that memory ran out and what to do, and the service keeps running', async () => {
   const served = await serve({ lines: wideServices, settings: { memory_limit: '100MB' } });
   const advice =
     'memory ran out; raise memory_limit, which is 100MB, let fewer exports run at once, or narrow the window';
@@ -30,7 +30,7 @@ test('rows too wide for memory_limit: each door says what ran out and what helps
   expect((await fetch(`${served.url}/readyz`)).status).toBe(200);
 });
 
-test('a database without memory for a batch: ingest says so, and goes on where it was when it has more', async () => {
+test('without memory for a batch ingest fails with the reason, and continues where it was when it has more', async () => {
   const folder = await temporaryFolder();
   onTestFinished(folder.remove);
   await writeFile(path.join(folder.path, 'wide.ndjson'), wideServices.map(line => `${line}\n`).join(''));

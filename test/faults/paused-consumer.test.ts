@@ -13,7 +13,7 @@ const started = (id: string, timestamp: string) =>
   JSON.stringify({ event: 'service.started', service_id: id, timestamp });
 
 describe.skipIf(!kafka.available || !shared.available)('a consumer that is held up', () => {
-  test('makes a window provisional, and says why; once it has gone on the window is complete', async () => {
+  test('makes a window provisional, with the reason; when it continues, the window is complete', async () => {
     const topic = await kafka.createTopic('events');
     const id = await register(shared.url, JSON.parse(schemaText('service.started')), {
       subject: `${topic}-service.started`,

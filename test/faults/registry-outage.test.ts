@@ -35,7 +35,7 @@ async function readiness(url: string): Promise<{ readonly ready: boolean; readon
 }
 
 describe.skipIf(!(await canStartRegistry()))('a registry that goes away', () => {
-  test('makes the service wait, say so and be not ready; nothing is guessed, and it goes on by itself', async () => {
+  test('makes the service wait, report the reason and be not ready; no record is quarantined, and reading continues by itself', async () => {
     const { path: folder, remove } = await temporaryFolder();
     onTestFinished(remove);
     const registry = await startRegistry();

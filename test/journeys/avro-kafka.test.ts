@@ -49,7 +49,7 @@ async function consumed(store: TestStore, topic: string, keyFormat: KeyFormat = 
 describe.skipIf(!kafka.available || !shared.available || !(await canProduceFromPython()))(
   'Avro of other clients',
   () => {
-    test("Confluent's own serializer with our schemas, JSON between, a tombstone and what is broken", async () => {
+    test("values of Confluent's serializer with Tidemark's schemas, JSON, a tombstone and broken records are each handled", async () => {
       const topic = await kafka.createTopic('avro');
       const registered = JSON.parse(
         await tidemarkDone(['schemas', 'register', '--registry-url', shared.url, '--topic', topic, '--json']),
@@ -96,7 +96,7 @@ describe.skipIf(!kafka.available || !shared.available || !(await canProduceFromP
       );
     });
 
-    test('keys in Avro: text and whole numbers are ids, tombstones delete, and a key of another id or no Avro is set aside', async () => {
+    test('Avro keys: text and whole numbers are ids, tombstones delete, and a key with another id or without Avro is quarantined', async () => {
       const topic = await kafka.createTopic('avro-keys');
       const numbers = await kafka.createTopic('avro-number-keys');
       const schema = schemaText('service.started');

@@ -26,7 +26,7 @@ describe.each([
 describe.each([
   ['as JSON', asIs],
   ['as Avro', inAvro],
-])("the source system's own page, %s", (_, written) => {
+])("the example of the source system's documentation, %s", (_, written) => {
   const opened = openFilledStore({ log: 'seed/events.ndjson', limit: Number.POSITIVE_INFINITY, batch: 5, written });
   const window = { timeFrom: Date.parse('2014-09-02T12:29:00.000Z'), timeTo: Date.parse('2014-09-02T12:31:00.000Z') };
 

@@ -43,7 +43,7 @@ const started = (number: number, value: string) =>
   });
 
 describe.each([',', ';', '|', '\t', '~', "'", '\\', '!', '/'])('separator %j', separator => {
-  test('a CSV reader finds every value, and only what must be is quoted (contract 4.7)', async () => {
+  test('a CSV reader finds every value, and only values that need quotes have them (contract 4.7)', async () => {
     const store = await openTestStore();
     await store.storeLines(odd.map((value, number) => started(number, value)));
     const { bytes } = await store.exported('services', window, { separator, header: true });
@@ -79,7 +79,7 @@ test.each(['json', 'ndjson'] as const)('JSON.parse finds every value in %s', asy
 test.each([
   ['json', '[\n]\n'],
   ['ndjson', ''],
-] as const)('an empty result in %s', async (format, content) => {
+] as const)('an empty result in %s is valid', async (format, content) => {
   const store = await openTestStore();
   const { bytes, rows } = await store.exported('services', window, { format });
   expect([bytes.toString(), rows]).toEqual([content, 0]);

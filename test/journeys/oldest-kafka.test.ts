@@ -14,7 +14,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 const version = '3.9.1';
 
 describe.skipIf(!(await canStartBroker(version)) || !(await canProduceFromPython()))(`Apache Kafka ${version}`, () => {
-  test('what librdkafka writes is read through a kill and a restart into the golden exports, and a request is served', async () => {
+  test('records of librdkafka give the golden exports, also with a kill and a restart, and a request is served', async () => {
     const broker = await startBroker({ version });
     const cluster = new TestCluster(broker.brokers);
     const topic = await cluster.createTopic('calls', { partitions: 3 });

@@ -59,7 +59,7 @@ describe('the edges of a window (contract 3.2, 3.4)', () => {
     ['1970-01-01T01:00:00Z', '2026-03-02T00:00:00Z', 1],
     ['1969-12-20T00:00:00Z', '1970-01-20T00:00:00Z', 0],
     ['0001-01-01T00:00:00Z', '9999-12-31T23:59:59Z', 1],
-  ])('it may begin at %s and end at %s', async (from, to, rows) => {
+  ])('a window from %s to %s', async (from, to, rows) => {
     const store = await openTestStore();
     await store.storeLines([started('S', at(10))]);
     const exported = await store.exported('services', { timeFrom: Date.parse(from), timeTo: Date.parse(to) });
@@ -96,7 +96,7 @@ test('a transition before its from-state started keeps both sides (contract 2.4)
   ]);
 });
 
-test('a deleted service starts anew, wherever its rows lay (contract 2.7)', async () => {
+test('events after a deletion start the service again, in whichever table its rows were (contract 2.7)', async () => {
   const store = await openTestStore();
   const state = (name: string) => event('state.completed', 'S', at(10), { state_id: name });
   await store.storeLines([
@@ -128,7 +128,7 @@ test.each([
   expect(splitServices, 'an export could be called complete although the order of events is not known').toBe(1);
 });
 
-test('a selected service goes out whole, also what lies outside of the window (contract 3.6)', async () => {
+test('a selected service is exported completely, with its states and tasks outside of the window (contract 3.6)', async () => {
   const store = await openTestStore();
   await store.storeLines([
     started('S', at(10)),
@@ -146,7 +146,7 @@ test('a selected service goes out whole, also what lies outside of the window (c
   expect([await idsOf('states'), await idsOf('tasks')]).toEqual([['before', 'after'], ['later']]);
 });
 
-test('a later start makes nothing active again (contract 2.8)', async () => {
+test('a later start does not make an ended row active again (contract 2.8)', async () => {
   const store = await openTestStore();
   await store.storeLines([started('S', at(10)), completed('S', at(10, 1))]);
   await store.storeLines([started('S', at(10, 2)), event('state.started', 'S', at(10, 3), { state_id: 'x' })]);
@@ -154,7 +154,7 @@ test('a later start makes nothing active again (contract 2.8)', async () => {
   expect(ids(bytes)).toEqual(['S']);
 });
 
-test('rows are in the order of start, absent last, then of the ids’ UTF-8 bytes (contract 4.17)', async () => {
+test('rows are in the order of their start, those without one last, then of the UTF-8 bytes of their ids (contract 4.17)', async () => {
   const store = await openTestStore();
   await store.storeLines([
     ...['🙂', '\uffff', 'ü', 'a', 'Z'].map(id => started(id, at(10, 1))),

@@ -52,7 +52,7 @@ test('each parameter of an export is an option of tidemark export, whose help sa
   }
 });
 
-test('the help of the program tells its exit codes', async () => {
+test('the help of the program lists its exit codes', async () => {
   expect(await tidemarkDone(['--help'])).toMatch(/Exit codes: 0 done; 64 .*65 .*66 .*70 .*73 .*74 .*75 .*78 .*130 /s);
 });
 
@@ -60,7 +60,7 @@ test.each([
   ['help', () => ['--help']],
   ['a table', () => ['status', '--db', db]],
   ['JSON', () => ['status', '--db', db, '--json']],
-])('who reads %s may leave before it is written', async (_, args) => {
+])('the command succeeds when the reader of its output (%s) closes it early', async (_, args) => {
   const { child, ended } = startTidemark(args());
   child.stdout.destroy();
   child.stdin.end();
@@ -73,15 +73,15 @@ describe('exit codes (contract 5.15)', () => {
     ['no command', 64, [], /Usage: tidemark/],
     ['an unknown flag', 64, ['status', '--bogus'], /unknown option '--bogus'/],
     ['a missing argument', 64, ['ingest'], /missing required argument 'path'/],
-    ['an offset that is none', 64, ['quarantine', 'show', 'x', 'first'], /whole number/],
-    ['a path that is not there', 66, ['ingest', 'nope.ndjson', '--db', 'new.duckdb'], /no nope\.ndjson/],
+    ['an offset that is no number', 64, ['quarantine', 'show', 'x', 'first'], /whole number/],
+    ['a missing path', 66, ['ingest', 'nope.ndjson', '--db', 'new.duckdb'], /no nope\.ndjson/],
     ['a folder without logs', 66, ['ingest', '.', '--db', 'new.duckdb'], /SOURCE_MISSING/],
-    ['no database to look at', 66, ['status', '--db', 'nope.duckdb'], /no database at nope\.duckdb/],
-    ['no database to export', 66, ['export', '--db', 'nope.duckdb', '--file-prefix', 'x'], /no database at/],
-    ['nothing quarantined there', 66, ['quarantine', 'show', 'x', '1', '--db', 'DB'], /offset 1 of x/],
-    ['a database in a folder that cannot be', 73, ['ingest', seed, '--db', 'file/x.duckdb'], /file.*NOT_WRITABLE/s],
-    ['a database that is text', 70, ['ingest', seed, '--db', 'file'], /cannot open .*file.*WAREHOUSE_BROKEN/s],
-    ['a database that is JSON', 70, ['ingest', seed, '--db', 'data.json'], /data\.json.*WAREHOUSE_BROKEN/s],
+    ['status of a missing database', 66, ['status', '--db', 'nope.duckdb'], /no database at nope\.duckdb/],
+    ['export of a missing database', 66, ['export', '--db', 'nope.duckdb', '--file-prefix', 'x'], /no database at/],
+    ['no quarantined record at an offset', 66, ['quarantine', 'show', 'x', '1', '--db', 'DB'], /offset 1 of x/],
+    ['a database in a folder that cannot exist', 73, ['ingest', seed, '--db', 'file/x.duckdb'], /file.*NOT_WRITABLE/s],
+    ['a text file as database', 70, ['ingest', seed, '--db', 'file'], /cannot open .*file.*WAREHOUSE_BROKEN/s],
+    ['a JSON file as database', 70, ['ingest', seed, '--db', 'data.json'], /data\.json.*WAREHOUSE_BROKEN/s],
     ['a setting out of range', 78, ['status', '--config', 'bad.yaml'], /bad\.yaml:1: threads is 0.*1 to 256/],
   ])('%s: %i', async (name, code, args, told) => {
     const cwd = inFolder(name);
@@ -97,7 +97,7 @@ describe('exit codes (contract 5.15)', () => {
     expect([end.code, end.stdout]).toEqual([code, '']);
   });
 
-  test('parameters: every fault is named in one message, nothing is recorded', async () => {
+  test('wrong parameters: one message names every fault, and no request is recorded', async () => {
     const flags = ['--time-from', '2026-01-01', '--format', 'xml', '--separator', 'x', '--filter-state', 'old'];
     const { code, stderr } = await tidemark([
       'export',
@@ -123,7 +123,7 @@ describe('exit codes (contract 5.15)', () => {
     expect(JSON.parse(await tidemarkDone(['status', '--db', db, '--json'])).exports).toEqual([]);
   });
 
-  test('a file whose consumed part changed: 65, and nothing is added', async () => {
+  test('a file whose consumed part has changed: 65, and nothing is added', async () => {
     const file = inFolder('changing.ndjson');
     const own = inFolder('changing.duckdb');
     await copyFile(goldenPath('messy/events.ndjson'), file);
@@ -138,7 +138,7 @@ describe('exit codes (contract 5.15)', () => {
     expect(await readTables(own)).toEqual(before);
   });
 
-  test('a database that another living process owns: 75, naming the process', async () => {
+  test('a database that a running process owns: 75, and the message names the process', async () => {
     const own = inFolder('owned.duckdb');
     const { child, ended } = startTidemark(['ingest', '-', '--db', own]);
     child.stdin.write('{"event":"service.deleted","service_id":"1"}\n');
@@ -176,7 +176,7 @@ test('an unexpected error is shown with its stack trace and gives the exit code 
   expect(shown.mock.calls).toEqual([[bug]]);
 });
 
-test('the same file twice, renamed too, adds nothing; grown it adds its tail', async () => {
+test('a file adds nothing when it is ingested again or after renaming, and its new lines after it has grown', async () => {
   const own = inFolder('twice.duckdb');
   const file = inFolder('twice.ndjson');
   await copyFile(seed, file);
@@ -200,20 +200,20 @@ describe('a request id (contract 5.2, 5.3)', () => {
       ...['--request-id', id, '--json', ...more],
     ]);
 
-  test('repeated with the same parameters has the recorded outcome', async () => {
+  test('that is repeated with the same parameters returns the recorded outcome', async () => {
     const first = await exportWith('one');
     const second = await exportWith('one');
     expect([second.code, second.stdout]).toEqual([0, first.stdout]);
     expect(JSON.parse(first.stdout)).toMatchObject({ request_id: 'one', paths: expect.any(Array) });
   });
 
-  test('with other parameters is a conflict', async () => {
+  test('that is repeated with other parameters is a conflict', async () => {
     await exportWith('two');
     const { code, stderr } = await exportWith('two', '--header');
     expect([code, JSON.parse(stderr).code]).toEqual([65, 'REQUEST_CONFLICT']);
   });
 
-  test('of a failed export fails again as it did', async () => {
+  test('of a failed export fails again with the same error', async () => {
     const few = ['--max-extension-columns', '0'];
     const first = await exportWith('three', ...few);
     expect([first.code, JSON.parse(first.stderr).code]).toEqual([65, 'TOO_MANY_COLUMNS']);

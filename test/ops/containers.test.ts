@@ -65,7 +65,7 @@ function stagesOf(dockerfile: string): readonly Stage[] {
 }
 
 describe('docker-compose.yml', () => {
-  test("gives Tidemark settings that it knows, in the image's own words where those say nothing", () => {
+  test('sets only variables that are settings of Tidemark, and so does the image', () => {
     const given = Object.entries(tidemark!.environment).map(([name, value]) => [name, String(value)]);
     const environment = { ...variables, ...Object.fromEntries(given) };
     const { config, places } = readConfig({ file: 'tidemark.example.yaml', environment, flags: {} });
@@ -75,7 +75,7 @@ describe('docker-compose.yml', () => {
     );
   });
 
-  test('leads Tidemark to the brokers, the topic, the registry and the ports that the others open', () => {
+  test('gives Tidemark the addresses, the topic and the ports of the other services', () => {
     const { TIDEMARK_KAFKA_BROKERS: brokers, TIDEMARK_KAFKA_TOPICS: topic } = tidemark!.environment;
     expect(kafka!.environment.KAFKA_ADVERTISED_LISTENERS).toContain(`//${brokers},`);
     expect(registry!.environment.APICURIO_KAFKASQL_BOOTSTRAP_SERVERS).toBe(brokers);
@@ -86,7 +86,7 @@ describe('docker-compose.yml', () => {
     expect(tidemark!.ports).toEqual([`127.0.0.1:${variables.TIDEMARK_HTTP_PORT}:${settings.http_port.default}`]);
   });
 
-  test('runs the versions that tests run on, and keeps records of any age', () => {
+  test('has the versions that the tests use, and Kafka keeps records of any age', () => {
     expect(kafka!.image).toBe(`apache/kafka:${kafkaVersion}`);
     expect(topics!.image).toBe(kafka!.image);
     expect(registry!.image).toBe(`apicurio/apicurio-registry:${registryVersion}`);
@@ -94,7 +94,7 @@ describe('docker-compose.yml', () => {
     expect(topics!.command).toContain('retention.ms=-1');
   });
 
-  test('starts each service when those that it needs are healthy, and gives Tidemark time to stop', () => {
+  test('starts each service after the ones it needs are healthy, and gives Tidemark time to stop', () => {
     for (const { depends_on = {} } of Object.values(compose.services))
       for (const [name, { condition }] of Object.entries(depends_on)) {
         if (condition === 'service_healthy') expect(compose.services[name]!.healthcheck, name).toBeDefined();
@@ -104,12 +104,12 @@ describe('docker-compose.yml', () => {
     expect(graceMs).toBeGreaterThan(settings.stop_deadline_ms.default);
   });
 
-  test('looks often at Kafka while it starts only, and lets a container that is made anew be known to the group', () => {
+  test('checks Kafka often only while it starts, and fixes the host name by which a group member is recognised', () => {
     expect(kafka!.healthcheck).toMatchObject({ interval: '30s', start_interval: '5s' });
     expect(tidemark!.hostname).toBe('tidemark');
   });
 
-  test('names its volumes, and mounts them where images keep what must last', () => {
+  test('names its volumes, and mounts them at the data folders of the images', () => {
     const mounted = Object.values(compose.services).flatMap(({ volumes = [] }) => volumes);
     expect(mounted.map(volume => volume.split(':')[0])).toEqual(Object.keys(compose.volumes));
     expect(JSON.parse(/^VOLUME (.+)$/m.exec(last.text)![1]!)).toEqual(
@@ -120,7 +120,7 @@ describe('docker-compose.yml', () => {
 });
 
 describe('the Dockerfile', () => {
-  test('copies what is there, and what .dockerignore lets through', async () => {
+  test('copies only files that exist and that .dockerignore includes', async () => {
     const [all, ...allowed] = (await readFile('.dockerignore', 'utf8')).split('\n').filter(line => /^[^#]/.test(line));
     expect(all).toBe('*');
     const copied = stages.flatMap(({ copies }) => copies.filter(({ from }) => from === null));
@@ -131,13 +131,13 @@ describe('the Dockerfile', () => {
     for (const { from } of stages.flatMap(({ copies }) => copies)) if (from !== null) expect(names).toContain(from);
   });
 
-  test('is of the Node that the package wants, and runs as nobody of importance', () => {
+  test('is based on Node 20, and runs as a user without privileges', () => {
     for (const { text } of stages) expect(text).toMatch(/^node:20-slim\b/);
     expect(last.text).toMatch(/^USER node$/m);
     expect(last.text).toContain('/healthz');
   });
 
-  test.each(['http', 'https'])('asks the service itself whether it is alive, by %s', async protocol => {
+  test.each(['http', 'https'])('checks the health of the service over %s', async protocol => {
     const [command, ...args] = JSON.parse(/^HEALTHCHECK .*CMD (\[.+\])$/m.exec(last.text)![1]!) as string[];
     const server = protocol === 'http' ? createServer() : createTlsServer(await certificate());
     let status = 200;
@@ -164,7 +164,7 @@ describe('the Dockerfile', () => {
     return { key: pem, cert: pem };
   }
 
-  test('compiles what it copies, and that runs from what the last stage holds', async () => {
+  test('compiles the files that it copies, and the result runs with the files of the last stage', async () => {
     const folder = await temporaryFolder();
     try {
       const built = await stageIn(folder.path, stages.find(({ name }) => name === 'build')!);

@@ -13,7 +13,7 @@ afterEach(() => folder.remove());
 
 const exportsFolder = () => path.join(folder.path, 'tidemark-demo', 'exports');
 
-test('the demo makes what it tells, in under 20 seconds, and again', async () => {
+test('the demo writes the files that it lists, in under 20 seconds, and the same files when it runs again', async () => {
   const began = performance.now();
   const shown = await tidemarkDone(['demo'], { cwd: folder.path });
   expect(performance.now() - began).toBeLessThan(20_000);
@@ -34,7 +34,7 @@ test('the demo makes what it tells, in under 20 seconds, and again', async () =>
   expect(told.map(({ sha256 }) => sha256)).toEqual(files.map(([, , , sha256]) => sha256));
 });
 
-test('a file of the user in the folder of the demo stays', async () => {
+test("the demo keeps a user's file in its folder", async () => {
   const own = path.join(folder.path, 'tidemark-demo', 'notes.txt');
   await mkdir(path.dirname(own));
   await writeFile(own, 'mine');

@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => folder.remove());
 
 describe('Ctrl-C', () => {
-  test('ends between two transactions; the next run completes', async () => {
+  test('ends ingestion between two transactions, and the next run completes it', async () => {
     const events = goldenPath('messy/events.ndjson');
     const db = inFolder('interrupted.duckdb');
     const args = ['ingest', events, '--db', db, '--batch-records', '5'];
@@ -41,17 +41,20 @@ describe('Ctrl-C', () => {
   });
 
   // contract 2.14
-  test.each(['SIGINT', 'SIGTERM'] as const)('%s with an open but idle standard input', async signal => {
-    const db = inFolder(`idle-${signal}.duckdb`);
-    const { child, ended } = startTidemark(['ingest', '-', '--db', db, '--json']);
-    child.stdin.write(await readFile(goldenPath('seed/events.ndjson')));
-    await untilAppended(`${db}.log`, child);
-    child.kill(signal);
-    const { code, stderr } = await ended;
-    expect(code, stderr).toBe(130);
-    await tidemarkDone(['ingest', '-', '--db', db]);
-    expect((await readTables(db)).partitions).toMatchObject([{ recordsRead: 16, applied: 16 }]);
-  });
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s ends the command although standard input is open and idle',
+    async signal => {
+      const db = inFolder(`idle-${signal}.duckdb`);
+      const { child, ended } = startTidemark(['ingest', '-', '--db', db, '--json']);
+      child.stdin.write(await readFile(goldenPath('seed/events.ndjson')));
+      await untilAppended(`${db}.log`, child);
+      child.kill(signal);
+      const { code, stderr } = await ended;
+      expect(code, stderr).toBe(130);
+      await tidemarkDone(['ingest', '-', '--db', db]);
+      expect((await readTables(db)).partitions).toMatchObject([{ recordsRead: 16, applied: 16 }]);
+    },
+  );
 });
 
 /** Looks until the log holds all that was written, or the writer is gone. */
@@ -82,7 +85,7 @@ describe('golden/rejects', () => {
     topic = String((await readTables(db)).partitions[0]?.topic);
   });
 
-  test('quarantine list --json: every reject, in order, with reason and field', async () => {
+  test('quarantine list --json lists every rejected record in order, with reason and field', async () => {
     const rows: { offset: number; reason: string; field: string | null }[] = JSON.parse(
       await tidemarkDone(['quarantine', 'list', '--db', db, '--json']),
     );
@@ -94,7 +97,7 @@ describe('golden/rejects', () => {
     }
   });
 
-  test('quarantine list as CSV: a head and one row each, as a CSV reader sees it', async () => {
+  test('quarantine list prints CSV with a header line and one row per record, which a CSV reader can read', async () => {
     const rows: { offset: string; topic: string }[] = parse(await tidemarkDone(['quarantine', 'list', '--db', db]), {
       columns: true,
     });
@@ -102,7 +105,7 @@ describe('golden/rejects', () => {
     expect(new Set(rows.map(row => row.topic))).toEqual(new Set([topic]));
   });
 
-  test('quarantine list --reason --limit', async () => {
+  test('quarantine list --reason --limit selects and limits', async () => {
     const args = ['quarantine', 'list', '--db', db, '--json', '--reason', 'BAD_FIELD', '--limit', '2'];
     const wanted = rejected.filter(({ reason }) => reason === 'BAD_FIELD').slice(0, 2);
     const rows: { offset: number }[] = JSON.parse(await tidemarkDone(args));
@@ -119,7 +122,7 @@ describe('golden/rejects', () => {
     expect(JSON.parse(await tidemarkDone(show))).toMatchObject({ offset: line - 1, reason: 'MALFORMED' });
   });
 
-  test('status: read = applied + quarantined, and the counts by reason (contract 2.11)', async () => {
+  test('status shows read = applied + quarantined, and the counts by reason (contract 2.11)', async () => {
     const status = JSON.parse(await tidemarkDone(['status', '--db', db, '--json']));
     const [{ records_read: recordsRead, applied, quarantined }] = status.partitions;
     expect(recordsRead).toBe(applied + quarantined);

@@ -25,7 +25,7 @@ function configOf(settings: Readonly<Record<string, string>>): Config {
 const account = { kafka_sasl_username: 'us & them', kafka_sasl_password: 'pass:word' };
 const tokenAt = (url: string) => bearerToken(configOf({ ...account, kafka_oauth_token_url: url }));
 
-test('a token is asked for as the standard says', async () => {
+test('a token is requested as RFC 6749 defines', async () => {
   const asked: string[] = [];
   const url = await addressOf(({ method, headers }, response) => {
     asked.push(`${method} ${headers.authorization} ${headers['content-type']}`);
@@ -36,7 +36,7 @@ test('a token is asked for as the standard says', async () => {
   expect(asked).toEqual([`POST Basic ${basic} application/x-www-form-urlencoded`]);
 });
 
-test.each([400, 401, 403])('a client that is refused with %s is not to try again', async status => {
+test.each([400, 401, 403])('a client id and secret refused with %s are a permanent error', async status => {
   const url = await addressOf((_, response) => response.writeHead(status).end('{"error":"invalid_client"}'));
   await expect(tokenAt(url)).rejects.toMatchObject({
     code: 'SOURCE_REFUSED',
@@ -45,10 +45,10 @@ test.each([400, 401, 403])('a client that is refused with %s is not to try again
 });
 
 test.each([
-  ['that is overloaded', 503, 'later'],
-  ['that answers with something else', 200, '<html>'],
-  ['that answers without a token', 200, '{"token":"abc"}'],
-])('of a server %s it may be had later', async (_, status, text) => {
+  ['is overloaded', 503, 'later'],
+  ['answers with a web page', 200, '<html>'],
+  ['answers without a token', 200, '{"token":"abc"}'],
+])('the error is temporary when the server %s', async (_, status, text) => {
   const url = await addressOf((_request, response) => response.writeHead(status).end(text));
   await expect(tokenAt(url)).rejects.toMatchObject({
     code: 'SOURCE_UNREACHABLE',
@@ -56,7 +56,7 @@ test.each([
   });
 });
 
-test('so it may of a server that does not answer, and from a file that is being replaced', async () => {
+test('the error is temporary when the server does not answer, and while the token file is missing', async () => {
   await expect(tokenAt('http://127.0.0.1:1/token')).rejects.toMatchObject({
     code: 'SOURCE_UNREACHABLE',
     message: expect.stringMatching(/does not answer: .*(ECONNREFUSED|bad port)/),

@@ -19,7 +19,7 @@ afterAll(() => folder.remove());
 const at = (url: string, topic: string) => ['--registry-url', url, '--topic', topic];
 
 describe.skipIf(!shared.available)('tidemark schemas', () => {
-  test('register gives each of the ten an id, and the same again', async () => {
+  test('register registers all ten schemas, and a second run returns the same ids', async () => {
     const topic = uniqueSubject('calls');
     const first = JSON.parse(await tidemarkDone(['schemas', 'register', ...at(shared.url, topic), '--json']));
     expect(first).toEqual(
@@ -32,7 +32,7 @@ describe.skipIf(!shared.available)('tidemark schemas', () => {
     for (const { subject, id } of first) expect(told).toMatch(new RegExp(`^${subject} +registered +${id} +1$`, 'm'));
   });
 
-  test('those of requests and statuses go with their topics', async () => {
+  test('the schemas of requests and statuses are registered under their topics', async () => {
     const topic = uniqueSubject('calls');
     const topics = ['--control-topic', `${topic}-c`, '--status-topic', `${topic}-s`];
     const rows = JSON.parse(await tidemarkDone(['schemas', 'register', ...at(shared.url, topic), ...topics, '--json']));
@@ -54,7 +54,7 @@ describe.skipIf(!shared.available)('tidemark schemas', () => {
     expect(subjects.filter(subject => subject.startsWith(topic))).toEqual([]);
   });
 
-  test('what may not follow is named with the words of the registry, and then none is registered', async () => {
+  test("an incompatible schema is reported with the registry's reason, and then none is registered", async () => {
     const topic = uniqueSubject('taken');
     const subject = `${topic}-service.started`;
     // Ours lacks this field, which readers of the new schema could not do without.
@@ -74,7 +74,7 @@ describe.skipIf(!shared.available)('tidemark schemas', () => {
     expect(subjects.filter(name => name.startsWith(topic))).toEqual([subject]);
   });
 
-  test('a registry that refuses us: 77, without the password', async () => {
+  test('a registry that denies access: 77, and the message does not show the password', async () => {
     const { url } = await registryProxy({
       url: shared.url,
       misbehave: ({ headers }, response) => {
@@ -105,10 +105,10 @@ describe.skipIf(!shared.available)('tidemark schemas', () => {
   });
 });
 
-describe('tidemark schemas is refused', () => {
+describe('a command is refused', () => {
   test.each([
     ['without a topic', 64, ['schemas', 'check'], /required option '--topic/],
-    ['without an address', 78, ['schemas', 'check', '--topic', 'x'], /registry_url is null/],
+    ['without registry_url', 78, ['schemas', 'check', '--topic', 'x'], /registry_url is null/],
     [
       'with a password in the address',
       78,
@@ -116,7 +116,7 @@ describe('tidemark schemas is refused', () => {
       /registry_url is "http:\/\/\*\*\*@b"; allowed is an address/,
     ],
     [
-      'with a user alone',
+      'with a user but no password',
       78,
       ['schemas', 'check', ...at('http://b', 'x'), '--registry-username', 'a'],
       /registry_username and registry_password need each other/,
@@ -128,19 +128,19 @@ describe('tidemark schemas is refused', () => {
       /registry_ca_file is "no\.pem"; it cannot be read: ENOENT/,
     ],
     [
-      'where nobody listens',
+      'when no registry listens at the address',
       69,
       ['schemas', 'check', ...at('http://127.0.0.1:1', 'x')],
       /is unavailable: .*ECONNREFUSED.*REGISTRY_UNREACHABLE/,
     ],
     [
-      'run with Avro statuses without a registry',
+      'when run has Avro statuses but no registry',
       78,
       ['run', '--status-format', 'avro'],
       /status_format avro needs registry_url/,
     ],
     [
-      'ingest of Avro keys without a registry',
+      'when ingest has Avro keys but no registry',
       78,
       ['ingest', '-', '--key-format', 'avro'],
       /key_format avro needs registry_url/,

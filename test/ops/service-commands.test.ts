@@ -32,7 +32,7 @@ describe('tidemark export', () => {
     expect(await tidemarkDone([...args, '--request-id', 'one'])).toBe(there);
   });
 
-  test('tells what the service refused, with its own code', async () => {
+  test("ends with the service's error and its exit code", async () => {
     const served = await serve({ lines });
     const { code, stderr } = await tidemark([
       'export',
@@ -45,7 +45,7 @@ describe('tidemark export', () => {
     expect([code, stderr]).toEqual([64, expect.stringMatching(/time_from is "now".*file_prefix.*\[REQUEST_INVALID\]/)]);
   });
 
-  test('of which nobody wants the files any more is cancelled in the service', async () => {
+  test('that is interrupted cancels the export in the service', async () => {
     const served = await serve({ lines, settings: { export_wait_ms: 600_000 } });
     const { child, ended } = startTidemark(['export', ...flags(served), ...endless, '--file-prefix', 'x_']);
     await served.logged('"state":"running"');
@@ -87,7 +87,7 @@ describe('tidemark exports and cancel', () => {
   });
 });
 
-test('a note left by a service that died is no service', async () => {
+test('the server file of a dead service is ignored', async () => {
   const served = await serve({ lines });
   await served.stop();
   await writeFile(`${served.db}.server.json`, JSON.stringify(served.note));

@@ -3,7 +3,7 @@ import { TestCluster } from '../../support/kafka/cluster.ts';
 import { canStartBroker, startBroker } from '../../support/kafka/own-servers.ts';
 
 describe.skipIf(!(await canStartBroker()))('a broker', () => {
-  test('killed and started again has its records, on the same port', async () => {
+  test('that was killed and started again has its records, on the same port', async () => {
     const broker = await startBroker();
     const cluster = new TestCluster(broker.brokers);
     const topic = await cluster.createTopic('kept', { partitions: 2 });

@@ -25,7 +25,7 @@ const json = (call: Call) =>
 describe('the endless load', () => {
   const eventsOfDay = 17_152;
 
-  test('is the day again and again, of new services, at the time that it is', async () => {
+  test('repeats the recorded day with new service ids and the current time', async () => {
     const now = Date.parse('2026-01-01T00:00:00Z');
     const calls = await taken(
       endlessCalls(() => now),
@@ -39,7 +39,7 @@ describe('the endless load', () => {
     expect(new Set(calls.map(({ timestamp }) => timestamp))).toEqual(new Set(['2026-01-01T00:00:00.000Z']));
   });
 
-  test('names states alike wherever they are named', async () => {
+  test('renames a state in the same way in all its events', async () => {
     const calls = await taken(endlessCalls(Date.now), eventsOfDay);
     const started = new Set(calls.flatMap(({ event, state_id }) => (event === 'state.started' ? [state_id] : [])));
     const moved = calls.flatMap(({ from, to }) => [from, to] as readonly ({ state_id: string } | undefined)[]);
@@ -50,7 +50,7 @@ describe('the endless load', () => {
 });
 
 test.skipIf(!registry.available || !kafka.available)(
-  'Avro says of every call of the day what its JSON says',
+  'every event of the day decodes from Avro to the same event as from JSON',
   async () => {
     const encode = await registerCallSchemas(registry.url, kafka.uniqueTopic('calls'));
     const schemas = new Map<number, WriterSchema>();

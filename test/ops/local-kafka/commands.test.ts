@@ -30,12 +30,12 @@ describe.skipIf(!((await canStartBroker()) && (await canStartRegistry())))('Kafk
   }
   const state = async () => (await readState(path.join(folder.path, localFolder)))!;
 
-  test('is not sent to before it is up', async () => {
+  test('that is not running: demo says how to start it, and down stops nothing', async () => {
     await expect(local('demo')).rejects.toThrow('npm run kafka:up');
     expect(await local('down')).toBe('nothing was running\n');
   });
 
-  test('is up, takes the day of calls, keeps it while it is down, and can be deleted', async () => {
+  test('starts, receives the day of calls, keeps it while it is stopped, and can be deleted', async () => {
     const told = await local('up');
     const { kafka, registry } = await state();
     const brokers = [`127.0.0.1:${kafka!.port}`];
@@ -67,7 +67,7 @@ describe.skipIf(!((await canStartBroker()) && (await canStartRegistry())))('Kafk
     ['--rate', '0'],
     ['--rate', 'fast'],
     ['--partitions', '-1'],
-  ])('%s %s is refused', async (...words) => {
+  ])('refuses %s %s', async (...words) => {
     await expect(local('demo', ...words)).rejects.toThrow('Allowed is a whole number from 1 to 9999999.');
   });
 });

@@ -28,7 +28,7 @@ describe.skipIf(!kafka.available || !(await canProduceFromJava()))("Kafka's Java
     expect(await total(topic)).toBe(records.length);
   });
 
-  test('transactions leave their markers in the log, aborted ones too', async () => {
+  test('committed and aborted transactions leave their markers in the log', async () => {
     const topic = await kafka.createTopic('transactions');
     const settings = { 'transactional.id': topic };
     const lines = [{ value: 'a' }, { end: 'commit' }, { value: 'b' }, { value: 'c' }, { end: 'abort' }] as const;

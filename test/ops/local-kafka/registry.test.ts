@@ -5,7 +5,7 @@ const record = (...fields: readonly object[]) => JSON.stringify({ type: 'record'
 const number = { name: 'number', type: 'long' };
 
 describe.skipIf(!(await canStartRegistry()))('a registry', () => {
-  test('killed and started again has its schemas, and refuses what does not fit them', async () => {
+  test('that was killed and started again has its schemas, and refuses incompatible ones', async () => {
     const registry = await startRegistry();
     const register = (schema: string) =>
       fetch(`${registry.url}/subjects/calls-value/versions`, {

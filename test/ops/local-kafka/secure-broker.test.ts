@@ -36,7 +36,7 @@ describe.skipIf(!(await canStartBroker()))('a secure broker', () => {
     sasl: { ...user, password, mechanism } as NonNullable<KafkaConfig['sasl']>,
   });
 
-  test.each(passwords)('%s lets in the right password and refuses a wrong one', async mechanism => {
+  test.each(passwords)('%s accepts the right password and refuses a wrong one', async mechanism => {
     const right = withPassword(mechanism, user.password);
     expect(await brokersSeen('SASL', right)).toBe(1);
     expect(await brokersSeen('SASL_TLS', { ...right, ssl: trusting() })).toBe(1);
@@ -45,7 +45,7 @@ describe.skipIf(!(await canStartBroker()))('a secure broker', () => {
     await expect(brokersSeen('SASL_TLS', { ...wrong, ssl: trusting() })).rejects.toThrow(/authentication/i);
   });
 
-  test('a token is taken while it is valid', async () => {
+  test('a token is accepted while it is valid', async () => {
     expect(
       await brokersSeen(
         'SASL',
@@ -60,12 +60,12 @@ describe.skipIf(!(await canStartBroker()))('a secure broker', () => {
     ).rejects.toThrow(/./);
   });
 
-  test('TLS wants our authority', async () => {
+  test('TLS works only for a client that trusts the signing authority', async () => {
     expect(await brokersSeen('TLS', { ssl: trusting() })).toBe(1);
     await expect(brokersSeen('TLS', { ssl: true })).rejects.toThrow(/verify/);
   });
 
-  test('mutual TLS wants a certificate of the client', async () => {
+  test('mutual TLS works only with a client certificate', async () => {
     expect(await brokersSeen('MUTUAL_TLS', { ssl: { ...trusting(), ...secure.client } })).toBe(1);
     await expect(brokersSeen('MUTUAL_TLS', { ssl: trusting() })).rejects.toThrow(/./);
   });

@@ -13,21 +13,21 @@ const kafka = await sharedKafka();
 const registry = await sharedRegistry();
 afterEach(() => vi.unstubAllEnvs());
 
-test.skipIf(!kafka.available)('the Kafka of a run keeps records of any age', async () => {
+test.skipIf(!kafka.available)('the Kafka for tests keeps records of any age', async () => {
   const topic = await kafka.createTopic('old', { config: { 'cleanup.policy': 'compact' } });
   await kafka.produce(topic, [{ key: 'k', value: 'v', timestamp: '1000' }]);
   expect(await kafka.offsets(topic)).toEqual([{ partition: 0, low: 0, high: 1 }]);
 });
 
-describe('services that are named by variables', () => {
-  test.skipIf(!kafka.available || !registry.available)('are used as they are', async () => {
+describe('servers that are named by variables', () => {
+  test.skipIf(!kafka.available || !registry.available)('are used by the tests', async () => {
     vi.stubEnv('KAFKA_BROKERS', kafka.brokers.join(','));
     vi.stubEnv('SCHEMA_REGISTRY_URL', registry.url);
     expect(await anyKafka()).toMatchObject({ layer: 'environment', value: kafka.brokers });
     expect(await anyRegistry()).toMatchObject({ layer: 'environment', value: registry.url });
   });
 
-  test('must answer: nothing is started in their place', async () => {
+  test('must answer: no other server is started instead', async () => {
     const nowhere = `127.0.0.1:${await freePort()}`;
     vi.stubEnv('KAFKA_BROKERS', nowhere);
     vi.stubEnv('SCHEMA_REGISTRY_URL', `http://${nowhere}`);
@@ -35,7 +35,7 @@ describe('services that are named by variables', () => {
     await expect(anyRegistry()).rejects.toThrow(`SCHEMA_REGISTRY_URL is http://${nowhere}, where no registry answers`);
   });
 
-  test('a missing one fails a run of continuous integration only', () => {
+  test('a missing server fails the tests only in continuous integration', () => {
     vi.stubEnv('CI', 'true');
     expect(() => explainSkip('there is no Kafka')).toThrow('there is no Kafka');
     vi.stubEnv('CI', '');
@@ -43,7 +43,7 @@ describe('services that are named by variables', () => {
   });
 });
 
-test("the image's variables are the settings of our node", async () => {
+test('the Kafka image gets the settings of the local node', async () => {
   expect(await kafkaVariables(12345)).toMatchObject({
     KAFKA_PROCESS_ROLES: 'broker,controller',
     KAFKA_LISTENERS: 'PLAINTEXT://0.0.0.0:9092,CONTROLLER://127.0.0.1:9093',
@@ -59,7 +59,7 @@ describe('a folder that is fetched once', () => {
     return folder.path;
   }
 
-  test('is made by the first who asks, and then is there', async () => {
+  test('is made by the first of two callers', async () => {
     const root = await cache();
     let made = 0;
     const make = async (folder: string) => {
@@ -71,7 +71,7 @@ describe('a folder that is fetched once', () => {
     expect(made).toBe(1);
   });
 
-  test('that failed leaves nothing, and can be asked for again', async () => {
+  test('whose making failed leaves nothing, and can be made again', async () => {
     const root = await cache();
     const failing = fetchOnce('tool', async folder => {
       await writeFile(path.join(folder, 'half'), '');
@@ -83,7 +83,7 @@ describe('a folder that is fetched once', () => {
     expect(await readdir(root)).toEqual(['tool']);
   });
 
-  test('that another process finished meanwhile is taken as it is', async () => {
+  test('that another process has completed meanwhile is used', async () => {
     const root = await cache();
     const folder = await fetchOnce('tool', async () => {
       await mkdir(path.join(root, 'tool'));
@@ -93,12 +93,12 @@ describe('a folder that is fetched once', () => {
   });
 });
 
-test('a program that cannot be run tells what needed it', async () => {
+test('when a program cannot be run, the error says what needs it', async () => {
   const run = runTool('no-such-program', ['--fetch'], 'Kafka needs it');
   await expect(run).rejects.toThrow(ToolsMissing);
   await expect(run).rejects.toThrow(/^Kafka needs it: "no-such-program --fetch" failed: /);
 });
 
-test('a wait that fails names what it waited for', async () => {
+test('when a wait fails, the error says what it waited for', async () => {
   await expect(waitFor('rain', async () => null, 60)).rejects.toThrow('waited 60 ms without success for rain');
 });

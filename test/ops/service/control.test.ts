@@ -39,7 +39,7 @@ function controlParts(outbox: object = idle): ControlParts {
   } as unknown as ControlParts;
 }
 
-test('a connection that closes while the control topic is looked at is a reason not to be ready, and is made again', async () => {
+test('when the connection closes while the control topic is checked, the service is not ready, and the check is repeated', async () => {
   const control = Control.open(controlParts())!;
   const seen: (readonly string[])[] = [];
   const answers = [
@@ -58,7 +58,7 @@ test('a connection that closes while the control topic is looked at is a reason 
   expect(seen).toEqual([['the control topic is not reached yet'], ['Closed connection']]);
 });
 
-test('a status that is under way to a broker which does not answer is not waited for at the end', async () => {
+test('stopping does not wait for a status that is being sent to a broker which does not answer', async () => {
   vi.useFakeTimers();
   const send = vi.spyOn(StatusTopic.prototype, 'send').mockImplementation(never);
   const outbox = { ...idle, oldest: async () => [{ number: 1, requestId: 'one', status: '{}' }] };

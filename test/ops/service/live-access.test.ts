@@ -21,7 +21,7 @@ beforeEach(async () => {
   await writeFile(file, `${firstLine}\n`);
 });
 
-test('a running service: a revoked token is refused, a new one let in, and a broken file changes nothing', async () => {
+test('a running service refuses a removed token, accepts a new one, and keeps its tokens when the file is broken', async () => {
   const served = await serve({ settings: { http_tokens_file: file } });
   const statusOf = async (token: string) =>
     (await fetch(`${served.url}/exports`, { headers: { authorization: `Bearer ${token}` } })).status;
@@ -50,7 +50,7 @@ test('a running service: a revoked token is refused, a new one let in, and a bro
   for (const token of [first, second, secret]) expect(served.log()).not.toContain(token);
 });
 
-describe('what the file says later', () => {
+describe('the tokens file', () => {
   const opened = (flags: Readonly<Record<string, unknown>> = {}) => {
     let now = 1_000_000;
     const told: string[] = [];
@@ -68,7 +68,7 @@ describe('what the file says later', () => {
     return { access, names, wait, told };
   };
 
-  test('is looked at once a second at most', async () => {
+  test('is checked at most once per second', async () => {
     const { names, wait } = opened();
     await writeFile(file, `${secondLine}\n`);
     wait(999);
@@ -77,18 +77,15 @@ describe('what the file says later', () => {
     expect(names()).toEqual(['second', 'command line']);
   });
 
-  test.each(['127.0.0.1', '0.0.0.0'])(
-    'never opens the door of %s to all: without a line nobody may come in',
-    async host => {
-      const { access, names, wait } = opened({ http_host: host });
-      await writeFile(file, '# nobody\n');
-      wait(1_000);
-      expect(names()).toEqual(['command line']);
-      expect(access.current().anonymous).toBe(false);
-    },
-  );
+  test.each(['127.0.0.1', '0.0.0.0'])('without a line lets nobody in, with http_host %s', async host => {
+    const { access, names, wait } = opened({ http_host: host });
+    await writeFile(file, '# nobody\n');
+    wait(1_000);
+    expect(names()).toEqual(['command line']);
+    expect(access.current().anonymous).toBe(false);
+  });
 
-  test('closes a door that was open to all, for good', async () => {
+  test('ends anonymous access with its first line, and an empty file does not allow it again', async () => {
     await writeFile(file, '');
     const { access, wait } = opened();
     expect(access.current().anonymous).toBe(true);
@@ -99,7 +96,7 @@ describe('what the file says later', () => {
     }
   });
 
-  test('is told of once where it is gone, and the tokens stay', async () => {
+  test('that is gone is logged once, and the tokens stay', async () => {
     const { names, wait, told } = opened();
     await rm(file);
     for (let i = 0; i < 3; i += 1) {

@@ -26,7 +26,7 @@ describe('the ends that an export waits for', () => {
     expect(await assignedEnds({ ...source(), assigned: () => null }, inGroup)).toEqual(all);
   });
 
-  test('are not asked for while it is known that nobody answers', async () => {
+  test('are not requested while the log is known not to answer', async () => {
     const asking = { ...source(0), ends: () => Promise.reject(new Error('asked')) };
     await expect(assignedEnds(asking, { ...inGroup, problem: 'it is away' })).rejects.toMatchObject({
       code: 'SOURCE_UNREACHABLE',

@@ -7,7 +7,7 @@ import type { Status } from '../../../ops/service/status.ts';
 import { Service } from '../../support/service.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-test('a broker that is not there is named to operators, and to nobody else', async () => {
+test('the address of an unreachable broker is shown to operators only', async () => {
   const folder = await temporaryFolder();
   onTestFinished(folder.remove);
   const token = newToken();
@@ -44,7 +44,7 @@ describe('a problem', () => {
   };
   const secret = 'kafka-1.internal:9092 answers: no';
 
-  test('that is none is not told', () => {
+  test('that does not exist is not reported', () => {
     expect(unreadiness(fine)).toEqual([]);
   });
 
@@ -55,7 +55,7 @@ describe('a problem', () => {
       secret,
     ],
     ['of the source', { source: { name: () => 'Kafka', problem: () => secret, assigned: () => null } }, secret],
-    ['of the look at the log', { watchProblem: secret }, secret],
+    ['of requesting the end of the log', { watchProblem: secret }, secret],
     ['of the registry', { registryProblem: secret }, secret],
     ['of the control topic', { control: [{ general: 'requests are not read', detail: secret }] }, secret],
     [
@@ -63,7 +63,7 @@ describe('a problem', () => {
       { source: { name: () => 'Kafka', problem: () => null, assigned: () => [] } },
       'no partition is assigned to this process',
     ],
-  ])('%s is told to all in general words', (_, problem, told) => {
+  ])('%s is shown to everyone in general words', (_, problem, told) => {
     const [found, ...more] = unreadiness({ ...fine, ...problem });
     expect([found?.detail, more]).toEqual([told, []]);
     expect(found?.general).toMatch(/^[a-z ]{10,}$/);

@@ -16,7 +16,7 @@ const answered: AnsweredRequest = {
 
 afterEach(() => trace.disable());
 
-test('without an SDK nothing happens', () => {
+test('without an SDK, tracing a request does nothing', () => {
   expect(() => traceRequest(answered, 1_000)).not.toThrow();
 });
 
@@ -24,7 +24,7 @@ test.each([
   [200, undefined],
   [404, undefined],
   [500, SpanStatusCode.ERROR],
-])('an SDK is told of a request that was answered with %i', (status, code) => {
+])('an SDK gets a span for a request that was answered with %i', (status, code) => {
   const told: Record<string, unknown> = {};
   const plain = trace.getTracer('none').startSpan('none');
   const span = Object.assign(Object.create(plain), {

@@ -87,7 +87,7 @@ describe.each(openNames)('%s', name => {
     expect([config[name], places[name]]).toEqual([settings[name].default, 'default']);
   });
 
-  test('is read from the file, then the variable, then the flag, and tells from where', async () => {
+  test('is read from file, variable or flag, of which the later wins, and its place is reported', async () => {
     const file = await fileOf(`${name}.yaml`, `# a comment\n${stringify({ [name]: inFile })}`);
     const environment = { [variable]: asText(inVariable) };
     const flags = { [name]: asText(inFlag) };
@@ -102,7 +102,7 @@ describe.each(openNames)('%s', name => {
   });
 });
 
-test('every setting has its tests', () => {
+test('every setting is tested above or below', () => {
   const tested = [...openNames, ...secretNames, ...secretNames.map(name => `${name}_file`)];
   expect(tested.toSorted()).toEqual(settingNames.toSorted());
 });
@@ -124,18 +124,18 @@ describe.each(secretNames)('the secret %s', name => {
     expect([config[name]?.reveal(), places[name]]).toEqual([given, variable]);
   });
 
-  test('comes from the file that is named, without the end of its line', async () => {
+  test('comes from its file, without the line end', async () => {
     const secretFile = await fileOf(`${name}.secret`, `${given}\n`);
     const { config, places } = readConfig({ file: null, environment: { [`${variable}_FILE`]: secretFile }, flags: {} });
     expect([config[name]?.reveal(), places[name]]).toEqual([given, `${variable}_FILE, ${secretFile}`]);
   });
 
-  test('is none by default and when empty', () => {
+  test('is null by default and when its variable is empty', () => {
     expect(readConfig({ file: null, environment: { [variable]: '' }, flags: {} }).config[name]).toBeNull();
     expect(readConfig({ file: null, environment: {}, flags: {} }).config[name]).toBeNull();
   });
 
-  test('is refused where others may read it, and not repeated', async () => {
+  test('is refused in a YAML file and a flag, and the error does not show it', async () => {
     for (const sources of [{ file: await fileOf('open.yaml', `${name}: ${given}\n`) }, { flags: { [name]: given } }]) {
       const fault = faultOf(sources);
       expect(fault).toContain(`${name} is a secret; allowed are the variable ${variable} and the setting ${name}_file`);
@@ -143,7 +143,7 @@ describe.each(secretNames)('the secret %s', name => {
     }
   });
 
-  test('is refused when it is given twice, from a missing file, and from an empty one', async () => {
+  test('is refused when it is given twice, and when its file is missing or empty', async () => {
     const empty = await fileOf('empty.secret', '\n');
     expect(faultOf({ environment: { [variable]: given, [`${variable}_FILE`]: empty } })).toMatch(
       new RegExp(`^(?!.*${given}).* but ${variable} gives ${name} too; allowed is one`),
@@ -154,7 +154,7 @@ describe.each(secretNames)('the secret %s', name => {
     expect(faultOf({ environment: { [`${variable}_FILE`]: empty } })).toContain('allowed is a file that is not empty');
   });
 
-  test('is shown as *** by config check and by whatever prints it', async () => {
+  test('is shown as *** by config check and when it is printed', async () => {
     const env = { [variable]: given };
     for (const args of [
       ['config', 'check'],
@@ -169,7 +169,7 @@ describe.each(secretNames)('the secret %s', name => {
   });
 });
 
-test('every setting is a flag of some command, whose help tells its default', async () => {
+test('every setting that is no secret is a flag of some command, whose help shows its default', async () => {
   const helps = await Promise.all(
     ['ingest', 'export', 'status', 'run', 'schemas register'].map(command => tidemarkDone([command, '--help'])),
   );
@@ -194,7 +194,7 @@ test('config check shows the value and place of every setting, from all three so
   );
 });
 
-test('all faults at once: place, value and what is allowed; unknown names with the nearest known', async () => {
+test('all faults are reported at once, with place, value and allowed values; an unknown name with the nearest setting', async () => {
   const cwd = path.join(folder.path, 'faults');
   await mkdir(cwd);
   await writeFile(path.join(cwd, 'tidemark.yaml'), 'threads: many\ntreads: 4\n');
@@ -212,22 +212,22 @@ test('all faults at once: place, value and what is allowed; unknown names with t
 });
 
 test.each([
-  ['a file that is not there', null, /cannot read the configuration .*missing\.yaml/],
-  ['no map', '- db\n', /holds no settings; allowed are lines such as "db:/],
-  ['no YAML', 'db: [unclosed\n', /\.yaml: .*/],
+  ['a missing file', null, /cannot read the configuration .*missing\.yaml/],
+  ['a list instead of a map', '- db\n', /holds no settings; allowed are lines such as "db:/],
+  ['a text that is not YAML', 'db: [unclosed\n', /\.yaml: .*/],
   ['a setting twice', 'db: a\ndb: b\n', /keys must be unique/i],
   ['a setting without value', 'db:\n', /:1: db is null; allowed is a non-empty text/],
   ['an empty text', 'db: ""\n', /:1: db is ""; allowed is a non-empty text/],
   ['a fraction', 'threads: 1.5\n', /:1: threads is 1\.5; allowed is a whole number/],
-  ['beyond the range', 'skew_ms: 86400001\n', /:1: skew_ms is 86400001; .*0 to 86400000/],
-  ['a choice in other letters', 'key_format: JSON\n', /:1: key_format is "JSON"; allowed is string, json/],
+  ['a number beyond the range', 'skew_ms: 86400001\n', /:1: skew_ms is 86400001; .*0 to 86400000/],
+  ['a choice in upper case', 'key_format: JSON\n', /:1: key_format is "JSON"; allowed is string, json/],
   [
     'a password in an address',
     'kafka_oauth_token_url: https://me:hunter2@a/\n',
     /"https:\/\/\*\*\*@a\/"; allowed is an address/,
   ],
   [
-    'no address',
+    'a text that is no address',
     'kafka_oauth_token_url: idp/token\n',
     /:1: kafka_oauth_token_url is "idp\/token"; allowed is an address/,
   ],
@@ -240,7 +240,7 @@ test.each([
   );
 });
 
-test('an empty file is a file of defaults, and what was read cannot be changed', async () => {
+test('an empty file gives the defaults, and the configuration is frozen', async () => {
   const { config } = readConfig({ file: await fileOf('empty.yaml', '# nothing\n'), environment: {}, flags: {} });
   expect(config).toEqual(Object.fromEntries(settingNames.map(name => [name, settings[name].default])));
   expect(Object.isFrozen(config)).toBe(true);

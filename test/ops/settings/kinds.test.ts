@@ -9,6 +9,6 @@ test.each([
   ['0-3,7-5', undefined],
   ['7-5', undefined],
   ['a', undefined],
-])('partitions %j are %j', (given, value) => {
+])('the list of partitions %j is read as %j', (given, value) => {
   expect(partitions.read(given)).toEqual(value);
 });

@@ -32,7 +32,7 @@ test.each([
     [/^the bearer token/, /^kafka_sasl_password is sent to kafka_oauth_token_url/],
   ],
   ['the account of the registry', { registry_url: 'http://r', ...registryAccount }, [/^registry_password is sent to/]],
-])('what goes in plain text is told: %s', (_, given, told) => {
+])('a warning for what is sent in plain text: %s', (_, given, told) => {
   const sentences = plainTextWarnings(configOf({ ...kafka, ...given }));
   expect(sentences).toEqual(told.map(sentence => expect.stringMatching(sentence)));
   expect(sentences.join()).not.toContain('hunter2');
@@ -40,18 +40,18 @@ test.each([
 
 test.each([
   ['a password over TLS', { kafka_sasl_mechanism: 'plain', kafka_tls: 'true', ...account }],
-  ['a proof of a password', { kafka_sasl_mechanism: 'scram-sha-512', ...account }],
+  ['a SCRAM password, which is not sent', { kafka_sasl_mechanism: 'scram-sha-512', ...account }],
   ['a registry without an account', { registry_url: 'http://r' }],
   ['a registry over https', { registry_url: 'https://r', ...registryAccount }],
   [
     'all of OAuth over TLS',
     { kafka_sasl_mechanism: 'oauthbearer', kafka_oauth_token_url: 'https://i', kafka_tls: 'true', ...account },
   ],
-])('nothing is told of %s', (_, given) => {
+])('no warning for %s', (_, given) => {
   expect(plainTextWarnings(configOf({ ...kafka, ...given }))).toEqual([]);
 });
 
-test('id and secret of a client are encoded as in a form before they are joined', async () => {
+test('client id and secret are form-encoded before they are joined', async () => {
   const asked: (readonly [string | undefined, string])[] = [];
   const server = createServer(async (request, response) => {
     asked.push([request.headers.authorization, await text(request)]);
@@ -73,14 +73,14 @@ test('id and secret of a client are encoded as in a form before they are joined'
   expect(asked).toEqual([[`Basic ${account}`, 'grant_type=client_credentials']]);
 });
 
-test('a service that would check no certificate does not start', async () => {
+test('a service does not start when Node is set to check no certificates', async () => {
   const { ended } = startTidemark(['run', '--log-folder', 'log'], { env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } });
   const { code, stderr } = await ended;
   expect(code).toBe(78);
   expect(stderr).toMatch(/^tidemark: NODE_TLS_REJECT_UNAUTHORIZED is "0".*\[CONFIG_INVALID\]$/m);
 });
 
-test('a secret in plain text is warned of at the start', async () => {
+test('the warning for a secret in plain text is logged at the start', async () => {
   // Without a folder or a broker there is no source, so it ends by itself.
   const env = { TIDEMARK_REGISTRY_URL: 'http://r', TIDEMARK_REGISTRY_USERNAME: 'me', TIDEMARK_REGISTRY_PASSWORD: 'x' };
   const folder = await temporaryFolder();
