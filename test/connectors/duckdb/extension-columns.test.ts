@@ -52,6 +52,14 @@ test('a path spelled like a core column, or like another path in other case, is 
   expect(line).toMatch(/,x,y,z,w$/);
 });
 
+// contract 4.7
+test.each([['#'], ['a#b'], ['a\rb'], ['a\nb'], ['a,b']])('the column name %j is quoted in the header', async name => {
+  const store = await openTestStore();
+  await store.storeLines([started('one', 1, { [name]: 1 })]);
+  const { bytes } = await store.exported('services', window, { header: true });
+  expect(bytes.toString()).toContain(`,"${name}"\n`);
+});
+
 test('names and ids that differ only in a byte-order mark stay different', async () => {
   const store = await openTestStore();
   const mark = '\ufeff';

@@ -91,6 +91,18 @@ describe('the outbox', () => {
     ]);
   });
 
+  test('adds after a restart behind the statuses that wait, however many were sent before', async () => {
+    const open = await openDatabase();
+    const first = await open();
+    for (const id of ['one', 'two', 'three']) await first.store.insert(recordOf(id));
+    const [, sent] = await first.store.outbox.oldest(2);
+    await first.store.outbox.sent(sent!.number);
+    await first.close();
+    const { store } = await open();
+    await store.insert(recordOf('four'));
+    expect(await statusLines(store), 'the order of the changes').toEqual(['three 1 accepted', 'four 1 accepted']);
+  });
+
   // contract 5.18
   test('repeats only the last status of an ended request, unchanged, and adds no progress for it', async () => {
     const { store } = await (await openDatabase())();

@@ -55,6 +55,13 @@ describe('a batch is stored only at the end of the last one (contract 2.10)', ()
       warehouse.store(batchOf(60, 61, { from: 15, to: 60, reason: 'deleted by retention' })),
     ).rejects.toMatchObject({ code: 'STALE_BATCH' });
   });
+
+  test('a gap of lost records that ends before the batch is refused, as the records between are missing', async () => {
+    const { warehouse, rows } = await storeUpTo15();
+    const stored = warehouse.store(batchOf(41, 42, { from: 15, to: 40, reason: 'deleted by retention' }));
+    await expect(stored, 'record 40 was left out').rejects.toMatchObject({ code: 'STALE_BATCH' });
+    expect(await rows('SELECT count(*) FROM lost_records')).toEqual([['0']]);
+  });
 });
 
 test('when the first batch of a partition fails, the one queued behind it fails too; both can be stored again', async () => {

@@ -60,3 +60,19 @@ test('a failure is thrown by the next add or finish, and no later byte is writte
   await writes.settle();
   expect(written).toEqual([]);
 });
+
+test('after a failure, blocks count as settled only when the earlier ones are packed and written', async () => {
+  const writes = new OrderedWrites(recorder().sink, 2);
+  const [first, second] = [openBlock(1), openBlock(2)];
+  await writes.add(first.pack);
+  await writes.add(second.pack);
+  second.fail(new Error('memory'));
+  let isSettled = false;
+  const settled = writes.settle().then(() => {
+    isSettled = true;
+  });
+  await new Promise(setImmediate);
+  expect(isSettled, 'the first block is still under way').toBe(false);
+  first.finish();
+  await settled;
+});

@@ -44,6 +44,7 @@ describe('a prefix is accepted:', () => {
     ['folders below a mapped prefix', 'C:/export/a/b', 'genesys/a', 'b'],
     ['a folder whose name only begins like a mapped one', 'C:/exports/b', 'drives/c/exports', 'b'],
     ['a mapped prefix with backslashes', 'D:\\out\\x', 'd', 'x'],
+    ['folders below a mapped prefix with backslashes', 'D:\\out\\a/b/x', 'd/a/b', 'x'],
     ['a foreign absolute path mapped to the root', '/mnt/other/x', '', 'x'],
   ])('%s: %j', async (_, filePrefix, folder, stem) => {
     const expected = { folder: path.join(root, folder), stem, spelled: filePrefix };
@@ -118,6 +119,15 @@ describe('a prefix is refused:', () => {
   ])('%s', async (_, target, filePrefix) => {
     await symlink(target, path.join(root, 'link'));
     await expect(directory.resolve(filePrefix)).rejects.toMatchObject(refusal('file_prefix', 'root/link'));
+  });
+
+  test('a link to a folder beside the root whose name begins like the root', async () => {
+    await mkdir(`${root}-old`);
+    await symlink('../root-old', path.join(root, 'link'));
+    const resolved = directory.resolve('link/x');
+    await expect(resolved, 'the link leaves the root').rejects.toMatchObject(
+      refusal('leaves the export root', 'root/link'),
+    );
   });
 
   test('a file in the place of a folder', async () => {

@@ -99,6 +99,7 @@ describe('without tokens', () => {
     expect(await statusOf('Host: localhost')).toBe(200);
     expect(await statusOf('Host: localhost:8480', 'Origin: http://localhost:8480')).toBe(200);
     expect(await statusOf('Host: localhost', 'Sec-Fetch-Site: same-origin')).toBe(200);
+    expect(await statusOf('Host: localhost', 'Sec-Fetch-Site: none'), 'an address typed by the user').toBe(200);
     expect(await statusOf('Host: evil.example')).toBe(403);
     expect(await statusOf('Host: localhost', 'Origin: http://evil.example')).toBe(403);
     expect(await statusOf('Host: localhost', 'Origin: null')).toBe(403);

@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest';
-import { assignedEnds } from '../../../ops/service/log-watch.ts';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { assignedEnds, LogWatch } from '../../../ops/service/log-watch.ts';
 
 const of = (partition: number) => ({ topic: 'calls', partition });
 const all = [0, 1, 2].map(partition => ({ partition: of(partition), low: 0, high: 10 }));
@@ -33,4 +33,22 @@ describe('the ends that an export waits for', () => {
       message: 'it is away',
     });
   });
+});
+
+test('after a failed commit the stored positions are committed again', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const stop = new AbortController();
+  const commit = vi.fn().mockRejectedValueOnce(new Error('the coordinator moves')).mockResolvedValue(undefined);
+  const watch = new LogWatch({
+    source: { ends: async () => all, assigned: () => null, commit },
+    positions: () => [],
+    log: { debug: () => undefined } as never,
+    signal: stop.signal,
+  });
+  const running = watch.run();
+  await vi.advanceTimersByTimeAsync(2_000);
+  stop.abort();
+  await running;
+  expect(commit, 'one commit at each look').toHaveBeenCalledTimes(2);
 });

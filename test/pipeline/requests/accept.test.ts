@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { withoutLog } from '../../../pipeline/export/log-wait.ts';
-import type { Acceptance } from '../../../pipeline/requests/accept.ts';
+import { type Acceptance, acceptExport } from '../../../pipeline/requests/accept.ts';
 import { acceptAs } from '../../support/accepting.ts';
 import { MemoryExportDirectory } from '../../support/memory-export-directory.ts';
 import { MemoryRequestStore } from '../../support/memory-requests.ts';
@@ -110,6 +110,17 @@ describe('a request id (contract 5.2)', () => {
     await accept('one');
     const conflict = { code: 'REQUEST_CONFLICT', message: expect.stringContaining('"one"') };
     await expect(acceptAs(other, 'one', acceptance)).rejects.toMatchObject(conflict);
+  });
+});
+
+test('a request with faults is refused also when its id and parameters are known, so that the client learns of them', async () => {
+  await accept('one');
+  const faults = [{ parameter: 'body', message: 'the body is not empty' }];
+  const again = { requestId: 'one', given, asker: { door: 'http', client: 'test' }, faults } as const;
+  const accepted = acceptExport(again, acceptance);
+  await expect(accepted, 'the fault was ignored').rejects.toMatchObject({
+    code: 'REQUEST_INVALID',
+    message: 'the body is not empty',
   });
 });
 

@@ -43,6 +43,19 @@ describe('a temporary error is retried', () => {
   });
 });
 
+// kafkajs reports the end of a connection as a refused password.
+test.each([
+  'Closed connection',
+  'Connection closed by the server',
+  'Connection error: read ECONNRESET',
+  'Connection timeout',
+  'Not connected',
+  'Request SaslAuthenticate(key: 36, version: 1) timed out',
+])('a login that ends with "%s" is retried, as nobody refused the password', ending => {
+  const error = new errors.KafkaJSSASLAuthenticationError(`SASL PLAIN authentication failed: ${ending}`);
+  expect(failureOf(error)).toMatchObject({ code: 'SOURCE_UNREACHABLE', cause: error });
+});
+
 describe('a refusal is final, and the error gives the reason', () => {
   test.each([
     ['the right to a topic', answer('TOPIC_AUTHORIZATION_FAILED'), /Tidemark lacks the right DESCRIBE on topic calls/],

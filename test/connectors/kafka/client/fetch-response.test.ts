@@ -14,8 +14,8 @@ const array = (...items: readonly Buffer[]): Buffer => Buffer.concat([int(4, ite
 const sized = (bytes: Uint8Array): Buffer => Buffer.concat([int(4, bytes.length), bytes]);
 
 /** A fetch response for one partition, laid out as in Kafka's protocol documentation. */
-function responseOf(version: number, records: Buffer, aborted = array()): Buffer {
-  const facts = [int(4, 6), int(2, 0), int(8, 50), int(8, 45), int(8, 7), aborted];
+function responseOf(version: number, records: Buffer, aborted = array(), error = 0): Buffer {
+  const facts = [int(4, 6), int(2, error), int(8, 50), int(8, 45), int(8, 7), aborted];
   const partition = Buffer.concat([...facts, ...(version >= 11 ? [int(4, 2)] : []), records]);
   const topic = Buffer.concat([int(2, 5), Buffer.from('calls'), array(partition)]);
   return Buffer.concat([int(4, 30), ...(version >= 7 ? [int(2, 0), int(4, 99)] : []), array(topic)]);
@@ -52,6 +52,16 @@ describe('a fetch response', () => {
   test('may hold null instead of records and aborted transactions', async () => {
     const { responses } = await decodeFetchResponse(responseOf(11, int(4, -1), int(4, -1)), 11);
     expect(responses[0]?.partitions[0]).toMatchObject({ abortedTransactions: [], messages: Buffer.alloc(0) });
+  });
+
+  // UNKNOWN_TOPIC_ID and INCONSISTENT_TOPIC_ID: the topic was deleted, or another one has its name now.
+  test.each([
+    [100, 3],
+    [103, 3],
+    [6, 6],
+  ])('with the error %d is reported to kafkajs with the error %d', async (error, errorCode) => {
+    const { responses } = await decodeFetchResponse(responseOf(11, int(4, -1), array(), error), 11);
+    expect(responses[0]?.partitions[0]).toMatchObject({ errorCode });
   });
 
   test('may hold records of the message formats before Kafka 0.11, which have no headers', async () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { maxLineBytes } from '../../../../connectors/log-files/lines/lines.ts';
 import { appendStandardInput } from '../../../../connectors/log-files/lines/standard-input.ts';
 import { openLogWriter } from '../../../../connectors/log-files/log/log-writer.ts';
@@ -75,6 +75,23 @@ test('a record of an idle input is appended after flushMs, without waiting for a
   };
   await appendStandardInput(input(), writer, { batchRecords: 1_000, flushMs: 5 });
   expect(writer.appended).toEqual([['1'], ['2']]);
+});
+
+test('a record waits at most flushMs, although later ones arrive more often than that', async () => {
+  vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const writer = new RecordingWriter();
+  const input = async function* () {
+    for (let line = 1; line <= 6; line += 1) {
+      yield Buffer.from(`${line}\n`);
+      await vi.advanceTimersByTimeAsync(400);
+    }
+  };
+  await appendStandardInput(input(), writer, BATCHING);
+  expect(writer.appended, 'one append a second, with what arrived by then').toEqual([
+    ['1', '2', '3'],
+    ['4', '5', '6'],
+  ]);
 });
 
 test('when the input fails, the lines before the failure are appended', async () => {
