@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { type Output, openOutput } from './output.ts';
 import { readConfig } from './settings/config.ts';
-import { type Config, type SecretName, type SettingName, settings } from './settings/settings.ts';
+import { type Config, flagOf, type SecretName, type SettingName, settings } from './settings/settings.ts';
 
 /** What every command needs. */
 export interface Run {
@@ -30,11 +30,6 @@ export function commandWithSettings(
   }
   command.option('--json', 'print results as JSON, for machines', false);
   return withExamples(command, examples);
-}
-
-/** The flag of a setting or parameter: `--time-from` of `time_from`. */
-export function flagOf(name: string): string {
-  return `--${name.replaceAll('_', '-')}`;
 }
 
 /** The value given for the flag of a setting or parameter; undefined when the flag was not given. */

@@ -18,6 +18,9 @@ export interface LogHeader {
   readonly value: Uint8Array | null;
 }
 
+/** Shared by all records without headers, which are most, to save memory. */
+export const noHeaders: readonly LogHeader[] = [];
+
 export interface LogRecord {
   readonly offset: number;
   /** The time that the log keeps for the record; null where it keeps none (a plain NDJSON file). */

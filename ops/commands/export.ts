@@ -8,13 +8,13 @@ import { describeParameter, parameterNames, parameterTable } from '../../pipelin
 import type { GivenParameters } from '../../pipeline/export/parameters.ts';
 import type { Asker, ExportPlan, ExportRecord } from '../../pipeline/export/request.ts';
 import { acceptExport } from '../../pipeline/requests/accept.ts';
-import { commandWithSettings, flagOf, givenOption, prepareRun, type Run } from '../command.ts';
+import { commandWithSettings, givenOption, prepareRun, type Run } from '../command.ts';
 import { type ExportParts, withExistingDatabase, withExports } from '../main.ts';
 import { formatCount, formatTable, type Output } from '../output.ts';
 import { startProgress } from '../progress.ts';
 import { findClient, type ServiceClient } from '../service/client.ts';
 import { exportByService } from '../service/remote-export.ts';
-import { settings } from '../settings/settings.ts';
+import { flagOf, settings } from '../settings/settings.ts';
 
 /** The client that requests of the command line are recorded with. */
 export const localAsker: Asker = { door: 'cli', client: 'command line' };

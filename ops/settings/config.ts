@@ -5,7 +5,7 @@ import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import type { Setting } from './kinds.ts';
 import { hidden } from './secret.ts';
 import { readSecretFiles } from './secret-files.ts';
-import { type Config, isSecret, type SettingName, settingNames, settings } from './settings.ts';
+import { type Config, flagOf, isSecret, type SettingName, settingNames, settings } from './settings.ts';
 
 /** Where settings come from. A flag wins over a variable, a variable over the file, the file over the default. */
 interface ConfigSources {
@@ -129,9 +129,4 @@ function fromFlags({ flags }: ConfigSources): readonly Given[] {
 
 function variableOf(name: string): string {
   return `${prefix}${name.toUpperCase()}`;
-}
-
-/** The command-line spelling of a setting. */
-function flagOf(name: string): string {
-  return `--${name.replaceAll('_', '-')}`;
 }

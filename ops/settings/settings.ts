@@ -144,3 +144,8 @@ export function isSecret(name: SettingName): name is SecretName {
   const { kind }: Setting<unknown> = settings[name];
   return kind.secret === true;
 }
+
+/** The flag of a setting or parameter: `--time-from` of `time_from`. */
+export function flagOf(name: string): string {
+  return `--${name.replaceAll('_', '-')}`;
+}

@@ -1,4 +1,4 @@
-import type { LostRecords, PartitionId, RecordBatch, StoredPosition } from '../../../pipeline/ports.ts';
+import type { BatchLimits, LostRecords, PartitionId, RecordBatch, StoredPosition } from '../../../pipeline/ports.ts';
 import type { PackedRecords } from '../records/packed-records.ts';
 import {
   type Bookmark,
@@ -8,11 +8,6 @@ import {
   isSameRecord,
   type LogIdentity,
 } from './bookmark.ts';
-
-export interface CutLimits {
-  readonly batchRecords: number;
-  readonly batchBytes: number;
-}
 
 /** The visible records that one fetch returned for `[from, nextOffset)` of a partition; there may be none. */
 export interface FetchedRange {
@@ -104,7 +99,7 @@ export class PartitionReading {
   }
 
   /** Cuts the new records of a fetch into batches. The caller calls `advance` for each one that it passes on. */
-  *cut(fetched: FetchedRange, limits: CutLimits, lost: LostRecords | null = null): Generator<RecordBatch> {
+  *cut(fetched: FetchedRange, limits: BatchLimits, lost: LostRecords | null = null): Generator<RecordBatch> {
     const { records, nextOffset } = fetched;
     let position = lost?.to ?? this.#position ?? fetched.from;
     let first = records.indexOf(position);
@@ -126,7 +121,7 @@ export class PartitionReading {
     this.#bookmark = decodeBookmark(next.bookmark);
   }
 
-  #endOfBatch(records: PackedRecords, first: number, { batchRecords, batchBytes }: CutLimits): number {
+  #endOfBatch(records: PackedRecords, first: number, { batchRecords, batchBytes }: BatchLimits): number {
     let bytes = 0;
     for (let end = first; end < records.length; end += 1) {
       bytes += records.bytes(end);

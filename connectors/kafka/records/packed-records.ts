@@ -1,4 +1,4 @@
-import type { LogHeader, LogRecord, LogRecords } from '../../../pipeline/ports.ts';
+import { type LogHeader, type LogRecord, type LogRecords, noHeaders } from '../../../pipeline/ports.ts';
 
 /**
  * A decoded record whose bytes stay in their block: key and value span the indexes `[…At, …End)`; an `…At` of -1 means
@@ -118,7 +118,6 @@ export class RecordTable {
 }
 
 const noBytes = Buffer.alloc(0);
-export const noHeaders: readonly LogHeader[] = [];
 
 /** A range of consecutive records of a table. */
 export class PackedRecords implements LogRecords {

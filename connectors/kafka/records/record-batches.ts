@@ -1,7 +1,7 @@
 import { crc32c } from '@node-rs/crc32';
-import type { LogHeader } from '../../../pipeline/ports.ts';
+import { type LogHeader, noHeaders } from '../../../pipeline/ports.ts';
 import type { Unpack } from './codecs.ts';
-import { noHeaders, type RecordFields, type RecordTable } from './packed-records.ts';
+import type { RecordFields, RecordTable } from './packed-records.ts';
 
 /**
  * Decodes record batches of format 2 (https://kafka.apache.org/documentation/#recordbatch). kafkajs has its own decoder,

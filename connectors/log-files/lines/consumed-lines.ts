@@ -1,10 +1,8 @@
 import type { Hash } from 'node:crypto';
-import type { BatchLimits, LogHeader, LogRecord, RecordBatch } from '../../../pipeline/ports.ts';
+import { type BatchLimits, type LogRecord, noHeaders, type RecordBatch } from '../../../pipeline/ports.ts';
 import { changedFile, encodeFileBookmark } from './file-bookmark.ts';
 import type { FileStart } from './file-start.ts';
 import { byteOrderMarkBytes, lineEnd, lineValue } from './lines.ts';
-
-const noHeaders: readonly LogHeader[] = [];
 
 interface ConsumedSettings {
   readonly origin: string;

@@ -1,7 +1,5 @@
-import type { LogHeader, LogRecord } from '../../../pipeline/ports.ts';
+import { type LogHeader, type LogRecord, noHeaders } from '../../../pipeline/ports.ts';
 import { recordHeaderBytes, type StoredBatch } from './batch-format.ts';
-
-const noHeaders: readonly LogHeader[] = [];
 
 /** Reads the records of one stored batch in order. Keys and values are views into the batch: nothing is copied. */
 export class RecordReader {

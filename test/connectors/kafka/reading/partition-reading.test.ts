@@ -1,10 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bookmarkOf, decodeBookmark, encodeBookmark } from '../../../../connectors/kafka/reading/bookmark.ts';
-import type {
-  CutLimits,
-  FetchedRange,
-  PartitionReading,
-} from '../../../../connectors/kafka/reading/partition-reading.ts';
+import type { FetchedRange, PartitionReading } from '../../../../connectors/kafka/reading/partition-reading.ts';
+import type { BatchLimits } from '../../../../pipeline/ports.ts';
 import { fetched, log, partition, readingOf, recordAt, storedAt } from '../../../support/kafka/fetched-ranges.ts';
 
 const limits = { batchRecords: 100, batchBytes: 1_000_000 };
@@ -14,7 +11,7 @@ const readBefore = () => readingOf(storedAt(10, 9));
 function cut(
   reading: PartitionReading,
   fetch: FetchedRange,
-  more: Partial<CutLimits> = {},
+  more: Partial<BatchLimits> = {},
   lost?: { from: number; to: number },
 ) {
   const gap = lost === undefined ? null : { ...lost, reason: 'gone' };
@@ -81,7 +78,7 @@ describe('a fetch begins', () => {
 });
 
 describe('a fetch is cut', () => {
-  test.each<readonly [string, PartitionReading, FetchedRange, Partial<CutLimits>, readonly string[]]>([
+  test.each<readonly [string, PartitionReading, FetchedRange, Partial<BatchLimits>, readonly string[]]>([
     ['into one batch when it is small', readBefore(), fetched(10, [10, 11, 12]), {}, ['[10, 13) of 10 11 12']],
     ['without the records that were passed on before', readBefore(), fetched(7, [7, 9, 10]), {}, ['[10, 11) of 10']],
     ['into nothing when no record is new', readBefore(), fetched(7, [7, 9]), {}, []],
