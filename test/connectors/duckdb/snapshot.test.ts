@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Database } from '../../../connectors/duckdb/file/database.ts';
 import { DuckDbSnapshots } from '../../../connectors/duckdb/snapshot.ts';
-import { plainCsv } from '../../support/store.ts';
+import { openTestStore, plainCsv } from '../../support/store.ts';
 
 const selection = { timeFrom: 0, timeTo: 1, filterEvents: 'any', filterState: 'any' } as const;
 
@@ -15,4 +15,15 @@ test.each([
   const waiting = new Promise(resolve => setImmediate(resolve, 'waits for a free snapshot'));
   const found = await Promise.all(outcomes.map(outcome => Promise.race([outcome, waiting])));
   expect(found).toEqual(Array(5).fill('no connection'));
+});
+
+test('a snapshot counts every lost record of every gap', async () => {
+  const store = await openTestStore();
+  await store.rows(
+    "INSERT INTO lost_records VALUES ('a', 0, 10, 15, 'deleted'), ('a', 0, 20, 22, 'deleted'), ('b', 1, 0, 1, 'deleted')",
+  );
+  const snapshots = new DuckDbSnapshots(store.database, { maxExtensionColumns: 1 });
+  const snapshot = await snapshots.snapshot(selection, plainCsv);
+  expect(snapshot.lostRecords).toBe(8);
+  await snapshot.close();
 });

@@ -75,6 +75,18 @@ test('when the first batch of a partition fails, the one queued behind it fails 
   expect(await store.rows('SELECT next_offset, records_read FROM partitions')).toEqual([['8', '8']]);
 });
 
+test('the watermark of a partition never goes back, whatever times later batches have', async () => {
+  const store = await openTestStore();
+  const times = [3_000, 5_000, 4_000, null];
+  const seen: (number | null | undefined)[] = [];
+  for (const [offset, watermark] of times.entries()) {
+    await store.warehouse.store(withFacts(batchOf(offset, offset + 1), { watermark }));
+    seen.push(store.warehouse.positions()[0]?.watermark);
+  }
+  expect(seen).toEqual([3_000, 5_000, 5_000, 5_000]);
+  expect(await store.rows('SELECT epoch_ms(watermark) FROM partitions')).toEqual([['5000']]);
+});
+
 test('the views have the columns of the files and the extensions as one JSON object (contract 2.16)', async () => {
   const store = await openTestStore();
   const columnsOf = async (view: string) =>

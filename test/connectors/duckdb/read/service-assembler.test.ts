@@ -38,6 +38,7 @@ const states = ['1\tA"a"\t{"state_id":"a"', '1\tC"b"\t{"state_id":"b"', '3\tA"a"
 const tasks = [
   '1\tA"a"\t{"task_id":"t1"',
   '1\tA"a"\t{"task_id":"t2"',
+  '1\tC"b"\t{"task_id":"t5"',
   '1\tC\t{"task_id":"t3"',
   '2\tA"b"\t{"task_id":"t4"',
   '',
@@ -47,7 +48,7 @@ const wanted = [
   {
     service_id: 'é1',
     active_states: [{ state_id: 'a', active_tasks: [{ task_id: 't1' }, { task_id: 't2' }], completed_tasks: [] }],
-    completed_states: [{ state_id: 'b', ...none }],
+    completed_states: [{ state_id: 'b', active_tasks: [], completed_tasks: [{ task_id: 't5' }] }],
     active_tasks: [],
     completed_tasks: [{ task_id: 't3' }],
   },
