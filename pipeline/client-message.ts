@@ -1,8 +1,8 @@
 import type { FailureCode } from './errors.ts';
 
 /**
- * Failures whose messages speak of the client's own request, so that the client may read them. All other messages name
- * the service's disk, database or brokers; they go to the log only.
+ * Codes whose messages are about the client's own request, so that the client may read them. All other messages may name
+ * the service's disk, database or brokers, so they go to the log only.
  */
 const readableCodes: ReadonlySet<string> = new Set<FailureCode>([
   'REQUEST_INVALID',
@@ -26,7 +26,7 @@ const readableCodes: ReadonlySet<string> = new Set<FailureCode>([
 const replacements: Readonly<Partial<Record<string, string>>> = {
   DISK_FULL: 'no space is left on the disk of the service',
   NOT_WRITABLE: 'the service has no permission to write its exports',
-  NAME_TAKEN: 'a file of that name appeared meanwhile; ask again under a new request id',
+  NAME_TAKEN: 'a file of that name appeared meanwhile; send the request again with a new request id',
 };
 
 /**

@@ -83,7 +83,7 @@ export class DuckDbWarehouse implements Warehouse {
 
   /**
    * When a batch fails, those queued behind it fail too; otherwise a new partition's second batch would be taken for
-   * its first. Batches that come after the last of them failed are stored again.
+   * its first. A batch that comes after the last queued one has failed is stored as usual.
    */
   #forgetFailure(last: Promise<void>): void {
     if (this.#lastStore === last) this.#lastStore = Promise.resolve();
@@ -145,7 +145,7 @@ export class DuckDbWarehouse implements Warehouse {
     await appendChunks(this.#connection, 'quarantine', quarantined);
   }
 
-  /** One call, because between two DuckDB would wait until JavaScript's thread has folded the next batch. */
+  /** One call: between two calls, DuckDB would wait until JavaScript's thread has folded the next batch. */
   async #mergeSeenAndCommit({ rows }: StagedBatch): Promise<void> {
     const seen = entities.filter(entity => rows[entity].seenCount > 0);
     await this.#connection.run([...seen.map(entity => entitySql('merge_seen', entity)), 'COMMIT;'].join('\n'));

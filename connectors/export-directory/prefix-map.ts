@@ -15,9 +15,9 @@ interface Mapping {
 }
 
 /**
- * The longest entry that the prefix begins with, in the same upper and lower case; null without one. An entry that does not
- * end in a separator stands for a folder and for file names that begin so, but not for another folder that begins with the
- * same letters: `C:/exports/x` does not match `C:/export`.
+ * The longest entry that the prefix begins with (upper and lower case differ); null when there is none. An entry that does
+ * not end in a separator stands for a folder and for file names that begin so, but not for another folder that begins with
+ * the same letters: `C:/exports/x` does not match `C:/export`.
  */
 export function findMapping(filePrefix: string, map: PrefixMap): Mapping | null {
   const entries = Object.entries(map).sort(([left], [right]) => right.length - left.length);

@@ -73,7 +73,7 @@ async function linkOne(file: FileNames): Promise<void> {
     await link(file.hidden, file.final);
   } catch (error) {
     if (!hasSystemCode(error, 'EEXIST')) throw error;
-    // An earlier call may have made the link, or this one, when a network file system repeats the operation.
+    // The link may exist already: an earlier call made it, or this call when a network file system repeats the operation.
     if ((await linkState(file)) === 'linked') return;
     const problem = `the name ${file.final} belongs to another file, which is not replaced; nothing was published`;
     throw new TidemarkError('NAME_TAKEN', problem, { cause: error });

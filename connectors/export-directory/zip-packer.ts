@@ -49,8 +49,8 @@ export class ZipPacker implements Packer {
 }
 
 /**
- * The same in every archive. yazl takes the local components of the date, so a date made from local components gives the
- * same bytes in every time zone. The second, absolute time stamp of the zip format is left out.
+ * The options of the entry, the same in every archive. yazl takes the local components of the date, so a date made from
+ * local components gives the same bytes in every time zone. The second, absolute time stamp of the zip format is left out.
  */
 function entryOptions() {
   return { mtime: new Date(1980, 0, 1), forceDosTimestamp: true, mode: 0o100644, compressionLevel: 6 };

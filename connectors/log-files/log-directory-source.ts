@@ -23,7 +23,7 @@ interface LogDirectorySource extends EventSource {
 }
 
 /**
- * Reads the embedded logs under a path, sorted by topic and partition, each up to the end that it had when `read` was called.
+ * Reads the local logs under a path, sorted by topic and partition, each up to the end that it had when `read` was called.
  * A log is identified by its id, so reading continues at the stored position also after its folder was moved, renamed or
  * copied. Throws `SOURCE_MISSING`, `SOURCE_CORRUPT`, and `SOURCE_CHANGED` when a stored position lies outside of its log.
  */
@@ -103,7 +103,7 @@ class PendingBatch {
     }
     if (reader.endsAtBatchEnd) return;
     const segment = path.join(this.#log.path, segmentName(placed.segment));
-    throw damaged(segment, placed.byte, 'the records of the batch end before or after the batch');
+    throw damaged(segment, placed.byte, 'the records do not end where their batch ends');
   }
 
   /** The collected records as a batch; null when there are none. */

@@ -29,7 +29,7 @@ export function ingestCommand(): Command {
       'tail -n +1 -f events.ndjson | tidemark ingest - --db calls.duckdb',
     ],
   )
-    .argument('<path...>', 'NDJSON files (plain or .gz), log directories, or - for standard input')
+    .argument('<path...>', 'NDJSON files (plain or .gz), log folders, or - for standard input')
     .action(async (paths: readonly string[], options) => ingestPaths(paths, prepareRun(options)));
 }
 
@@ -87,7 +87,7 @@ function isDirectory(path: string): boolean {
     if (!hasSystemCode(cause, 'ENOENT', 'ENOTDIR')) throw cause;
     throw new TidemarkError(
       'SOURCE_MISSING',
-      `there is no ${path}; allowed are files, log directories, and - for standard input`,
+      `there is no ${path}; allowed are files, log folders, and - for standard input`,
       { cause },
     );
   }

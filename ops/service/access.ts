@@ -29,8 +29,8 @@ export function accessOf(config: Config, localToken: string): Access {
   if (anonymous && !loopback && !config.http_allow_anonymous)
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `http_host is ${JSON.stringify(config.http_host)}, which other machines reach, and there are no tokens; allowed are ` +
-        'http_tokens (make one with: tidemark token), 127.0.0.1, or http_allow_anonymous: true',
+      `http_host is ${JSON.stringify(config.http_host)}, which other machines can reach, and there are no tokens; ` +
+        'set http_tokens (make one with: tidemark token), http_host to 127.0.0.1, or http_allow_anonymous to true',
     );
   return { tokens, anonymous, loopback };
 }

@@ -84,7 +84,7 @@ export async function findClient(db: string): Promise<ServiceClient | null> {
     await client.ask({ path: '/healthz' });
     return client;
   } catch (error) {
-    // The service is dead and its lock with it, so the database file can be opened.
+    // The service is dead and its lock is gone, so the database file can be opened.
     if (error instanceof TidemarkError && hasSystemCode(error.cause, 'ECONNREFUSED')) return null;
     throw error;
   }
@@ -103,7 +103,7 @@ async function connect({ certificate }: ServerFile, host: string, port: number) 
   socket.destroy();
   throw new TidemarkError(
     'SOURCE_UNREACHABLE',
-    `${host}:${port} shows another certificate than the service that owns the database`,
+    `${host}:${port} does not present the certificate of the service that owns the database`,
   );
 }
 

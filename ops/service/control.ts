@@ -27,8 +27,8 @@ export class Control {
   }
 
   /**
-   * Starts sending statuses at once, also those that a dead process left; requests are read from `read` on. Null where no
-   * control topic is configured. Throws `CONFIG_INVALID` where one is without Kafka.
+   * Starts sending statuses at once, also those that a dead process left. No request is read before `read` is called. Null
+   * where no control topic is configured. Throws `CONFIG_INVALID` for a control topic without Kafka.
    */
   static open(parts: ControlParts): Control | null {
     const { control_topic: topic, status_topic: statusTopic } = parts.config;

@@ -39,7 +39,7 @@ export class DoorMetrics {
     this.#requestSeconds = histogram('http_request_seconds', 'How long HTTP requests took', ['route']);
   }
 
-  /** Gauges are read from the running service whenever Prometheus asks. */
+  /** Adds the gauges, which are read from the running service at each scrape. */
   addGauges({ database, jobs }: DoorGauges): void {
     const registers = [this.#registry];
     const gauge = (name: string, help: string, read: () => number): Gauge =>
@@ -77,7 +77,7 @@ export class DoorMetrics {
     this.#bytes.inc(progress.bytes);
   }
 
-  /** To be called once for each request. The label is the route, not the address, of which there are any number. */
+  /** To be called once for each request. The label is the route, because the number of addresses has no bound. */
   answered({ method, route, status, milliseconds }: AnsweredRequest): void {
     const routeLabel = route ?? 'none';
     this.#requests.inc({ method, route: routeLabel, status });

@@ -11,9 +11,9 @@ interface MemberFile {
 }
 
 /**
- * Saves beside a database which member of the consumer group its owner is. A process that opens the database after a crash
- * holds its lock, so the former owner is dead. It joins as the same member at once, and the group need not wait until the
- * session of the dead one times out.
+ * Saves, beside the database, the id of this process as a member of the consumer group. After a crash the next process
+ * opens the database only when the former one is dead, because of its lock. It joins as the same member at once, so the
+ * group need not wait until the session of the dead process times out.
  */
 export function savedMember(db: string, group: string): SavedMember {
   const file = `${db}.member.json`;

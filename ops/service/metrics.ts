@@ -36,7 +36,7 @@ export class ServiceMetrics {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  /** Adds the gauges of partitions, which are read from the running service whenever Prometheus asks. */
+  /** Adds the gauges of partitions, which are read from the running service at each scrape. */
   addPartitionGauges(partitions: () => readonly PartitionStatus[]): void {
     this.#partitionGauge('stored_offset', 'Next offset to store', partitions, status => status.stored_offset);
     this.#partitionGauge('log_end_offset', 'End of the log at the last look', partitions, status => status.log_end);

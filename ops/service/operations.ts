@@ -22,7 +22,10 @@ interface OperationsParts {
   readonly metrics: ServiceMetrics;
 }
 
-/** What an operator sees of the running service: readiness, state, metrics. To be called at the start, whose time it shows. */
+/**
+ * What an operator sees of the running service: readiness, state, metrics. To be called when the service starts, because it
+ * notes that time.
+ */
 export function operationsOf(parts: OperationsParts): Operations {
   const { source, watch, registry, control, metrics } = parts;
   const startedAt = Date.now();

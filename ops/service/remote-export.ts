@@ -36,7 +36,7 @@ export async function exportByService(asked: RemoteExport): Promise<DoneExport> 
   });
   const { manifest, error, folder, created } = await ended(asked);
   if (error !== null) throw new TidemarkError(error.code, error.message);
-  // Only a completed export has no error, and each of those has its manifest.
+  // An ended export without an error is completed, and a completed export has a manifest.
   const destination = { folder: join(client.exportRoot, folder ?? '') };
   return { manifest: manifest!, plan: { destination, names: created } };
 }

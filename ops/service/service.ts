@@ -30,9 +30,9 @@ interface RunningService {
 }
 
 /**
- * Consumes, folds and serves until the signal aborts; then stops in the order of the data: reading, the batches in hand,
- * exports, statuses, HTTP, the database. Throws any error after which the service must not go on. The database is opened
- * first, because offsets come from it and its lock keeps every other process out.
+ * Consumes, folds and serves until the signal aborts; then stops in the order of the data: reading, the batches already
+ * read, exports, statuses, HTTP, the database. Throws any error after which the service must not go on. The database is
+ * opened first, because offsets come from it and its lock keeps every other process out.
  */
 export async function runService(running: RunningService): Promise<void> {
   const { config, log, signal } = running;

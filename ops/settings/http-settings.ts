@@ -39,6 +39,6 @@ export const httpSettings = {
     kind: wholeNumber(100, 3_600_000),
     unit: 'ms',
     default: 30_000,
-    help: 'how long a client may take no data before it is cut off; it is also cut off below 4 kB/s for ten times as long',
+    help: 'how long a client may receive nothing before it is cut off; below 4 kB/s it is cut off after ten times as long',
   },
 } satisfies Settings;

@@ -48,7 +48,10 @@ async function writeAndPublish(record: ExportRecord, exporting: Exporting): Prom
   }
 }
 
-/** Records that the request runs. One recorded as running may have been cancelled before it had a signal to abort. */
+/**
+ * Records that the request runs. A request that was recorded as running when it was accepted is checked instead, because it
+ * may have been cancelled before this process could abort it.
+ */
 async function begin(record: ExportRecord, store: RequestStore): Promise<void> {
   if (record.state !== 'running') return recordChange(record, { state: 'running' }, store);
   const known = await store.find(record.requestId);

@@ -1,6 +1,6 @@
 import { parseInstant } from '../../schemas/json/timestamps.ts';
 
-/** By this name the HTTP schema and the command line decide how to describe a parameter. */
+/** The HTTP schema and the command line use this name to choose how a parameter is described. */
 export type KindName = 'time' | 'choice' | 'flag' | 'separator' | 'list' | 'text';
 
 /** How the text of a parameter becomes its value. */

@@ -56,7 +56,7 @@ interface ControlRecord {
   readonly control: ControlPosition;
 }
 
-/** Only the end of a batch has a bookmark. So the source is opened with batches of one record, to have one after each. */
+/** Only the end of a batch has a bookmark. The source is opened with batches of one record, so each record has one. */
 function* recordsOf({ partition, origin, records, from, next, lost }: RecordBatch): Generator<ControlRecord> {
   const last = records.at(-1);
   let at: Pick<ControlPosition, 'from' | 'lost'> = { from, lost: lost ?? null };

@@ -137,13 +137,14 @@ export class Jobs {
 
   #admit(): 'accepted' | 'running' {
     const { maxQueued, signal } = this.#parts;
-    if (signal.aborted) throw new TidemarkError('QUEUE_FULL', 'the service is stopping; ask again when it is up');
+    if (signal.aborted)
+      throw new TidemarkError('QUEUE_FULL', 'the service is stopping; send the request again when it has started');
     // Requests are accepted one at a time, so the place is still free when this one is recorded.
     if (this.#hasPlace && this.waiting === 0) return 'running';
     if (this.#hasRoom) return 'accepted';
     throw new TidemarkError(
       'QUEUE_FULL',
-      `${this.waiting} exports wait already, and at most ${maxQueued} may wait; ask again later`,
+      `${this.waiting} exports wait already, and at most ${maxQueued} may wait; send the request again later`,
     );
   }
 

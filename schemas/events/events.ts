@@ -26,7 +26,7 @@ export interface Occasion {
   readonly values: readonly (string | undefined)[];
 }
 
-/** Extension values by name, in the order of the text. */
+/** Extension values by name, in the order in which the record has them. */
 export type Extensions = ReadonlyMap<string, JsonValue>;
 
 /** The fields of an event besides ids, occasion and extensions, by position in `carriedFields` of its kind. */

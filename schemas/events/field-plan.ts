@@ -3,7 +3,7 @@ import { type FieldReader, fieldReaders } from './fields.ts';
 
 /** One field of a kind: its position in the event, its reader, and the position of its value. */
 export interface PlannedField {
-  /** The dotted path that rejects name. */
+  /** The dotted path of the field, as a `Reject` names it. */
   readonly path: string;
   readonly name: string;
   /** Position of the field, or of the side that holds it, among the members that are read. */

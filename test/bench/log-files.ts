@@ -1,4 +1,4 @@
-/** Speed of the embedded event log and of NDJSON files: `node dist/test/bench/log-files.js [records] [rounds]`. */
+/** Speed of the local event log and of NDJSON files: `node dist/test/bench/log-files.js [records] [rounds]`. */
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import path from 'node:path';

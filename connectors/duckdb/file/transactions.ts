@@ -34,7 +34,7 @@ export class Transactions {
 
   /**
    * Runs `work` without a transaction around it: each of its statements is a transaction by itself, which saves the time
-   * of `BEGIN` and `COMMIT`. At most the last statement may change anything. It must not append chunks, because an
+   * of `BEGIN` and `COMMIT`. Only the last statement may change data. `work` must not append chunks, because an
    * appender would then wait for the disk on JavaScript's thread. Throws as `run` does.
    */
   autocommit<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {

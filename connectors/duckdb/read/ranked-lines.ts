@@ -30,7 +30,7 @@ export class RankedLines {
     unlinkSync(path);
   }
 
-  /** Takes the lines of the service with this rank. Ranks must be asked for in ascending order. */
+  /** Takes the lines of the service with this rank. To be called with ascending ranks. */
   take(rank: number): readonly RankedLine[] {
     const taken: RankedLine[] = [];
     for (let end = this.#lineEnd(); end >= 0; end = this.#lineEnd()) {

@@ -23,7 +23,10 @@ export interface Slicing {
 
 export const defaultSlicing: Slicing = { rowsPerSlice: 50_000, blockRows: 20_480, fewBlocks: 8 };
 
-/** Scattered rows are read from at most this many ranges, or one for each table, because each is a scan in the plan. */
+/**
+ * Scattered rows are read from at most this many ranges, or one for each table when there are more tables than that: each
+ * range is one scan of the query.
+ */
 const maxScatteredRanges = 32;
 
 interface SliceCut {
@@ -113,7 +116,7 @@ async function copyScatteredRows(connection: DuckDBConnection, { entity, slicing
   await connection.run(sql);
 }
 
-/** Joins the ranges with the narrowest gaps between them, until there are at most `maxRanges`, or one for each table. */
+/** Joins the ranges with the narrowest gaps between them, until at most `maxRanges` are left, or one for each table. */
 export function joinRanges(ranges: readonly RowRange[], maxRanges = maxScatteredRanges): readonly RowRange[] {
   const gaps = ranges.slice(1).map((range, before) => gapBetween(ranges[before]!, range));
   const widestClosed = gaps.toSorted((one, other) => other - one)[maxRanges - 1] ?? 0;

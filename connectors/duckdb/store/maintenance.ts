@@ -53,7 +53,7 @@ export class TableMaintenance {
   /**
    * Moves the first rows of an open table to its end when the gaps of deleted rows between its first and its last row
    * outnumber its rows by more than `minGaps`. DuckDB frees a row group only when its last row is deleted, so a few
-   * services that never end would keep the room of all that ended. Returns whether any rows were moved.
+   * services that never end would keep the disk space of all that ended. Returns whether any rows were moved.
    */
   async moveFirstOpen(minGaps = checkGapsAfter): Promise<boolean> {
     let hasMoved = false;

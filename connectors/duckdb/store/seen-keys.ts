@@ -4,7 +4,7 @@ const probes = 8;
 
 /**
  * The keys of all stored rows, as a blocked Bloom filter: 2 bytes for each key, one cache line for each look-up. A key
- * that it lacks was certainly never stored; it reports about 0.1 % of the keys that were never stored as stored.
+ * that it lacks was certainly never stored. Of the keys that were never stored, about 0.1 % are reported as stored.
  * Only rows that may be stored are looked for in the tables, so a batch's cost does not grow with the number of stored
  * rows. The filter grows by adding filters, each twice as large as the last.
  */

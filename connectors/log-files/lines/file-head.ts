@@ -41,8 +41,8 @@ export class FileHead {
   }
 
   /**
-   * Finds the number of first bytes whose hash is `topic`, for a position without a bookmark; null when `topic` belongs to
-   * another file. The bytes were whole lines, the last perhaps without its line end, or the whole head.
+   * Finds how many bytes from the start have the hash `topic`; null when `topic` belongs to another file. For a position
+   * without a bookmark. It tries each length that ends with a line, with or without its line end, and the whole head.
    */
   topicBytesOf(topic: string): number | null {
     const hash = createHash('sha256');

@@ -13,7 +13,7 @@ export interface FileStart {
   readonly nextOffset: number;
 }
 
-/** A file's topic, and how many bytes from the start it is the hash of. */
+/** A file's topic, which is the hash of its first `head` bytes. */
 interface FileName {
   readonly topic: string;
   readonly head: number;

@@ -1,5 +1,5 @@
 /**
- * The layout of a segment file of the embedded log: one batch after another, all numbers little-endian.
+ * The layout of a segment file of a local log: one batch after another, all numbers little-endian.
  *
  *  at  size  what
  *   0     4  magic bytes `TMb1`; a reader searches for them to tell an incomplete last batch from damage before good batches

@@ -67,10 +67,10 @@ async function* readSegment(part: SegmentPart): AsyncGenerator<PlacedBatch, numb
 
 /** Throws `SOURCE_CORRUPT` unless the bad batch is one that a crash or a writer left incomplete at the end of the log. */
 async function checkIncomplete(reader: SegmentReader, segment: Segment, isLast: boolean): Promise<void> {
-  if (!isLast) throw damaged(segment.path, reader.at, 'there is no good batch, and more segments follow');
+  if (!isLast) throw damaged(segment.path, reader.at, 'the batch there cannot be read, and more segments follow');
   const after = await reader.goodBatchAfter();
   if (after !== null)
-    throw damaged(segment.path, reader.at, `there is no good batch, and a good one follows at byte ${after}`);
+    throw damaged(segment.path, reader.at, `the batch there cannot be read, and a good one follows at byte ${after}`);
 }
 
 /**

@@ -57,7 +57,8 @@ async function cutIncompleteBatch({ handle, file, size, base }: LastSegment): Pr
   const { at, nextOffset } = reader;
   if (reader.isAtEnd) return { size, nextOffset, cut: null };
   const after = await reader.goodBatchAfter();
-  if (after !== null) throw damaged(file, at, `there is no good batch, and a good one follows at byte ${after}`);
+  if (after !== null)
+    throw damaged(file, at, `the batch there cannot be read, and a good one follows at byte ${after}`);
   await handle.truncate(at);
   await handle.sync();
   return { size: at, nextOffset, cut: { file, position: at, bytes: size - at } };
