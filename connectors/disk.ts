@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type FailureCode, hasSystemCode, TidemarkError } from '../pipeline/errors.ts';
 
@@ -32,29 +32,35 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /**
- * Makes a folder and the missing folders above it; each name is durable before the next folder is made. Node's recursive
+ * Makes a folder and the missing folders above it, and returns those that it made, the outermost first. Node's recursive
  * mkdir is not used: it never ends where a file system reports "no such folder" inside an existing folder, as /proc does.
- * Throws the system's error.
+ * Throws the system's error; `EEXIST` where a file or a link to nowhere has the name.
  */
-export async function makeFolder(folder: string): Promise<void> {
-  const parent = path.dirname(path.resolve(folder));
+export async function makeFolder(folder: string): Promise<readonly string[]> {
+  const absolute = path.resolve(folder);
+  const parent = path.dirname(absolute);
   try {
-    await makeOneFolder(folder, parent);
+    return await makeOneFolder(absolute);
   } catch (error) {
-    if (!hasSystemCode(error, 'ENOENT') || parent === path.resolve(folder)) throw error;
-    await makeFolder(parent);
-    await makeOneFolder(folder, parent);
+    if (!hasSystemCode(error, 'ENOENT') || parent === absolute) throw error;
+    return [...(await makeFolder(parent)), ...(await makeOneFolder(absolute))];
   }
 }
 
-async function makeOneFolder(folder: string, parent: string): Promise<void> {
+async function makeOneFolder(folder: string): Promise<readonly string[]> {
   try {
     await mkdir(folder);
+    return [folder];
   } catch (error) {
-    if (hasSystemCode(error, 'EEXIST')) return;
+    const stats = hasSystemCode(error, 'EEXIST') ? await stat(folder).catch(() => null) : null;
+    if (stats?.isDirectory()) return [];
     throw error;
   }
-  await syncFolder(parent);
+}
+
+/** As `makeFolder`, and each new name survives a loss of power, for which the folder above it must be readable. */
+export async function makeDurableFolder(folder: string): Promise<void> {
+  for (const made of await makeFolder(folder)) await syncFolder(path.dirname(made));
 }
 
 /**

@@ -80,21 +80,30 @@ async function serve({ config, log, signal: stopped }: RunningService, parts: Se
   const door = await openDoor({ config, log, database, exporting, operations, jobs, metrics: doorMetrics });
   log.info({ url: door.url, db: resolve(config.db), version: readPackage().version }, 'the service is up');
   try {
-    await source.connect();
-    log.info({ source: source.name(), log_folder: config.log_folder }, 'reading begins');
-    const onStored = (batch: BatchFacts, stored: StoredBatch): void => {
-      metrics.stored(batch, stored);
-      batches.add(batch);
-      logBatch(batch, stored, log);
-    };
-    const ingested = ingest(source, warehouse, { ...ingestOptionsOf(config), registry, signal, onStored });
-    const requests = control?.read(() => source.assigned()?.length !== 0);
-    await untilAllStop([ingested, watch.run(), requests], crash);
+    await whileConnected(source, async () => {
+      log.info({ source: source.name(), log_folder: config.log_folder }, 'reading begins');
+      const onStored = (batch: BatchFacts, stored: StoredBatch): void => {
+        metrics.stored(batch, stored);
+        batches.add(batch);
+        logBatch(batch, stored, log);
+      };
+      const ingested = ingest(source, warehouse, { ...ingestOptionsOf(config), registry, signal, onStored });
+      const requests = control?.read(() => source.assigned()?.length !== 0);
+      await untilAllStop([ingested, watch.run(), requests], crash);
+    });
   } finally {
-    await source.close();
     await jobs.stopped();
     await control?.stop();
     await door.close();
+  }
+}
+
+async function whileConnected(source: LiveSource, run: () => Promise<void>): Promise<void> {
+  try {
+    await source.connect();
+    await run();
+  } finally {
+    await source.close();
   }
 }
 

@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
 import type { TidemarkError } from '../../../pipeline/errors.ts';
 import type { LogWriter, NewRecord } from '../../../pipeline/ports.ts';
-import { diskFailure, makeFolder, syncFolder, writeAt } from '../../disk.ts';
+import { diskFailure, makeDurableFolder, syncFolder, writeAt } from '../../disk.ts';
 import { encodeBatch } from './batch-format.ts';
 import { segmentName } from './log-folder.ts';
 import { checkLogName, logFolderName } from './log-identity.ts';
@@ -39,7 +39,7 @@ export async function openLogWriter(options: LogWriterOptions): Promise<OpenedLo
   checkLogName(topic, partition);
   const folder = path.join(root, logFolderName(topic, partition));
   try {
-    await makeFolder(folder);
+    await makeDurableFolder(folder);
     const lock = await lockForWriting(folder);
     try {
       const { handle, size, nextOffset, cut } = await openTail(folder, topic, partition);
