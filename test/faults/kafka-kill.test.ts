@@ -10,7 +10,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 const kafka = await sharedKafka();
 /** One killed as it joined is a member of the group until its session is over: only then are partitions given out again. */
 const patienceMs = 120_000;
-const kills = process.env.SOAK ? 400 : 25;
+const kills = process.env.SOAK ? 400 : 15;
 /** What is produced meanwhile has to be read and checked at the end. */
 const everyMs = process.env.SOAK ? 250 : 50;
 

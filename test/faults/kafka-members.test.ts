@@ -12,7 +12,7 @@ import { queryDatabase } from '../support/tables.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const kafka = await sharedKafka();
-const stormMs = process.env.SOAK ? 30 * 60_000 : 25_000;
+const stormMs = process.env.SOAK ? 30 * 60_000 : 15_000;
 /** However slow the machine is, so often is one left and joined. */
 const leastChanges = 5;
 /** What is produced meanwhile has to be folded again at the end, for each member. */

@@ -11,6 +11,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 import { startTidemark, tidemarkDone, tidemarkKilled } from '../support/tidemark.ts';
 
 const seed = chosenSeed();
+const kills = process.env.SOAK ? 100 : 8;
 const random = seededRandom(seed);
 /** Twenty-five transactions' worth: the start of a log with everything allowed in it. */
 const lines = goldenLines('messy/events.ndjson')
@@ -78,16 +79,17 @@ test.each([
   ['a file', makeFile],
   ['a local log', makeLog],
 ])(
-  `ingestion of %s, killed 13 times, gives the tables of an undisturbed run (seed ${seed})`,
+  `ingestion of %s, killed ${kills} times, gives the tables of an undisturbed run (seed ${seed})`,
   async (name, makeSource) => {
     const source = await makeSource();
     const whole = await runUninterrupted(source, inFolder(`whole ${name}.duckdb`));
     expect(whole.tables.partitions).toMatchObject([{ nextOffset: lines.length, recordsRead: lines.length }]);
 
     const db = inFolder(`killed ${name}.duckdb`);
-    await killAgainAndAgain(source, db, 13, whole);
+    await killAgainAndAgain(source, db, kills, whole);
     expect(await readTables(db)).toEqual(whole.tables);
   },
+  120_000 + kills * 10_000,
 );
 
 // contract 2.14
