@@ -1,4 +1,5 @@
 import type { EachBatchPayload } from 'kafkajs';
+import type { AssignedPartition } from '../../pipeline/completeness/changes.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { isSamePartition, partitionName } from '../../pipeline/partition.ts';
 import type {
@@ -22,6 +23,7 @@ import { type FetchedRange, PartitionReading } from './reading/partition-reading
 import type { RetentionWatch } from './reading/retention-watch.ts';
 import type { FetchedBatch } from './records/fetched-batch.ts';
 import type { KafkaCluster } from './topics/cluster.ts';
+import type { ClusterLook } from './topics/cluster-look.ts';
 import type { TopicWarning } from './topics/topic-checks.ts';
 
 /** Batches that wait for the reader. One is enough, because one more is being folded and up to four are being stored. */
@@ -70,9 +72,9 @@ export class KafkaSource implements EventSource {
     this.#consumer = new GroupConsumer(cluster, options, savedMember, log);
   }
 
-  /** The partitions that the group assigns to this process now. */
-  get assigned(): readonly PartitionId[] {
-    return this.#consumer.assigned;
+  /** The partitions that the group assigns to this process now, and the offset at which each reading began. */
+  get assigned(): readonly AssignedPartition[] {
+    return this.#consumer.assigned.map(partition => ({ partition, at: this.#readingOf(partition).start }));
   }
 
   /** Why nothing is read at the moment; null while this process is a member of the group. */
@@ -103,21 +105,23 @@ export class KafkaSource implements EventSource {
     }
   }
 
-  /** How far the log reaches. Throws `SOURCE_CHANGED` when a topic was recreated or truncated since it was read. */
-  async ends(): Promise<readonly LogEnd[]> {
+  /**
+   * How far the log reaches, and which topics it has. Throws `SOURCE_CHANGED` when a topic was recreated or truncated since
+   * it was read, and what `KafkaCluster.look` throws.
+   */
+  async look(): Promise<ClusterLook> {
     // Copied before the request: until its answer arrives, the log may grow and be read beyond the ends in the answer.
     const positions = new Map(Array.from(this.#readings, ([name, { position }]) => [name, position]));
     const requestedAtMs = this.#retention?.clock.now();
-    const ids = await this.#cluster.topicIds();
-    for (const [topic, id] of this.#topicIds) checkTopicId(topic, id, ids.get(topic) ?? null);
-    const ends = await this.#cluster.ends();
-    this.#recordUnassignedStarts(ends);
-    for (const end of ends) {
+    const look = await this.#cluster.look();
+    for (const [topic, id] of this.#topicIds) checkTopicId(topic, id, look.topics.get(topic)?.id ?? null);
+    this.#recordUnassignedStarts(look.ends);
+    for (const end of look.ends) {
       const position = positions.get(partitionName(end.partition)) ?? null;
       if (position !== null) checkRange(end, position, 'skip');
     }
-    if (requestedAtMs !== undefined) this.#retention?.watch.observeEnds(ends, requestedAtMs);
-    return ends;
+    if (requestedAtMs !== undefined) this.#retention?.watch.observeEnds(look.ends, requestedAtMs);
+    return look;
   }
 
   /** Commits the stored positions to the group, for lag tools. They are never read back. */
@@ -133,9 +137,8 @@ export class KafkaSource implements EventSource {
   async #begin(stored: readonly StoredPosition[], signal: AbortSignal): Promise<void> {
     const { topics, brokers, onLostRecords } = this.#options;
     const attempts = { what: 'look at the topics', brokers, log: this.#log, signal };
-    const ids = await retryUntilConnected(attempts, () => this.#cluster.topicIds());
-    for (const [topic, id] of ids) this.#topicIds.set(topic, id);
-    const ends = await retryUntilConnected(attempts, () => this.#cluster.ends());
+    const { topics: found, ends } = await retryUntilConnected(attempts, () => this.#cluster.look());
+    for (const [topic, { id }] of found) if (id !== null) this.#topicIds.set(topic, id);
     this.#recordUnassignedStarts(ends);
     for (const position of stored.filter(({ partition }) => topics.includes(partition.topic))) {
       const identity = this.#identityOf(position.partition);
@@ -221,7 +224,7 @@ export class KafkaSource implements EventSource {
 
   /** False when the partition is now assigned to another member: kafkajs accepts no offset of it any more. */
   #isAssigned(partition: PartitionId): boolean {
-    return this.assigned.some(assigned => isSamePartition(assigned, partition));
+    return this.#consumer.assigned.some(assigned => isSamePartition(assigned, partition));
   }
 }
 

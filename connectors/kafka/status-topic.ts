@@ -51,8 +51,10 @@ export class StatusTopic implements StatusSender {
     } catch (error) {
       await this.close();
       if (hasErrorType(error, 'MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE')) throw tooLarge(this.#topic, error);
-      const right = `WRITE on topic ${this.#topic}`;
-      const rights = { topic: right, cluster: right };
+      const rights = {
+        topic: { right: 'WRITE', topics: [this.#topic] },
+        cluster: `WRITE on topic ${this.#topic}`,
+      };
       throw kafkaFailure(error, { what: `publish statuses on topic ${this.#topic}`, brokers: this.#brokers, rights });
     }
   }

@@ -115,6 +115,11 @@ export function hasErrorType(error: unknown, ...types: readonly string[]): boole
   return causes(error).some(({ type }) => type !== undefined && types.includes(type));
 }
 
+/** The topic that a request about several topics failed for; null when the error names none. */
+export function topicOf(error: unknown): string | null {
+  return causes(error).find(({ topic }) => topic !== undefined)?.topic ?? null;
+}
+
 /** The error, its cause, the cause of that and so on, outermost first. */
 function causes(error: unknown): readonly KafkaJsError[] {
   const chain: Error[] = [];

@@ -1,6 +1,8 @@
+import type { Admin } from 'kafkajs';
 import { openCodecs } from '../records/codecs.ts';
 import { FetchedBatch, type PartitionData } from '../records/fetched-batch.ts';
 import type { TopicIds } from './kafkajs-requests.ts';
+import type { MetadataResponse } from './metadata-request.ts';
 
 /**
  * Replaces kafkajs's class `Batch` by `FetchedBatch`. Throws `CONFIG_INVALID` when a codec does not work on this
@@ -63,6 +65,56 @@ export function patchedConsumerGroup(original: ConsumerGroup): ConsumerGroup {
       await super.leave();
       if (wasMember) this.#onLeft?.();
     }
+  };
+}
+
+/** The brokers that a client of kafkajs knows, as far as requests of our own use them. */
+export interface ClientBrokers {
+  /** The answer to the last `refreshMetadata`. */
+  readonly metadata: MetadataResponse | null;
+  /** Asks any broker about these topics; with an empty list, about all topics of the cluster. */
+  refreshMetadata(topics: readonly string[]): Promise<unknown>;
+  /** Connects to a broker that the metadata names. */
+  findBroker(options: { readonly nodeId: number }): Promise<ClientBroker>;
+}
+
+export interface ClientBroker {
+  /** Rejects when the answer has an error code for any of the partitions. */
+  listOffsets(request: OffsetsRequest): Promise<OffsetsResponse>;
+}
+
+/** A ListOffsets request. A `timestamp` of -1 asks for the end of the log, -2 for its beginning. */
+interface OffsetsRequest {
+  /** 0: read uncommitted; 1: read committed, for which the log ends at the last stable offset. */
+  readonly isolationLevel: 0 | 1;
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly partitions: readonly { readonly partition: number; readonly timestamp: number }[];
+  }[];
+}
+
+interface OffsetsResponse {
+  readonly responses: readonly {
+    readonly topic: string;
+    readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+  }[];
+}
+
+/** An admin client, and the brokers that it is connected to. */
+export type OpenAdmin = Admin & { readonly brokers: ClientBrokers };
+
+type CreateAdmin = (options: { readonly cluster: { readonly brokerPool: ClientBrokers } }) => Admin;
+
+/**
+ * Makes an admin client give its brokers. Its own methods ask for one topic at a time, and always for the last stable
+ * offset, never for the high watermark.
+ */
+export function patchedAdmin(create: CreateAdmin): CreateAdmin {
+  return (options): OpenAdmin => {
+    const brokers = options.cluster.brokerPool;
+    if (typeof brokers.refreshMetadata !== 'function' || typeof brokers.findBroker !== 'function')
+      throw new Error('kafkajs has no refreshMetadata and findBroker to call');
+    return Object.assign(create(options), { brokers });
   };
 }
 

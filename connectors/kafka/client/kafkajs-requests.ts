@@ -4,6 +4,7 @@ import {
   decodeMetadataResponse,
   encodeMetadataRequest,
   type MetadataOptions,
+  type MetadataResponse,
   metadataWithIds,
 } from './metadata-request.ts';
 
@@ -43,7 +44,10 @@ export function patchedFetch(
     const { response, ...more } = original.protocol({ version })(options);
     return {
       ...more,
-      response: { decode: bytes => decodeFetchResponse(bytes, version), parse: withTopicInErrors(response.parse) },
+      response: {
+        decode: bytes => decodeFetchResponse(bytes, version),
+        parse: withTopicInErrors(response.parse, topicOfFetch),
+      },
     };
   };
   return {
@@ -68,17 +72,20 @@ function byId(
   const decode = (bytes: Buffer) =>
     decodeFetchResponse(bytes, fetchById.apiVersion, topicId => names.get(topicId) ?? topicId);
   const request = { ...fetchById, encode: async () => encoded(encodeFetchRequest(options, topicIds)) };
-  return { ...more, request, response: { decode, parse: withTopicInErrors(response.parse) } };
+  return { ...more, request, response: { decode, parse: withTopicInErrors(response.parse, topicOfFetch) } };
 }
 
-type Parse = (response: FetchResponse) => unknown;
+type Parse<Response> = (response: Response) => unknown;
 
-/** Adds the topic to the error of a refused fetch. kafkajs does so only for offsets out of range. */
-function withTopicInErrors(parse: Parse): Parse {
-  const withTopic = (error: unknown, { responses }: FetchResponse): unknown => {
+/** Adds the topic to the error of a failed request. kafkajs does so only for fetches of offsets out of range. */
+function withTopicInErrors<Response>(
+  parse: Parse<Response>,
+  failedTopic: (response: Response) => string | undefined,
+): Parse<Response> {
+  const withTopic = (error: unknown, response: Response): unknown => {
     if (!(error instanceof Error) || 'topic' in error) return error;
-    const refused = responses.find(({ partitions }) => partitions.some(({ errorCode }) => errorCode !== 0));
-    return refused === undefined ? error : Object.assign(error, { topic: refused.topicName });
+    const topic = failedTopic(response);
+    return topic === undefined ? error : Object.assign(error, { topic });
   };
   return async response => {
     try {
@@ -89,20 +96,35 @@ function withTopicInErrors(parse: Parse): Parse {
   };
 }
 
+function topicOfFetch({ responses }: FetchResponse): string | undefined {
+  return responses.find(({ partitions }) => partitions.some(({ errorCode }) => errorCode !== 0))?.topicName;
+}
+
+/** kafkajs throws the error of a topic before that of a partition. */
+function topicOfMetadata({ topicMetadata: topics }: MetadataResponse): string | undefined {
+  const failed =
+    topics.find(({ topicErrorCode }) => topicErrorCode !== 0) ??
+    topics.find(({ partitionMetadata }) =>
+      partitionMetadata.some(({ partitionErrorCode }) => partitionErrorCode !== 0),
+    );
+  return failed?.topic;
+}
+
 /** Replaces the metadata request: it also reads the topic ids, when the broker supports them. */
 export function patchedMetadata(
-  original: RequestVersions<MetadataOptions, unknown>,
-): RequestVersions<MetadataOptions, unknown> {
+  original: RequestVersions<MetadataOptions, MetadataResponse>,
+): RequestVersions<MetadataOptions, MetadataResponse> {
   const newest = Math.max(...original.versions.map(Number));
   return {
     versions: versionRange(0, metadataWithIds.apiVersion),
     protocol: ({ version }) => {
       const older = original.protocol({ version: Math.min(version, newest) });
-      if (version < metadataWithIds.apiVersion) return older;
       return options => {
         const { response, ...more } = older(options);
+        const parse = withTopicInErrors(response.parse, topicOfMetadata);
+        if (version < metadataWithIds.apiVersion) return { ...more, response: { decode: response.decode, parse } };
         const request = { ...metadataWithIds, encode: async () => encoded(encodeMetadataRequest(options)) };
-        return { ...more, request, response: { decode: decodeMetadataResponse, parse: response.parse } };
+        return { ...more, request, response: { decode: decodeMetadataResponse, parse } };
       };
     },
   };

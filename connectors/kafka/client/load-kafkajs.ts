@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type * as KafkaJs from 'kafkajs';
 import {
   forgetClosedSockets,
+  patchedAdmin,
   patchedBatch,
   patchedBrokerPool,
   patchedConsumerGroup,
@@ -24,6 +25,7 @@ let loaded: typeof KafkaJs | null = null;
  * | consumer/batch             | `FetchedBatch` for `Batch`     | CRC, codecs, aborted records       | fetched-batch, transactions  |
  * | cluster/brokerPool         | throw when all brokers refuse  | a missing right looked temporary   | load-kafkajs, access         |
  * | consumer/consumerGroup     | continue as a former member    | no wait for a dead process         | load-kafkajs, group-consumer |
+ * | admin                      | give the client's brokers      | one look at all topics, both ends  | load-kafkajs, cluster        |
  * | network/requestQueue       | no timer while idle            | it woke every millisecond          | load-kafkajs                 |
  * | network/connection         | drop closed sockets            | each retry leaked a listener       | load-kafkajs                 |
  */
@@ -36,6 +38,7 @@ export function loadKafkaJs(): typeof KafkaJs {
   replaceExports('kafkajs/src/consumer/batch.js', patchedBatch);
   replaceExports('kafkajs/src/cluster/brokerPool.js', patchedBrokerPool);
   replaceExports('kafkajs/src/consumer/consumerGroup.js', patchedConsumerGroup);
+  replaceExports('kafkajs/src/admin/index.js', patchedAdmin);
   const kafkaJs: typeof KafkaJs = require('kafkajs');
   sleepWhenIdle(require('kafkajs/src/network/requestQueue/index.js'));
   forgetClosedSockets(require('kafkajs/src/network/connection.js'));

@@ -6,15 +6,27 @@ export interface MetadataOptions {
   readonly allowAutoTopicCreation?: boolean;
 }
 
-/** kafkajs's description of a partition, plus the id of its topic. kafkajs passes the extra field through. */
-export interface PartitionMetadata {
+/** kafkajs's description of a partition. */
+interface PartitionMetadata {
   readonly partitionErrorCode: number;
   readonly partitionId: number;
   readonly leader: number;
   readonly replicas: readonly number[];
   readonly isr: readonly number[];
   readonly offlineReplicas: readonly number[];
-  readonly topicId: string;
+}
+
+/** kafkajs's description of a topic, plus its id, which brokers before Kafka 2.8 do not send. kafkajs passes it through. */
+export interface TopicMetadata {
+  readonly topicErrorCode: number;
+  readonly topic: string;
+  readonly topicId?: string;
+  readonly partitionMetadata: readonly PartitionMetadata[];
+}
+
+/** The part of a response that is used here. */
+export interface MetadataResponse {
+  readonly topicMetadata: readonly TopicMetadata[];
 }
 
 /** The first version whose response holds topic ids (Kafka 2.8). */
@@ -53,11 +65,11 @@ export function decodeMetadataResponse(bytes: Buffer) {
   return { throttleTime: 0, clientSideThrottleTime, brokers, clusterId, controllerId, topicMetadata };
 }
 
-function readTopic(reader: FieldReader) {
+function readTopic(reader: FieldReader): TopicMetadata {
   const topicErrorCode = reader.int16();
-  const topic = reader.string();
+  const topic = reader.string() ?? '';
   const topicId = reader.uuid();
-  const isInternal = reader.boolean();
+  reader.boolean(); // whether the topic is one of Kafka's own
   const partitionMetadata = reader.structures((): PartitionMetadata => {
     const partitionErrorCode = reader.int16();
     const partitionId = reader.int32();
@@ -66,8 +78,8 @@ function readTopic(reader: FieldReader) {
     const replicas = reader.int32s();
     const isr = reader.int32s();
     const offlineReplicas = reader.int32s();
-    return { partitionErrorCode, partitionId, leader, replicas, isr, offlineReplicas, topicId };
+    return { partitionErrorCode, partitionId, leader, replicas, isr, offlineReplicas };
   });
   reader.int32(); // the rights on the topic, which were not asked for
-  return { topicErrorCode, topic, isInternal, partitionMetadata };
+  return { topicErrorCode, topic, topicId, partitionMetadata };
 }

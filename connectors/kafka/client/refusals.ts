@@ -1,11 +1,15 @@
-/**
- * The right that an attempt needs on each kind of resource, such as "READ on topic calls". When a broker refuses a right, its
- * error names only the kind.
- */
+/** The right that an attempt needs on each kind of resource. When a broker refuses a right, its error names only the kind. */
 export interface Rights {
-  readonly topic?: string;
+  readonly topic?: TopicRight;
+  /** Such as "READ on group loaders". */
   readonly group?: string;
   readonly cluster?: string;
+}
+
+/** A right, such as "READ", on each of some topics. */
+interface TopicRight {
+  readonly right: string;
+  readonly topics: readonly string[];
 }
 
 /** The fields of a kafkajs error that matter here. `type` is the broker's error name, such as `UNKNOWN_MEMBER_ID`. */
@@ -13,7 +17,7 @@ export interface KafkaJsError extends Error {
   readonly type?: string;
   readonly code?: unknown;
   readonly retriable?: boolean;
-  /** The topic whose fetch was refused (see `kafkajs-requests.ts`). */
+  /** The topic that a fetch or metadata request failed for (see `kafkajs-requests.ts`). */
   readonly topic?: string;
 }
 
@@ -80,7 +84,7 @@ export function misconfiguration(errors: readonly KafkaJsError[]): string | null
 function missingRight({ type, topic }: KafkaJsError, rights: Rights): string | undefined {
   switch (type) {
     case 'TOPIC_AUTHORIZATION_FAILED':
-      return missing(topic === undefined ? rights.topic : `READ on topic ${topic}`);
+      return missing(rights.topic && rightOnTopic(rights.topic, topic));
     case 'GROUP_AUTHORIZATION_FAILED':
       return missing(rights.group);
     case 'CLUSTER_AUTHORIZATION_FAILED':
@@ -88,6 +92,11 @@ function missingRight({ type, topic }: KafkaJsError, rights: Rights): string | u
     default:
       return undefined;
   }
+}
+
+function rightOnTopic({ right, topics }: TopicRight, refused: string | undefined): string {
+  const topic = refused ?? (topics.length === 1 ? topics[0] : undefined);
+  return topic === undefined ? `${right} on a topic of ${topics.join(', ')}` : `${right} on topic ${topic}`;
 }
 
 function missing(right: string | undefined): string {

@@ -42,22 +42,41 @@ function encodeAssignment(assignment: Assignment): Buffer {
 
 /**
  * Assigns to every member the partition numbers in its own list, for each topic that it reads. So each process keeps its
- * fixed list whatever other members do, and lag tools still see one group.
+ * fixed list whatever other members do, and lag tools still see one group. The leader calls `onUnclaimed` with the
+ * partitions of a topic that no member's list names: nobody reads them.
  */
-export function fixedAssigner(partitions: readonly number[]): PartitionAssigner {
-  return () => ({
+export function fixedAssigner(
+  partitions: readonly number[],
+  onUnclaimed: (topic: string, numbers: readonly number[]) => void,
+): PartitionAssigner {
+  return ({ cluster }) => ({
     name: 'TidemarkFixedPartitions',
     version,
     protocol({ topics }) {
       return { name: this.name, metadata: encodeMember(topics, partitions) };
     },
     async assign({ members }) {
+      const lists = members.map(({ memberMetadata }) => decodeMember(memberMetadata));
+      for (const [topic, numbers] of unclaimed(lists, topic => cluster.findTopicPartitionMetadata(topic).length))
+        onUnclaimed(topic, numbers);
       return members.map(({ memberId, memberMetadata }) => {
         const { topics, numbers } = decodeMember(memberMetadata);
         const assignment = Object.fromEntries(topics.map(topic => [topic, numbers]));
         return { memberId, memberAssignment: encodeAssignment(assignment) };
       });
     },
+  });
+}
+
+type MemberList = ReturnType<typeof decodeMember>;
+
+/** The partitions of each topic that no list names; `countOf` returns 0 for a topic that the leader does not read. */
+function unclaimed(lists: readonly MemberList[], countOf: (topic: string) => number) {
+  const topics = [...new Set(lists.flatMap(list => list.topics))].toSorted();
+  return topics.flatMap((topic): readonly (readonly [string, readonly number[]])[] => {
+    const named = new Set(lists.filter(list => list.topics.includes(topic)).flatMap(list => list.numbers));
+    const numbers = Array.from({ length: countOf(topic) }, (_, number) => number).filter(number => !named.has(number));
+    return numbers.length === 0 ? [] : [[topic, numbers]];
   });
 }
 

@@ -83,7 +83,7 @@ export class GroupConsumer {
   /** Reads until the signal aborts, with a new consumer after each temporary failure. Throws any other failure. */
   async run(reader: BatchReader, signal: AbortSignal): Promise<void> {
     const { group, brokers, topics } = this.#options;
-    const rights = { topic: `READ on a topic of ${topics.join(', ')}`, group: `READ on group ${group}` };
+    const rights = { topic: { right: 'READ', topics }, group: `READ on group ${group}` };
     const backoff = new Backoff(firstPauseMs, longestPauseMs);
     while (!signal.aborted) {
       const consumer = this.#create(reader.topicIds);
@@ -157,7 +157,11 @@ export class GroupConsumer {
 
   #create(topicIds: TopicIds): Consumer {
     const { group, sessionTimeoutMs, partitions, fetchMinBytes } = this.#options;
-    const assigner = partitions === null ? subscribedAssigner : fixedAssigner(partitions);
+    const onUnclaimed = (topic: string, numbers: readonly number[]): void => {
+      const sentence = 'no member of the group has these partitions in its kafka_partitions, so nobody reads them';
+      this.#log.warn({ topic, partitions: numbers }, sentence);
+    };
+    const assigner = partitions === null ? subscribedAssigner : fixedAssigner(partitions, onUnclaimed);
     const onLeft = (): void => {
       if (this.#joined === null || this.#joined === consumer) this.#isMember = false;
     };

@@ -11,7 +11,7 @@ type Policy = KafkaOptions['onLostRecords'];
  * Checks the next offset to read against the offsets `[low, high)` that the partition holds. Throws `SOURCE_CHANGED` when
  * it is above `high`, and `RECORDS_LOST` when it is below `low` and the policy is to stop.
  */
-export function checkRange({ partition, low, high }: LogEnd, position: number, policy: Policy): void {
+export function checkRange({ partition, low, high }: Omit<LogEnd, 'stable'>, position: number, policy: Policy): void {
   if (position > high) {
     throw failure(
       'SOURCE_CHANGED',
@@ -50,6 +50,7 @@ export function checkTopicId(topic: string, storedId: string | null, currentId: 
   throw new TidemarkError(
     'SOURCE_CHANGED',
     `topic ${topic} was recreated: its id is ${currentId}, but the stored records have the id ${storedId}; start with a new database`,
+    { changed: { topic, partition: null } },
   );
 }
 
@@ -96,5 +97,5 @@ export function decideFetch(fetched: FetchedRange, reading: PartitionReading, po
 }
 
 function failure(code: FailureCode, partition: PartitionId, problem: string): TidemarkError {
-  return new TidemarkError(code, `${partitionName(partition)}: ${problem}`);
+  return new TidemarkError(code, `${partitionName(partition)}: ${problem}`, { changed: partition });
 }

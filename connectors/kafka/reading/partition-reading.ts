@@ -39,6 +39,7 @@ export class PartitionReading {
   readonly #origin: string;
   /** The next offset to pass on; null while the partition was neither read nor assigned. */
   #position: number | null;
+  #start: number;
   /** Whether any batch was passed on, by this process or by an earlier one. */
   #hasBegun: boolean;
   /** The last record passed on; null when there is none. */
@@ -51,12 +52,21 @@ export class PartitionReading {
     this.#log = log;
     this.#origin = originOf(log.cluster);
     this.#position = stored?.nextOffset ?? null;
+    this.#start = stored?.nextOffset ?? 0;
     this.#hasBegun = stored !== undefined;
     this.#bookmark = decodeBookmark(stored?.bookmark ?? null);
   }
 
   get position(): number | null {
     return this.#position;
+  }
+
+  /**
+   * The offset at which the first batch begins, or will begin while nothing was passed on. Records from there on may be
+   * in this process without being stored.
+   */
+  get start(): number {
+    return this.#start;
   }
 
   get bookmark(): Bookmark | null {
@@ -69,7 +79,10 @@ export class PartitionReading {
    * call and before they are read count as lost.
    */
   assign(low: number): number {
-    if (!this.#hasBegun) this.#position = low;
+    if (!this.#hasBegun) {
+      this.#position = low;
+      this.#start = low;
+    }
     this.#verified = this.#bookmark === null;
     return this.fetchOffset ?? low;
   }
@@ -141,6 +154,7 @@ export class PartitionReading {
     const bookmark = last === undefined ? this.#bookmark : bookmarkOf(this.#log, last);
     return {
       partition: this.partition,
+      kind: 'live',
       origin: this.#origin,
       records,
       from,

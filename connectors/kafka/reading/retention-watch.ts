@@ -4,10 +4,10 @@ import { formatTimestamp } from '../../../schemas/json/timestamps.ts';
 import { nearRetention, type TopicWarning } from '../topics/topic-checks.ts';
 
 /**
- * While a transaction is open, brokers report a log end before its records. So a record after a reported end may have been
- * appended this much earlier than that end was seen; by default a transaction stays open for 15 minutes at most.
+ * The end is the high watermark: records that not all replicas have lie behind it. So a record after it may have been
+ * appended this much earlier than it was seen; by default Kafka drops a replica that lags for 30 s.
  */
-const openTransactionMs = 900_000;
+const replicationMs = 60_000;
 
 /** The reported end of a partition at one time. */
 interface ObservedEnd {
@@ -57,7 +57,7 @@ export class RetentionWatch {
         observed.next = null;
       }
       if (observed.passed === null || timestamp === null) continue;
-      if (observed.passed.atMs - openTransactionMs - timestamp <= retentionMs) continue;
+      if (observed.passed.atMs - replicationMs - timestamp <= retentionMs) continue;
       this.#retentions.delete(partition.topic);
       const oldRecord = `offset ${offset} of partition ${partition.partition} was already older when it was written (${formatTimestamp(timestamp)})`;
       return nearRetention(partition.topic, retentionMs, oldRecord);

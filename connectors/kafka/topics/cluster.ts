@@ -1,31 +1,45 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Admin, Kafka } from 'kafkajs';
-import { TidemarkError } from '../../../pipeline/errors.ts';
-import type { Log, LogEnd } from '../../../pipeline/ports.ts';
+import type { Kafka } from 'kafkajs';
+import { isTemporary, TidemarkError } from '../../../pipeline/errors.ts';
+import type { Log } from '../../../pipeline/ports.ts';
 import { Semaphore } from '../../../pipeline/requests/semaphore.ts';
 import { within } from '../../../pipeline/waiting.ts';
 import { createClient } from '../client/client.ts';
-import { hasErrorType, kafkaFailure } from '../client/failure.ts';
+import { hasErrorType, kafkaFailure, topicOf } from '../client/failure.ts';
+import type { OpenAdmin } from '../client/kafkajs-patches.ts';
 import { loadKafkaJs } from '../client/load-kafkajs.ts';
-import { noId, type PartitionMetadata } from '../client/metadata-request.ts';
+import type { TopicMetadata } from '../client/metadata-request.ts';
 import type { KafkaOptions } from '../client/options.ts';
 import { type ConnectionAttempts, retryUntilConnected } from '../client/retry-until-connected.ts';
+import { type ClusterLook, lookAt } from './cluster-look.ts';
 
 const closeTimeoutMs = 1_000;
-/** How long to retry when a topic is unknown: a broker may learn of a new topic some time after it was created. */
-const unknownTopicRetryMs = 2_000;
-const unknownTopicPauseMs = 250;
+/**
+ * How long to retry when a topic is unknown, and when a broker is not the leader that another one named: a broker may learn
+ * of a change some time after it happened.
+ */
+const staleAnswerRetryMs = 2_000;
+const staleAnswerPauseMs = 250;
+
+/** A request about topics. A failure names the topic if the error does, or if there is only one. */
+interface TopicRequest {
+  /** Completes "could not … topic calls". */
+  readonly what: string;
+  /** The right on each topic that the request needs. */
+  readonly right: string;
+  readonly topics: readonly string[];
+}
 
 /** A connection for requests about the cluster and the configured topics. It is opened before anything is read. */
 export class KafkaCluster {
   readonly kafka: Kafka;
   readonly clusterId: string;
-  readonly #admin: Admin;
+  readonly #admin: OpenAdmin;
   readonly #options: KafkaOptions;
   /** One request at a time: concurrent ones of kafkajs's admin client overwrite each other's metadata. */
   readonly #oneAtATime = new Semaphore(1);
 
-  private constructor(kafka: Kafka, admin: Admin, clusterId: string, options: KafkaOptions) {
+  private constructor(kafka: Kafka, admin: OpenAdmin, clusterId: string, options: KafkaOptions) {
     this.kafka = kafka;
     this.#admin = admin;
     this.clusterId = clusterId;
@@ -45,7 +59,7 @@ export class KafkaCluster {
     const kafka = createClient(options, log);
     const attempts = { what: 'connect to Kafka', brokers: options.brokers, log, signal, onProblem };
     return retryUntilConnected(attempts, async () => {
-      const admin = kafka.admin({ retry: { retries: 0 } });
+      const admin = kafka.admin({ retry: { retries: 0 } }) as OpenAdmin;
       try {
         await admin.connect();
         const { clusterId } = await admin.describeCluster();
@@ -59,37 +73,23 @@ export class KafkaCluster {
   }
 
   /**
-   * The configured partitions and the offsets `[low, high)` that they hold. Throws `TOPIC_UNFIT` when a topic or
-   * partition is missing.
+   * Asks for the configured topics and for the ends of their partitions: one metadata request, never answered from memory,
+   * so that a new partition is seen; then three ListOffsets requests to each leader. Throws `TOPIC_UNFIT` when a topic or a
+   * partition of `kafka_partitions` is missing, `SOURCE_REFUSED` without the right DESCRIBE, `SOURCE_UNREACHABLE` when one
+   * of the leaders does not answer; so no partition is ever left out.
    */
-  async ends(): Promise<readonly LogEnd[]> {
-    const ends: LogEnd[] = [];
-    for (const topic of this.#options.topics) {
-      const partitions = await this.#request(`look at topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
-        this.#admin.fetchTopicOffsets(topic),
-      );
-      for (const { partition, low, high } of partitions.toSorted((a, b) => a.partition - b.partition))
-        if (this.#options.partitions?.includes(partition) ?? true)
-          ends.push({ partition: { topic, partition }, low: Number(low), high: Number(high) });
-      this.#checkPartitions(topic, partitions.length);
+  async look(): Promise<ClusterLook> {
+    for (const deadline = performance.now() + staleAnswerRetryMs; ; await pause(staleAnswerPauseMs)) {
+      const described = await this.#describeTopics();
+      for (const { topic, partitionMetadata } of described) this.#checkPartitions(topic, partitionMetadata.length);
+      try {
+        const { partitions } = this.#options;
+        return await this.#oneAtATime.run(() => lookAt(described, partitions, this.#admin.brokers));
+      } catch (cause) {
+        const failure = this.#failure(cause, this.#lookRequest);
+        if (!isTemporary(failure) || performance.now() > deadline) throw failure;
+      }
     }
-    return ends;
-  }
-
-  /**
-   * The topic ids by topic name. A topic that was deleted and created again has another id. Brokers before Kafka 2.8
-   * have no ids.
-   */
-  async topicIds(): Promise<ReadonlyMap<string, string>> {
-    const ids = new Map<string, string>();
-    for (const topic of this.#options.topics) {
-      const { topics } = await this.#request(`look at topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
-        this.#admin.fetchTopicMetadata({ topics: [topic] }),
-      );
-      const first: Partial<PartitionMetadata> = topics[0]?.partitions[0] ?? {};
-      if (first.topicId !== undefined && first.topicId !== noId) ids.set(topic, first.topicId);
-    }
-    return ids;
   }
 
   /**
@@ -97,23 +97,20 @@ export class KafkaCluster {
    * 1970 UTC), or the end of the log when there is none.
    */
   async offsetsAt(topic: string, time: number): Promise<ReadonlyMap<number, number>> {
-    const offsets = await this.#request(`find offsets by time in topic ${topic}`, `DESCRIBE on topic ${topic}`, () =>
-      this.#admin.fetchTopicOffsetsByTimestamp(topic, time),
-    );
+    const request = { what: 'find offsets by time in', right: 'DESCRIBE', topics: [topic] };
+    const offsets = await this.#request(request, () => this.#admin.fetchTopicOffsetsByTimestamp(topic, time));
     return new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)]));
   }
 
   /** The settings of a topic by name, such as `retention.ms`. Throws `TOPIC_UNFIT` when the topic does not exist. */
   async topicSettings(topic: string): Promise<ReadonlyMap<string, string>> {
     const { ConfigResourceTypes } = loadKafkaJs();
-    const { resources } = await this.#request(
-      `read the settings of topic ${topic}`,
-      `DESCRIBE_CONFIGS on topic ${topic}`,
-      () =>
-        this.#admin.describeConfigs({
-          includeSynonyms: false,
-          resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
-        }),
+    const request = { what: 'read the settings of', right: 'DESCRIBE_CONFIGS', topics: [topic] };
+    const { resources } = await this.#request(request, () =>
+      this.#admin.describeConfigs({
+        includeSynonyms: false,
+        resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+      }),
     );
     return new Map(resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]));
   }
@@ -123,23 +120,44 @@ export class KafkaCluster {
     await within(closeTimeoutMs, this.#admin.disconnect()).catch(() => undefined);
   }
 
-  /** Sends a request. `what` completes "could not …"; `right` is the right on the topic that the request needs. */
-  async #request<T>(what: string, right: string, send: () => Promise<T>): Promise<T> {
-    const { brokers } = this.#options;
-    for (const deadline = performance.now() + unknownTopicRetryMs; ; ) {
+  get #lookRequest(): TopicRequest {
+    return { what: 'look at', right: 'DESCRIBE', topics: this.#options.topics };
+  }
+
+  /** The configured topics, each once and in their order. */
+  async #describeTopics(): Promise<readonly TopicMetadata[]> {
+    const { brokers } = this.#admin;
+    const names = [...new Set(this.#options.topics)];
+    const found = await this.#request(this.#lookRequest, async () => {
+      await brokers.refreshMetadata(names);
+      return brokers.metadata?.topicMetadata ?? [];
+    });
+    return names.map(name => {
+      const described = found.find(({ topic }) => topic === name);
+      if (described !== undefined) return described;
+      throw new TidemarkError('SOURCE_UNREACHABLE', `the broker's answer leaves out topic ${name}`);
+    });
+  }
+
+  /** Sends a request, and again for a short while when a topic is unknown. */
+  async #request<T>(request: TopicRequest, send: () => Promise<T>): Promise<T> {
+    for (const deadline = performance.now() + staleAnswerRetryMs; ; await pause(staleAnswerPauseMs)) {
       try {
         return await this.#oneAtATime.run(send);
       } catch (cause) {
-        if (!hasErrorType(cause, 'UNKNOWN_TOPIC_OR_PARTITION'))
-          throw kafkaFailure(cause, { what, brokers, rights: { topic: right } });
+        if (!hasErrorType(cause, 'UNKNOWN_TOPIC_OR_PARTITION')) throw this.#failure(cause, request);
         if (performance.now() > deadline) {
-          const problem = `could not ${what}: there is no such topic at ${brokers.join(', ')}`;
+          const problem = `could not ${phrase(request, cause)}: there is no such topic at ${this.#options.brokers.join(', ')}`;
           const cure = 'create it, or correct the setting that names it';
           throw new TidemarkError('TOPIC_UNFIT', `${problem}; ${cure}`, { cause });
         }
       }
-      await pause(unknownTopicPauseMs);
     }
+  }
+
+  #failure(cause: unknown, request: TopicRequest): unknown {
+    const { brokers } = this.#options;
+    return kafkaFailure(cause, { what: phrase(request, cause), brokers, rights: { topic: request } });
   }
 
   #checkPartitions(topic: string, count: number): void {
@@ -150,4 +168,9 @@ export class KafkaCluster {
       `kafka_partitions names partition ${missing.join(', ')}, but topic ${topic} has ${count} partitions; allowed are 0 to ${count - 1}`,
     );
   }
+}
+
+function phrase({ what, topics }: TopicRequest, cause: unknown): string {
+  const topic = topicOf(cause) ?? (topics.length === 1 ? topics[0] : null);
+  return `${what} ${topic === null ? 'the topics' : `topic ${topic}`}`;
 }

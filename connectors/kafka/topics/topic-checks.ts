@@ -9,7 +9,7 @@ export interface TopicWarning {
 }
 
 interface TopicChecks {
-  readonly cluster: Pick<KafkaCluster, 'topicSettings' | 'offsetsAt' | 'ends'>;
+  readonly cluster: Pick<KafkaCluster, 'topicSettings' | 'offsetsAt' | 'look'>;
   readonly topics: readonly string[];
   /** The age of the oldest events that a replay needs (`kafka_replay_horizon_hours`). */
   readonly horizonMs: number;
@@ -39,7 +39,7 @@ const deletionCheckMs = 3_600_000;
  * `RetentionWatch`.
  */
 export async function checkTopics(checks: TopicChecks): Promise<CheckedTopics> {
-  const ends = await checks.cluster.ends();
+  const { ends } = await checks.cluster.look();
   const checked = await Promise.all(checks.topics.map(topic => checkTopic(topic, ends, checks)));
   const retentions = new Map<string, number>();
   for (const { topic, retentionMs } of checked) if (retentionMs !== null) retentions.set(topic, retentionMs);

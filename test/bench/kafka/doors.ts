@@ -12,10 +12,12 @@ import { installedPeers, projectRoot, ServiceUnderTest } from './children.ts';
 
 /**
  * `npm run bench:doors [-- part…]`: requests over HTTP against a running service with a real broker: how long an empty
- * window takes, idle and under load; a thousand exports in a row; ingest and a large export at once.
+ * window takes, idle and under load; how long it takes with 60 topics; a thousand exports in a row; ingest and a large
+ * export at once.
  */
-const parts = { empty: emptyWindows, row: thousandInARow, both: ingestBesideExport };
+const parts = { empty: emptyWindows, many: manyTopics, row: thousandInARow, both: ingestBesideExport };
 const asked = process.argv.slice(2);
+const topicCount = 60;
 const services = Number(process.env.BENCH_SERVICES ?? 833_340);
 const folder = path.join(tmpdir(), 'tidemark-bench-doors');
 const emptyWindow = { time_from: '1990-01-01T00:00:00Z', time_to: '1990-01-02T00:00:00Z' };
@@ -36,7 +38,7 @@ async function main(): Promise<void> {
 }
 
 async function emptyWindows(broker: Broker): Promise<void> {
-  const { service, url, producer } = await startOn(broker, 'empty', path.join(folder, 'empty.duckdb'));
+  const { service, url, producer } = await startOn(broker, ['empty'], path.join(folder, 'empty.duckdb'));
   await send(producer, 'empty', 1_000, 0);
   await service.until(() => service.stored >= 1_000);
   const idle = [];
@@ -64,8 +66,23 @@ async function emptyWindows(broker: Broker): Promise<void> {
   await service.stop();
 }
 
+async function manyTopics(broker: Broker): Promise<void> {
+  const topics = Array.from({ length: topicCount }, (_, number) => `many-${number}`);
+  const { service, url, producer } = await startOn(broker, topics, path.join(folder, 'many.duckdb'));
+  for (const topic of topics) await send(producer, topic, 10, 0);
+  await service.until(() => service.stored >= topicCount * 10);
+  const took = [];
+  for (let number = 0; number < 100; number += 1)
+    took.push(await post(url, { file_prefix: `many/${number}_`, ...emptyWindow }));
+  console.log(
+    ` an empty window with ${topicCount} topics of three partitions: p50 ${at(took, 0.5)} ms (target 100), p99 ${at(took, 0.99)} ms`,
+  );
+  await producer.disconnect();
+  await service.stop();
+}
+
 async function thousandInARow(broker: Broker): Promise<void> {
-  const { service, url, producer } = await startOn(broker, 'row', path.join(folder, 'row.duckdb'));
+  const { service, url, producer } = await startOn(broker, ['row'], path.join(folder, 'row.duckdb'));
   await send(producer, 'row', 5_000, 0);
   await service.until(() => service.stored >= 5_000);
   const took: number[] = [];
@@ -88,7 +105,7 @@ async function ingestBesideExport(broker: Broker): Promise<void> {
   const db = path.join(folder, 'both.duckdb');
   await makeLargeStore({ path: db, services, perService: { service: 1, state: 3, task: 2 }, hits: 0 });
   const rows = services * 6;
-  const { service, url, producer } = await startOn(broker, 'both', db);
+  const { service, url, producer } = await startOn(broker, ['both'], db);
   const window = { time_from: '2010-01-01T00:00:00Z', time_to: '2029-01-01T00:00:00Z' };
   const alone = await post(url, { file_prefix: 'alone_', ...window });
   const from = service.lines.length;
@@ -114,18 +131,20 @@ async function ingestBesideExport(broker: Broker): Promise<void> {
   await service.stop();
 }
 
-async function startOn(broker: Broker, topic: string, db: string) {
+/** Creates the topics and starts a service that reads them in a group named after the first one. */
+async function startOn(broker: Broker, topics: readonly string[], db: string) {
+  const [group = ''] = topics;
   const kafka = new Kafka({ brokers: [...broker.brokers], logLevel: logLevel.ERROR });
   const admin = kafka.admin();
   await admin.connect();
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 3 }] });
+  await admin.createTopics({ waitForLeaders: true, topics: topics.map(topic => ({ topic, numPartitions: 3 })) });
   await admin.disconnect();
   const service = new ServiceUnderTest({
     kafka_brokers: broker.brokers.join(','),
-    kafka_topics: topic,
-    kafka_group: topic,
+    kafka_topics: topics.join(','),
+    kafka_group: group,
     db,
-    export_root: path.join(folder, `out-${topic}`),
+    export_root: path.join(folder, `out-${group}`),
   });
   await service.until(() => service.lines.some(({ msg }) => msg === 'partitions were assigned'));
   const producer = kafka.producer();

@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { KafkaSource } from '../../../connectors/kafka/kafka-source.ts';
+import type { KafkaCluster } from '../../../connectors/kafka/topics/cluster.ts';
 import { waitFor } from '../../../ops/local-kafka/waiting.ts';
 import { ingest } from '../../../pipeline/ingest/ingest.ts';
 import type { RecordBatch } from '../../../pipeline/ports.ts';
@@ -24,7 +25,7 @@ const options = (topic: string, onLostRecords: 'stop' | 'skip' = 'stop', batchRe
     batchRecords,
   });
 
-const ingestOptions = { keyFormat: 'string', skewMs: 0, clock: { now: Date.now } } as const;
+const ingestOptions = { keyFormat: 'string', clock: { now: Date.now } } as const;
 
 /** Ingests all records that the topic holds now. */
 function ingestAll(store: TestStore, topic: string, policy: 'stop' | 'skip' = 'stop') {
@@ -33,19 +34,28 @@ function ingestAll(store: TestStore, topic: string, policy: 'stop' | 'skip' = 's
 }
 
 /** Ingests without an end, as the service does. `ended` gives the error that ends it. */
-async function keepIngesting(store: TestStore, topic: string, ids?: ReadonlyMap<string, string>) {
+async function keepIngesting(store: TestStore, topic: string, brokers: 'with ids' | 'without ids' = 'with ids') {
   const stop = new AbortController();
   onTestFinished(() => stop.abort());
   const opened = options(topic, 'skip', 10);
   const cluster = await openTestCluster(opened);
   onTestFinished(() => cluster.close());
-  if (ids !== undefined) vi.spyOn(cluster, 'topicIds').mockResolvedValue(ids);
+  if (brokers === 'without ids') hideIds(cluster);
   const source = new KafkaSource(cluster, opened, new LogLines());
   const ended = ingest(source, store.warehouse, { ...ingestOptions, signal: stop.signal }).then(
     () => null,
     (error: unknown) => error,
   );
   return { source, ended };
+}
+
+/** Makes the cluster look like one before Kafka 2.8, whose topics have no ids. */
+function hideIds(cluster: KafkaCluster): void {
+  const look = cluster.look.bind(cluster);
+  vi.spyOn(cluster, 'look').mockImplementation(async () => {
+    const { ends, topics } = await look();
+    return { ends, topics: new Map(Array.from(topics, ([name, topic]) => [name, { ...topic, id: null }])) };
+  });
 }
 
 const deleteBefore = (topic: string, offset: number) =>
@@ -73,7 +83,7 @@ async function ingested(count: number) {
 }
 
 const offsetOf = (store: TestStore) => store.warehouse.positions()[0]?.nextOffset;
-const lostRows = (store: TestStore) => store.rows('SELECT from_offset, to_offset, reason FROM lost_records');
+const lostRows = (store: TestStore) => store.rows('SELECT from_offset, to_offset, reason FROM gaps');
 
 describe.skipIf(!kafka.available)('records that Kafka deleted', () => {
   const policies = ['stop', 'skip'] as const;
@@ -139,7 +149,7 @@ describe.skipIf(!kafka.available)('a topic that was deleted and created again', 
   ])('is refused by its records when brokers have no topic ids, and it is %s', async (_, count) => {
     const { topic, store } = await ingested(20);
     await recreate(topic, count);
-    const { ended } = await keepIngesting(store, topic, new Map());
+    const { ended } = await keepIngesting(store, topic, 'without ids');
     expect(await ended).toMatchObject({
       code: 'SOURCE_CHANGED',
       retry: false,
@@ -170,7 +180,7 @@ describe.skipIf(!kafka.available)('a topic that was deleted and created again', 
  */
 function failureOfEnds(source: KafkaSource): Promise<unknown> {
   return waitFor('the log to be refused', async () => {
-    const error = await source.ends().then(
+    const error = await source.look().then(
       () => null,
       (failure: unknown) => failure,
     );

@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { KafkaSource } from '../../../connectors/kafka/kafka-source.ts';
 import { waitFor } from '../../../ops/local-kafka/waiting.ts';
+import { partitionName } from '../../../pipeline/partition.ts';
 import { ControlPlace, exportRequest, StatusReader } from '../../support/kafka/control-place.ts';
 import { kafkaOptions, LogLines, openTestCluster } from '../../support/kafka/reading.ts';
 import { sharedKafka } from '../../support/kafka/shared.ts';
@@ -22,7 +23,7 @@ async function joinGroup(group: string, topics: readonly string[], partitions: r
     await reading;
     await cluster.close();
   });
-  return () => source.assigned.map(({ topic, partition }) => `${topic}/${partition}`).toSorted();
+  return () => source.assigned.map(({ partition }) => partitionName(partition)).toSorted();
 }
 
 const partitionsOf = (topic: string, count: number) => Array.from({ length: count }, (_, at) => `${topic}/${at}`);

@@ -16,7 +16,7 @@ function ingestTopic(store: TestStore, topic: string, keyFormat: KeyFormat = 'st
   );
   const stop = new AbortController();
   onTestFinished(() => stop.abort());
-  return ingest(source, store.warehouse, { keyFormat, skewMs: 0, clock: { now: Date.now }, signal: stop.signal });
+  return ingest(source, store.warehouse, { keyFormat, clock: { now: Date.now }, signal: stop.signal });
 }
 
 const started = (id: string): string => `{"event":"service.started","service_id":${JSON.stringify(id)}}`;

@@ -4,6 +4,7 @@ import { BoundedQueue } from '../../../connectors/kafka/reading/bounded-queue.ts
 import { LogWatch } from '../../../ops/service/log-watch.ts';
 import { orAborted } from '../../../pipeline/waiting.ts';
 import { LogLines } from '../../support/kafka/reading.ts';
+import { NotedSources } from '../../support/noted-sources.ts';
 import { promisesAlive } from '../../support/promises-alive.ts';
 
 afterEach(() => {
@@ -23,17 +24,25 @@ test('a log watch keeps no promises of its earlier requests', async () => {
   let looks = 0;
   let before = 0;
   let after = 0;
-  const ends = async () => {
+  const look = async () => {
     looks += 1;
     if (looks === 100) before = promisesAlive();
     if (looks === 100 + turns) {
       after = promisesAlive();
       controller.abort();
     }
-    return [];
+    return { ends: [], topics: new Map() };
   };
-  const source = { ends, assigned: () => null, commit: async () => undefined };
-  await new LogWatch({ source, positions: () => [], log: new LogLines(), signal: controller.signal }).run();
+  const commit = async (): Promise<void> => undefined;
+  const source = { look, commit, assigned: () => [], name: () => 'a log', problem: () => null };
+  const { signal } = controller;
+  await new LogWatch({
+    source,
+    warehouse: new NotedSources(),
+    clock: { now: () => 0 },
+    log: new LogLines(),
+    signal,
+  }).run();
   expect(after - before).toBeLessThan(othersAtMost);
   expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
 });

@@ -14,7 +14,7 @@ export function recordAt(offset: number, content = 'same'): LogRecord {
 /** The position of a database that read up to `next`. `last` is the offset of the last stored record, or null for none. */
 export function storedAt(next: number, last: number | null): StoredPosition {
   const bookmark = last === null ? null : encodeBookmark(bookmarkOf(log, recordAt(last)));
-  return { partition, origin: 'kafka c', nextOffset: next, bookmark, watermark: null };
+  return { partition, origin: 'kafka c', nextOffset: next, bookmark };
 }
 
 /** A partition at the start of a process: read before up to `stored`, or never. */

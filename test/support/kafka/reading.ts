@@ -40,14 +40,14 @@ export function openTestCluster(options: KafkaOptions, signal = AbortSignal.time
   return KafkaCluster.open(options, new LogLines(), signal);
 }
 
-/** A Kafka source that ends where the log ended when reading began. */
+/** A Kafka source that ends where the log could be read up to when reading began. */
 export function boundedKafkaSource(options: KafkaOptions, log: Log = new LogLines()): EventSource {
   return {
     async *read(stored, signal): AsyncGenerator<RecordBatch> {
       if (signal.aborted) return;
       const cluster = await KafkaCluster.open(options, log, signal);
       try {
-        const left = unread(await cluster.ends(), stored);
+        const left = unread((await cluster.look()).ends, stored);
         if (left.size === 0) return;
         for await (const batch of new KafkaSource(cluster, options, log).read(stored, signal)) {
           yield batch;
@@ -64,9 +64,9 @@ export function boundedKafkaSource(options: KafkaOptions, log: Log = new LogLine
 
 /** The end of each partition, by name, that the stored positions have not reached. */
 function unread(ends: readonly LogEnd[], stored: readonly StoredPosition[]): Map<string, number> {
-  const open = ends.filter(({ partition, low, high }) => {
+  const open = ends.filter(({ partition, low, stable }) => {
     const known = stored.find(position => isSamePartition(position.partition, partition));
-    return (known?.nextOffset ?? low) !== high;
+    return (known?.nextOffset ?? low) !== stable;
   });
-  return new Map(open.map(({ partition, high }) => [partitionName(partition), high]));
+  return new Map(open.map(({ partition, stable }) => [partitionName(partition), stable]));
 }

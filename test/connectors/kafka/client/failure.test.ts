@@ -12,7 +12,7 @@ const { createErrorFromCode, errorCodes } = require('kafkajs/src/protocol/error.
 };
 
 const brokers = ['one:9092'];
-const rights = { topic: 'DESCRIBE on topic calls', group: 'READ on group loaders' };
+const rights = { topic: { right: 'DESCRIBE', topics: ['calls'] }, group: 'READ on group loaders' };
 const failureOf = (error: unknown) => kafkaFailure(error, { what: 'look', brokers, rights });
 const answer = (type: string): Error =>
   new errors.KafkaJSProtocolError({ ...errorCodes.find(of => of.type === type), message: `in words: ${type}` });
@@ -65,9 +65,9 @@ describe('a refusal is final, and the error gives the reason', () => {
       /Tidemark lacks the right READ on group loaders/,
     ],
     [
-      'the right to the topic of a fetch',
+      'the right to the topic that the error names',
       wrapped(Object.assign(answer('TOPIC_AUTHORIZATION_FAILED'), { topic: 'other' })),
-      /Tidemark lacks the right READ on topic other/,
+      /Tidemark lacks the right DESCRIBE on topic other/,
     ],
     [
       'a right that the broker does not name',

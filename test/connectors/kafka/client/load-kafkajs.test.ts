@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import path from 'node:path';
+import type * as KafkaJs from 'kafkajs';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { loadKafkaJs } from '../../../../connectors/kafka/client/load-kafkajs.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
@@ -121,6 +122,18 @@ test('a group member continues as the former member, fetches by topic ids, and r
   await group.leave();
   expect(onLeft).toHaveBeenCalledOnce();
   expect(new ConsumerGroup({ logger, assigners: [{}] })).toMatchObject({ memberId: null, rackId: '' });
+});
+
+/** Whether an admin client of kafkajs gives the brokers that it is connected to. */
+const givesBrokers = ({ Kafka, logLevel }: typeof KafkaJs): boolean =>
+  'brokers' in new Kafka({ brokers: ['localhost:9'], logLevel: logLevel.NOTHING }).admin();
+
+test('an admin client gives its brokers, so that they can be asked for all topics at once', async () => {
+  unloadKafkaJs();
+  expect(givesBrokers(require('kafkajs'))).toBe(false);
+  vi.resetModules();
+  const { loadKafkaJs: loadAnew } = await import('../../../../connectors/kafka/client/load-kafkajs.ts');
+  expect(givesBrokers(loadAnew())).toBe(true);
 });
 
 test('a request that every broker refuses fails with the last refusal', async () => {

@@ -23,7 +23,6 @@ function ingestTopic(store: TestStore, topic: string, more: Partial<KafkaOptions
   onTestFinished(() => stop.abort());
   return ingest(source, store.warehouse, {
     keyFormat: 'string',
-    skewMs: 0,
     clock: { now: Date.now },
     signal: stop.signal,
   });
@@ -74,7 +73,7 @@ describe.skipIf(!kafka.available)('records that Kafka deleted before they were r
       applied: 5,
       quarantined: 0,
     });
-    expect(await store.rows('SELECT from_offset, to_offset FROM lost_records')).toEqual([['10', '25']]);
+    expect(await store.rows('SELECT from_offset, to_offset FROM gaps')).toEqual([['10', '25']]);
     expect(await store.rows('SELECT next_offset, records_read FROM partitions')).toEqual([['30', '15']]);
     expect(await store.rows('SELECT count(*) FROM services')).toEqual([['15']]);
   });
@@ -87,7 +86,7 @@ describe.skipIf(!kafka.available)('records that Kafka deleted before they were r
     await deleteBelow(topic, 10);
     await kafka.produce(topic, services(10, 12));
     expect(await ingestTopic(store, topic)).toEqual({ recordsRead: 2, applied: 2, quarantined: 0 });
-    expect(await store.rows('SELECT count(*) FROM lost_records')).toEqual([['0']]);
+    expect(await store.rows('SELECT count(*) FROM gaps')).toEqual([['0']]);
   });
 
   test('before the first reading do not count as lost: reading begins where the log begins', async () => {

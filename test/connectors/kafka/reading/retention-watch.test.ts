@@ -6,7 +6,7 @@ const hourMs = 3_600_000;
 const day = Date.parse('2026-03-10T00:00:00Z');
 const partition = { topic: 'calls', partition: 0 };
 
-const ending = (high: number): readonly LogEnd[] => [{ partition, low: 0, high }];
+const ending = (high: number): readonly LogEnd[] => [{ partition, low: 0, stable: high, high }];
 
 function batch(from: number, ...ages: readonly (number | null)[]): RecordBatch {
   const records = ages.map((age, index) => ({
@@ -17,7 +17,7 @@ function batch(from: number, ...ages: readonly (number | null)[]): RecordBatch {
     headers: [],
   }));
   const next = { nextOffset: from + ages.length, bookmark: null };
-  return { partition, origin: 'kafka test', records, from, next, bytesRead: 0 };
+  return { partition, kind: 'live', origin: 'kafka test', records, from, next, bytesRead: 0 };
 }
 
 const watching = (topic = 'calls') => new RetentionWatch(new Map([[topic, 24 * hourMs]]));
