@@ -7,6 +7,7 @@ import { demoCommand } from './commands/demo.ts';
 import { exportCommand } from './commands/export.ts';
 import { exportsCommand } from './commands/exports.ts';
 import { ingestCommand } from './commands/ingest.ts';
+import { partitionsCommand } from './commands/partitions.ts';
 import { quarantineCommand } from './commands/quarantine.ts';
 import { runCommand } from './commands/run.ts';
 import { schemasCommand } from './commands/schemas.ts';
@@ -59,6 +60,7 @@ function buildProgram(): Command {
     cancelCommand(),
     runCommand(),
     statusCommand(),
+    partitionsCommand(),
     quarantineCommand(),
     schemasCommand(),
     tokenCommand(),

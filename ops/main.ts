@@ -7,6 +7,7 @@ import {
   type LocalExportDirectory,
   openExportDirectory,
 } from '../connectors/export-directory/local-export-directory.ts';
+import type { Lateness } from '../pipeline/completeness/sources.ts';
 import { TidemarkError } from '../pipeline/errors.ts';
 import type { Exporting } from '../pipeline/export/export.ts';
 import { withoutLog } from '../pipeline/export/log-wait.ts';
@@ -38,16 +39,24 @@ export function withExistingDatabase<T>(config: Config, use: (database: Database
 }
 
 export async function withWarehouse<T>(
+  config: Config,
   database: Database,
   use: (warehouse: DuckDbWarehouse) => Promise<T>,
 ): Promise<T> {
-  const warehouse = await DuckDbWarehouse.open(database);
+  const warehouse = await DuckDbWarehouse.open(database, { clock: { now: Date.now }, lateness: latenessOf(config) });
   try {
     return await use(warehouse);
   } finally {
-    warehouse.close();
+    await warehouse.close();
   }
 }
+
+export function latenessOf(config: Pick<Config, 'allowed_lateness_ms' | 'clock_lateness_ms'>): Lateness {
+  return { allowedMs: config.allowed_lateness_ms, clockMs: config.clock_lateness_ms };
+}
+
+/** For a process that stores no batches, so that nothing can contradict its exports while they are written. */
+const noContradictions = { watch: () => undefined, unwatch: () => undefined };
 
 /** The parts of exports. The store also holds the outbox of statuses and the positions of the control topic. */
 export type ExportParts = Acceptance &
@@ -59,7 +68,12 @@ export type ExportParts = Acceptance &
 
 export async function withExports<T>(
   config: Config,
-  running: { readonly database: Database; readonly signal: AbortSignal },
+  running: {
+    readonly database: Database;
+    readonly signal: AbortSignal;
+    /** Absent where this process stores no batches. */
+    readonly contradictions?: Exporting['contradictions'];
+  },
   use: (parts: ExportParts) => Promise<T>,
 ): Promise<T> {
   const directory = await openExportDirectory({ root: config.export_root, prefixMap: config.prefix_map, create: true });
@@ -75,9 +89,11 @@ export async function withExports<T>(
       store,
       directory,
       clock,
-      ...withoutLog(clock),
+      ...withoutLog,
+      contradictions: running.contradictions ?? noContradictions,
       snapshots: new DuckDbSnapshots(running.database, { maxExtensionColumns: config.max_extension_columns }),
-      allowedLatenessMs: config.allowed_lateness_ms,
+      lateness: latenessOf(config),
+      skewMs: config.skew_ms,
       software: `${name} ${version}`,
       signal: running.signal,
     });

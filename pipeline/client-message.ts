@@ -14,6 +14,8 @@ const readableCodes: ReadonlySet<string> = new Set<FailureCode>([
   'FORBIDDEN',
   'RATE_LIMITED',
   'SERVICE_UNKNOWN',
+  'PARTITION_UNKNOWN',
+  'PARTITION_READ',
   'FILE_GONE',
   'QUEUE_FULL',
   'CANCELLED',

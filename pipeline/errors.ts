@@ -13,6 +13,8 @@ const failures = {
   UNAUTHORIZED: { retry: false, exitCode: 77, httpStatus: 401 },
   FORBIDDEN: { retry: false, exitCode: 77, httpStatus: 403 },
   RATE_LIMITED: { retry: true, exitCode: 75, httpStatus: 429 },
+  PARTITION_UNKNOWN: { retry: false, exitCode: 66, httpStatus: 404 },
+  PARTITION_READ: { retry: false, exitCode: 65, httpStatus: 409 },
   SERVICE_UNKNOWN: { retry: false, exitCode: 66, httpStatus: 404 },
   FILE_GONE: { retry: false, exitCode: 66, httpStatus: 410 },
   QUEUE_FULL: { retry: true, exitCode: 75, httpStatus: 503 },
@@ -46,6 +48,12 @@ export type FailureCode = keyof typeof failures;
 
 export const failureCodes = Object.keys(failures) as readonly FailureCode[];
 
+interface ChangedPart {
+  readonly topic: string;
+  /** Null: all partitions of the topic. */
+  readonly partition: number | null;
+}
+
 /**
  * The one error class of the product. `message` names what was tried, the value given and what is allowed;
  * callers decide by `code`, `retry`, `exitCode` and `httpStatus`, never by reading the message.
@@ -53,10 +61,13 @@ export const failureCodes = Object.keys(failures) as readonly FailureCode[];
 export class TidemarkError extends Error {
   override readonly name = 'TidemarkError';
   readonly code: FailureCode;
+  /** With `SOURCE_CHANGED`, the partition or the whole topic that changed. */
+  readonly changed: ChangedPart | null;
 
-  constructor(code: FailureCode, message: string, options?: ErrorOptions) {
+  constructor(code: FailureCode, message: string, options: ErrorOptions & { readonly changed?: ChangedPart } = {}) {
     super(message, options);
     this.code = code;
+    this.changed = options.changed ?? null;
   }
 
   get retry(): boolean {

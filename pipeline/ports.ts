@@ -1,5 +1,5 @@
 import type { RegisteredSchema } from '../schemas/avro/type.ts';
-import type { Compression, FileKind, Layout, Selection } from './export/selection.ts';
+import type { Compression } from './export/selection.ts';
 
 /**
  * The interfaces through which the pipeline uses the outside world. Connectors implement them; nothing here knows Kafka,
@@ -39,9 +39,16 @@ export interface Position {
   readonly bookmark: string | null;
 }
 
+/**
+ * `live`: a partition that `run` follows. `folder`: a log of a log folder that `ingest` reads. `file`: a file or standard
+ * input; all of these together are one log, because they are read one after another.
+ */
+export type SourceKind = 'live' | 'folder' | 'file';
+
 /** Consecutive records of one partition, in offset order, and the position after them. */
 export interface RecordBatch {
   readonly partition: PartitionId;
+  readonly kind: SourceKind;
   /** Where the records come from, as the user knows it (a path, a broker list), for messages and status. */
   readonly origin: string;
   /** May be empty where offsets hold no record, as after an aborted transaction. */
@@ -73,8 +80,6 @@ export interface LostRecords {
 export interface StoredPosition extends Position {
   readonly partition: PartitionId;
   readonly origin: string;
-  /** Highest plausible event time so far, in milliseconds; null before the first event. */
-  readonly watermark: number | null;
 }
 
 /**
@@ -86,10 +91,17 @@ export interface EventSource {
   read(stored: readonly StoredPosition[], signal: AbortSignal): AsyncIterable<RecordBatch>;
 }
 
-/** The offsets `[low, high)` that a partition of a log holds at the moment. */
+/** The offsets `[low, high)` that a partition of a log holds at the moment: `low` ≤ `stable` ≤ `high`. */
 export interface LogEnd {
   readonly partition: PartitionId;
+  /** The first offset that there is. */
   readonly low: number;
+  /**
+   * The last stable offset: every transaction that has a record below it has ended, so all below it can be read. A log
+   * without transactions is stable up to `high`.
+   */
+  readonly stable: number;
+  /** The high watermark: all records that the log has acknowledged lie below it, those of open transactions too. */
   readonly high: number;
 }
 
@@ -184,37 +196,3 @@ export interface Clock {
 
 /** Writes the next bytes. Resolves when more may be written; rejects when they cannot be written. */
 export type ByteSink = (bytes: Uint8Array) => Promise<void>;
-
-/** The facts of a written file, besides its bytes. */
-export interface WrittenRows {
-  readonly rows: number;
-  /** Names of the columns in order; empty for JSON. */
-  readonly columns: readonly string[];
-  /** How many values have no column because `extension_columns` fixes the columns. */
-  readonly valuesLeftOut: number;
-}
-
-/** One state of all tables. Ingestion goes on meanwhile and does not change it. */
-export interface Snapshot {
-  /** The positions of all partitions in this state of the tables. */
-  readonly positions: readonly StoredPosition[];
-  /** The ids of the Avro schemas of all records below those positions, ascending. */
-  readonly schemaIds: readonly number[];
-  /** How many of the selected services have events from more than one partition. */
-  readonly splitServices: number;
-  /** How many offsets the log deleted before they were read, in all partitions together. */
-  readonly lostRecords: number;
-  /**
-   * Writes the plain bytes of one file into `sink`, one call at a time. Throws `TOO_MANY_COLUMNS` before the first byte.
-   * When the sink rejects, the query ends and the sink's error is thrown.
-   */
-  write(kind: FileKind, sink: ByteSink): Promise<WrittenRows>;
-  /** Makes a running `write` fail soon. */
-  interrupt(): void;
-  close(): Promise<void>;
-}
-
-/** Opens snapshots. */
-export interface SnapshotReader {
-  snapshot(selection: Selection, layout: Layout): Promise<Snapshot>;
-}

@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs';
+import type { Sources } from '../../pipeline/completeness/sources.ts';
 import type { StoredPosition } from '../../pipeline/ports.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import { entities } from '../../schemas/events/events.ts';
 import type { Database } from './file/database.ts';
 import { readControlPositions } from './requests/control-positions.ts';
-import { type PartitionRow, readPartitions } from './store/partitions.ts';
+import { readSources } from './store/source-rows.ts';
 
 export interface TableOverview {
   readonly table: string;
@@ -16,7 +17,7 @@ export interface TableOverview {
 
 export interface Overview {
   readonly tables: readonly TableOverview[];
-  readonly partitions: readonly PartitionRow[];
+  readonly sources: Sources;
   readonly quarantined: readonly { readonly reason: string; readonly records: number }[];
   readonly exports: readonly { readonly state: string; readonly requests: number }[];
   readonly control: ControlOverview;
@@ -46,7 +47,7 @@ export async function readOverview(database: Database): Promise<Overview> {
     const [waiting] = await rowsOf('SELECT count(*) FROM outbox');
     return {
       tables,
-      partitions: await readPartitions(connection),
+      sources: (await readSources(connection)).sources,
       quarantined: reasons.map(([reason, records]) => ({ reason: String(reason), records: Number(records) })),
       exports: states.map(([state, requests]) => ({ state: String(state), requests: Number(requests) })),
       control: { positions: await readControlPositions(connection), statusesWaiting: Number(waiting?.[0]) },

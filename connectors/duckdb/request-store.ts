@@ -7,6 +7,7 @@ import {
   type RequestStore,
 } from '../../pipeline/export/request.ts';
 import { type ProgressStore, type StatusProgress, statusOf } from '../../pipeline/requests/statuses.ts';
+import { quoteText } from '../../schemas/tables/sql.ts';
 import type { Database } from './file/database.ts';
 import { Transactions } from './file/transactions.ts';
 import { moveControlPosition } from './requests/control-positions.ts';
@@ -16,6 +17,7 @@ import {
   insertRequest,
   OpenRequests,
   type RequestRow,
+  readChangedSince,
   selectRequest,
   selectRequests,
   updateRequest,
@@ -69,7 +71,11 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     return this.#transactions.run(async connection => {
       const open = await this.#open.rows(connection);
       if (control !== undefined) await moveControlPosition(connection, control);
-      const accepted = this.#withNextSequence({ record: { ...record, state: 'accepted' }, sequence: 0 });
+      const accepted = this.#withNextSequence({
+        record: { ...record, state: 'accepted' },
+        sequence: 0,
+        isReported: false,
+      });
       const row = record.state === 'accepted' ? accepted : this.#withNextSequence({ ...accepted, record });
       await insertRequest(connection, row);
       open.set(record.requestId, row);
@@ -86,8 +92,10 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
       const known = open.get(requestId);
       if (known === undefined || (continues && known.record.cancelledBy !== null)) return null;
       const hasEnded = state !== undefined && isEnded(state);
-      const record = { ...known.record, ...change, endedAt: hasEnded ? this.#now() : null };
-      const row = this.#withNextSequence({ ...known, record });
+      const changed = { ...known.record, ...change, endedAt: hasEnded ? this.#now() : null };
+      const changedSince = state === 'completed' ? await changesSince(connection, changed) : null;
+      const record = { ...changed, changedSince };
+      const row = this.#withNextSequence({ ...known, record, isReported: changedSince !== null });
       await this.#writeRow(connection, row, open);
       await this.#writeStatus(connection, row);
       return record;
@@ -146,6 +154,19 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     });
   }
 
+  reportChanges(requestIds?: readonly string[]): Promise<void> {
+    const ids = requestIds?.map(quoteText).join(', ');
+    if (ids === '' || !this.#hasStatusTopic) return Promise.resolve();
+    return this.#transactions.run(async connection => {
+      const clause = `WHERE state = 'completed' AND NOT reported AND c.stored_at IS NOT NULL ${ids === undefined ? '' : `AND request_id IN (${ids})`}`;
+      for (const row of await selectRequests(connection, clause, [])) {
+        const reported = this.#withNextSequence({ ...row, isReported: true });
+        await updateRequest(connection, reported);
+        await this.#writeStatus(connection, reported);
+      }
+    });
+  }
+
   async forgetEndedBefore(moment: number): Promise<void> {
     await this.#transactions.autocommit(connection =>
       connection.run('DELETE FROM exports WHERE ended_at < make_timestamp($1::BIGINT * 1000)', [BigInt(moment)]),
@@ -193,4 +214,10 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     if (numbered !== row) await updateRequest(connection, numbered);
     await this.#writeStatus(connection, numbered);
   }
+}
+
+/** What contradicts an export already when it completes. */
+async function changesSince(connection: DuckDBConnection, { requestId, manifest, snapshotBatch }: ExportRecord) {
+  if (manifest?.status !== 'complete' || snapshotBatch === null) return null;
+  return readChangedSince(connection, requestId, snapshotBatch);
 }

@@ -1,19 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import type { Sources } from '../../pipeline/completeness/sources.ts';
 import type { FileKind, Layout, Selection } from '../../pipeline/export/selection.ts';
-import type { ByteSink, Snapshot, SnapshotReader, StoredPosition, WrittenRows } from '../../pipeline/ports.ts';
+import type { Snapshot, SnapshotReader, WrittenRows } from '../../pipeline/export/snapshot.ts';
+import type { ByteSink } from '../../pipeline/ports.ts';
 import { Semaphore } from '../../pipeline/requests/semaphore.ts';
 import type { Database } from './file/database.ts';
 import { adviceForReading, databaseFailure } from './file/failure.ts';
-import { readNumber } from './file/read-number.ts';
 import { planCsv } from './read/csv-query.ts';
 import { writePlannedFile } from './read/file-plan.ts';
 import { planJson } from './read/json-query.ts';
-import { countSplitServices, type LocatedRows, locateRows } from './read/located-rows.ts';
+import { countSplitServices, countWithoutStart, type LocatedRows, locateRows } from './read/located-rows.ts';
 import { SelectedIds } from './read/selected-ids.ts';
 import { defaultSlicing, type Slicing } from './read/slices.ts';
-import { readPartitions } from './store/partitions.ts';
 import { readSchemaIds } from './store/schema-ids.ts';
+import { readSources, type StoredSources } from './store/source-rows.ts';
 
 interface SnapshotOptions {
   readonly maxExtensionColumns: number;
@@ -69,24 +70,22 @@ export class DuckDbSnapshots implements SnapshotReader {
     const located = await locateRows(this.#database, selection);
     const { connection } = located;
     try {
-      const positions = await readPartitions(connection);
-      const lostRecords = await readNumber(
-        connection,
-        'SELECT coalesce(sum(to_offset - from_offset), 0) FROM lost_records',
-      );
+      const stored = await readSources(connection);
       const schemaIds = await readSchemaIds(connection);
-      // A service is split between at least two partitions.
-      const splitServices = positions.length < 2 ? 0 : await countSplitServices(located);
+      // A service is split between at least two logs.
+      const logs = new Set(Array.from(stored.numbers.values(), ({ log }) => log));
+      const splitServices = logs.size < 2 ? 0 : await countSplitServices(located);
+      const servicesWithoutStart = await countWithoutStart(located);
       const pipePath = join(this.#database.stagingFolder, `${randomUUID()}.fifo`);
       return new DuckDbSnapshot({
         located,
         memoryLimit: this.#database.memoryLimit,
         slicing: defaultSlicing,
         layout,
-        positions,
+        stored,
         schemaIds,
         splitServices,
-        lostRecords,
+        servicesWithoutStart,
         pipePath,
         releasePermit,
         ...this.#options,
@@ -103,26 +102,29 @@ interface SnapshotParts extends SnapshotOptions {
   readonly memoryLimit: string;
   readonly slicing: Slicing;
   readonly layout: Layout;
-  readonly positions: readonly StoredPosition[];
+  readonly stored: StoredSources;
   readonly schemaIds: readonly number[];
   readonly splitServices: number;
-  readonly lostRecords: number;
+  readonly servicesWithoutStart: number;
   readonly pipePath: string;
   releasePermit(): void;
 }
 
 class DuckDbSnapshot implements Snapshot {
-  readonly positions: readonly StoredPosition[];
+  readonly sources: Sources;
+  readonly batch: number;
   readonly schemaIds: readonly number[];
   readonly splitServices: number;
-  readonly lostRecords: number;
+  readonly servicesWithoutStart: number;
   readonly #parts: SnapshotParts;
 
   constructor(parts: SnapshotParts) {
-    this.positions = parts.positions;
+    const { sources, numbers } = parts.stored;
+    this.sources = sources;
+    this.batch = Array.from(numbers.values()).reduce((last, { batch }) => Math.max(last, batch), 0);
     this.schemaIds = parts.schemaIds;
     this.splitServices = parts.splitServices;
-    this.lostRecords = parts.lostRecords;
+    this.servicesWithoutStart = parts.servicesWithoutStart;
     this.#parts = parts;
   }
 

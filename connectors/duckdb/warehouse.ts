@@ -1,146 +1,193 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { BatchFacts, FoldedBatch, Warehouse } from '../../pipeline/ingest/warehouse.ts';
+import type { BatchFacts } from '../../pipeline/completeness/batch-facts.ts';
+import { withBatch } from '../../pipeline/completeness/changes.ts';
+import type { WatchedWindow } from '../../pipeline/completeness/contradictions.ts';
+import { type Lateness, positionsOf, type Sources } from '../../pipeline/completeness/sources.ts';
+import type { Timeline } from '../../pipeline/completeness/timeline.ts';
+import { TidemarkError } from '../../pipeline/errors.ts';
+import type { FoldedBatch, SourcesChange, Warehouse } from '../../pipeline/ingest/warehouse.ts';
 import { partitionName } from '../../pipeline/partition.ts';
+import type { Clock, StoredPosition } from '../../pipeline/ports.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import { entities } from '../../schemas/events/events.ts';
 import { entitySql } from '../../schemas/tables/sql.ts';
 import type { Database } from './file/database.ts';
 import { adviceForStoring, databaseFailure } from './file/failure.ts';
 import { readNumber } from './file/read-number.ts';
+import { ContradictionMarks } from './store/contradiction-marks.ts';
 import { TableMaintenance } from './store/maintenance.ts';
-import {
-  advancePartition,
-  appendPartition,
-  checkBatchFollows,
-  newPartition,
-  type PartitionRow,
-  readPartitions,
-  saveLostRecords,
-} from './store/partitions.ts';
 import { SavedSchemaIds } from './store/schema-ids.ts';
 import { SeenKeys } from './store/seen-keys.ts';
+import { endKey } from './store/service-changes.ts';
+import { SourceTable } from './store/source-table.ts';
 import { type StagedBatch, stageBatch } from './store/staging.ts';
 import { appendChunks } from './vectors/row-chunks.ts';
+
+interface WarehouseOptions {
+  readonly clock: Clock;
+  readonly lateness: Lateness;
+}
+
+interface StoreParts extends WarehouseOptions {
+  readonly seenKeys: SeenKeys;
+  readonly sources: SourceTable;
+  readonly marks: ContradictionMarks;
+  readonly memoryLimit: string;
+}
+
+/** A batch that waits until the batches before it are stored. */
+interface QueuedBatch {
+  readonly facts: BatchFacts;
+  readonly timeline: Timeline;
+  readonly staged: StagedBatch;
+}
 
 /** Stores folded batches exactly once: rows, quarantined records and position in one transaction (contract 2.10). */
 export class DuckDbWarehouse implements Warehouse {
   readonly #connection: DuckDBConnection;
-  readonly #seenKeys: SeenKeys;
+  readonly #parts: StoreParts;
   readonly maintenance: TableMaintenance;
-  readonly #memoryLimit: string;
-  readonly #partitions = new Map<string, PartitionRow>();
-  /** The numbers of partitions, assigned when a batch is staged, because the batch before it may not be stored yet. */
-  readonly #sources = new Map<string, number>();
   readonly #schemaIds = new SavedSchemaIds();
-  #lastStaged = 0;
-  #lastStore: Promise<void> = Promise.resolve();
+  #lastStaged: number;
+  #lastStore: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
 
-  private constructor(
-    connection: DuckDBConnection,
-    seenKeys: SeenKeys,
-    maintenance: TableMaintenance,
-    memoryLimit: string,
-  ) {
+  private constructor(connection: DuckDBConnection, parts: StoreParts, maintenance: TableMaintenance) {
     this.#connection = connection;
-    this.#seenKeys = seenKeys;
+    this.#parts = parts;
     this.maintenance = maintenance;
-    this.#memoryLimit = memoryLimit;
+    this.#lastStaged = parts.sources.lastBatch;
   }
 
-  static async open(database: Database): Promise<DuckDbWarehouse> {
+  static async open(database: Database, options: WarehouseOptions): Promise<DuckDbWarehouse> {
     const connection = await database.connect();
-    const seenKeys = await readSeenKeys(connection);
-    const maintenance = await TableMaintenance.open(connection);
-    const warehouse = new DuckDbWarehouse(connection, seenKeys, maintenance, database.memoryLimit);
-    for (const row of await readPartitions(connection)) {
-      warehouse.#partitions.set(partitionName(row.partition), row);
-      warehouse.#sources.set(partitionName(row.partition), row.source);
-      warehouse.#lastStaged = Math.max(warehouse.#lastStaged, row.batch);
-    }
-    return warehouse;
+    const parts = {
+      ...options,
+      seenKeys: await readSeenKeys(connection),
+      sources: await SourceTable.open(connection),
+      marks: await ContradictionMarks.open(connection),
+      memoryLimit: database.memoryLimit,
+    };
+    return new DuckDbWarehouse(connection, parts, await TableMaintenance.open(connection));
   }
 
-  positions(): readonly PartitionRow[] {
-    return [...this.#partitions.values()];
+  positions(): readonly StoredPosition[] {
+    return positionsOf(this.sources());
+  }
+
+  sources(): Sources {
+    return this.#parts.sources.sources;
+  }
+
+  note(change: SourcesChange): void {
+    this.#parts.sources.note(change);
+  }
+
+  record(change: SourcesChange): Promise<void> {
+    return this.#inTurn('record the state of the sources', async () => {
+      const write = this.#parts.sources.prepareAll(change);
+      await this.#transaction(async () => {
+        await this.#connection.run(`BEGIN TRANSACTION; ${write.deleteSql}`);
+        await write.append(this.#connection);
+        await this.#connection.run('COMMIT');
+      });
+      write.committed();
+    });
+  }
+
+  watch(window: WatchedWindow): void {
+    this.#parts.marks.watch(window);
+  }
+
+  unwatch(requestId: string): void {
+    this.#parts.marks.unwatch(requestId);
   }
 
   /** Stages the batch at once, while an earlier one may still be stored, and stores it after that one. */
-  store(batch: FoldedBatch): Promise<void> {
+  store(batch: FoldedBatch): Promise<readonly string[]> {
+    const { sources, seenKeys } = this.#parts;
     this.#lastStaged += 1;
     // The closures below must not hold the batch: its fragments are freed while its staged rows wait.
-    const { facts } = batch;
-    const origin = { number: this.#lastStaged, source: this.#sourceOf(facts) };
-    const staged = stageBatch(batch, origin, this.#seenKeys);
-    const stored = this.#lastStore
-      .then(() => this.#storeStaged(facts, staged))
-      .catch(error => {
-        throw databaseFailure(error, `store a batch of ${facts.origin}`, adviceForStoring(this.#memoryLimit)) ?? error;
-      });
-    this.#lastStore = stored;
-    stored.catch(() => this.#forgetFailure(stored));
-    return stored;
+    const { facts, timeline } = batch;
+    const { log } = sources.numbersOf(facts.partition, facts.kind);
+    const staged = stageBatch(batch, { number: this.#lastStaged, log }, seenKeys);
+    return this.#inTurn(`store a batch of ${facts.origin}`, () => this.#storeStaged({ facts, timeline, staged }));
   }
 
   /**
-   * When a batch fails, those queued behind it fail too; otherwise a new partition's second batch would be taken for
-   * its first. A batch that comes after the last queued one has failed is stored as usual.
+   * Runs work after all earlier work. When a batch fails, those queued behind it fail too; otherwise a new partition's
+   * second batch would be taken for its first. Work that comes after the last queued one has failed is done as usual.
    */
-  #forgetFailure(last: Promise<void>): void {
-    if (this.#lastStore === last) this.#lastStore = Promise.resolve();
+  #inTurn<T>(attempt: string, work: () => Promise<T>): Promise<T> {
+    if (this.#isClosed)
+      return Promise.reject(new TidemarkError('INTERRUPTED', 'the database is closed: this process is stopping'));
+    const done = this.#lastStore.then(work).catch(error => {
+      throw databaseFailure(error, attempt, adviceForStoring(this.#parts.memoryLimit)) ?? error;
+    });
+    this.#lastStore = done;
+    done.catch(() => {
+      if (this.#lastStore === done) this.#lastStore = Promise.resolve();
+    });
+    return done;
   }
 
-  #sourceOf({ partition }: BatchFacts): number {
-    const name = partitionName(partition);
-    const source = this.#sources.get(name) ?? Math.max(-1, ...this.#sources.values()) + 1;
-    this.#sources.set(name, source);
-    return source;
-  }
-
-  async #storeStaged(batch: BatchFacts, staged: StagedBatch): Promise<void> {
-    const name = partitionName(batch.partition);
-    const known = this.#partitions.get(name) ?? newPartition(batch, staged.source);
-    checkBatchFollows(batch, known);
-    const next = advancePartition(known, batch, staged.number);
-    try {
-      await this.#begin(staged);
+  async #storeStaged({ facts, timeline, staged }: QueuedBatch): Promise<readonly string[]> {
+    const { sources, marks, lateness, clock } = this.#parts;
+    checkBatchFollows(facts, sources.sources);
+    const name = partitionName(facts.partition);
+    const { number, changes } = staged;
+    const write = sources.prepareBatch(known => withBatch(known, facts, lateness), { name, number });
+    const marked = await this.#transaction(async () => {
+      // Its row is deleted first: a transaction that deletes has steady rowids (steady-rowids.ts), which merging needs.
+      await this.#begin(staged, write.deleteSql);
+      const found = await marks.mark(this.#connection, { facts, timeline, changes, number, at: clock.now() });
+      await this.#delete(staged);
       await this.#append(staged);
-      await appendPartition(this.#connection, next);
-      await this.#schemaIds.save(this.#connection, batch);
-      if (batch.lost !== null) await saveLostRecords(this.#connection, batch.partition, batch.lost);
+      await write.append(this.#connection);
+      await this.#schemaIds.save(this.#connection, facts);
       await this.#mergeSeenAndCommit(staged);
+      return found;
+    });
+    write.committed();
+    this.#schemaIds.markSaved(facts);
+    await this.maintenance.runAfter(staged);
+    await marks.compact(this.#connection);
+    return marked.map(({ requestId }) => requestId);
+  }
+
+  /** Runs statements that begin with `BEGIN` or follow it, and end with `COMMIT`; rolls back when one fails. */
+  async #transaction<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
     } catch (error) {
       await this.#connection.run('ROLLBACK').catch(() => undefined);
       throw error;
     }
-    this.#partitions.set(name, next);
-    this.#schemaIds.markSaved(batch);
-    await this.maintenance.runAfter(staged);
   }
 
-  /** Deletes first: the batch's fragments of a deleted service come from events after its deletion. */
-  async #begin({ number, source, rows, deletions }: StagedBatch): Promise<void> {
+  /** Begins the transaction, with the fragments of rows that may be stored already in tables of their own. */
+  async #begin({ rows }: StagedBatch, deleteSql: string): Promise<void> {
     const seen = entities.filter(entity => rows[entity].seenCount > 0);
-    await this.#connection.run(
-      [
-        'BEGIN TRANSACTION;',
-        // First, because a transaction that deletes has steady rowids (steady-rowids.ts), which merging rows needs.
-        `DELETE FROM partitions WHERE source = ${source};`,
-        ...seen.map(entity => entitySql('create_seen', entity)),
-      ].join('\n'),
-    );
+    const tables = seen.map(entity => entitySql('create_seen', entity));
+    await this.#connection.run(['BEGIN TRANSACTION;', deleteSql, ...tables].join('\n'));
+    for (const entity of seen)
+      await appendChunks(this.#connection, `seen_${entityTables[entity].table}`, rows[entity].seen);
+  }
+
+  /** Before the batch's rows are added: its fragments of a deleted service come from events after its deletion. */
+  async #delete({ number, deletions }: StagedBatch): Promise<void> {
     if (deletions.length === 0) return;
     await appendChunks(this.#connection, 'deletions', deletions);
     const statements = entities.map(entity => entitySql('delete_services', entity));
-    await this.#connection.run([`SET VARIABLE batch = ${number};`, ...statements].join('\n'));
+    const ownLogs = entitySql('keep_deleted_logs', 'service');
+    await this.#connection.run([`SET VARIABLE batch = ${number};`, ...statements, ownLogs].join('\n'));
   }
 
   async #append({ rows, quarantined }: StagedBatch): Promise<void> {
     for (const entity of entities) {
       const { table } = entityTables[entity];
-      const { open, closed, seen } = rows[entity];
-      await appendChunks(this.#connection, `${table}_open`, open);
-      await appendChunks(this.#connection, `${table}_closed`, closed);
-      await appendChunks(this.#connection, `seen_${table}`, seen);
+      await appendChunks(this.#connection, `${table}_open`, rows[entity].open);
+      await appendChunks(this.#connection, `${table}_closed`, rows[entity].closed);
     }
     await appendChunks(this.#connection, 'quarantine', quarantined);
   }
@@ -151,7 +198,13 @@ export class DuckDbWarehouse implements Warehouse {
     await this.#connection.run([...seen.map(entity => entitySql('merge_seen', entity)), 'COMMIT;'].join('\n'));
   }
 
-  close(): void {
+  /**
+   * Waits for all earlier calls, then closes the connection, as `Transactions.close` does. Later calls throw `INTERRUPTED`:
+   * a look at the log may still be running when the service stops.
+   */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#lastStore.catch(() => undefined);
     this.#connection.closeSync();
   }
 }
@@ -160,12 +213,34 @@ async function readSeenKeys(connection: DuckDBConnection): Promise<SeenKeys> {
   const tables = entities.flatMap(entity =>
     ['open', 'closed', 'late'].map(part => `${entityTables[entity].table}_${part}`),
   );
+  const withEnds = ['services_closed', 'services_late'];
+  const counts = [...tables, ...withEnds].map(table => `SELECT count(*) AS keys FROM ${table}`).join(' UNION ALL ');
+  const seenKeys = new SeenKeys(await readNumber(connection, `SELECT sum(keys) FROM (${counts})`));
+  await forEachKey(connection, tables, key => seenKeys.add(key));
+  await forEachKey(connection, withEnds, key => seenKeys.add(endKey(key)));
+  return seenKeys;
+}
+
+async function forEachKey(connection: DuckDBConnection, tables: readonly string[], visit: (key: number) => void) {
   // A row key fits into a double, which the client reads much faster than a BIGINT.
   const keys = tables.map(table => `SELECT row_key::DOUBLE FROM ${table}`).join(' UNION ALL ');
-  const seenKeys = new SeenKeys(await readNumber(connection, `SELECT count(*) FROM (${keys})`));
   const result = await connection.stream(keys);
   for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
-    for (const key of chunk.getColumnValues(0)) seenKeys.add(Number(key));
+    for (const key of chunk.getColumnValues(0)) visit(Number(key));
   }
-  return seenKeys;
+}
+
+/**
+ * Checks that a batch begins at the stored position of its partition, or that the gap of lost records before it does.
+ * Otherwise records would be applied twice or left out. Throws `STALE_BATCH`.
+ */
+function checkBatchFollows({ partition, from, next, lost }: BatchFacts, { partitions }: Sources): void {
+  // The first batch of a partition may begin at any offset.
+  const stored = partitions.get(partitionName(partition))?.nextOffset ?? lost?.from ?? from;
+  const follows = lost === null ? from === stored : lost.from === stored && lost.to === from;
+  if (follows && next.nextOffset >= from) return;
+  throw new TidemarkError(
+    'STALE_BATCH',
+    `a batch [${from}, ${next.nextOffset}) of ${partitionName(partition)} was refused: the stored offset is ${stored}`,
+  );
 }

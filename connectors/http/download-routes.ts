@@ -6,7 +6,8 @@ import type { ExportRecord } from '../../pipeline/export/request.ts';
 import type { Destination } from '../../pipeline/ports.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
 import { attachment, byteRange, includesTag } from './download-headers.ts';
-import { fileParams, noQuery, refusalResponses } from './schemas.ts';
+import { addCompleteness } from './export-report.ts';
+import { completenessHeaders, fileParams, noQuery, refusalResponses } from './schemas.ts';
 import type { SlowClientLimits } from './slow-clients.ts';
 
 export interface DownloadParts {
@@ -43,9 +44,13 @@ export function addDownloadRoutes(server: FastifyInstance, parts: DownloadParts)
       params: fileParams,
       querystring: noQuery,
       response: {
-        200: { description: 'the file', content: contentOf(type => wholeFileSchemas[type] ?? {}) },
-        206: { description: 'the requested range', content: contentOf(() => ({})) },
-        304: { type: 'null', description: 'the client already has the file' },
+        200: {
+          description: 'the file',
+          content: contentOf(type => wholeFileSchemas[type] ?? {}),
+          headers: completenessHeaders,
+        },
+        206: { description: 'the requested range', content: contentOf(() => ({})), headers: completenessHeaders },
+        304: { type: 'null', description: 'the client already has the file', headers: completenessHeaders },
         ...refusalResponses(404, 410, 416),
       },
     },
@@ -65,7 +70,9 @@ async function download(request: FileRequest, reply: FastifyReply, { jobs, files
   const handle = await files.openFile(record.plan.destination, name);
   if (handle === null) throw fileGone(name);
   try {
-    return await answer(request, reply, { ...(await sizeAndHash(record, name, handle)), name, handle, slowClients });
+    const file = await sizeAndHash(record, name, handle);
+    addCompleteness(reply, record);
+    return await answer(request, reply, { ...file, name, handle, slowClients });
   } catch (error) {
     await handle.close().catch(() => undefined);
     throw error;

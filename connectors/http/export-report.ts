@@ -1,6 +1,9 @@
 import path from 'node:path';
+import type { FastifyReply } from 'fastify';
 import { clientMessage } from '../../pipeline/client-message.ts';
 import { answeredPaths } from '../../pipeline/export/file-names.ts';
+import { reportCompleteness } from '../../pipeline/export/reported-completeness.ts';
+import type { ExportRecord } from '../../pipeline/export/request.ts';
 import type { JobView } from '../../pipeline/requests/job.ts';
 import { formatTimestamp } from '../../schemas/json/timestamps.ts';
 
@@ -42,7 +45,14 @@ export function reportOf({ record, progress }: JobView, roots: Roots) {
     manifest_href: manifestName === undefined ? null : hrefOf(requestId, manifestName),
     manifest: hasFiles ? manifest : null,
     error: error === null ? null : { code: error.code, message: clientMessage(error, roots) },
+    ...reportCompleteness(record),
   };
+}
+
+/** Adds `Tidemark-Completeness` to an answer about an export; an export without a verdict has no such header. */
+export function addCompleteness(reply: FastifyReply, record: ExportRecord): void {
+  const { completeness } = reportCompleteness(record);
+  if (completeness !== null) reply.header('tidemark-completeness', completeness);
 }
 
 /** The folder relative to the root; null for an export made in an earlier export root, whose path is not shown. */

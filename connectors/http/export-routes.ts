@@ -4,8 +4,9 @@ import { answeredPaths } from '../../pipeline/export/file-names.ts';
 import type { Fault } from '../../pipeline/export/parameters.ts';
 import { type ExportPlan, isEnded } from '../../pipeline/export/request.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
+import { addCompleteness } from './export-report.ts';
 import { faultsOf, givenOf, isRepeated } from './queries.ts';
-import { exportQuery, paths, refusalResponses } from './schemas.ts';
+import { completenessHeaders, exportQuery, paths, refusalResponses } from './schemas.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -41,7 +42,7 @@ export function addExportRoutes(server: FastifyInstance, jobs: Pick<Jobs, 'submi
         },
         querystring: exportQuery,
         response: {
-          200: { ...paths, description: 'the paths of the files, which exist' },
+          200: { ...paths, description: 'the paths of the files, which exist', headers: completenessHeaders },
           202: { ...paths, description: 'the paths that the files will have; Location is the address of the export' },
           ...refusalResponses(409, 413, 507),
         },
@@ -63,8 +64,9 @@ async function submit(request: FastifyRequest, reply: FastifyReply, jobs: Pick<J
   // The result of an ended request is known, so it is returned also to clients that do not want to wait.
   if (prefersAsync(request) && !isEnded(record.state))
     return reply.code(202).header('preference-applied', 'respond-async').send(pathsOf(record.plan));
-  const { error } = await jobs.ended(requestId);
-  if (error !== null) throw new TidemarkError(error.code, error.message);
+  const ended = await jobs.ended(requestId);
+  if (ended.error !== null) throw new TidemarkError(ended.error.code, ended.error.message);
+  addCompleteness(reply, ended);
   return pathsOf(record.plan);
 }
 

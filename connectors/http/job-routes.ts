@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
-import { type Roots, reportOf } from './export-report.ts';
-import { listQuery, noQuery, refusalResponses, report, requestIdParams } from './schemas.ts';
+import { addCompleteness, type Roots, reportOf } from './export-report.ts';
+import { completenessHeaders, listQuery, noQuery, refusalResponses, report, requestIdParams } from './schemas.ts';
 
 interface JobRoutesParts {
   readonly jobs: Pick<Jobs, 'list' | 'find' | 'cancel'>;
@@ -41,11 +41,16 @@ function addShowRoute(server: FastifyInstance, { jobs, roots }: JobRoutesParts):
       tags,
       params: requestIdParams,
       querystring: noQuery,
-      response: { 200: { ...report, description: 'the export' }, ...refusalResponses(404) },
+      response: {
+        200: { ...report, description: 'the export', headers: completenessHeaders },
+        ...refusalResponses(404),
+      },
     },
-    handler: async request => {
+    handler: async (request, reply) => {
       request.exportId = request.params.id;
-      return reportOf(await jobs.find(request.params.id), roots);
+      const view = await jobs.find(request.params.id);
+      addCompleteness(reply, view.record);
+      return reportOf(view, roots);
     },
   });
 }

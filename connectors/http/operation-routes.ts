@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { addPartitionRoutes, type PartitionOrTopic } from './partition-routes.ts';
 import { noQuery, refusalResponses } from './schemas.ts';
 
 /** What the routes for operators read from the service. */
@@ -6,6 +7,10 @@ export interface Operations {
   /** Why the service is not ready, without details that only operators may see; empty when it is ready. */
   readiness(): readonly string[];
   status(): Promise<object>;
+  /** All sources of the database. */
+  partitions(): readonly object[];
+  /** Ends a source, or a topic that is followed no longer, by hand. Throws `PARTITION_UNKNOWN` and `PARTITION_READ`. `who` is recorded. */
+  endPartition(partition: PartitionOrTopic, who: string): Promise<void>;
   /** All metrics in Prometheus's text format, and its content type. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -20,6 +25,7 @@ const readiness = {
 /** Routes that show whether the service is alive and ready, its metrics and its state. */
 export function addOperationRoutes(server: FastifyInstance, operations: Operations): void {
   addHealthRoutes(server, operations);
+  addPartitionRoutes(server, operations);
   server.get('/metrics', {
     config: { audience: 'operator' },
     schema: {

@@ -41,6 +41,14 @@ export const fileParams = {
   required: ['id', 'name'],
 } as const;
 
+export const completenessHeaders = {
+  'Tidemark-Completeness': {
+    type: 'string',
+    enum: ['complete', 'provisional'],
+    description: 'the verdict on the export; absent before it is completed',
+  },
+} as const;
+
 const nullableText = { type: ['string', 'null'] } as const;
 const count = { type: 'integer' } as const;
 
@@ -89,9 +97,52 @@ const reportMembers = {
   manifest_href: nullableText,
   manifest: { type: ['object', 'null'], additionalProperties: true },
   error: { type: ['object', 'null'], properties: { code: { type: 'string' }, message: { type: 'string' } } },
+  completeness: {
+    type: ['string', 'null'],
+    enum: ['complete', 'provisional', null],
+    description: 'the verdict on a completed export; null before',
+  },
+  changed_since: {
+    type: ['object', 'null'],
+    description: 'the first event that contradicted a complete export; null where there was none',
+    properties: {
+      at: { type: 'string', description: 'when the event was stored' },
+      topic: { type: 'string' },
+      partition: { type: 'integer', format: 'int32' },
+      offset: { type: 'integer', format: 'int64' },
+      services: { type: 'integer', format: 'int64', description: 'how many services such events changed' },
+    },
+    required: ['at', 'topic', 'partition', 'offset', 'services'],
+  },
 } as const;
 
 export const report = { type: 'object', properties: reportMembers, required: Object.keys(reportMembers) } as const;
+
+/** A source of events. */
+export const partition = {
+  type: 'object',
+  properties: {
+    topic: { type: 'string' },
+    partition: { type: ['integer', 'null'], description: 'null for the topic itself' },
+    kind: { type: 'string', enum: ['live', 'ended', 'ended by hand', 'not read'] },
+    first_offset: { type: ['integer', 'null'] },
+    next_offset: { type: ['integer', 'null'] },
+    watermark: nullableText,
+    vouched_by: { ...nullableText, description: 'what the watermark rests on' },
+    reason: { ...nullableText, description: 'why windows wait for it, or who ended it' },
+  },
+} as const;
+
+export const topicParams = { type: 'object', properties: { topic: idText }, required: ['topic'] } as const;
+
+export const partitionParams = {
+  type: 'object',
+  properties: {
+    topic: idText,
+    partition: { type: 'integer', minimum: 0, description: 'a whole number' },
+  },
+  required: ['topic', 'partition'],
+} as const;
 
 const refusal = {
   type: 'object',

@@ -19,7 +19,7 @@ async function* follow(
   stored: readonly StoredPosition[],
   signal: AbortSignal,
 ): AsyncGenerator<RecordBatch> {
-  const source = logDirectorySource(options);
+  const source = logDirectorySource({ ...options, kind: 'live' });
   const positions = new Map(stored.map(position => [partitionName(position.partition), position]));
   let seenBytes = -1;
   while (!signal.aborted) {
@@ -36,7 +36,6 @@ async function* follow(
         ...batch.next,
         partition: batch.partition,
         origin: batch.origin,
-        watermark: null,
       });
     }
   }

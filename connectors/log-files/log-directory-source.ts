@@ -1,6 +1,14 @@
 import path from 'node:path';
 import { isSamePartition } from '../../pipeline/partition.ts';
-import type { BatchLimits, EventSource, LogRecord, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import type {
+  BatchLimits,
+  EventSource,
+  LogRecord,
+  PartitionId,
+  RecordBatch,
+  SourceKind,
+  StoredPosition,
+} from '../../pipeline/ports.ts';
 import { readFailure } from '../disk.ts';
 import { batchHeaderBytes } from './log/batch-format.ts';
 import { logBytes } from './log/list-logs.ts';
@@ -14,12 +22,15 @@ import { damaged } from './log/segment-reader.ts';
 interface LogDirectoryOptions extends BatchLimits {
   /** A log root, or the folder of one log. */
   readonly path: string;
+  readonly kind: SourceKind;
 }
 
 /** A source of known size. */
 interface LogDirectorySource extends EventSource {
   /** Bytes of all segments now. The `bytesRead` of all batches from the beginning add up to this. */
   totalBytes(): Promise<number>;
+  /** The logs that there are now. */
+  partitions(): Promise<readonly PartitionId[]>;
 }
 
 /**
@@ -28,7 +39,11 @@ interface LogDirectorySource extends EventSource {
  * copied. Throws `SOURCE_MISSING`, `SOURCE_CORRUPT`, and `SOURCE_CHANGED` when a stored position lies outside of its log.
  */
 export function logDirectorySource(options: LogDirectoryOptions): LogDirectorySource {
-  return { read: (stored, signal) => readLogs(options, stored, signal), totalBytes: () => logBytes(options.path) };
+  return {
+    read: (stored, signal) => readLogs(options, stored, signal),
+    totalBytes: () => logBytes(options.path),
+    partitions: async () => (await findLogs(options.path)).map(({ partition }) => partition),
+  };
 }
 
 async function* readLogs(
@@ -50,11 +65,11 @@ async function* readLogs(
 async function* readLog(
   log: LogFolder,
   stored: StoredPosition | undefined,
-  limits: BatchLimits,
+  options: LogDirectoryOptions,
   signal: AbortSignal,
 ): AsyncGenerator<RecordBatch> {
   const start = await findStart(log, stored);
-  const pending = new PendingBatch(log, limits);
+  const pending = new PendingBatch(log, options);
   let failure: unknown = null;
   try {
     for await (const placed of readLogBatches(log, start)) {
@@ -76,15 +91,15 @@ async function* readLog(
 /** Makes batches within the limits: joins small stored batches and cuts large ones. */
 class PendingBatch {
   readonly #log: LogFolder;
-  readonly #limits: BatchLimits;
+  readonly #options: LogDirectoryOptions;
   #records: LogRecord[] = [];
   #bytes = 0;
   #headerBytes = 0;
   #last: PlacedBatch | null = null;
 
-  constructor(log: LogFolder, limits: BatchLimits) {
+  constructor(log: LogFolder, options: LogDirectoryOptions) {
     this.#log = log;
-    this.#limits = limits;
+    this.#options = options;
   }
 
   /** Adds the records from `fromOffset` on, and yields each batch that becomes full. */
@@ -94,10 +109,10 @@ class PendingBatch {
     // The header counts too, so that the bytes read from the beginning add up to the bytes of all segments.
     if (reader.nextOffset === placed.batch.baseOffset) this.#headerBytes += batchHeaderBytes;
     while (!reader.isDone) {
-      const bytes = reader.take(this.#records, this.#limits.batchRecords, this.#limits.batchBytes - this.#bytes);
+      const bytes = reader.take(this.#records, this.#options.batchRecords, this.#options.batchBytes - this.#bytes);
       this.#bytes += bytes;
       if (bytes > 0) this.#last = placed;
-      if (reader.isDone && this.#records.length < this.#limits.batchRecords) break;
+      if (reader.isDone && this.#records.length < this.#options.batchRecords) break;
       const full = this.finish();
       if (full !== null) yield full;
     }
@@ -115,6 +130,7 @@ class PendingBatch {
     const bookmark = encodeBookmark({ segment, byte, base: batch.baseOffset, crc: batch.crc });
     const full = {
       partition: this.#log.partition,
+      kind: this.#options.kind,
       origin: this.#log.path,
       records: this.#records,
       from: first.offset,

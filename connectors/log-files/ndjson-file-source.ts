@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { BatchLimits, EventSource, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import type { BatchLimits, EventSource, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 import { ConsumedLines } from './lines/consumed-lines.ts';
 import { ConsumedPrefix } from './lines/consumed-prefix.ts';
 import { type FileContent, fileBytes, openContent } from './lines/file-content.ts';
@@ -30,6 +30,8 @@ interface NdjsonFileSource extends EventSource {
    * again to compare them, and count in the first batch. Throws `SOURCE_MISSING`.
    */
   totalBytes(): Promise<number>;
+  /** Its partition, known before a record is read; none while the file has no whole line. Throws as `read` does. */
+  partitions(stored: readonly StoredPosition[]): Promise<readonly PartitionId[]>;
 }
 
 /**
@@ -48,7 +50,19 @@ export function ndjsonFileSource(options: NdjsonFileOptions): NdjsonFileSource {
     read: (stored, signal) => readFile({ options, stored, signal, onUnterminated }),
     unterminated: () => unterminated,
     totalBytes: () => fileBytes(options.path),
+    partitions: stored => identifyFile(options.path, stored),
   };
+}
+
+async function identifyFile(path: string, stored: readonly StoredPosition[]): Promise<readonly PartitionId[]> {
+  const content = await openContent(path);
+  try {
+    const head = await readHead(content);
+    if (head.topicBytes === 0) return [];
+    return [{ topic: findFileStart(path, head, stored).name.topic, partition: 0 }];
+  } finally {
+    await content.close();
+  }
 }
 
 /** The arguments of one call of `read`. */

@@ -1,8 +1,8 @@
 import { EventEmitter, once } from 'node:events';
 import { isSamePartition } from '../../pipeline/partition.ts';
-import type { EventSource, LogWriter, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import type { EventSource, LogWriter, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 import { appendStandardInput } from './lines/standard-input.ts';
-import { openLogWriter } from './log/log-writer.ts';
+import { type OpenedLogWriter, openLogWriter } from './log/log-writer.ts';
 import { logDirectorySource } from './log-directory-source.ts';
 
 interface StandardInputOptions {
@@ -16,47 +16,78 @@ interface StandardInputOptions {
 const topic = 'stdin';
 const flushMs = 200;
 
+/** A source that opens its log before it reads, and must be closed. */
+interface StandardInputSource extends EventSource {
+  /** Opens the log, which stays locked until `close`, and returns its partition. Throws as `openLogWriter` does. */
+  partitions(): Promise<readonly PartitionId[]>;
+  /** True when the last line of the input was cut off. */
+  isUnfinished(): boolean;
+  close(): Promise<void>;
+}
+
 /**
- * Reads standard input. It cannot be read twice, so its lines are first appended to a log on disk and read from there: a crash
- * loses no appended line, and the next run reads the lines that were appended but not stored. Ends with the input. Throws as
- * `openLogWriter`, `logDirectorySource` and `appendStandardInput` do.
+ * Reads standard input. It cannot be read twice, so its lines are first appended to a log on disk and read from there: a
+ * crash loses no appended line, and the next run reads the lines that were appended but not stored. Ends with the input.
+ * `read` throws as `openLogWriter`, `logDirectorySource` and `appendStandardInput` do.
  */
-export function standardInputSource(options: StandardInputOptions): EventSource {
-  return { read: (stored, signal) => follow(options, stored, signal) };
+export function standardInputSource(options: StandardInputOptions): StandardInputSource {
+  let opened: Promise<OpenedLogWriter> | null = null;
+  let isCut = false;
+  const writer = (): Promise<OpenedLogWriter> => {
+    opened ??= openLogWriter({ root: options.logRoot, topic, partition: 0 });
+    return opened;
+  };
+  return {
+    async *read(stored, signal) {
+      const onCut = (cut: boolean): void => {
+        isCut = cut;
+      };
+      yield* follow(options, { writer: await writer(), stored, signal, onCut });
+    },
+    isUnfinished: () => isCut,
+    async partitions() {
+      return logDirectorySource({ ...options, path: (await writer()).path, kind: 'file' }).partitions();
+    },
+    async close() {
+      await opened?.then(log => log.close());
+    },
+  };
+}
+
+interface Following {
+  readonly writer: OpenedLogWriter;
+  readonly stored: readonly StoredPosition[];
+  readonly signal: AbortSignal;
+  /** Called at the end of the input: with true when its last line was cut off. */
+  onCut(isCut: boolean): void;
 }
 
 async function* follow(
   options: StandardInputOptions,
-  stored: readonly StoredPosition[],
-  signal: AbortSignal,
+  { writer, stored, signal, onCut }: Following,
 ): AsyncGenerator<RecordBatch> {
-  const writer = await openLogWriter({ root: options.logRoot, topic, partition: 0 });
-  try {
-    const log = new GrowingLog(writer, options);
-    let positions = stored;
-    for (let finished = false; !finished && !signal.aborted; ) {
-      // Copied before reading: this round reads all appends up to here, and later ones are noticed below.
-      const { appends, ended } = log;
-      const source = logDirectorySource({ ...options, path: writer.path });
-      for await (const batch of source.read(positions, signal)) {
-        yield batch;
-        positions = [
-          ...positions.filter(other => !isSamePartition(other.partition, batch.partition)),
-          { ...batch, ...batch.next, watermark: null },
-        ];
-      }
-      finished = ended;
-      if (!finished) await log.untilMoreThan(appends, signal);
+  const log = new GrowingLog(writer, options);
+  let positions = stored;
+  for (let finished = false; !finished && !signal.aborted; ) {
+    // Copied before reading: this round reads all appends up to here, and later ones are noticed below.
+    const { appends, ended } = log;
+    const source = logDirectorySource({ ...options, path: writer.path, kind: 'file' });
+    for await (const batch of source.read(positions, signal)) {
+      yield batch;
+      positions = [
+        ...positions.filter(other => !isSamePartition(other.partition, batch.partition)),
+        { ...batch, ...batch.next },
+      ];
     }
-    if (!signal.aborted) await log.appending;
-  } finally {
-    await writer.close();
+    finished = ended;
+    if (!finished) await log.untilMoreThan(appends, signal);
   }
+  if (!signal.aborted) onCut((await log.appending).isCut);
 }
 
 /** The log while standard input is appended to it. */
 class GrowingLog {
-  readonly appending: Promise<unknown>;
+  readonly appending: Promise<{ readonly isCut: boolean }>;
   appends = 0;
   ended = false;
   readonly #events = new EventEmitter();

@@ -7,7 +7,9 @@ import { Command } from 'commander';
 import { openLogWriter } from '../../connectors/log-files/log/log-writer.ts';
 import { logDirectorySource } from '../../connectors/log-files/log-directory-source.ts';
 import { runExport } from '../../pipeline/export/export.ts';
+import { ingestGiven } from '../../pipeline/ingest/given-sources.ts';
 import { ingest } from '../../pipeline/ingest/ingest.ts';
+import type { Warehouse } from '../../pipeline/ingest/warehouse.ts';
 import type { NewRecord } from '../../pipeline/ports.ts';
 import { acceptExport } from '../../pipeline/requests/accept.ts';
 import { packageRoot } from '../../schemas/package-files.ts';
@@ -42,7 +44,7 @@ async function demo(base: Run): Promise<void> {
 
   await appendDay(places.log, run);
   await withDatabase(run.config, async database => {
-    await withWarehouse(database, warehouse => ingestLog(places.log, warehouse, run));
+    await withWarehouse(run.config, database, warehouse => ingestLog(places.log, warehouse, run));
     await withExports(run.config, { database, signal: run.signal }, async parts => {
       const window = { time_from: '2010-08-05T09:00:00.000Z', time_to: '2010-08-05T12:00:00.000Z' };
       const record = await acceptExport(
@@ -93,18 +95,24 @@ function recordOf(line: string): NewRecord {
   return { timestamp: Date.parse(timestamp), key: Buffer.from(service_id), value: Buffer.from(line) };
 }
 
-async function ingestLog(path: string, warehouse: Parameters<typeof ingest>[1], run: Run): Promise<void> {
-  const { config, output, signal } = run;
-  const source = logDirectorySource({ path, batchRecords: config.batch_records, batchBytes: config.batch_bytes });
-  const { recordsRead, applied, quarantined } = await ingest(source, warehouse, {
-    keyFormat: config.key_format,
-    skewMs: config.skew_ms,
-    clock: { now: Date.now },
-    signal,
+async function ingestLog(path: string, warehouse: Warehouse, { config, output, signal }: Run): Promise<void> {
+  const limits = { batchRecords: config.batch_records, batchBytes: config.batch_bytes };
+  const source = logDirectorySource({ path, kind: 'folder', ...limits });
+  const given = { path, kind: 'folder' as const, source, partitions: source.partitions, isUnfinished: () => false };
+  const options = { keyFormat: config.key_format, clock: { now: Date.now }, signal };
+  await ingestGiven([given], {
+    ...{ warehouse, signal, coversUntil: null, clock: options.clock },
+    async read(_, onStored) {
+      const ingested = await ingest(source, warehouse, {
+        ...options,
+        onStored: ({ partition }) => onStored(partition),
+      });
+      const { recordsRead, applied, quarantined } = ingested;
+      output.notice(
+        `${formatCount(recordsRead)} records read = ${formatCount(applied)} applied + ${formatCount(quarantined)} quarantined\n`,
+      );
+    },
   });
-  output.notice(
-    `${formatCount(recordsRead)} records read = ${formatCount(applied)} applied + ${formatCount(quarantined)} quarantined\n`,
-  );
 }
 
 function nextCommands(db: string, exports: string): string {

@@ -24,7 +24,10 @@ export function exportCommand(): Command {
   const command = commandWithSettings(
     'export',
     'write the services of a time window to files',
-    ['db', 'export_root', 'prefix_map', 'memory_limit', 'threads', 'max_extension_columns', 'allowed_lateness_ms'],
+    [
+      ...(['db', 'export_root', 'prefix_map', 'memory_limit', 'threads', 'max_extension_columns'] as const),
+      ...(['allowed_lateness_ms', 'clock_lateness_ms', 'skew_ms'] as const),
+    ],
     [
       'tidemark export --db calls.duckdb --export-root out --file-prefix hourly/ --time-from 2010-08-05T09:00:00Z --time-to 2010-08-05T10:00:00Z',
       'tidemark export --file-prefix day --time-from 2010-08-05T00:00:00Z --format ndjson --compression gzip --manifest',

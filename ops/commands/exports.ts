@@ -41,11 +41,18 @@ async function readReports(config: Config, limit: number): Promise<readonly Expo
 }
 
 function show(reports: readonly ExportReport[], output: Output): void {
-  const rows = reports.map(({ request_id, state, client, accepted_at, request, progress, error }) => [
-    ...[request_id, state, client, accepted_at, request.file_prefix ?? ''],
-    error?.code ?? (progress.phase === 'ended' ? '' : progress.phase),
-    progress.rows,
-    formatBytes(progress.bytes),
+  const rows = reports.map(report => [
+    ...[report.request_id, report.state, report.client, report.accepted_at, report.request.file_prefix ?? ''],
+    report.error?.code ?? (report.progress.phase === 'ended' ? '' : report.progress.phase),
+    completenessCell(report),
+    report.progress.rows,
+    formatBytes(report.progress.bytes),
   ]);
-  output.result(formatTable(['request', 'state', 'client', 'accepted', 'prefix', 'why', 'rows', 'bytes'], rows));
+  output.result(
+    formatTable(['request', 'state', 'client', 'accepted', 'prefix', 'why', 'completeness', 'rows', 'bytes'], rows),
+  );
+}
+
+function completenessCell({ completeness, changed_since: changedSince }: ExportReport): string {
+  return changedSince === null ? (completeness ?? '') : `${completeness}, changed since ${changedSince.at}`;
 }

@@ -1,18 +1,22 @@
-import { statSync } from 'node:fs';
 import type { Command } from 'commander';
-import { logDirectorySource } from '../../connectors/log-files/log-directory-source.ts';
-import { ndjsonFileSource, type UnterminatedLine } from '../../connectors/log-files/ndjson-file-source.ts';
-import { standardInputSource } from '../../connectors/log-files/standard-input-source.ts';
-import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
-import { type Ingested, ingest } from '../../pipeline/ingest/ingest.ts';
+import type { Database } from '../../connectors/duckdb/file/database.ts';
+import { DuckDbRequestStore } from '../../connectors/duckdb/request-store.ts';
+import type { BatchFacts } from '../../pipeline/completeness/batch-facts.ts';
+import { mustVouch, type Sources } from '../../pipeline/completeness/sources.ts';
+import { TidemarkError } from '../../pipeline/errors.ts';
+import { reportCompleteness } from '../../pipeline/export/reported-completeness.ts';
+import { ingestGiven } from '../../pipeline/ingest/given-sources.ts';
+import { type Ingested, ingest, type StoredBatch } from '../../pipeline/ingest/ingest.ts';
 import type { Warehouse } from '../../pipeline/ingest/warehouse.ts';
-import type { EventSource, SchemaRegistry } from '../../pipeline/ports.ts';
+import { partitionName } from '../../pipeline/partition.ts';
+import type { PartitionId, SchemaRegistry } from '../../pipeline/ports.ts';
+import { formatTimestamp, parseTimestamp } from '../../schemas/json/timestamps.ts';
 import { commandWithSettings, prepareRun, type Run } from '../command.ts';
 import { withDatabase, withWarehouse } from '../main.ts';
 import { formatCount, formatSeconds } from '../output.ts';
 import { startProgress } from '../progress.ts';
 import { openSchemaRegistry } from '../schema-registry.ts';
-import type { Config } from '../settings/settings.ts';
+import { type NamedSource, openSource } from './given-paths.ts';
 
 /** `tidemark ingest`: events from logs, files or standard input into the database, each exactly once. */
 export function ingestCommand(): Command {
@@ -20,29 +24,50 @@ export function ingestCommand(): Command {
     'ingest',
     'read events into the database, each exactly once',
     [
-      ...(['db', 'memory_limit', 'threads', 'batch_records', 'batch_bytes', 'key_format', 'skew_ms'] as const),
+      ...(['db', 'memory_limit', 'threads', 'batch_records', 'batch_bytes', 'key_format'] as const),
+      ...(['allowed_lateness_ms', 'clock_lateness_ms'] as const),
       ...(['registry_url', 'registry_username', 'registry_password_file', 'registry_ca_file'] as const),
     ],
     [
       'tidemark ingest events.ndjson.gz --db calls.duckdb',
       'tidemark ingest log/ --db calls.duckdb --json',
       'tail -n +1 -f events.ndjson | tidemark ingest - --db calls.duckdb',
+      'tidemark ingest day-31.ndjson --covers-until 2026-02-01T00:00:00Z --db calls.duckdb',
     ],
   )
-    .argument('<path...>', 'NDJSON files (plain or .gz), log folders, or - for standard input')
-    .action(async (paths: readonly string[], options) => ingestPaths(paths, prepareRun(options)));
+    .argument('[path...]', 'NDJSON files (plain or .gz), log folders, or - for standard input')
+    .option(
+      '--covers-until <time>',
+      'declares that all events before this time have been given, once all paths are read; needs no path',
+    )
+    .action(async (paths: readonly string[], options) => ingestPaths(paths, options));
 }
 
-async function ingestPaths(paths: readonly string[], run: Run): Promise<void> {
+async function ingestPaths(paths: readonly string[], options: Readonly<Record<string, unknown>>): Promise<void> {
+  const run = prepareRun(options);
+  const coversUntil = readCoverage(options.coversUntil);
+  if (paths.length === 0 && coversUntil === null)
+    throw new TidemarkError('USAGE', 'ingest needs a path, or --covers-until <time>; see tidemark ingest --help');
   const sources = paths.map(path => openSource(path, run.config));
+  const contradicted = new Set<string>();
   try {
     const registry = openSchemaRegistry(run.config, reportProblem(run));
     await withDatabase(run.config, database =>
-      withWarehouse(database, async warehouse => {
-        for (const source of sources) await ingestOne(source, { warehouse, registry, run });
+      withWarehouse(run.config, database, async warehouse => {
+        try {
+          const { isFinished } = await ingestGiven(sources, {
+            ...{ warehouse, coversUntil, clock: { now: Date.now }, signal: run.signal },
+            read: (given, onStored) => ingestOne(given, { warehouse, registry, run, contradicted, onStored }),
+          });
+          if (coversUntil !== null) reportCoverage(isFinished, warehouse.sources(), run);
+        } finally {
+          // Also after a failure: what was stored before it contradicts them.
+          await reportContradicted(contradicted, database, run);
+        }
       }),
     );
   } finally {
+    for (const { close } of sources) await close?.();
     // An open but idle standard input, such as a terminal, would keep the process alive after an interruption or a failure.
     if (paths.includes('-')) process.stdin.destroy();
   }
@@ -51,57 +76,68 @@ async function ingestPaths(paths: readonly string[], run: Run): Promise<void> {
   }
 }
 
+/** The time of `--covers-until`, in milliseconds since 1970 UTC. Throws `USAGE` for no time, and for one that is to come. */
+function readCoverage(given: unknown): number | null {
+  if (given === undefined) return null;
+  const time = parseTimestamp(String(given));
+  const now = Date.now();
+  if (typeof time === 'number' && time <= now) return time;
+  const allowed = `allowed is a time with a zone, such as 2026-01-31T00:00:00Z, not later than now, ${formatTimestamp(now)}`;
+  throw new TidemarkError('USAGE', `--covers-until is ${JSON.stringify(given)}; ${allowed}`);
+}
+
+/** Says for which sources the declaration changes nothing, because windows wait for them. */
+function reportCoverage(isFinished: boolean, sources: Sources, { output }: Run): void {
+  if (!isFinished) {
+    output.notice('covers-until was not recorded: not everything was read to its end');
+    return;
+  }
+  const partitions = Array.from(sources.partitions.values()).filter(mustVouch);
+  const topics = sources.topics.filter(({ declared, end }) => declared === null && end === null);
+  const names = [...topics.map(({ topic }) => topic), ...partitions.map(({ partition }) => partitionName(partition))];
+  for (const name of names) output.notice(`covers-until changes nothing for ${name}, which has not ended`);
+}
+
+/** Lists the complete exports that the new events contradict. */
+async function reportContradicted(ids: ReadonlySet<string>, database: Database, { output }: Run): Promise<void> {
+  if (ids.size === 0) return;
+  const store = await DuckDbRequestStore.open(database, { now: Date.now });
+  try {
+    const records = (await Promise.all(Array.from(ids, id => store.find(id)))).filter(record => record !== null);
+    const listed = records.map(record => ({
+      request_id: record.requestId,
+      file_prefix: record.plan.parameters.filePrefix,
+      time_from: formatTimestamp(record.plan.parameters.timeFrom),
+      time_to: formatTimestamp(record.plan.timeTo),
+      ...reportCompleteness(record),
+    }));
+    if (output.json) output.result(JSON.stringify({ contradicted_exports: listed }));
+    else
+      for (const { request_id, time_from, time_to, changed_since } of listed)
+        output.notice(
+          `export ${request_id} of ${time_from} to ${time_to} was complete and is contradicted: ${changed_since?.services ?? 0} services changed since`,
+        );
+  } finally {
+    await store.close();
+  }
+}
+
 function reportProblem({ output }: Run): (problem: string | null) => void {
   return problem => output.notice(problem === null ? 'the schema registry answers again' : `waiting: ${problem}`);
-}
-
-/** A source, with its path, size and incomplete last line for messages to the user. */
-interface NamedSource {
-  readonly path: string;
-  readonly source: EventSource;
-  /** Null where the size cannot be known. */
-  totalBytes(): Promise<number | null>;
-  /** A last line without a line end that was left for the next run; null where there was none. */
-  unterminated(): UnterminatedLine | null;
-}
-
-function openSource(path: string, config: Config): NamedSource {
-  const limits = { batchRecords: config.batch_records, batchBytes: config.batch_bytes };
-  const noUnterminated = { unterminated: () => null };
-  if (path === '-') {
-    const source = standardInputSource({ input: process.stdin, logRoot: `${config.db}.log`, ...limits });
-    return { path, source, totalBytes: async () => null, ...noUnterminated };
-  }
-  if (isDirectory(path)) {
-    const source = logDirectorySource({ path, ...limits });
-    return { path, source, totalBytes: () => source.totalBytes(), ...noUnterminated };
-  }
-  const source = ndjsonFileSource({ path, ...limits });
-  return { path, source, totalBytes: () => source.totalBytes(), unterminated: () => source.unterminated() };
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch (cause) {
-    if (!hasSystemCode(cause, 'ENOENT', 'ENOTDIR')) throw cause;
-    throw new TidemarkError(
-      'SOURCE_MISSING',
-      `there is no ${path}; allowed are files, log folders, and - for standard input`,
-      { cause },
-    );
-  }
 }
 
 interface Ingesting {
   readonly warehouse: Warehouse;
   readonly registry: SchemaRegistry | null;
   readonly run: Run;
+  /** Where the ids of contradicted exports are added. */
+  readonly contradicted: Set<string>;
+  readonly onStored: (partition: PartitionId) => void;
 }
 
 async function ingestOne(
   { path, source, totalBytes, unterminated }: NamedSource,
-  { warehouse, registry, run }: Ingesting,
+  { warehouse, registry, run, contradicted, onStored }: Ingesting,
 ): Promise<void> {
   const { config, output, signal } = run;
   const began = performance.now();
@@ -109,11 +145,13 @@ async function ingestOne(
   const options = {
     keyFormat: config.key_format,
     registry,
-    skewMs: config.skew_ms,
     clock: { now: Date.now },
     signal,
-    onStored: ({ recordsRead }: { readonly recordsRead: number }, { bytesRead }: { readonly bytesRead: number }) =>
-      progress.advance(bytesRead, recordsRead),
+    onStored: ({ partition, recordsRead }: BatchFacts, stored: StoredBatch) => {
+      onStored(partition);
+      for (const id of stored.contradicted) contradicted.add(id);
+      progress.advance(stored.bytesRead, recordsRead);
+    },
   };
   const ingested = await ingest(source, warehouse, options).finally(() => progress.end());
   report(path, ingested, performance.now() - began, run);

@@ -40,6 +40,11 @@ function controlRow(partition: ControlPartition): readonly (string | number)[] {
 function show(status: Status, output: Output): void {
   const { tables, partitions, quarantined, exports, control, database_bytes: databaseBytes } = status;
   if (status.source !== undefined) output.result(`running, reading from ${status.source ?? 'nothing yet'}\n`);
+  const unread = status.unread_partitions ?? 0;
+  if (unread > 0)
+    output.result(
+      `${unread} partitions are not read by this process, so exports are provisional: tidemark partitions\n`,
+    );
   for (const reason of status.not_ready ?? []) output.result(`not ready: ${reason}\n`);
   output.result(
     formatTable(

@@ -3,6 +3,7 @@ import { retryUntilConnected } from '../../connectors/kafka/client/retry-until-c
 import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
 import { KafkaCluster } from '../../connectors/kafka/topics/cluster.ts';
 import { checkTopics } from '../../connectors/kafka/topics/topic-checks.ts';
+import { partitionName } from '../../pipeline/partition.ts';
 import type { Log, LogEnd, SchemaRegistry } from '../../pipeline/ports.ts';
 import { serveControl } from '../../pipeline/requests/control.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
@@ -10,8 +11,8 @@ import { pause } from '../../pipeline/waiting.ts';
 import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings/settings.ts';
 import type { ControlMetrics } from './control-metrics.ts';
-import { LogWatch } from './log-watch.ts';
 import { savedMember } from './member-file.ts';
+import { RepeatedLook } from './repeated-look.ts';
 
 export interface ControlTopicParts {
   readonly config: Config;
@@ -32,11 +33,12 @@ export interface ControlTopicParts {
 
 type Reading =
   | { readonly state: 'connecting'; readonly problem: string }
-  | { readonly state: 'reading'; readonly source: KafkaSource; readonly watch: LogWatch };
+  | { readonly state: 'reading'; readonly source: KafkaSource; readonly watch: RepeatedLook };
 
 /** Reads requests from the control topic and serves them. */
 export class ControlTopic {
   readonly #parts: ControlTopicParts;
+  #ends: readonly LogEnd[] = [];
   #reading: Reading = { state: 'connecting', problem: 'the control topic is not reached yet' };
 
   constructor(parts: ControlTopicParts) {
@@ -53,7 +55,7 @@ export class ControlTopic {
 
   /** How far the topic reached when it was last looked at. */
   get ends(): readonly LogEnd[] {
-    return this.#reading.state === 'connecting' ? [] : this.#reading.watch.ends;
+    return this.#ends;
   }
 
   /**
@@ -85,12 +87,13 @@ export class ControlTopic {
     const { config, options, store, jobs, registry, metrics, log, signal, onCrash } = this.#parts;
     const member = savedMember(`${config.db}.control`, options.group);
     const source = new KafkaSource(cluster, options, log, member);
-    const watched = {
-      assigned: () => source.assigned,
-      ends: () => source.ends(),
-      commit: async () => source.commit(await store.control.positions()),
+    const look = async (): Promise<void> => {
+      const { ends } = await source.look();
+      const assigned = new Set(source.assigned.map(({ partition }) => partitionName(partition)));
+      this.#ends = ends.filter(({ partition }) => assigned.has(partitionName(partition)));
     };
-    const watch = new LogWatch({ source: watched, positions: () => [], log, signal });
+    const commit = async (): Promise<void> => source.commit(await store.control.positions());
+    const watch = new RepeatedLook({ look, commit, log, signal });
     this.#reading = { state: 'reading', source, watch };
     const onServed = (): void => metrics.read();
     const running = [serveControl({ source, registry, store: store.control, jobs, signal, onServed }), watch.run()];

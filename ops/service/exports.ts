@@ -30,11 +30,12 @@ export async function openJobs({ config, log, exporting, view, metrics, signal, 
     log: view,
     clock,
     waitMs: config.export_wait_ms,
-    allowedLatenessMs: config.allowed_lateness_ms,
+    lateness: exporting.lateness,
+    skewMs: exporting.skewMs,
     pause,
   };
   const jobs = new Jobs({
-    accepting: { store, directory, clock, lookAtLog: () => lookAt(view, clock) },
+    accepting: { store, directory, clock, lookAtLog: () => lookAt(view) },
     exporting: { ...exporting, wait: (record, until) => waitForLog(record, wait, until) },
     atOnce: config.exports_at_once,
     maxQueued: config.export_queue,
@@ -49,6 +50,7 @@ export async function openJobs({ config, log, exporting, view, metrics, signal, 
     },
   });
   await jobs.recover();
+  await store.reportChanges();
   return jobs;
 }
 

@@ -7,24 +7,31 @@ import { KafkaCluster } from '../../connectors/kafka/topics/cluster.ts';
 import { checkTopics, type TopicWarning } from '../../connectors/kafka/topics/topic-checks.ts';
 import { followedLog } from '../../connectors/log-files/followed-log-source.ts';
 import { listLogs } from '../../connectors/log-files/log/list-logs.ts';
+import type { AssignedPartition, Look } from '../../pipeline/completeness/changes.ts';
+import type { FollowedTopic } from '../../pipeline/completeness/sources.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { EventSource, Log, LogEnd, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import type { EventSource, Log, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
 import { kafkaOptionsOf } from '../kafka-options.ts';
 import type { Config } from '../settings/settings.ts';
 import { savedMember } from './member-file.ts';
 
 /** The log that the service follows: topics of Kafka, or a local log folder. It never ends by itself. */
 export interface LiveSource extends EventSource {
-  /** Connects, and waits for a Kafka that does not answer yet. `read`, `ends` and `commit` must be called after it resolves. */
+  /** Connects, and waits for a Kafka that does not answer yet. `read`, `look` and `commit` must be called after it resolves. */
   connect(): Promise<void>;
   /** The name of the source, for messages; null before it is connected. */
   name(): string | null;
   /** Why nothing is read at the moment; null while events are read. */
   problem(): string | null;
-  /** The partitions assigned to this process; null: all that the log has. */
-  assigned(): readonly PartitionId[] | null;
-  /** How far the log reaches. Throws `SOURCE_UNREACHABLE` while it does not answer; other errors, such as `SOURCE_CHANGED`, end the service. */
-  ends(): Promise<readonly LogEnd[]>;
+  /** The topics that it follows, also before it is connected; for a log folder, the folder itself. */
+  topics(): readonly Pick<FollowedTopic, 'topic' | 'declared'>[];
+  /** The partitions that this process reads now, and where each reading began. */
+  assigned(): readonly AssignedPartition[];
+  /**
+   * The ends of all listed partitions, whoever reads them. Throws `SOURCE_UNREACHABLE` while the log does not answer; other
+   * errors, such as `SOURCE_CHANGED`, end the service.
+   */
+  look(): Promise<Omit<Look, 'at'>>;
   /** Commits what is stored to the consumer group, for lag tools; Tidemark never reads it back. */
   commit(positions: readonly StoredPosition[]): Promise<void>;
   close(): Promise<void>;
@@ -103,12 +110,17 @@ class LiveTopics implements LiveSource {
     return this.#connection.state === 'connected' ? this.#connection.source.problem : this.#connection.problem;
   }
 
-  assigned(): readonly PartitionId[] {
+  topics(): readonly Pick<FollowedTopic, 'topic' | 'declared'>[] {
+    return this.#options.topics.map(topic => ({ topic, declared: this.#options.partitions }));
+  }
+
+  assigned(): readonly AssignedPartition[] {
     return this.#connection.state === 'connected' ? this.#connection.source.assigned : [];
   }
 
-  async ends(): Promise<readonly LogEnd[]> {
-    return this.#source().ends();
+  async look(): Promise<Omit<Look, 'at'>> {
+    const { ends, topics } = await this.#source().look();
+    return { ends, topics: new Map(Array.from(topics, ([name, { partitions }]) => [name, partitions])) };
   }
 
   async commit(positions: readonly StoredPosition[]): Promise<void> {
@@ -131,14 +143,24 @@ class LiveTopics implements LiveSource {
 
 function liveFolder(config: Config, path: string): LiveSource {
   const source = followedLog({ path, batchRecords: config.batch_records, batchBytes: config.batch_bytes });
+  const topic = basename(path);
+  let assigned: readonly AssignedPartition[] = [];
   return {
     connect: async () => undefined,
-    name: () => `the log ${basename(path)}`,
+    name: () => `the log ${topic}`,
     problem: () => null,
-    assigned: () => null,
-    async ends() {
+    topics: () => [{ topic, declared: null }],
+    assigned: () => assigned,
+    async look() {
       const logs = await listLogs(path);
-      return logs.map(({ topic, partition, low, high }) => ({ partition: { topic, partition }, low, high }));
+      const ends = logs.map(({ topic, partition, low, high }) => ({
+        partition: { topic, partition },
+        low,
+        stable: high,
+        high,
+      }));
+      assigned = ends.map(({ partition, low }) => ({ partition, at: low }));
+      return { ends, topics: new Map([[topic, logs.length]]) };
     },
     commit: async () => undefined,
     read: (stored, signal) => source.read(stored, signal),

@@ -1,6 +1,6 @@
 import pino from 'pino';
+import type { BatchFacts } from '../../pipeline/completeness/batch-facts.ts';
 import type { StoredBatch } from '../../pipeline/ingest/ingest.ts';
-import type { BatchFacts } from '../../pipeline/ingest/warehouse.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import type { Config } from '../settings/settings.ts';
 

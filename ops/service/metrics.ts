@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { BatchFacts } from '../../pipeline/completeness/batch-facts.ts';
 import type { StoredBatch } from '../../pipeline/ingest/ingest.ts';
-import type { BatchFacts } from '../../pipeline/ingest/warehouse.ts';
 import type { PartitionStatus } from './partition-status.ts';
 
 const partitionLabels = ['topic', 'partition'] as const;
@@ -25,6 +25,11 @@ export class ServiceMetrics {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers: [this.registry],
   });
+  readonly #contradicted = new Counter({
+    name: 'tidemark_contradictions_total',
+    help: 'Complete exports that a stored batch contradicted, counted for each batch',
+    registers: [this.registry],
+  });
   readonly #warnings = new Gauge({
     name: 'tidemark_topic_warning',
     help: '1 for a problem of a topic that will lose records later; the log says which',
@@ -37,7 +42,28 @@ export class ServiceMetrics {
   }
 
   /** Adds the gauges of partitions, which are read from the running service at each scrape. */
-  addPartitionGauges(partitions: () => readonly PartitionStatus[]): void {
+  addPartitionGauges(partitions: () => readonly PartitionStatus[], unread: () => number): void {
+    new Gauge({
+      name: 'tidemark_unread_partitions',
+      help: 'Listed partitions that this process does not read; exports are provisional while there are any',
+      registers: [this.registry],
+      collect() {
+        this.set(unread());
+      },
+    });
+    this.#partitionGauge(
+      'open_transaction_seconds',
+      'How long a transaction has been open without any progress; it hides the records behind it',
+      partitions,
+      status => status.open_transaction_seconds,
+    );
+    for (const share of ['p50', 'p99', 'max'] as const)
+      this.#partitionGauge(
+        `lateness_${share}_seconds`,
+        `How late the last 10,000 events came (record time less event time): ${share}`,
+        partitions,
+        status => (status.lateness_ms === null ? null : status.lateness_ms[share] / 1000),
+      );
     this.#partitionGauge('stored_offset', 'Next offset to store', partitions, status => status.stored_offset);
     this.#partitionGauge('log_end_offset', 'End of the log at the last look', partitions, status => status.log_end);
     this.#partitionGauge(
@@ -54,14 +80,14 @@ export class ServiceMetrics {
     );
     this.#partitionGauge(
       'watermark_timestamp_seconds',
-      'Highest plausible event time that was stored',
+      'The time up to which the partition is expected to have given all its events',
       partitions,
       status => (status.watermark === null ? null : Date.parse(status.watermark) / 1000),
     );
   }
 
   /** To be called after each committed batch. */
-  stored(batch: BatchFacts, { bytesRead, milliseconds }: StoredBatch): void {
+  stored(batch: BatchFacts, { bytesRead, milliseconds, contradicted }: StoredBatch): void {
     const labels = { topic: batch.partition.topic, partition: String(batch.partition.partition) };
     this.#consumed.inc(labels, batch.recordsRead);
     this.#applied.inc(labels, batch.applied);
@@ -70,6 +96,7 @@ export class ServiceMetrics {
     if (batch.lost !== null) this.#lost.inc(labels, batch.lost.to - batch.lost.from);
     this.#batchRecords.observe(batch.recordsRead);
     this.#transaction.observe(milliseconds / 1000);
+    this.#contradicted.inc(contradicted.length);
   }
 
   /** Sets one gauge per topic and kind of warning, so that an alert can name the topic. */

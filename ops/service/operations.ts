@@ -2,12 +2,16 @@ import { basename } from 'node:path';
 import type { Database } from '../../connectors/duckdb/file/database.ts';
 import { readOverview } from '../../connectors/duckdb/overview.ts';
 import type { Operations } from '../../connectors/http/operation-routes.ts';
+import type { Lateness } from '../../pipeline/completeness/sources.ts';
+import type { Warehouse } from '../../pipeline/ingest/warehouse.ts';
 import { readPackage } from '../software.ts';
 import type { Control } from './control.ts';
 import { controlStatus } from './control-status.ts';
 import type { LiveSource } from './live-source.ts';
 import type { LogWatch } from './log-watch.ts';
 import type { ServiceMetrics } from './metrics.ts';
+import { unreadPartitions } from './partition-facts.ts';
+import { endPartition, listPartitions } from './partition-list.ts';
 import type { PartitionStatus } from './partition-status.ts';
 import { type Unready, unreadiness } from './readiness.ts';
 import { type Status, storedStatus } from './status.ts';
@@ -19,6 +23,8 @@ interface OperationsParts {
   readonly registry: { readonly problem: string | null } | null;
   readonly control: Control | null;
   readonly partitions: () => readonly PartitionStatus[];
+  readonly warehouse: Pick<Warehouse, 'sources' | 'record'>;
+  readonly lateness: Lateness;
   readonly metrics: ServiceMetrics;
 }
 
@@ -39,6 +45,8 @@ export function operationsOf(parts: OperationsParts): Operations {
   return {
     readiness: () => reasons().map(({ general }) => general),
     status: () => runningStatus(parts, startedAt, reasons()),
+    partitions: () => listPartitions(parts.warehouse.sources(), parts.lateness),
+    endPartition: (partition, who) => endPartition(parts.warehouse, { partition, who, clock: { now: Date.now } }),
     async metrics() {
       return { contentType: metrics.registry.contentType, text: await metrics.registry.metrics() };
     },
@@ -46,7 +54,7 @@ export function operationsOf(parts: OperationsParts): Operations {
 }
 
 async function runningStatus(
-  { database, source, control, partitions }: OperationsParts,
+  { database, warehouse, source, control, partitions }: OperationsParts,
   startedAt: number,
   reasons: readonly Unready[],
 ): Promise<Status> {
@@ -56,6 +64,7 @@ async function runningStatus(
     started_at: new Date(startedAt).toISOString(),
     source: source.name(),
     not_ready: reasons.map(({ detail }) => detail),
+    unread_partitions: unreadPartitions(warehouse.sources()).length,
     ...storedStatus(overview, {
       // HTTP clients get the name of a log or file, not its path on this machine.
       partitions: partitions().map(status => ({ ...status, origin: basename(status.origin) })),

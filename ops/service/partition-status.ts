@@ -1,7 +1,9 @@
-import type { PartitionRow } from '../../connectors/duckdb/store/partitions.ts';
+import { type Lateness, type Source, type Sources, watermarkOf } from '../../pipeline/completeness/sources.ts';
 import { partitionName } from '../../pipeline/partition.ts';
-import type { LogEnd } from '../../pipeline/ports.ts';
 import { formatTimestamp } from '../../schemas/json/timestamps.ts';
+import type { LatenessSeen } from './lateness-seen.ts';
+import { openTransactionMs } from './partition-facts.ts';
+import type { StoredBatches } from './stored-batches.ts';
 
 /** One partition as `tidemark status` and the metrics show it. */
 export interface PartitionStatus {
@@ -9,65 +11,63 @@ export interface PartitionStatus {
   readonly partition: number;
   readonly origin: string;
   readonly stored_offset: number;
-  /** Null while the log does not answer, or when the partition is not assigned to this process. */
+  /** The high watermark at the last look; null where no service reads the partition now. */
   readonly log_end: number | null;
   readonly lag_records: number | null;
   /** Age of the newest stored record while newer ones are not stored; 0 when all are stored. */
   readonly lag_seconds: number | null;
+  /** How long a transaction has been open without any progress; 0 where none is. */
+  readonly open_transaction_seconds: number | null;
   readonly watermark: string | null;
+  /** How late its last 10,000 events came, in milliseconds; null before the first since the start. */
+  readonly lateness_ms: LatenessSeen | null;
   readonly records_read: number;
   readonly applied: number;
   readonly quarantined: number;
 }
 
-interface PartitionFacts {
-  readonly known: readonly PartitionRow[];
-  readonly ends: readonly LogEnd[];
-  /** The log's own time of the newest stored record, by partition, in milliseconds. */
-  readonly recordTimes: ReadonlyMap<string, number>;
+interface StatusContext {
+  /** What this process stored since its start; null where it stores nothing. */
+  readonly batches: Pick<StoredBatches, 'recordTimes' | 'lateness'> | null;
+  readonly lateness: Lateness;
   readonly now: number;
 }
 
-/** Every partition that is stored or assigned, by topic and number. */
-export function partitionStatuses(facts: PartitionFacts): readonly PartitionStatus[] {
-  const names = new Map([
-    ...facts.known.map(({ partition }) => [partitionName(partition), partition] as const),
-    ...facts.ends.map(({ partition }) => [partitionName(partition), partition] as const),
-  ]);
-  return Array.from(names.keys())
-    .toSorted(byNameAndNumber)
-    .map(name => statusOf(name, facts));
+/** Every source, by topic and number. A file that was given and of which nothing was stored yet is one too. */
+export function partitionStatuses({ partitions }: Sources, context: StatusContext): readonly PartitionStatus[] {
+  return inOrder(Array.from(partitions.values())).map(source => statusOf(source, context));
 }
 
-function statusOf(name: string, { known, ends, recordTimes, now }: PartitionFacts): PartitionStatus {
-  const stored = known.find(({ partition }) => partitionName(partition) === name);
-  const end = ends.find(({ partition }) => partitionName(partition) === name);
-  const { topic, partition } = (stored ?? end)!.partition;
-  const storedOffset = stored?.nextOffset ?? end?.low ?? 0;
-  const lag = end === undefined ? null : Math.max(end.high - storedOffset, 0);
-  const recordTime = recordTimes.get(name);
+/** Sources by topic and number. */
+export function inOrder(sources: readonly Source[]): readonly Source[] {
+  return sources.toSorted(({ partition: one }, { partition: other }) => {
+    if (one.topic !== other.topic) return one.topic < other.topic ? -1 : 1;
+    return one.partition - other.partition;
+  });
+}
+
+function statusOf(source: Source, { batches, lateness, now }: StatusContext): PartitionStatus {
+  const { partition, origin, look, nextOffset, assignedAt, recordsRead, applied, quarantined } = source;
+  const name = partitionName(partition);
+  const storedOffset = nextOffset ?? assignedAt ?? 0;
+  // The end of a partition that another process reads says nothing about this process.
+  const end = assignedAt === null ? null : look;
+  const lag = end === null ? null : Math.max(end.high - storedOffset, 0);
+  const recordTime = batches?.recordTimes.get(name);
   const age = recordTime === undefined ? null : Math.max(now - recordTime, 0) / 1000;
+  const watermark = watermarkOf(source, lateness);
   return {
-    topic,
-    partition,
-    origin: stored?.origin ?? '',
+    ...partition,
+    origin,
     stored_offset: storedOffset,
     log_end: end?.high ?? null,
     lag_records: lag,
     lag_seconds: lag === 0 ? 0 : lag === null ? null : age,
-    watermark: stored === undefined || stored.watermark === null ? null : formatTimestamp(stored.watermark),
-    records_read: stored?.recordsRead ?? 0,
-    applied: stored?.applied ?? 0,
-    quarantined: stored?.quarantined ?? 0,
+    open_transaction_seconds: end === null ? null : openTransactionMs(source, now) / 1000,
+    watermark: watermark === null ? null : formatTimestamp(watermark),
+    lateness_ms: batches?.lateness.of(name) ?? null,
+    records_read: recordsRead,
+    applied,
+    quarantined,
   };
-}
-
-function byNameAndNumber(one: string, other: string): number {
-  const [oneTopic, oneNumber] = [one.slice(0, one.lastIndexOf('/')), Number(one.slice(one.lastIndexOf('/') + 1))];
-  const [otherTopic, otherNumber] = [
-    other.slice(0, other.lastIndexOf('/')),
-    Number(other.slice(other.lastIndexOf('/') + 1)),
-  ];
-  if (oneTopic !== otherTopic) return oneTopic < otherTopic ? -1 : 1;
-  return oneNumber - otherNumber;
 }

@@ -26,7 +26,7 @@ export function unreadiness({ source, watchProblem, registryProblem, control }: 
     ...unready('the end of the log cannot be looked at', watchProblem),
     ...unready('the schema registry does not answer', registryProblem),
     ...control,
-    ...unready(noneAssigned, source.assigned()?.length === 0 ? noneAssigned : null),
+    ...unready(noneAssigned, source.assigned().length === 0 ? noneAssigned : null),
   ];
 }
 

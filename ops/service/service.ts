@@ -2,9 +2,11 @@ import { resolve } from 'node:path';
 import type { Database } from '../../connectors/duckdb/file/database.ts';
 import type { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
 import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent-registry.ts';
+import type { BatchFacts } from '../../pipeline/completeness/batch-facts.ts';
+import { withChangedLog, withTopics } from '../../pipeline/completeness/changes.ts';
+import { TidemarkError } from '../../pipeline/errors.ts';
 import type { LogView } from '../../pipeline/export/log-wait.ts';
 import { ingest, type StoredBatch } from '../../pipeline/ingest/ingest.ts';
-import type { BatchFacts } from '../../pipeline/ingest/warehouse.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import { type ExportParts, withDatabase, withExports, withWarehouse } from '../main.ts';
 import { openSchemaRegistry } from '../schema-registry.ts';
@@ -16,9 +18,10 @@ import { DoorMetrics } from './door-metrics.ts';
 import { openJobs } from './exports.ts';
 import { type LiveSource, liveSource } from './live-source.ts';
 import { logBatch, logRegistryProblem } from './log.ts';
-import { assignedEnds, LogWatch } from './log-watch.ts';
+import { LogWatch } from './log-watch.ts';
 import { ServiceMetrics } from './metrics.ts';
 import { operationsOf } from './operations.ts';
+import { unreadPartitions } from './partition-facts.ts';
 import { partitionStatuses } from './partition-status.ts';
 import { StoredBatches } from './stored-batches.ts';
 
@@ -39,8 +42,8 @@ export async function runService(running: RunningService): Promise<void> {
   checkDoor(config);
   const registry = openSchemaRegistry(config, logRegistryProblem(log));
   await withDatabase(config, database =>
-    withWarehouse(database, warehouse =>
-      withExports(config, { database, signal }, exporting =>
+    withWarehouse(config, database, warehouse =>
+      withExports(config, { database, signal, contradictions: warehouse }, exporting =>
         serve(running, { database, warehouse, registry, exporting }),
       ),
     ),
@@ -62,21 +65,28 @@ async function serve({ config, log, signal: stopped }: RunningService, parts: Se
   const crash = new AbortController();
   const onCrash = (error: unknown): void => crash.abort(error);
   const signal = AbortSignal.any([stopped, crash.signal]);
-  const positions = () => warehouse.positions();
-
   const metrics = new ServiceMetrics();
   const doorMetrics = new DoorMetrics(metrics.registry);
   const source = liveSource({ config, log, signal, onWarning: warning => metrics.warn(warning) });
-  const watch = new LogWatch({ source, positions, log, signal });
+  const clock = { now: Date.now };
+  await warehouse.record(sources => withTopics(sources, source.topics()));
+  const watch = new LogWatch({ source, warehouse, clock, log, signal });
   const batches = new StoredBatches();
-  const view = logView(config, { source, watch, batches, positions });
+  const view: LogView = {
+    look: () => watch.lookForExport(),
+    sources: () => warehouse.sources(),
+    nextBatch: until => batches.next(until),
+  };
   const jobs = await openJobs({ config, log, exporting, view, metrics: doorMetrics, signal, onCrash });
   const control = Control.open({ config, log, exporting, jobs, registry, metrics: metrics.registry, signal, onCrash });
   const partitions = () =>
-    partitionStatuses({ known: positions(), ends: watch.ends, recordTimes: batches.recordTimes, now: Date.now() });
-  metrics.addPartitionGauges(partitions);
+    partitionStatuses(warehouse.sources(), { batches, lateness: exporting.lateness, now: Date.now() });
+  metrics.addPartitionGauges(partitions, () => unreadPartitions(warehouse.sources()).length);
   doorMetrics.addGauges({ database, jobs });
-  const operations = operationsOf({ database, source, watch, registry, control, partitions, metrics });
+  const operations = operationsOf({
+    ...{ database, warehouse, source, watch, registry, control, partitions, metrics },
+    lateness: exporting.lateness,
+  });
   const door = await openDoor({ config, log, database, exporting, operations, jobs, metrics: doorMetrics });
   log.info({ url: door.url, db: resolve(config.db), version: readPackage().version }, 'the service is up');
   try {
@@ -86,16 +96,33 @@ async function serve({ config, log, signal: stopped }: RunningService, parts: Se
         metrics.stored(batch, stored);
         batches.add(batch);
         logBatch(batch, stored, log);
+        exporting.store.reportChanges(stored.contradicted).catch(onCrash);
       };
-      const ingested = ingest(source, warehouse, { ...ingestOptionsOf(config), registry, signal, onStored });
-      const requests = control?.read(() => source.assigned()?.length !== 0);
+      const options = { keyFormat: config.key_format, clock, registry, signal, onStored };
+      const ingested = ingest(source, warehouse, options);
+      const requests = control?.read(() => source.assigned().length > 0);
       await untilAllStop([ingested, watch.run(), requests], crash);
     });
+    // What the last looks found: the next start, and commands without a service, rest on it.
+    await warehouse.record(sources => sources);
+  } catch (error) {
+    await recordChangedLog(error, warehouse);
+    throw error;
   } finally {
     await jobs.stopped();
     await control?.stop();
     await door.close();
   }
+}
+
+/** Keeps that a topic or partition is another one than what was stored, so that exports say so from now on. */
+async function recordChangedLog(error: unknown, warehouse: DuckDbWarehouse): Promise<void> {
+  if (!(error instanceof TidemarkError) || error.code !== 'SOURCE_CHANGED' || error.changed === null) return;
+  const { topic, partition } = error.changed;
+  const changed = Array.from(warehouse.sources().partitions.values(), source => source.partition).filter(
+    known => known.topic === topic && (partition === null || known.partition === partition),
+  );
+  await warehouse.record(sources => withChangedLog(sources, changed, error.message));
 }
 
 async function whileConnected(source: LiveSource, run: () => Promise<void>): Promise<void> {
@@ -105,29 +132,6 @@ async function whileConnected(source: LiveSource, run: () => Promise<void>): Pro
   } finally {
     await source.close();
   }
-}
-
-interface LogViewParts {
-  readonly source: LiveSource;
-  readonly watch: LogWatch;
-  readonly batches: StoredBatches;
-  readonly positions: LogView['positions'];
-}
-
-/** The log as an export sees it while it waits. */
-function logView(config: Config, { source, watch, batches, positions }: LogViewParts): LogView {
-  return {
-    ends() {
-      const problem = source.name() === null ? source.problem() : watch.problem;
-      return assignedEnds(source, { problem, isFixed: config.kafka_partitions !== null });
-    },
-    positions,
-    nextBatch: signal => batches.next(signal),
-  };
-}
-
-function ingestOptionsOf({ key_format: keyFormat, skew_ms: skewMs }: Config) {
-  return { keyFormat, skewMs, clock: { now: Date.now } };
 }
 
 /** Waits until every part has ended; the first that fails stops the others, and its error is thrown. */

@@ -1,5 +1,5 @@
 import { type Overview, readOverview, type TableOverview } from '../../connectors/duckdb/overview.ts';
-import { withExistingDatabase } from '../main.ts';
+import { latenessOf, withExistingDatabase } from '../main.ts';
 import type { Config } from '../settings/settings.ts';
 import { findClient } from './client.ts';
 import { type ControlStatus, controlStatus } from './control-status.ts';
@@ -19,6 +19,8 @@ export interface Status {
   /** Null while the source is not connected. */
   readonly source?: string | null;
   readonly not_ready?: readonly string[];
+  /** How many listed partitions this process does not read. */
+  readonly unread_partitions?: number;
 }
 
 /** Asks the service that owns the database, or else looks into the file. Throws `SOURCE_MISSING` when there is neither. */
@@ -27,8 +29,8 @@ export async function readStatus(config: Config): Promise<Status> {
   if (client !== null) return client.ask<Status>({ path: '/status' });
   return withExistingDatabase(config, async database => {
     const overview = await readOverview(database);
-    const known = overview.partitions;
-    const partitions = partitionStatuses({ known, ends: [], recordTimes: new Map(), now: Date.now() });
+    const context = { batches: null, lateness: latenessOf(config), now: Date.now() };
+    const partitions = partitionStatuses(overview.sources, context);
     return storedStatus(overview, { partitions, control: controlStatus(overview.control, []) });
   });
 }

@@ -1,11 +1,13 @@
 import { EventEmitter, once } from 'node:events';
-import type { BatchFacts } from '../../pipeline/ingest/warehouse.ts';
+import type { BatchFacts } from '../../pipeline/completeness/batch-facts.ts';
 import { partitionName } from '../../pipeline/partition.ts';
+import { LatenessBook } from './lateness-seen.ts';
 
 /** The batches stored since the start. Exports wait for the next one; the time of the newest record gives the lag in seconds. */
 export class StoredBatches {
   readonly #events = new EventEmitter();
   readonly #recordTimes = new Map<string, number>();
+  readonly lateness = new LatenessBook();
 
   constructor() {
     // Every export that waits is a listener, and there may be any number of them.
@@ -18,7 +20,9 @@ export class StoredBatches {
   }
 
   /** To be called after each committed batch. */
-  add({ partition, lastRecordTime }: BatchFacts): void {
+  add(batch: BatchFacts): void {
+    const { partition, lastRecordTime } = batch;
+    this.lateness.add(batch);
     if (lastRecordTime !== null) this.#recordTimes.set(partitionName(partition), lastRecordTime);
     this.#events.emit('stored');
   }

@@ -55,13 +55,19 @@ export const settings = {
     kind: wholeNumber(0, 86_400_000),
     unit: 'ms',
     default: 300_000,
-    help: "how far an event's time may lie after its record's time and still move the watermark",
+    help: 'how far the times of events and of records may lie from the time at which the log took the record',
   },
   allowed_lateness_ms: {
     kind: wholeNumber(0, 31_536_000_000),
     unit: 'ms',
     default: 0,
-    help: 'how far the watermark must be past the end of a window before an export of it is complete',
+    help: 'how long after its time an event may still be given; windows that end later than that ago are not complete yet',
+  },
+  clock_lateness_ms: {
+    kind: wholeNumber(0, 3_600_000),
+    unit: 'ms',
+    default: 10_000,
+    help: 'how long an event may take until it lies in the log below its end, and how far clocks may differ, together',
   },
   max_extension_columns: {
     kind: wholeNumber(0, 10_000),
@@ -114,7 +120,7 @@ export const settings = {
   export_history_days: {
     kind: wholeNumber(1, 36_500),
     unit: 'days',
-    default: 30,
+    default: 400,
     help: 'how long ended exports are remembered; their files are kept',
   },
   ...httpSettings,

@@ -1,81 +1,177 @@
 import { formatTimestamp } from '../../schemas/json/timestamps.ts';
-import { isSamePartition, partitionName } from '../partition.ts';
-import type { LogEnd, PartitionId, StoredPosition } from '../ports.ts';
+import { partitionName } from '../partition.ts';
+import type { LogEnd } from '../ports.ts';
+import { whyGap, whyUnknownBeginning } from './losses.ts';
+import {
+  type FollowedTopic,
+  type Lateness,
+  mustVouch,
+  nameOf,
+  type Source,
+  type Sources,
+  storedUpTo,
+  watermarkOf,
+} from './sources.ts';
 
 export interface Completeness {
   readonly status: 'complete' | 'provisional';
-  /** Why it is provisional, naming the partitions; empty when complete. */
+  /** Why it is provisional, naming the sources; empty when complete. */
   readonly reasons: readonly string[];
+  /** What vouches for the window; empty when provisional. */
+  readonly vouchedBy: readonly string[];
 }
 
-/** How far each partition of the log reached when it was looked at. */
-export interface SeenEnds {
-  /** Null when the log did not answer, or when the database is judged without its log. */
-  readonly ends: readonly LogEnd[] | null;
-  /** When, in milliseconds since 1970 UTC. */
-  readonly at: number;
-  /** True when there is a log but it did not answer: it may have partitions of which nothing is stored. */
-  readonly lookFailed?: boolean;
-}
+/** The ends that an export is judged by. */
+export type JudgedEnds =
+  /** Those of the export's own look. */
+  | { readonly from: 'own look'; readonly ends: readonly LogEnd[]; readonly at: number }
+  /** Those of each partition's latest look, for an export that makes none. */
+  | { readonly from: 'latest look' }
+  /** None: the log did not answer. */
+  | { readonly from: 'no answer' };
 
-interface CompletenessInput {
-  readonly positions: readonly StoredPosition[];
-  readonly seen: SeenEnds;
-  /** End of the window, in milliseconds since 1970 UTC. */
+interface Judged {
+  readonly sources: Sources;
+  readonly timeFrom: number;
   readonly timeTo: number;
-  readonly allowedLatenessMs: number;
-  /** Selected services with events from more than one partition: the log gives these events no common order. */
+  readonly ends: JudgedEnds;
+  readonly lateness: Lateness;
+  readonly skewMs: number;
+  /** How many selected services have events from several logs. */
   readonly splitServices: number;
-  /** Offsets that the log had deleted before they were read. */
-  readonly lostRecords: number;
 }
 
 /**
- * Judges whether an event with a time before `time_to` is still expected (contract 4.20, 4.21). A window is complete
- * when each partition satisfies one of two conditions. Either its watermark has passed `time_to` plus the allowed
- * lateness; or the log was looked at after that time and everything it held then is stored, so that an idle partition
- * holds nothing back. While the log cannot be looked at, every window is provisional.
+ * Judges whether an event with a time before `time_to` is still expected of the sources of the store (contract 4.20). A
+ * live source vouches by the clock of a look whose end has been stored: event times cannot, because one producer's clock
+ * may be ahead of another's. A model has checked the rule over millions of histories; `test/simulation` runs it.
  */
-export function judgeCompleteness(input: CompletenessInput): Completeness {
-  const { positions, seen, splitServices, lostRecords } = input;
-  const reasons = partitionsOf(input)
-    .map(partition => reasonAgainst(partition, input))
-    .filter(reason => reason !== null);
-  if (seen.lookFailed === true) reasons.push('the log could not be looked at');
-  if (positions.length === 0 && (seen.ends ?? []).length === 0) reasons.push('nothing was ever ingested');
-  if (splitServices > 0) reasons.push(`${splitServices} of the services have events in more than one partition`);
-  if (lostRecords > 0) reasons.push(`${lostRecords} offsets were deleted from the log before they were read`);
-  return { status: reasons.length === 0 ? 'complete' : 'provisional', reasons };
+export function judgeCompleteness(judged: Judged): Completeness {
+  const { sources, splitServices, ends } = judged;
+  const all = Array.from(sources.partitions.values());
+  const waited = all.filter(mustVouch);
+  const topics = sources.topics.filter(isWaitedFor);
+  const endOf = judgedEnds(ends);
+  const reasons = [
+    ...topics.map(topic => reasonOfTopic(topic, judged)),
+    ...waited.map(source => reasonOfSource(source, endOf(source), judged)),
+    ...all.flatMap(source => [
+      whyUnknownBeginning(source, judged),
+      ...source.gaps.map(gap => whyGap(source, gap, judged)),
+    ]),
+    ends.from === 'no answer' ? 'the log could not be looked at' : null,
+    splitServices > 0 ? reasonOfSplits(splitServices, sources.hasOlderMarks) : null,
+  ].filter(reason => reason !== null);
+  const hasLive = topics.length + waited.length > 0;
+  const ended = hasLive ? [] : vouchedByEnded(judged);
+  if (!hasLive && ended.length === 0) reasons.push(nothingVouches(judged));
+  if (reasons.length > 0) return { status: 'provisional', reasons, vouchedBy: [] };
+  return { status: 'complete', reasons, vouchedBy: hasLive ? [vouchedByLooks(waited, topics)] : ended };
 }
 
-/** Partitions with a stored position, then those that were seen in the log only. */
-function partitionsOf({ positions, seen }: CompletenessInput): readonly PartitionId[] {
-  const stored = positions.map(({ partition }) => partition);
-  const others = (seen.ends ?? []).map(({ partition }) => partition);
-  return [...stored, ...others.filter(other => !stored.some(partition => isSamePartition(partition, other)))];
+/** A topic that may get further partitions. Declared ones vouch for themselves, once a look has listed them. */
+function isWaitedFor({ declared, listedAt, end }: FollowedTopic): boolean {
+  return end === null && (declared === null || listedAt === null);
 }
 
-function reasonAgainst(partition: PartitionId, { positions, seen, timeTo, allowedLatenessMs }: CompletenessInput) {
-  const wanted = timeTo + allowedLatenessMs;
-  const stored = positions.find(position => isSamePartition(position.partition, partition));
-  const watermark = stored?.watermark ?? null;
-  if (watermark !== null && watermark >= wanted) return null;
-  const end = seen.ends?.find(({ partition: other }) => isSamePartition(other, partition));
-  if (end !== undefined && seen.at >= wanted && isAllStored(end, positions)) return null;
-  const shown = watermark === null ? 'not known' : formatTimestamp(watermark);
-  const rest = describeUnstored(end, stored, seen);
-  return `${partitionName(partition)}: watermark ${shown} has not passed ${formatTimestamp(wanted)}${rest}`;
+function reasonOfSplits(services: number, hasOlderMarks: boolean): string {
+  const older = ' (some may be marks of an earlier version, which took each file for a log of its own)';
+  return `${services} of the services have events from more than one log${hasOlderMarks ? older : ''}`;
 }
 
-/** True when all records that the partition held are stored. */
-export function isAllStored(end: LogEnd, positions: readonly StoredPosition[]): boolean {
-  const stored = positions.find(({ partition }) => isSamePartition(partition, end.partition));
-  return (stored?.nextOffset ?? end.low) >= end.high;
+function reasonOfTopic({ topic, listedAt }: FollowedTopic, { timeTo, lateness }: Judged): string | null {
+  const waitMs = liveLateness(lateness);
+  if (listedAt !== null && timeTo <= listedAt - waitMs) return null;
+  return listedAt === null
+    ? `${topic}: its partitions have not been listed yet`
+    : `${topic}: a partition may have been added since ${formatTimestamp(listedAt)}; ${completeFrom(timeTo + waitMs)}`;
 }
 
-/** The end of a reason: how many records of the log are not stored. Empty when none, or when the number is not known. */
-function describeUnstored(end: LogEnd | undefined, stored: StoredPosition | undefined, { ends }: SeenEnds): string {
-  if (ends === null || end === undefined) return '';
-  const behind = end.high - (stored?.nextOffset ?? end.low);
-  return behind > 0 ? `, and ${behind} records of it are not stored` : '';
+function reasonOfSource(source: Source, end: JudgedEnd | null, judged: Judged): string | null {
+  const name = nameOf(source);
+  if (source.kind !== 'live') return `${name}: ingest has not read it to its end`;
+  const { timeTo, lateness } = judged;
+  const watermark = watermarkOf(source, lateness);
+  const unstored = describeUnstored(source, end);
+  if (watermark !== null && timeTo <= watermark && unstored === null) return null;
+  const known = watermark === null ? 'has no watermark yet' : `watermark ${formatTimestamp(watermark)}`;
+  return `${name}: ${[known, ...whyItStays(source, judged), ...(unstored === null ? [] : [unstored])].join('; ')}`;
+}
+
+/** Why the watermark has not passed the window's end, and from when on it would. */
+function whyItStays(source: Source, { timeTo, lateness }: Judged): readonly string[] {
+  const { changed, assignedAt, look, stableSince } = source;
+  if (changed !== null) return [`its log has changed: ${changed}`];
+  if (assignedAt === null) return ['this process does not read it'];
+  const watermark = watermarkOf(source, lateness);
+  if (watermark !== null && timeTo <= watermark) return [];
+  const isHidden = look !== null && look.stable < look.high && (storedUpTo(source) ?? 0) >= look.stable;
+  const hidden = isHidden
+    ? [
+        `an open transaction hides offsets ${look.stable} to ${look.high - 1}, seen for ${seconds(look.at, stableSince)} s`,
+      ]
+    : [];
+  return [completeFrom(timeTo + liveLateness(lateness)), ...hidden];
+}
+
+function seconds(to: number, from: number | null): number {
+  return Math.round((to - (from ?? to)) / 1000);
+}
+
+function completeFrom(time: number): string {
+  return `complete at the earliest when all that the log held at ${formatTimestamp(time)} is stored`;
+}
+
+/** Says that records below the judged end are not stored; null when all are, or when no look asked for this partition. */
+function describeUnstored(source: Source, end: JudgedEnd | null): string | null {
+  const position = storedUpTo(source) ?? 0;
+  return end === null || position >= end.stable ? null : `${end.high - position} of its records are not stored`;
+}
+
+type JudgedEnd = Pick<LogEnd, 'stable' | 'high'>;
+
+/** Finds the end that a source is judged by; null where no look asked for it. */
+function judgedEnds(ends: JudgedEnds): (source: Source) => JudgedEnd | null {
+  if (ends.from === 'no answer') return () => null;
+  if (ends.from === 'latest look') return ({ look }) => look;
+  const byName = new Map(ends.ends.map(end => [partitionName(end.partition), end]));
+  return ({ partition }) => byName.get(partitionName(partition)) ?? null;
+}
+
+function liveLateness({ allowedMs, clockMs }: Lateness): number {
+  return Math.max(allowedMs, clockMs);
+}
+
+/** The earliest of the clocks that the topics and the sources vouch by. */
+function vouchedByLooks(waited: readonly Source[], topics: readonly FollowedTopic[]): string {
+  const clocks = [...waited.map(({ vouchedAt }) => vouchedAt), ...topics.map(({ listedAt }) => listedAt)];
+  return `the log as it was at ${formatTimestamp(Math.min(...clocks.filter(clock => clock !== null)))}`;
+}
+
+/** What vouches where all sources have ended: those whose watermark reaches the window's end, or the declaration. */
+function vouchedByEnded({ sources, timeTo, lateness }: Judged): readonly string[] {
+  const { coversUntil } = sources;
+  // A declaration speaks of what was given; here nothing was.
+  if (sources.partitions.size === 0) return [];
+  const vouching = endedWatermarks(sources, lateness).filter(({ watermark }) => timeTo <= watermark);
+  return [
+    ...vouching.map(({ source }) => `the events of ${nameOf(source)}`),
+    ...(coversUntil !== null && timeTo <= coversUntil ? [`covers-until ${formatTimestamp(coversUntil)}`] : []),
+  ];
+}
+
+function nothingVouches({ sources, timeTo, lateness }: Judged): string {
+  if (sources.partitions.size === 0) return 'nothing was ever ingested';
+  const until = formatTimestamp(timeTo);
+  const cure = `ingest what comes next, or declare that nothing is missing with: tidemark ingest --covers-until ${until}`;
+  const watermarks = endedWatermarks(sources, lateness).map(({ watermark }) => watermark);
+  if (watermarks.length === 0) return `no source that was read to its end has an event with a time; ${cure}`;
+  return `the events that were ingested reach ${formatTimestamp(Math.max(...watermarks))}, not ${until}; ${cure}`;
+}
+
+function endedWatermarks({ partitions }: Sources, lateness: Lateness) {
+  return Array.from(partitions.values()).flatMap(source => {
+    const watermark = source.end === null ? null : watermarkOf(source, lateness);
+    return watermark === null ? [] : [{ source, watermark }];
+  });
 }

@@ -1,16 +1,23 @@
+import type { WatchedWindow } from '../completeness/contradictions.ts';
+import type { Lateness } from '../completeness/sources.ts';
 import { type Completeness, judgeCompleteness } from '../completeness/verdict.ts';
-import type { ExportDirectory, PendingFile, Snapshot, SnapshotReader, WrittenRows } from '../ports.ts';
+import type { ExportDirectory, PendingFile } from '../ports.ts';
 import { exportFileName } from './file-names.ts';
 import type { WaitOutcome } from './log-wait.ts';
 import { buildManifest, type Manifest, type WrittenFile } from './manifest.ts';
 import type { ExportRecord } from './request.ts';
 import { type FileKind, fileKinds, type Selection } from './selection.ts';
+import type { Snapshot, SnapshotReader, WrittenRows } from './snapshot.ts';
 
 /** What is needed to write the files of an export. */
 export interface Writing {
   readonly directory: ExportDirectory;
   readonly snapshots: SnapshotReader;
-  readonly allowedLatenessMs: number;
+  /** Records from before the snapshot on which batches contradict the window; see `Warehouse`. */
+  readonly contradictions: { watch(window: WatchedWindow): void; unwatch(requestId: string): void };
+  readonly lateness: Lateness;
+  /** How far record and event times may lie from the time of appending, in milliseconds. */
+  readonly skewMs: number;
   /** Name and version of this software, for the manifest. */
   readonly software: string;
   /** Waits until the export may take its snapshot. */
@@ -30,37 +37,63 @@ export interface ExportProgress {
   readonly rows: number;
 }
 
+/** What writing the files of an export found out. */
+interface WrittenExport {
+  readonly manifest: Manifest;
+  /** The number of the last batch in the snapshot. */
+  readonly snapshotBatch: number;
+}
+
 /**
- * Writes all files of an export from one snapshot, under hidden names, synced to disk, and returns the manifest. When it
- * throws, nothing is being written any more; the caller removes the hidden files.
+ * Waits for the log, then writes all files of an export from one snapshot, under hidden names, synced to disk. Batches
+ * that are stored after the snapshot and contradict a complete window are recorded from then on. When it throws, nothing
+ * is being written any more; the caller removes the hidden files.
  */
-export async function writeFiles(record: ExportRecord, writing: Writing): Promise<Manifest> {
+export async function writeFiles(record: ExportRecord, writing: Writing): Promise<WrittenExport> {
+  const { requestId, plan } = record;
+  const { timeFrom, filterEvents } = plan.parameters;
+  const waited = await writing.wait(record, writing.signal);
+  const { contradictions } = writing;
+  contradictions.watch({ requestId, timeFrom, timeTo: plan.timeTo, filterEvents });
+  let status: Completeness['status'] = 'provisional';
+  try {
+    const written = await writeSnapshot(record, waited, writing);
+    ({ status } = written.manifest);
+    return written;
+  } finally {
+    if (status === 'provisional') contradictions.unwatch(requestId);
+  }
+}
+
+async function writeSnapshot(record: ExportRecord, waited: WaitOutcome, writing: Writing): Promise<WrittenExport> {
   const { requestId, plan, given } = record;
   const { parameters, timeTo } = plan;
   const { timeFrom, filterEvents, filterState } = parameters;
   const selection: Selection = { timeFrom, timeTo, filterEvents, filterState };
-  const waited = await writing.wait(record, writing.signal);
   const snapshot = await writing.snapshots.snapshot(selection, parameters);
   const interrupt = (): void => snapshot.interrupt();
   writing.signal.addEventListener('abort', interrupt, { once: true });
   try {
     // An abort while the snapshot was being opened could not interrupt it.
     writing.signal.throwIfAborted();
+    const completeness = judge(snapshot, { timeFrom, timeTo, waited }, writing);
     const files = await writeDataFiles(snapshot, record, writing);
-    const { schemaIds, positions } = snapshot;
-    const completeness = judge(snapshot, { timeTo, waited, allowedLatenessMs: writing.allowedLatenessMs });
+    const { schemaIds, sources, batch, servicesWithoutStart } = snapshot;
+    const { lateness, software } = writing;
+    const request = { requestId, parameters: given, selection, completeness };
+    const judged = waited.sources ?? sources;
     const manifest = buildManifest({
-      requestId,
-      parameters: given,
-      selection,
-      positions,
+      ...request,
+      servicesWithoutStart,
+      sources,
+      judged,
+      lateness,
       schemaIds,
-      completeness,
       files,
-      software: writing.software,
+      software,
     });
     if (parameters.manifest) await writeManifest(manifest, record, writing.directory);
-    return manifest;
+    return { manifest, snapshotBatch: batch };
   } finally {
     writing.signal.removeEventListener('abort', interrupt);
     await snapshot.close();
@@ -68,10 +101,16 @@ export async function writeFiles(record: ExportRecord, writing: Writing): Promis
 }
 
 function judge(
-  { positions, splitServices, lostRecords }: Snapshot,
-  { waited, ...window }: { readonly timeTo: number; readonly allowedLatenessMs: number; readonly waited: WaitOutcome },
+  { sources, splitServices }: Snapshot,
+  { waited, ...window }: { readonly timeFrom: number; readonly timeTo: number; readonly waited: WaitOutcome },
+  { lateness, skewMs }: Pick<Writing, 'lateness' | 'skewMs'>,
 ): Completeness {
-  const judged = judgeCompleteness({ ...window, positions, splitServices, lostRecords, seen: waited.seen });
+  const { ends } = waited;
+  const judged = judgeCompleteness({
+    ...window,
+    ...{ ends, lateness, skewMs, splitServices },
+    sources: waited.sources ?? sources,
+  });
   if (waited.timedOut === null || judged.status === 'complete') return judged;
   return { ...judged, reasons: [...judged.reasons, waited.timedOut] };
 }

@@ -34,12 +34,13 @@ async function writeAndPublish(record: ExportRecord, exporting: Exporting): Prom
   let isStoppable = true;
   try {
     await begin(record, store);
-    const manifest = await writeFiles(record, exporting);
-    await recordChange(record, { state: 'publishing', manifest }, store);
+    const { manifest, snapshotBatch } = await writeFiles(record, exporting);
+    await recordChange(record, { state: 'publishing', manifest, snapshotBatch }, store);
     isStoppable = false;
     await directory.publish(plan.destination, requestId, plan.names);
     return manifest;
   } catch (cause) {
+    exporting.contradictions.unwatch(requestId);
     const stopped = isStoppable && exporting.signal.aborted;
     const error = stopped ? reasonOf(exporting.signal, requestId) : asExportError(cause, requestId);
     await directory.sweep(plan.destination, requestId).catch(() => undefined);

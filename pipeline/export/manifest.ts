@@ -1,11 +1,14 @@
 import { formatTimestamp } from '../../schemas/json/timestamps.ts';
+import { type Lateness, type Source, type SourceEnd, type Sources, watermarkOf } from '../completeness/sources.ts';
 import type { Completeness } from '../completeness/verdict.ts';
-import type { FileFacts, StoredPosition, WrittenRows } from '../ports.ts';
+import { partitionName } from '../partition.ts';
+import type { FileFacts } from '../ports.ts';
 import type { GivenParameters } from './parameters.ts';
 import type { FileKind, Selection } from './selection.ts';
+import type { WrittenRows } from './snapshot.ts';
 
 /** Versions of the contract (`docs/contract.md`) for the files, and of the fold for the rows. */
-const contractVersion = 1;
+const contractVersion = 2;
 const projectionVersion = 1;
 
 export interface WrittenFile extends FileFacts, WrittenRows {
@@ -16,18 +19,22 @@ interface ManifestParts {
   readonly requestId: string;
   readonly parameters: GivenParameters;
   readonly selection: Selection;
-  readonly positions: readonly StoredPosition[];
+  /** The sources in the snapshot, and those that the export was judged by. */
+  readonly sources: Sources;
+  readonly judged: Sources;
+  readonly lateness: Lateness;
   readonly schemaIds: readonly number[];
+  readonly servicesWithoutStart: number;
   readonly completeness: Completeness;
   readonly files: readonly WrittenFile[];
   readonly software: string;
 }
 
-/** Everything needed to make an export again from the log and compare. Its only times are those of the window. */
+/** Everything needed to make an export again from the log and compare, and what its verdict rests on. */
 export type Manifest = ReturnType<typeof buildManifest>;
 
 export function buildManifest(parts: ManifestParts) {
-  const { requestId, parameters, selection, positions, schemaIds, completeness, files, software } = parts;
+  const { requestId, parameters, selection, sources, judged, schemaIds, completeness, files, software } = parts;
   return {
     request_id: requestId,
     request: parameters,
@@ -35,7 +42,19 @@ export function buildManifest(parts: ManifestParts) {
     filters: { filter_events: selection.filterEvents, filter_state: selection.filterState },
     status: completeness.status,
     reasons: completeness.reasons,
-    partitions: positions.map(({ partition, nextOffset }) => ({ ...partition, next_offset: nextOffset })),
+    vouched_by: completeness.vouchedBy,
+    covers_until: formatNullable(sources.coversUntil),
+    topics: judged.topics.map(({ topic, declared, partitions, end }) => ({
+      ...{ topic, declared, partitions },
+      ended_by_hand: describeHand(end),
+    })),
+    partitions: Array.from(sources.partitions.values()).flatMap(source => describeSource(source, parts)),
+    readings: sources.readings.map(({ partition, from, next }) => ({
+      ...partition,
+      first_offset: from,
+      next_offset: next,
+    })),
+    services_without_start: parts.servicesWithoutStart,
     schema_ids: schemaIds,
     files: files.map(({ name, kind, rows, columns, valuesLeftOut, plain, packed }) => ({
       name,
@@ -50,4 +69,29 @@ export function buildManifest(parts: ManifestParts) {
     })),
     versions: { software, zlib: process.versions.zlib, contract: contractVersion, projection: projectionVersion },
   };
+}
+
+/** A source of which something was stored, or that was ended by hand, as manifests show it. */
+function describeSource(source: Source, { judged, lateness }: ManifestParts) {
+  const { partition, kind, firstOffset, nextOffset, end } = source;
+  const vouching = judged.partitions.get(partitionName(partition)) ?? source;
+  if (nextOffset === null && end?.by !== 'hand') return [];
+  const shown = {
+    ...partition,
+    kind,
+    first_offset: firstOffset,
+    next_offset: nextOffset,
+    watermark: formatNullable(watermarkOf(vouching, lateness)),
+    gaps: source.gaps.map(({ from, to, reason }) => ({ from, to, reason })),
+    ended_by_hand: describeHand(end),
+  };
+  return [shown];
+}
+
+function describeHand(end: SourceEnd | null) {
+  return end?.by === 'hand' ? { by: end.who, at: formatTimestamp(end.at) } : null;
+}
+
+function formatNullable(time: number | null): string | null {
+  return time === null ? null : formatTimestamp(time);
 }

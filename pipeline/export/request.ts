@@ -1,5 +1,6 @@
+import type { Look } from '../completeness/changes.ts';
 import type { FailureCode } from '../errors.ts';
-import type { Destination, LogEnd, LostRecords, PartitionId, Position } from '../ports.ts';
+import type { Destination, LostRecords, PartitionId, Position } from '../ports.ts';
 import type { Manifest } from './manifest.ts';
 import type { ExportParameters, GivenParameters } from './parameters.ts';
 
@@ -24,14 +25,25 @@ export interface ExportPlan {
   readonly destination: Destination;
   /** File names in the order of their publication: `services` last, so that a reader who sees it sees all files. */
   readonly names: readonly string[];
-  /** How far the log reached at acceptance; null when it did not answer or there is none. */
-  readonly ends: readonly LogEnd[] | null;
+  /** The look at the log's ends at acceptance; null when the log did not answer or there is none. */
+  readonly look: Pick<Look, 'at' | 'ends'> | null;
 }
 
 /** The client of a request, and the door that it used. One client's requests run in their order; clients take turns. */
 export interface Asker {
   readonly door: 'http' | 'control' | 'cli';
   readonly client: string;
+}
+
+/** The first event that contradicted a complete export after its snapshot. */
+export interface ChangedSince {
+  /** When it was stored, in milliseconds since 1970 UTC. */
+  readonly at: number;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** How many services are changed by events that contradict the export, added up batch by batch. */
+  readonly services: number;
 }
 
 export interface ExportRecord {
@@ -48,6 +60,10 @@ export interface ExportRecord {
   readonly error: { readonly code: FailureCode; readonly message: string } | null;
   /** Who cancelled it, or null. A cancelled request never publishes, even after a crash. */
   readonly cancelledBy: string | null;
+  /** The number of the last batch in its snapshot; null before the snapshot. */
+  readonly snapshotBatch: number | null;
+  /** Null while nothing contradicts the export. */
+  readonly changedSince: ChangedSince | null;
 }
 
 /**
@@ -63,7 +79,7 @@ export interface ControlPosition {
   readonly lost: LostRecords | null;
 }
 
-export type RequestChange = Partial<Pick<ExportRecord, 'state' | 'manifest' | 'error'>>;
+export type RequestChange = Partial<Pick<ExportRecord, 'state' | 'manifest' | 'error' | 'snapshotBatch'>>;
 
 /**
  * Keeps requests in the database. Each call is one transaction, on disk when it resolves. A control position that is given
@@ -87,6 +103,11 @@ export interface RequestStore {
   unfinished(): Promise<readonly ExportRecord[]>;
   /** The newest requests, ended or not, newest first. */
   list(limit: number): Promise<readonly ExportRecord[]>;
+  /**
+   * Writes a status for each of these requests that is completed and that new events contradict for the first time. To be
+   * called after the batch that they contradict is stored; without ids, for those that an earlier process did not report.
+   */
+  reportChanges(requestIds?: readonly string[]): Promise<void>;
   /** Deletes requests that ended before a moment, in milliseconds since 1970 UTC. */
   forgetEndedBefore(moment: number): Promise<void>;
 }

@@ -1,20 +1,17 @@
 import { decodeRecord, type KeyFormat, type RecordFormat, type WriterSchemas } from '../../schemas/decode.ts';
 import { isReject } from '../../schemas/events/decode-members.ts';
 import type { Event } from '../../schemas/events/events.ts';
+import type { BatchFacts } from '../completeness/batch-facts.ts';
+import { Timeline } from '../completeness/timeline.ts';
 import type { Clock, EventSource, LogRecord, RecordBatch, SchemaRegistry } from '../ports.ts';
 import { listedSchemaId, SchemaLookup, unlessAborted } from './decoding.ts';
 import { Fold } from './fold.ts';
-import type { BatchFacts, FoldedBatch, QuarantinedRecord, Warehouse } from './warehouse.ts';
+import type { FoldedBatch, QuarantinedRecord, Warehouse } from './warehouse.ts';
 
 export interface IngestOptions {
   readonly keyFormat: KeyFormat;
   /** Finds schemas of Avro records; without one all records are JSON. */
   readonly registry?: SchemaRegistry | null;
-  /**
-   * An event whose time is more than this after its record's own time (or after now, where the record has none) does not
-   * move the watermark. In milliseconds.
-   */
-  readonly skewMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Called after each committed batch. */
@@ -25,6 +22,8 @@ export interface StoredBatch {
   readonly bytesRead: number;
   /** Duration of its transaction. */
   readonly milliseconds: number;
+  /** The exports that it contradicted. */
+  readonly contradicted: readonly string[];
 }
 
 export interface Ingested {
@@ -45,7 +44,11 @@ const maxBatchesAhead = 4;
  * Ends with the source, or between two transactions when the signal aborts. A failed transaction ends the reading at
  * once, even while the source has nothing to read; its error is thrown.
  */
-export async function ingest(source: EventSource, warehouse: Warehouse, options: IngestOptions): Promise<Ingested> {
+export async function ingest(
+  source: EventSource,
+  warehouse: Pick<Warehouse, 'positions' | 'store'>,
+  options: IngestOptions,
+): Promise<Ingested> {
   const total = { recordsRead: 0, applied: 0, quarantined: 0 };
   const lookup = new SchemaLookup(options.registry ?? null, options.keyFormat);
   const failed = new AbortController();
@@ -55,13 +58,13 @@ export async function ingest(source: EventSource, warehouse: Warehouse, options:
   const store = (batch: FoldedBatch, bytesRead: number): Promise<void> => {
     const { facts } = batch;
     const queuedAt = options.clock.now();
-    return warehouse.store(batch).then(() => {
+    return warehouse.store(batch).then(contradicted => {
       const beganAt = Math.max(queuedAt, lastStoredAt);
       lastStoredAt = options.clock.now();
       total.recordsRead += facts.recordsRead;
       total.applied += facts.applied;
       total.quarantined += facts.quarantined;
-      options.onStored?.(facts, { bytesRead, milliseconds: lastStoredAt - beganAt });
+      options.onStored?.(facts, { bytesRead, milliseconds: lastStoredAt - beganAt, contradicted });
     });
   };
   const signal = AbortSignal.any([options.signal, failed.signal]);
@@ -86,7 +89,7 @@ export async function ingest(source: EventSource, warehouse: Warehouse, options:
   return total;
 }
 
-interface FoldOptions extends Pick<IngestOptions, 'keyFormat' | 'skewMs' | 'clock'> {
+interface FoldOptions extends Pick<IngestOptions, 'keyFormat' | 'clock'> {
   /** The schemas that the records of the batch carry and that exist; null where all records are JSON. */
   readonly schemas?: WriterSchemas | null;
 }
@@ -111,19 +114,22 @@ async function foldInSlices(batch: RecordBatch, options: FoldOptions): Promise<F
   return folding.finish();
 }
 
+/** Of a batch, the lateness of this many of its newest events is kept. */
+const latenessEvents = 10_000;
+
 class BatchFolding {
   readonly #batch: RecordBatch;
   readonly #format: RecordFormat;
-  readonly #skewMs: number;
   readonly #now: number;
   readonly #fold = new Fold();
+  readonly #timeline = new Timeline();
   readonly #rejects: QuarantinedRecord[] = [];
-  #watermark: number | null = null;
+  readonly #lateness: number[] = [];
+  #latestEvent: number | null = null;
 
-  constructor(batch: RecordBatch, { keyFormat, schemas, skewMs, clock }: FoldOptions) {
+  constructor(batch: RecordBatch, { keyFormat, schemas, clock }: FoldOptions) {
     this.#batch = batch;
     this.#format = { keyFormat, schemas: schemas ?? null };
-    this.#skewMs = skewMs;
     this.#now = clock.now();
   }
 
@@ -136,41 +142,47 @@ class BatchFolding {
         this.#rejects.push({ record, reject: decoded, schemaId: listedSchemaId(record, this.#format) });
       else {
         this.#fold.apply(decoded);
-        this.#moveWatermark(eventTime(decoded), record);
+        this.#noteTime(decoded, record);
       }
     }
   }
 
-  #moveWatermark(time: number | null, record: LogRecord): void {
-    if (time === null || (this.#watermark !== null && time <= this.#watermark)) return;
-    if (time <= referenceTime(record, this.#now) + this.#skewMs) this.#watermark = time;
+  #noteTime(event: Event, record: LogRecord): void {
+    const { offset } = record;
+    if (event.kind === 'service.deleted') {
+      this.#timeline.add(event.service_id, offset, null, 'deletion');
+      return;
+    }
+    const recorded = timeOf(record);
+    const own = event.kind === 'extension.updated' ? event.timestamp : event.occasion.timestamp;
+    const time = own ?? recorded;
+    const sets = event.kind === 'service.started' ? 'start' : event.kind === 'service.completed' ? 'end' : null;
+    this.#timeline.add(event.service_id, offset, time, sets);
+    if (time === null) return;
+    // An event of the year 2099 is applied, but says nothing about the events before it.
+    if (time <= this.#now && (this.#latestEvent === null || time > this.#latestEvent)) this.#latestEvent = time;
+    if (recorded !== null) this.#lateness.push(Math.max(recorded - time, 0));
   }
 
   finish(): FoldedBatch {
-    const { partition, origin, from, next, lost = null, records } = this.#batch;
+    const { partition, origin, kind, from, next, lost = null, records } = this.#batch;
+    const [first, last] = [records.at(0), records.at(-1)];
     const facts: BatchFacts = {
-      partition,
-      origin,
-      from,
-      next,
-      lost,
+      ...{ partition, origin, kind, from, next, lost },
       recordsRead: records.length,
       applied: records.length - this.#rejects.length,
       quarantined: this.#rejects.length,
       schemaIds: [...(this.#format.schemas?.keys() ?? [])],
-      watermark: this.#watermark,
-      lastRecordTime: records.at(-1)?.timestamp ?? null,
+      latestEvent: this.#latestEvent,
+      firstRecordTime: first === undefined ? null : timeOf(first),
+      lastRecordTime: last === undefined ? null : timeOf(last),
+      lateness: this.#lateness.slice(-latenessEvents),
     };
-    return { facts, fragments: this.#fold.fragments, rejects: this.#rejects };
+    return { facts, fragments: this.#fold.fragments, rejects: this.#rejects, timeline: this.#timeline };
   }
 }
 
-function eventTime(event: Event): number | null {
-  if (event.kind === 'service.deleted') return null;
-  return event.kind === 'extension.updated' ? event.timestamp : event.occasion.timestamp;
-}
-
-/** The time that an event's time is compared with: an event of the year 2099 is applied but must not move the watermark. */
-function referenceTime({ timestamp }: LogRecord, now: number): number {
-  return timestamp === null || timestamp < 0 ? now : timestamp;
+/** The log's own time of a record; null where it keeps none, which old producers write as a negative number. */
+function timeOf({ timestamp }: LogRecord): number | null {
+  return timestamp === null || timestamp < 0 ? null : timestamp;
 }

@@ -1,5 +1,9 @@
 import type { Reject } from '../../schemas/events/events.ts';
-import type { LogRecord, LostRecords, PartitionId, Position, StoredPosition } from '../ports.ts';
+import type { BatchFacts } from '../completeness/batch-facts.ts';
+import type { WatchedWindow } from '../completeness/contradictions.ts';
+import type { Sources } from '../completeness/sources.ts';
+import type { Timeline } from '../completeness/timeline.ts';
+import type { LogRecord, StoredPosition } from '../ports.ts';
 import type { ServiceFragments } from './fold.ts';
 
 /** A record that cannot be decoded, and why. */
@@ -10,43 +14,44 @@ export interface QuarantinedRecord {
   readonly schemaId: number | null;
 }
 
-/** The facts of a batch of one partition, besides its rows. */
-export interface BatchFacts {
-  readonly partition: PartitionId;
-  readonly origin: string;
-  readonly from: number;
-  readonly next: Position;
-  readonly lost: LostRecords | null;
-  /** Always `applied` + `quarantined`. */
-  readonly recordsRead: number;
-  readonly applied: number;
-  readonly quarantined: number;
-  /** The ids of the schemas that its records were written with. */
-  readonly schemaIds: readonly number[];
-  /** Highest event time that may move the watermark; null when the batch has none. */
-  readonly watermark: number | null;
-  /** The log's own time of the last record, in milliseconds; null where the log keeps none. */
-  readonly lastRecordTime: number | null;
-}
-
 /** A folded batch of one partition: everything that one transaction stores. */
 export interface FoldedBatch {
   readonly facts: BatchFacts;
   readonly fragments: ReadonlyMap<string, ServiceFragments>;
   readonly rejects: readonly QuarantinedRecord[];
+  readonly timeline: Timeline;
 }
+
+/** A pure change of the sources. It may be applied again to sources that changed meanwhile in another way. */
+export type SourcesChange = (sources: Sources) => Sources;
 
 /** Stores rows. One process at a time owns it. */
 export interface Warehouse {
   /** Every partition's position, as of the last committed batch. */
   positions(): readonly StoredPosition[];
+  /** What is known of every source, as of the last committed batch and the last change. */
+  sources(): Sources;
   /**
-   * Stores rows, quarantined records and position in one transaction, on disk when it resolves. It may be called again
-   * before that: batches are stored one at a time, in the order of the calls. When a batch fails, those queued behind it
-   * fail too; otherwise a new partition's second batch would be taken for its first. A batch that does not begin exactly
-   * at the stored position of its partition is refused with `STALE_BATCH` and changes nothing, so that a process that was
-   * frozen or replaced cannot apply records twice. The fragments are copied during the call, so the caller may drop them
-   * when it returns.
+   * Changes the sources in memory only. The changes of a partition are stored with its next batch, all others with the
+   * next `record`; a crash before that loses them, which only makes windows complete later.
    */
-  store(batch: FoldedBatch): Promise<void>;
+  note(change: SourcesChange): void;
+  /** Changes the sources in one transaction, together with everything noted before; on disk when it resolves. */
+  record(change: SourcesChange): Promise<void>;
+  /**
+   * Begins to watch a window: every batch stored from now on that contradicts it is recorded in the batch's transaction
+   * (contract 4.29). To be called before the export's snapshot is opened, so that no batch is missed in between.
+   */
+  watch(window: WatchedWindow): void;
+  /** Ends the watch, for an export that is provisional or that failed. */
+  unwatch(requestId: string): void;
+  /**
+   * Stores rows, quarantined records and position in one transaction, on disk when it resolves; returns the exports that
+   * the batch contradicts. It may be called again before that: batches are stored one at a time, in the order of the
+   * calls. When a batch fails, those queued behind it fail too; otherwise a new partition's second batch would be taken
+   * for its first. A batch that does not begin exactly at the stored position of its partition is refused with
+   * `STALE_BATCH` and changes nothing, so that a process that was frozen or replaced cannot apply records twice. The
+   * fragments are copied during the call, so the caller may drop them when it returns.
+   */
+  store(batch: FoldedBatch): Promise<readonly string[]>;
 }

@@ -1,4 +1,4 @@
-import type { SeenEnds } from '../completeness/verdict.ts';
+import type { Look } from '../completeness/changes.ts';
 import { TidemarkError } from '../errors.ts';
 import { exportFileName, manifestFileName } from '../export/file-names.ts';
 import { type ExportParameters, type Fault, type GivenParameters, readParameters } from '../export/parameters.ts';
@@ -11,8 +11,8 @@ export interface Acceptance {
   readonly store: RequestStore;
   readonly directory: ExportDirectory;
   readonly clock: Clock;
-  /** Asks the log how far it reaches. */
-  readonly lookAtLog: () => Promise<SeenEnds>;
+  /** Looks at the ends of the log; null when it does not answer or there is none. */
+  readonly lookAtLog: () => Promise<Look | null>;
 }
 
 /** A request before it is accepted. */
@@ -69,14 +69,16 @@ async function acceptNext(request: IncomingRequest, acceptance: Acceptance): Pro
   const { parameters } = read;
   const timeTo = parameters.timeTo ?? acceptedAt;
   const destination = await directory.resolve(parameters.filePrefix);
-  const [{ stamp, names }, { ends }] = await Promise.all([
+  const [{ stamp, names }, look] = await Promise.all([
     freeNames(parameters, destination, acceptedAt, acceptance),
-    lookAtLog(),
+    parameters.wait === 'none' ? null : lookAtLog(),
   ]);
-  const plan: ExportPlan = { parameters, timeTo, stamp, destination, names, ends };
+  const seen = look === null ? null : { at: look.at, ends: look.ends };
+  const plan: ExportPlan = { parameters, timeTo, stamp, destination, names, look: seen };
   const state = admit?.() ?? 'accepted';
   const notEnded = { endedAt: null, manifest: null, error: null, cancelledBy: null };
-  const record: ExportRecord = { requestId, state, asker, acceptedAt, given, plan, ...notEnded };
+  const unread = { snapshotBatch: null, changedSince: null };
+  const record: ExportRecord = { requestId, state, asker, acceptedAt, given, plan, ...notEnded, ...unread };
   await store.insert(record, control);
   return record;
 }

@@ -3,12 +3,13 @@ import { clientMessage } from '../client-message.ts';
 import type { TidemarkError } from '../errors.ts';
 import { answeredPaths } from '../export/file-names.ts';
 import type { Manifest } from '../export/manifest.ts';
+import { type ReportedCompleteness, reportCompleteness } from '../export/reported-completeness.ts';
 import { type ExportRecord, isEnded, type RequestState } from '../export/request.ts';
 import type { FileKind } from '../export/selection.ts';
 import type { JobProgress } from './job.ts';
 
 /** A record of the status topic: the state of a request (contract 5.18). */
-export interface Status {
+export interface Status extends ReportedCompleteness {
   readonly request_id: string;
   /** Counts the statuses of one request, from 1; 0 for the refusal of a control record. */
   readonly sequence: number;
@@ -69,6 +70,7 @@ export function statusOf(record: ExportRecord, { sequence, now, progress = null,
     rows: manifest === null ? null : Object.fromEntries(manifest.files.map(({ kind, rows }) => [kind, rows])),
     manifest: state === 'completed' ? manifest : null,
     error: error === null ? null : { code: error.code, message: clientMessage(error, roots) },
+    ...reportCompleteness(record),
   };
 }
 
@@ -92,6 +94,8 @@ export function refusalOf(
     rows: null,
     manifest: null,
     error: { code: error.code, message: clientMessage(error, roots) },
+    completeness: null,
+    changed_since: null,
   };
 }
 

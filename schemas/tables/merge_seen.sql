@@ -6,8 +6,8 @@ SELECT
   {{merged_values}},
   merge_extensions(o.extensions, s.extensions) AS extensions,
   s.row_key, s.service_key, s.batch,
-  coalesce(o.source, s.source) AS source,
-  coalesce(o.split OR o.source <> s.source, false) AS split,
+  coalesce(o.log, s.log) AS log,
+  coalesce(o.split OR o.log <> s.log, false) AS split,
   o.rowid AS open_row
 FROM seen_{{table}} s
 LEFT JOIN {{table}}_open o ON {{same_ids}} AND o.row_key = s.row_key;

@@ -4,12 +4,13 @@ import { entities } from '../../../schemas/events/events.ts';
 import { entitySql, readSql } from '../../../schemas/tables/sql.ts';
 import { readNumber } from './read-number.ts';
 
-/** The version of the tables that `layoutSql` creates. Files of other versions are refused: the log is read again. */
-const layoutVersion = 2;
+/** The version of the tables that `layoutSql` creates. Version 2 is carried over; version 1 was never released. */
+const layoutVersion = 3;
 
 /**
- * Creates the tables of a new database file, or checks that the tables of an existing one are of this version. `path`
- * is for the message. Throws `WAREHOUSE_UNFIT`.
+ * Creates the tables of a new database file, or carries the tables of an older version over, in one transaction: after a
+ * crash the file is as it was, or as it should be. `path` is for the message. Throws `WAREHOUSE_UNFIT` for any other
+ * version.
  */
 export async function prepareLayout(connection: DuckDBConnection, path: string): Promise<void> {
   const layoutTables = "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'layout'";
@@ -19,6 +20,7 @@ export async function prepareLayout(connection: DuckDBConnection, path: string):
   }
   const version = await readNumber(connection, 'SELECT version FROM layout');
   if (version === layoutVersion) return;
+  if (version === 2) return carryOver(connection);
   throw new TidemarkError(
     'WAREHOUSE_UNFIT',
     `${path} has layout ${version}, of another version of tidemark; this version reads and writes layout ${layoutVersion}. ` +
@@ -31,9 +33,29 @@ function layoutSql(): string {
   return [
     'BEGIN;',
     readSql('tables/0001_store.sql'),
-    `INSERT INTO layout VALUES (${layoutVersion}, uuid());`,
-    ...entities.map(entity => entitySql('0002_entity', entity)),
-    readSql('tables/0003_control.sql'),
+    readSql('tables/merge_extensions.sql'),
+    `INSERT INTO layout VALUES (${layoutVersion}, uuid(), false);`,
+    ...entities.map(entity => entitySql('0002_entity_tables', entity)),
+    ...entities.map(entity => entitySql('0003_entity_views', entity)),
+    readSql('tables/0004_control.sql'),
     'COMMIT;',
   ].join('\n');
+}
+
+async function carryOver(connection: DuckDBConnection): Promise<void> {
+  const statements = [
+    'BEGIN;',
+    readSql('tables/carry_over_2.sql'),
+    readSql('tables/merge_extensions.sql'),
+    ...entities.map(entity => entitySql('carry_over_2_entity', entity)),
+    ...entities.map(entity => entitySql('0003_entity_views', entity)),
+    `DROP TABLE kinds; UPDATE layout SET version = ${layoutVersion};`,
+    'COMMIT;',
+  ];
+  try {
+    await connection.run(statements.join('\n'));
+  } catch (error) {
+    await connection.run('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
 }

@@ -29,15 +29,16 @@ export async function planCsv(planning: CsvPlanning): Promise<FilePlan> {
   const perSlice = servicesPerSlice(located, slicing, [entity]);
   const isEmpty = located.counts[entity] === 0;
   const slices = isEmpty ? [] : await cutSlices(located, { entity, servicesPerSlice: perSlice, slicing });
-  const { columns: extensionNames, valuesLeftOut } = await extensionColumns(planning, entity, slices);
-  const columns = [...entityTables[entity].exported, ...extensionNames];
+  const { paths, valuesLeftOut } = await extensionColumns(planning, entity, slices);
+  const core = entityTables[entity].exported;
+  const columns = [...core, ...extensionNames(paths, core)];
   const { separator } = layout;
   return {
     isEmpty,
     head: layout.header ? headerLine(columns, separator) : '',
     queries: async function* () {
       for (const slice of slices) {
-        const query = csvQuery(entity, slice, { layout, pathCount: extensionNames.length });
+        const query = csvQuery(entity, slice, { layout, pathCount: paths.length });
         if (query !== null) yield query;
       }
     },
@@ -73,23 +74,38 @@ function pathColumn(position: number): string {
   return `texts[list_position(paths, getvariable('extension_paths')[${position}])]`;
 }
 
-/** The names of the file's extension columns, and how many values have none (contract 4.10 to 4.13). */
+/**
+ * The names of the columns that hold these paths. A path is its column's name, unless a core column of the file has that
+ * name: then `extensions.` stands before it, as often as it takes until no path of the file is spelled so. The names do
+ * not depend on the order of the paths, and no two columns of a file have the same name (contract 4.11).
+ */
+function extensionNames(paths: readonly string[], core: readonly string[]): readonly string[] {
+  const own = new Set(paths);
+  return paths.map(path => {
+    if (!core.includes(path)) return path;
+    let name = `extensions.${path}`;
+    while (own.has(name)) name = `extensions.${name}`;
+    return name;
+  });
+}
+
+/** The paths of the file's extension columns, and how many values have no column (contract 4.10 to 4.13). */
 async function extensionColumns(
   planning: CsvPlanning,
   entity: Entity,
   slices: readonly Slice[],
-): Promise<{ columns: readonly string[]; valuesLeftOut: number }> {
+): Promise<{ paths: readonly string[]; valuesLeftOut: number }> {
   const { located, layout } = planning;
-  if (layout.extensions === 'none') return { columns: [], valuesLeftOut: 0 };
-  if (layout.extensions === 'json') return { columns: ['extensions'], valuesLeftOut: 0 };
+  if (layout.extensions === 'none') return { paths: [], valuesLeftOut: 0 };
+  if (layout.extensions === 'json') return { paths: ['extensions'], valuesLeftOut: 0 };
   const hasAny = slices.length > 0 && (await hasExtensions(located.connection, entity));
   const rows = hasAny ? extensionRows(entity, slices) : [];
-  const columns = layout.extensionColumns ?? (rows.length === 0 ? [] : await collectPaths(planning, entity, rows));
-  if (columns.length > planning.maxExtensionColumns) throw tooManyColumns(planning, columns.length);
-  if (slices.length === 0) return { columns, valuesLeftOut: 0 };
-  await located.connection.run('SET VARIABLE extension_paths = $1', [listValue([...columns])], [LIST(VARCHAR)]);
+  const paths = layout.extensionColumns ?? (rows.length === 0 ? [] : await collectPaths(planning, entity, rows));
+  if (paths.length > planning.maxExtensionColumns) throw tooManyColumns(planning, paths.length);
+  if (slices.length === 0) return { paths, valuesLeftOut: 0 };
+  await located.connection.run('SET VARIABLE extension_paths = $1', [listValue([...paths])], [LIST(VARCHAR)]);
   const valuesLeftOut = layout.extensionColumns === null ? 0 : await countLeftOut(located.connection, rows);
-  return { columns, valuesLeftOut };
+  return { paths, valuesLeftOut };
 }
 
 /** Whether any row of the entity has extensions. When none has, DuckDB answers from the columns' statistics. */

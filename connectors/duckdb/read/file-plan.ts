@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { ByteSink, WrittenRows } from '../../../pipeline/ports.ts';
+import type { WrittenRows } from '../../../pipeline/export/snapshot.ts';
+import type { ByteSink } from '../../../pipeline/ports.ts';
 import { quoteText } from '../../../schemas/tables/sql.ts';
 import { readNumber } from '../file/read-number.ts';
 import { Pipe } from './pipe.ts';

@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Selection } from '../../../pipeline/export/selection.ts';
 import { entityTables } from '../../../schemas/columns.ts';
-import type { Entity } from '../../../schemas/events/events.ts';
+import { type Entity, entities } from '../../../schemas/events/events.ts';
 import { addressedRows } from '../../../schemas/exports/row-addresses.ts';
 import { selectedServiceJoin, windowCondition } from '../../../schemas/exports/selected-services.ts';
 import { readSql } from '../../../schemas/tables/sql.ts';
@@ -44,9 +44,25 @@ export function setWindow({ timeFrom, timeTo }: Selection): string {
   return `SET VARIABLE time_from = ${BigInt(timeFrom)}::BIGINT; SET VARIABLE time_to = ${BigInt(timeTo)}::BIGINT;`;
 }
 
-/** How many selected services have events from more than one partition (contract 2.9). */
+/**
+ * How many selected services have events from more than one log (contract 2.9). Events before a deletion count: those of
+ * dead rows, too, which stay in the closed tables until they are settled.
+ */
 export async function countSplitServices({ connection, counts }: LocatedRows): Promise<number> {
-  return counts.service === 0 ? 0 : readNumber(connection, readSql('exports/count_split_services.sql'));
+  if (counts.service === 0) return 0;
+  const deletions = await readNumber(connection, 'SELECT count(*) FROM (FROM deletions LIMIT 1)');
+  const deadRows = entities.map(
+    entity => `UNION ALL SELECT c.service_key, c.service_id, c.log, c.split FROM ${entityTables[entity].table}_closed c
+      JOIN deletions d ON d.service_key = c.service_key AND d.service_id = c.service_id WHERE d.batch > c.batch`,
+  );
+  const values = { join_condition: selectedServiceJoin, dead_rows: deletions === 0 ? '' : deadRows.join('\n') };
+  return readNumber(connection, readSql('exports/count_split_services.sql', values));
+}
+
+/** How many selected services have no start. */
+export async function countWithoutStart({ connection, counts }: LocatedRows): Promise<number> {
+  if (counts.service === 0) return 0;
+  return readNumber(connection, 'SELECT count(*) FROM selected_services WHERE has_no_start');
 }
 
 /**

@@ -14,7 +14,6 @@ export async function readControlPositions(connection: DuckDBConnection): Promis
     origin: String(origin),
     nextOffset: Number(nextOffset),
     bookmark: bookmark === null ? null : String(bookmark),
-    watermark: null,
   }));
 }
 

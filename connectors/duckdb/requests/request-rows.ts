@@ -1,16 +1,27 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
-import type { Asker, ExportRecord, RequestState } from '../../../pipeline/export/request.ts';
-import { appendChunks, buildChunks, type Column, text, timestamp, whole } from '../vectors/row-chunks.ts';
+import type { Asker, ChangedSince, ExportRecord, RequestState } from '../../../pipeline/export/request.ts';
+import { appendChunks, buildChunks, type Column, flag, text, timestamp, whole } from '../vectors/row-chunks.ts';
 
 /** A row of the table `exports`. */
 export interface RequestRow {
   readonly record: ExportRecord;
   /** The number of the request's last status; 0 before the first. */
   readonly sequence: number;
+  /** True when a status has said that later events contradict the export. */
+  readonly isReported: boolean;
 }
 
 const columns = `request_id, state, door, client, epoch_ms(accepted_at), epoch_ms(ended_at), parameters, plan, manifest,
-  error, cancelled_by, sequence`;
+  error, cancelled_by, sequence, snapshot_batch, reported, c.stored_at, c.topic, c.partition, c."offset", c.services`;
+
+/** Of each export, what contradicts it: the first event, and the services of all batches after its snapshot together. */
+const contradictions = `LEFT JOIN (
+    SELECT x.request_id AS id, epoch_ms(arg_min(x.stored_at, x.batch)) AS stored_at, arg_min(x.topic, x.batch) AS topic,
+      arg_min(x.partition, x.batch) AS partition, arg_min(x."offset", x.batch) AS "offset", sum(x.services) AS services
+    FROM contradictions x JOIN exports e USING (request_id)
+    WHERE e.completeness = 'complete' AND x.batch > e.snapshot_batch
+    GROUP BY x.request_id
+  ) c ON c.id = request_id`;
 
 /** Reads the requests that a SQL clause selects, in the order of that clause. */
 export async function selectRequests(
@@ -18,7 +29,10 @@ export async function selectRequests(
   clause: string,
   parameters: DuckDBValue[],
 ): Promise<readonly RequestRow[]> {
-  const reader = await connection.runAndReadAll(`SELECT ${columns} FROM exports ${clause}`, parameters);
+  const reader = await connection.runAndReadAll(
+    `SELECT ${columns} FROM exports ${contradictions} ${clause}`,
+    parameters,
+  );
   return reader.getRows().map(rowOf);
 }
 
@@ -44,23 +58,52 @@ const exportColumns: readonly Column<RequestRow>[] = [
   text(({ record }) => json(record.error)),
   text(({ record }) => record.cancelledBy),
   whole(({ sequence }) => sequence),
+  text(({ record }) => record.manifest?.status),
+  whole(({ record }) => record.snapshotBatch),
+  flag(({ isReported }) => isReported),
 ];
 
 /** Writes the columns of a request that can change. Throws when the request has no row. */
-export async function updateRequest(connection: DuckDBConnection, { record, sequence }: RequestRow): Promise<void> {
-  const { requestId, state, manifest, error, cancelledBy, endedAt } = record;
+export async function updateRequest(connection: DuckDBConnection, row: RequestRow): Promise<void> {
+  const { record, sequence, isReported } = row;
+  const { requestId, state, manifest, error, cancelledBy, endedAt, snapshotBatch } = record;
   const { rowsChanged } = await connection.run(
     `UPDATE exports SET state = $2::VARCHAR, manifest = $3::VARCHAR, error = $4::VARCHAR, cancelled_by = $5::VARCHAR,
-       ended_at = make_timestamp($6::BIGINT * 1000), sequence = $7::BIGINT
+       ended_at = make_timestamp($6::BIGINT * 1000), sequence = $7::BIGINT, completeness = $8::VARCHAR,
+       snapshot_batch = $9::BIGINT, reported = $10::BOOLEAN
      WHERE request_id = $1::VARCHAR`,
-    [requestId, state, json(manifest), json(error), cancelledBy, bigint(endedAt), BigInt(sequence)],
+    [
+      ...[requestId, state, json(manifest), json(error), cancelledBy, bigint(endedAt), BigInt(sequence)],
+      ...[manifest?.status ?? null, bigint(snapshotBatch), isReported],
+    ],
   );
   if (rowsChanged !== 1)
     throw new Error(`the update of request ${requestId} changed ${rowsChanged} rows instead of one`);
 }
 
+/** What contradicts an export, of the batches after the last one in its snapshot. */
+export async function readChangedSince(
+  connection: DuckDBConnection,
+  requestId: string,
+  snapshotBatch: number,
+): Promise<ChangedSince | null> {
+  const reader = await connection.runAndReadAll(
+    `SELECT epoch_ms(arg_min(stored_at, batch)), arg_min(topic, batch), arg_min(partition, batch), arg_min("offset", batch), sum(services)
+     FROM contradictions WHERE request_id = $1 AND batch > $2`,
+    [requestId, BigInt(snapshotBatch)],
+  );
+  return changedSinceOf(reader.getRows()[0] ?? []);
+}
+
+function changedSinceOf([at, topic, partition, offset, services]: readonly (DuckDBValue | undefined)[]) {
+  if (at === null || at === undefined) return null;
+  const first = { at: Number(at), topic: String(topic), partition: Number(partition), offset: Number(offset) };
+  return { ...first, services: Number(services) };
+}
+
 function rowOf(row: readonly DuckDBValue[]): RequestRow {
   const [id, state, door, client, acceptedAt, endedAt, given, plan, manifest, error, by, sequence] = row;
+  const [snapshotBatch, isReported, at, topic, partition, offset, services] = row.slice(12);
   const record: ExportRecord = {
     requestId: String(id),
     // Only the request store writes these columns, from values of the same types.
@@ -73,8 +116,10 @@ function rowOf(row: readonly DuckDBValue[]): RequestRow {
     manifest: parsed(manifest) as ExportRecord['manifest'],
     error: parsed(error) as ExportRecord['error'],
     cancelledBy: by === null ? null : String(by),
+    snapshotBatch: snapshotBatch === null ? null : Number(snapshotBatch),
+    changedSince: changedSinceOf([at, topic, partition, offset, services]),
   };
-  return { record, sequence: Number(sequence) };
+  return { record, sequence: Number(sequence), isReported: isReported === true };
 }
 
 /**

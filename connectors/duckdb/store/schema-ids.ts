@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { BatchFacts } from '../../../pipeline/ingest/warehouse.ts';
+import type { BatchFacts } from '../../../pipeline/completeness/batch-facts.ts';
 
 /** Remembers which schema ids are stored for each topic, so that a batch without a new id needs no statement. */
 export class SavedSchemaIds {

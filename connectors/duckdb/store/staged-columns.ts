@@ -9,8 +9,8 @@ import { blob, type Column, extensions, falseColumn, integer, text, timestamp, w
 export interface BatchOrigin {
   /** Batches are numbered in the order in which they are stored. */
   readonly number: number;
-  /** The number of its partition, as in the table `partitions`. */
-  readonly source: number;
+  /** The number of its log, as in the table `partitions`. */
+  readonly log: number;
 }
 
 /** The changes of one batch to one row, ready to be appended to a table. */
@@ -40,7 +40,7 @@ function columnsOf(entity: Entity): readonly Column<StagedRow>[] {
     whole(row => row.key),
     whole(row => row.serviceKey),
     whole(row => row.origin.number),
-    integer(row => row.origin.source),
+    integer(row => row.origin.log),
     falseColumn(),
   ];
 }
@@ -54,10 +54,11 @@ function valueColumn(name: string, position: number): Column<StagedRow> {
 }
 
 /** The columns of the table `deletions`. */
-export const deletionColumns: readonly Column<{ service_key: number; service_id: string; batch: number }>[] = [
-  whole(row => row.service_key),
-  text(row => row.service_id),
-  whole(row => row.batch),
+export const deletionColumns: readonly Column<Pick<StagedRow, 'serviceKey' | 'serviceId' | 'origin'>>[] = [
+  whole(row => row.serviceKey),
+  text(row => row.serviceId),
+  whole(row => row.origin.number),
+  integer(row => row.origin.log),
 ];
 
 /** The columns of the table `quarantine`. */

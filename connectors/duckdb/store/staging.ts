@@ -6,6 +6,7 @@ import { type Entity, entities } from '../../../schemas/events/events.ts';
 import { buildChunks } from '../vectors/row-chunks.ts';
 import { rowKey } from '../vectors/row-key.ts';
 import type { SeenKeys } from './seen-keys.ts';
+import { ServiceChanges } from './service-changes.ts';
 import {
   type BatchOrigin,
   deletionColumns,
@@ -27,7 +28,7 @@ interface StagedRows {
 
 export interface StagedBatch {
   readonly number: number;
-  readonly source: number;
+  readonly changes: ServiceChanges;
   readonly rows: Readonly<Record<Entity, StagedRows>>;
   readonly deletions: readonly DuckDBDataChunk[];
   readonly deletedCount: number;
@@ -45,15 +46,18 @@ export function stageBatch(
   seenKeys: SeenKeys,
 ): StagedBatch {
   const grouped = { service: new GroupedRows(), state: new GroupedRows(), task: new GroupedRows() };
-  const deletions: { service_id: string; service_key: number; batch: number }[] = [];
+  const deletions: Pick<StagedRow, 'serviceId' | 'serviceKey' | 'origin'>[] = [];
+  const changes = new ServiceChanges();
   for (const [serviceId, service] of fragments) {
     const serviceKey = rowKey(serviceId, 0);
-    if (service.deleted) deletions.push({ service_id: serviceId, service_key: serviceKey, batch: origin.number });
+    changes.note({ serviceId, serviceKey, fragment: service.service.get(serviceId) }, seenKeys);
+    if (service.deleted) deletions.push({ serviceId, serviceKey, origin });
     for (const entity of entities)
       groupFragments({ entity, serviceId, serviceKey, service, seenKeys, origin }, grouped[entity]);
   }
   return {
-    ...origin,
+    number: origin.number,
+    changes,
     rows: {
       service: buildEntityChunks('service', grouped.service),
       state: buildEntityChunks('state', grouped.state),

@@ -52,6 +52,13 @@ export const integer = <R>(getValue: (row: R) => number): Column<R> => ({
     bindings.copy_data_to_vector(vector, 0, values.buffer, 0, values.byteLength);
   },
 });
+export const flag = <R>(getValue: (row: R) => boolean): Column<R> => ({
+  type: BOOLEAN,
+  write: (vector, rows) => {
+    const values = Uint8Array.from(rows, row => Number(getValue(row)));
+    bindings.copy_data_to_vector(vector, 0, values.buffer, 0, values.byteLength);
+  },
+});
 export const falseColumn = <R>(): Column<R> => ({
   type: BOOLEAN,
   write: (vector, rows) => bindings.copy_data_to_vector(vector, 0, new ArrayBuffer(rows.length), 0, rows.length),

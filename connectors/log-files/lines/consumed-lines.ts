@@ -93,6 +93,7 @@ export class ConsumedLines {
     const diskBytes = this.#settings.diskBytes(this.#bytes);
     const batch = {
       partition: { topic, partition: 0 },
+      kind: 'file' as const,
       origin,
       records: this.#records,
       from: this.#from,

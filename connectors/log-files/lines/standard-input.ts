@@ -1,6 +1,6 @@
 import type { LogWriter, NewRecord } from '../../../pipeline/ports.ts';
 import { within } from '../../../pipeline/waiting.ts';
-import { byteOrderMarkBytes, LineBlocks, lineEnd, lineValue } from './lines.ts';
+import { byteOrderMarkBytes, isCompleteJson, LineBlocks, lineEnd, lineValue } from './lines.ts';
 
 /** A pending append is written when it holds this many bytes. */
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
@@ -16,14 +16,14 @@ interface InputBatching {
 /**
  * Appends the lines of a stream to a log in their order, each as the value of a record without time and key. A last line
  * without LF is a record too, as the stream has ended. Returns the number of records, which are all on disk when the promise
- * resolves. Throws the errors of the stream and of the writer, and `SOURCE_CORRUPT` for a line longer than `maxLineBytes`;
+ * resolves, and whether the last line was cut off (without LF and no whole JSON): its writer may have died in it. Throws the errors of the stream and of the writer, and `SOURCE_CORRUPT` for a line longer than `maxLineBytes`;
  * the whole lines before it are appended first.
  */
 export async function appendStandardInput(
   input: AsyncIterable<Uint8Array>,
   writer: LogWriter,
   batching: InputBatching,
-): Promise<{ readonly records: number }> {
+): Promise<{ readonly records: number; readonly isCut: boolean }> {
   const lines = new InputLines();
   const appender = new Appender(writer, batching);
   try {
@@ -35,7 +35,7 @@ export async function appendStandardInput(
   } finally {
     await appender.flush();
   }
-  return { records: appender.count };
+  return { records: appender.count, isCut: lines.isCut };
 }
 
 /** The chunks of a stream, and `late` whenever none has arrived within `waitMs()` milliseconds (null: without a limit). */
@@ -65,6 +65,7 @@ async function* chunksWithTimeouts(
 
 /** Cuts standard input into records. */
 class InputLines {
+  isCut = false;
   readonly #blocks = new LineBlocks(() => `line ${this.#lines + 1} of standard input`);
   #lines = 0;
 
@@ -77,7 +78,10 @@ class InputLines {
   }
 
   end(): Generator<NewRecord> {
-    return this.#records(this.#blocks.takeRest());
+    const rest = this.#blocks.takeRest();
+    const last = lineValue(rest, this.#lines === 0 ? byteOrderMarkBytes(rest) : 0, rest.length);
+    this.isCut = last !== null && !isCompleteJson(last);
+    return this.#records(rest);
   }
 
   *#records(block: Buffer): Generator<NewRecord> {

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import type { PartitionId } from '../../../pipeline/ports.ts';
 import { readFailure } from '../../disk.ts';
 import { findLogs, type LogFolder } from './log-folder.ts';
-import { SegmentReader } from './segment-reader.ts';
+import { damaged, SegmentReader } from './segment-reader.ts';
 
 /** One log and the offsets `[low, high)` that it holds. Topic and partition are those of the records read from it. */
 interface ListedLog extends PartitionId {
@@ -50,7 +50,10 @@ async function endOffset({ path, segments }: LogFolder): Promise<number> {
     try {
       const reader = new SegmentReader({ handle, size: last.size, at: 0, nextOffset: last.baseOffset });
       while ((await reader.next()) !== null);
-      return reader.nextOffset;
+      // Damage before good batches is no end: what lies behind it belongs to the log.
+      const after = reader.isAtEnd ? null : await reader.goodBatchAfter();
+      if (after === null) return reader.nextOffset;
+      throw damaged(last.path, reader.at, `the batch there cannot be read, and a good one follows at byte ${after}`);
     } finally {
       await handle.close();
     }

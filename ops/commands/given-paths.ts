@@ -1,0 +1,50 @@
+import { statSync } from 'node:fs';
+import { logDirectorySource } from '../../connectors/log-files/log-directory-source.ts';
+import { ndjsonFileSource, type UnterminatedLine } from '../../connectors/log-files/ndjson-file-source.ts';
+import { standardInputSource } from '../../connectors/log-files/standard-input-source.ts';
+import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
+import type { GivenSource } from '../../pipeline/ingest/given-sources.ts';
+import type { Config } from '../settings/settings.ts';
+
+/** A source, with its size and incomplete last line for messages to the user. */
+export interface NamedSource extends GivenSource {
+  /** Null where the size cannot be known. */
+  totalBytes(): Promise<number | null>;
+  /** A last line without a line end that was left for the next run; null where there was none. */
+  unterminated(): UnterminatedLine | null;
+  close?(): Promise<void>;
+}
+
+/** The source of a path of the command line; nothing is read yet. Throws `SOURCE_MISSING`. */
+export function openSource(path: string, config: Config): NamedSource {
+  const limits = { batchRecords: config.batch_records, batchBytes: config.batch_bytes };
+  if (path === '-') {
+    const source = standardInputSource({ input: process.stdin, logRoot: `${config.db}.log`, ...limits });
+    const { partitions, close, isUnfinished } = source;
+    const base = { path, kind: 'file' as const, source, partitions, close, isUnfinished };
+    return { ...base, totalBytes: async () => null, unterminated: () => null };
+  }
+  if (isDirectory(path)) {
+    const source = logDirectorySource({ path, kind: 'folder', ...limits });
+    const { partitions, totalBytes } = source;
+    const whole = { unterminated: () => null, isUnfinished: () => false };
+    return { path, kind: 'folder', source, partitions, totalBytes, ...whole };
+  }
+  const source = ndjsonFileSource({ path, ...limits });
+  const { partitions, totalBytes, unterminated } = source;
+  const isUnfinished = (): boolean => unterminated() !== null;
+  return { path, kind: 'file', source, partitions, totalBytes, unterminated, isUnfinished };
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch (cause) {
+    if (!hasSystemCode(cause, 'ENOENT', 'ENOTDIR')) throw cause;
+    throw new TidemarkError(
+      'SOURCE_MISSING',
+      `there is no ${path}; allowed are files, log folders, and - for standard input`,
+      { cause },
+    );
+  }
+}
