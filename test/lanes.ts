@@ -4,7 +4,11 @@ import { importedFiles, sourcesOf } from './support/sources.ts';
 const sharedServers = 'test/support/kafka/shared.ts';
 
 /** Tests that start nothing but take more than ten seconds, or that need whatever the documents name. */
-const longTests = ['test/connectors/duckdb/read/slices.test.ts', 'test/docs.test.ts', 'test/journeys/', 'test/faults/'];
+const longTests = [
+  ...['test/connectors/duckdb/read/slices.test.ts', 'test/docs.test.ts', 'test/journeys/', 'test/faults/'],
+  ...['test/simulation/law-long.test.ts', 'test/simulation/mistakes.test.ts'],
+  'test/connectors/duckdb/warehouse-contract.test.ts',
+];
 
 /** Tests that take half a minute or more of both cores and rarely find anything. */
 const soakOnly = ['test/connectors/export-directory/zip64.test.ts'];

@@ -1,13 +1,17 @@
 /** What every implementation of RequestStore and ControlStore must do. The test file of each implementation calls it. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TidemarkError } from '../../pipeline/errors.ts';
+import type { Manifest } from '../../pipeline/export/manifest.ts';
 import type { ControlPosition, ExportRecord, RequestStore } from '../../pipeline/export/request.ts';
 import type { ControlStore } from '../../pipeline/requests/control.ts';
 import type { Status } from '../../pipeline/requests/statuses.ts';
+import type { MemoryContradiction } from '../support/memory-requests.ts';
 
 export interface OpenedStore {
   readonly store: RequestStore;
   readonly control: ControlStore;
+  /** Records a batch that contradicts an export, as the warehouse of the same store does. */
+  contradict(contradiction: MemoryContradiction): Promise<void>;
   /** All statuses written so far, in order. */
   statuses(): Promise<readonly Status[]>;
 }
@@ -31,11 +35,13 @@ export function recordOf(requestId: string): ExportRecord {
       stamp: acceptedAt,
       destination: { folder: '/exports/x', stem: '', spelled: 'x/' },
       names: [`${requestId}_services.csv`],
-      ends: null,
+      look: null,
     },
     manifest: null,
     error: null,
     cancelledBy: null,
+    snapshotBatch: null,
+    changedSince: null,
   };
 }
 
@@ -51,8 +57,9 @@ export function describeRequestStore(implementation: string, open: () => Promise
     let store: RequestStore;
     let control: ControlStore;
     let statuses: OpenedStore['statuses'];
+    let contradict: OpenedStore['contradict'];
     beforeEach(async () => {
-      ({ store, control, statuses } = await open());
+      ({ store, control, statuses, contradict } = await open());
     });
     const offsets = async () => (await control.positions()).map(({ nextOffset }) => nextOffset);
     const statusesOf = async (id: string) =>
@@ -122,7 +129,7 @@ export function describeRequestStore(implementation: string, open: () => Promise
       await control.pass(positionAt(10, 0, 15));
       await control.refuse('two', new TidemarkError('REQUEST_INVALID', 'no'), positionAt(15));
       await store.insert(recordOf('three'), positionAt(3, 1));
-      const position = { origin: 'test', watermark: null };
+      const position = { origin: 'test' };
       expect(await control.positions()).toEqual([
         { ...position, partition: { topic: 'control', partition: 0 }, nextOffset: 16, bookmark: 'after 15' },
         { ...position, partition: { topic: 'control', partition: 1 }, nextOffset: 4, bookmark: 'after 3' },
@@ -159,6 +166,67 @@ export function describeRequestStore(implementation: string, open: () => Promise
       await control.pass(positionAt(7));
       await control.pass({ ...positionAt(20), lost: { from: 8, to: 20, reason: 'deleted' } });
       expect(await offsets()).toEqual([21]);
+    });
+
+    describe('later events that contradict an export (contract 4.30)', () => {
+      const first = { topic: 'calls', partition: 2, offset: 7, at: acceptedAt + 5 };
+      const batchOf = (batch: number, requestId = 'one') => ({ requestId, batch, ...first, services: 2 });
+      const snapshotOf = async (status: 'complete' | 'provisional', id = 'one') => {
+        await store.insert(recordOf(id));
+        const manifest = { status, files: [] } as unknown as Manifest;
+        await store.update(id, { state: 'publishing', manifest, snapshotBatch: 3 });
+      };
+
+      test('those after the completion are shown and reported once', async () => {
+        await snapshotOf('complete');
+        await store.update('one', { state: 'completed' });
+        await store.reportChanges(['one']);
+        expect(await statusesOf('one'), 'nothing contradicts it').toHaveLength(3);
+        await contradict(batchOf(4));
+        await contradict({ ...batchOf(5), offset: 9, services: 1 });
+        const changedSince = { ...first, services: 3 };
+        expect(await store.find('one')).toMatchObject({ changedSince });
+        expect(await store.list(1)).toMatchObject([{ changedSince }]);
+        await store.reportChanges(['one']);
+        await contradict(batchOf(6));
+        await store.reportChanges(['one']);
+        await store.reportChanges();
+        expect((await statusesOf('one')).slice(3)).toEqual(['4 completed']);
+        expect((await statuses()).at(-1)).toMatchObject({ changed_since: { offset: 7, services: 3 } });
+      });
+
+      test('those between the snapshot and the completion stand in its status', async () => {
+        await snapshotOf('complete');
+        await contradict(batchOf(4));
+        expect(await store.find('one'), 'it has not ended').toMatchObject({ changedSince: null });
+        const changedSince = { ...first, services: 2 };
+        expect(await store.update('one', { state: 'completed' })).toMatchObject({ changedSince });
+        expect((await statuses()).at(-1)).toMatchObject({ status: 'completed', changed_since: { services: 2 } });
+        await store.reportChanges();
+        expect(await statusesOf('one')).toHaveLength(3);
+      });
+
+      test('batches in the snapshot, and provisional exports, do not count', async () => {
+        await snapshotOf('complete');
+        await snapshotOf('provisional', 'two');
+        await contradict(batchOf(3));
+        await contradict(batchOf(4, 'two'));
+        for (const id of ['one', 'two']) await store.update(id, { state: 'completed' });
+        await store.reportChanges();
+        expect(await store.list(2)).toMatchObject([{ changedSince: null }, { changedSince: null }]);
+        expect(await statuses()).toHaveLength(6);
+      });
+
+      test('without ids, all that are not reported yet are reported', async () => {
+        for (const id of ['one', 'two', 'three']) await snapshotOf('complete', id);
+        for (const id of ['one', 'two', 'three']) await store.update(id, { state: 'completed' });
+        for (const id of ['one', 'two']) await contradict(batchOf(4, id));
+        await store.reportChanges(['one']);
+        await store.reportChanges();
+        expect(
+          [await statusesOf('one'), await statusesOf('two'), await statusesOf('three')].map(({ length }) => length),
+        ).toEqual([4, 4, 3]);
+      });
     });
 
     test('only ended requests are forgotten (contract 5.6)', async () => {

@@ -1,5 +1,7 @@
+import type { Contradiction } from '../../pipeline/completeness/contradictions.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import {
+  type ChangedSince,
   type ControlPosition,
   type ExportRecord,
   isEnded,
@@ -8,9 +10,17 @@ import {
 } from '../../pipeline/export/request.ts';
 import type { QuarantinedRecord } from '../../pipeline/ingest/warehouse.ts';
 import { isSamePartition, partitionName } from '../../pipeline/partition.ts';
-import type { StoredPosition } from '../../pipeline/ports.ts';
+import type { PartitionId, StoredPosition } from '../../pipeline/ports.ts';
 import type { ControlStore } from '../../pipeline/requests/control.ts';
 import { refusalOf, type Status, statusOf } from '../../pipeline/requests/statuses.ts';
+
+/** A batch that contradicts an export, as the warehouse records it. */
+export interface MemoryContradiction extends Contradiction, PartitionId {
+  /** The number of the batch. */
+  readonly batch: number;
+  /** When it was stored, in milliseconds since 1970 UTC. */
+  readonly at: number;
+}
 
 /** Keeps requests as the database does, without one, and all that it was ever told of them. */
 export class MemoryRequestStore implements RequestStore {
@@ -19,6 +29,13 @@ export class MemoryRequestStore implements RequestStore {
   /** Each move of the control topic, in order. */
   readonly moves: ControlPosition[] = [];
   readonly setAside: QuarantinedRecord[] = [];
+  readonly #contradictions: readonly MemoryContradiction[];
+  readonly #reported = new Set<string>();
+
+  /** `contradictions` are those that the warehouse of the same store records, in the order of their batches. */
+  constructor(contradictions: readonly MemoryContradiction[] = []) {
+    this.#contradictions = contradictions;
+  }
 
   /** What the reader of the control topic needs. */
   readonly control: ControlStore = {
@@ -50,8 +67,10 @@ export class MemoryRequestStore implements RequestStore {
     const ended = change.state !== undefined && isEnded(change.state);
     const changed = { ...record, ...change, endedAt: ended ? record.acceptedAt : null };
     this.records.set(requestId, changed);
-    this.#say(changed);
-    return changed;
+    const seen = this.#withChanges(changed);
+    if (seen.changedSince !== null) this.#reported.add(requestId);
+    this.#say(seen);
+    return seen;
   }
 
   async cancel(requestId: string, by: string, control?: ControlPosition): Promise<boolean> {
@@ -67,7 +86,8 @@ export class MemoryRequestStore implements RequestStore {
   }
 
   async find(requestId: string): Promise<ExportRecord | null> {
-    return this.records.get(requestId) ?? null;
+    const record = this.records.get(requestId);
+    return record === undefined ? null : this.#withChanges(record);
   }
 
   async unfinished(): Promise<readonly ExportRecord[]> {
@@ -77,7 +97,16 @@ export class MemoryRequestStore implements RequestStore {
 
   async list(limit: number): Promise<readonly ExportRecord[]> {
     const newestFirst = [...this.records.values()].toSorted((one, other) => other.acceptedAt - one.acceptedAt);
-    return newestFirst.slice(0, limit);
+    return newestFirst.slice(0, limit).map(record => this.#withChanges(record));
+  }
+
+  async reportChanges(requestIds: readonly string[] = [...this.records.keys()]): Promise<void> {
+    for (const requestId of requestIds) {
+      const record = await this.find(requestId);
+      if (record === null || record.changedSince === null || this.#reported.has(requestId)) continue;
+      this.#reported.add(requestId);
+      this.#say(record);
+    }
   }
 
   async forgetEndedBefore(moment: number): Promise<void> {
@@ -86,7 +115,7 @@ export class MemoryRequestStore implements RequestStore {
 
   #positions(): readonly StoredPosition[] {
     const last = new Map(this.moves.map(move => [partitionName(move.partition), move]));
-    return [...last.values()].map(({ partition, origin, next }) => ({ partition, origin, ...next, watermark: null }));
+    return [...last.values()].map(({ partition, origin, next }) => ({ partition, origin, ...next }));
   }
 
   #move(control: ControlPosition): void {
@@ -94,6 +123,19 @@ export class MemoryRequestStore implements RequestStore {
     if (stored !== undefined && stored.nextOffset !== (control.lost?.from ?? control.from))
       throw new TidemarkError('STALE_BATCH', `the stored offset is ${stored.nextOffset}, not ${control.from}`);
     this.moves.push(control);
+  }
+
+  #withChanges(record: ExportRecord): ExportRecord {
+    return record.state === 'completed' ? { ...record, changedSince: this.#changesSince(record) } : record;
+  }
+
+  #changesSince({ requestId, manifest, snapshotBatch }: ExportRecord): ChangedSince | null {
+    if (manifest?.status !== 'complete' || snapshotBatch === null) return null;
+    const found = this.#contradictions.filter(each => each.requestId === requestId && each.batch > snapshotBatch);
+    const [first] = found;
+    if (first === undefined) return null;
+    const { at, topic, partition, offset } = first;
+    return { at, topic, partition, offset, services: found.reduce((sum, { services }) => sum + services, 0) };
   }
 
   #say(record: ExportRecord): void {

@@ -1,0 +1,30 @@
+import type { ExportDirectory, FileFacts, PendingFile } from '../../pipeline/ports.ts';
+
+/** An export directory that keeps only the names of its files: their content is tested elsewhere. */
+export function namesDirectory(): ExportDirectory {
+  const published = new Set<string>();
+  return {
+    resolve: async filePrefix => ({ folder: '/exports', stem: filePrefix, spelled: filePrefix }),
+    areFree: async (_, names) => names.every(name => !published.has(name)),
+    create: async (_to, _requestId, name) => pendingFile(name),
+    async publish(_to, _requestId, names) {
+      for (const name of names) published.add(name);
+    },
+    sweep: async () => undefined,
+  };
+}
+
+function pendingFile(name: string): PendingFile {
+  let bytes = 0;
+  return {
+    name,
+    async write(content) {
+      bytes += content.length;
+    },
+    async seal(): Promise<FileFacts> {
+      const content = { bytes, sha256: '' };
+      return { name, plain: content, packed: content };
+    },
+    discard: async () => undefined,
+  };
+}
