@@ -75,14 +75,16 @@ async function ourExport(more: GivenParameters) {
     store,
     directory,
     clock: { now: Date.now },
-    ...withoutLog({ now: Date.now }),
+    ...withoutLog,
     snapshots: new DuckDbSnapshots(opened, { maxExtensionColumns: 1000 }),
   };
   const began = performance.now();
   const record = await acceptAs({ file_prefix: 'bench', ...window, ...more }, `bench-${process.pid}`, parts);
   const { manifest } = await runExport(record, {
     ...parts,
-    allowedLatenessMs: 0,
+    contradictions: { watch: () => undefined, unwatch: () => undefined },
+    lateness: { allowedMs: 0, clockMs: 0 },
+    skewMs: 0,
     software: 'bench',
     signal: new AbortController().signal,
   });

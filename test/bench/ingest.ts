@@ -9,6 +9,7 @@ import { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
 import { openLogWriter } from '../../connectors/log-files/log/log-writer.ts';
 import { logDirectorySource } from '../../connectors/log-files/log-directory-source.ts';
 import { foldBatch, ingest } from '../../pipeline/ingest/ingest.ts';
+import { callBatch } from './call-batch.ts';
 import { makeLargeStore } from './large-store.ts';
 import { describeMachine, median, watchMemory } from './machine.ts';
 
@@ -22,6 +23,7 @@ const folder = path.join(tmpdir(), 'tidemark-bench');
 const log = path.join(folder, 'calls-log');
 const month = path.resolve('test/golden/calls/calls-august.ndjson.gz');
 const limits = { batchRecords: 20_000, batchBytes: 16 << 20 };
+const storing = { clock: { now: Date.now }, lateness: { allowedMs: 0, clockMs: 0 } };
 const heapFlags = ['--min-semi-space-size=32', '--max-semi-space-size=32', '--heap-growing-percent=60'];
 
 const programs: Readonly<Record<string, (argument: string) => Promise<object>>> = {
@@ -33,7 +35,10 @@ const programs: Readonly<Record<string, (argument: string) => Promise<object>>> 
 async function parseOnly(): Promise<object> {
   let records = 0;
   const began = performance.now();
-  for await (const batch of logDirectorySource({ path: log, ...limits }).read([], new AbortController().signal)) {
+  for await (const batch of logDirectorySource({ path: log, kind: 'folder', ...limits }).read(
+    [],
+    new AbortController().signal,
+  )) {
     for (const { value } of batch.records) {
       if (value === null) continue;
       JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8'));
@@ -47,80 +52,53 @@ async function ingestLog(): Promise<object> {
   const database = path.join(folder, 'ingest.duckdb');
   for (const file of [database, `${database}.wal`]) rmSync(file, { force: true });
   const opened = await Database.open({ path: database, memoryLimit: '256MB', threads: 2 });
-  const warehouse = await DuckDbWarehouse.open(opened);
+  const warehouse = await DuckDbWarehouse.open(opened, storing);
   const began = performance.now();
-  const source = logDirectorySource({ path: log, ...limits });
+  const source = logDirectorySource({ path: log, kind: 'folder', ...limits });
   const { recordsRead } = await ingest(source, warehouse, {
     keyFormat: 'string',
-    skewMs: 0,
     clock: { now: Date.now },
     signal: new AbortController().signal,
   });
   const seconds = (performance.now() - began) / 1000;
-  warehouse.close();
+  await warehouse.close();
   await opened.close();
   return { records: recordsRead, seconds };
-}
-
-/** 20,000 events: 2,475 services that were never seen, of 8 events each, and 200 late hits on closed ones. */
-function newBatch(round: number): readonly Buffer[] {
-  const lines: string[] = [];
-  const say = (event: string, service: string, more: object): void => {
-    const at = new Date(1_900_000_000_000 + round * 60_000 + lines.length).toISOString();
-    const occasion = {
-      session_id: `AA${lines.length}`,
-      interaction_id: `call-${service}`,
-      application_type: 'vru',
-      application_id: 'AA02',
-      resource_type: 'line',
-      resource_id: '04',
-      media_type: 'voice',
-    };
-    lines.push(JSON.stringify({ event, service_id: service, timestamp: at, ...occasion, ...more }));
-  };
-  for (let number = 0; number < 2_475; number += 1) {
-    const service = `new-${round}-${number}-0123456789abcdef`;
-    say('service.started', service, {
-      service_type: 'PS',
-      contact_key: `K${number}`,
-      est_duration: 180,
-      extensions: { priority: 0 },
-    });
-    for (const state of [1, 2])
-      say('state.started', service, { state_id: `${service}.${state}`, state_type: String(state) });
-    say('task.started', service, { task_id: `${service}.t`, task_type: 'serve' });
-    for (const state of [1, 2]) say('state.completed', service, { state_id: `${service}.${state}`, disposition: 'ok' });
-    say('task.completed', service, { task_id: `${service}.t`, disposition: 'ok' });
-    say('service.completed', service, { disposition: 'AGENT', disposition_desc: 'served by an agent' });
-  }
-  for (let number = 0; number < 200; number += 1)
-    say('service.completed', `hit-${round * 200 + number}`, { disposition: 'LATE' });
-  return lines.map(line => Buffer.from(line));
 }
 
 async function timeBatches(database: string): Promise<object> {
   const opened = await Database.open({ path: database, memoryLimit: '256MB', threads: 2 });
   const began = performance.now();
-  const warehouse = await DuckDbWarehouse.open(opened);
+  const warehouse = await DuckDbWarehouse.open(opened, storing);
   const openSeconds = (performance.now() - began) / 1000;
   const milliseconds: number[] = [];
   const done = warehouse.positions().find(({ partition }) => partition.topic === 'bench')?.nextOffset ?? 0;
   for (let round = done / 20_000; round < done / 20_000 + 25; round += 1) {
-    const records = newBatch(round).map((value, index) => ({
-      offset: round * 20_000 + index,
-      timestamp: null,
-      key: null,
-      value,
-      headers: [],
-    }));
+    const records = callBatch({ prefix: 'new', round, startMs: 1_900_000_000_000 + round * 60_000, stepMs: 1 }).map(
+      (value, index) => ({
+        offset: round * 20_000 + index,
+        timestamp: null,
+        key: null,
+        value,
+        headers: [],
+      }),
+    );
     const next = { nextOffset: (round + 1) * 20_000, bookmark: null };
     const started = performance.now();
     const partition = { topic: 'bench', partition: 0 };
-    const batch = { partition, origin: 'bench', records, from: round * 20_000, next, bytesRead: 0 };
-    await warehouse.store(foldBatch(batch, { keyFormat: 'string', skewMs: 0, clock: { now: Date.now } }));
+    const batch = {
+      partition,
+      kind: 'live',
+      origin: 'bench',
+      records,
+      from: round * 20_000,
+      next,
+      bytesRead: 0,
+    } as const;
+    await warehouse.store(foldBatch(batch, { keyFormat: 'string', clock: { now: Date.now } }));
     milliseconds.push(performance.now() - started);
   }
-  warehouse.close();
+  await warehouse.close();
   await opened.close();
   return { openSeconds, milliseconds: median(milliseconds), worst: Math.max(...milliseconds) };
 }

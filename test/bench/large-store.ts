@@ -36,7 +36,9 @@ export async function makeLargeStore({ path, services, perService, hits }: Large
     });
   }
   await connection.run(
-    `INSERT INTO partitions VALUES (0, 'large', 0, 'made by SQL', 1, NULL, 1, 1, 0, 1, TIMESTAMP '2030-01-01')`,
+    `INSERT INTO partitions (source, log, topic, partition, origin, kind, listed, first_offset, next_offset, records_read,
+       applied, quarantined, batch)
+     VALUES (0, 0, 'large', 0, 'made by SQL', 'live', false, 0, 1, 1, 1, 0, 1)`,
   );
   connection.closeSync();
   await database.close();

@@ -31,7 +31,7 @@ export async function benchLogFiles(records: number, rounds: number): Promise<vo
     for (let round = 0; round < rounds; round += 1) {
       const root = path.join(folder, `log-${round}`);
       await time('log: append 1,000 at a time, fsync each', () => appendAll(root, records));
-      await time('log: read', () => drain(logDirectorySource({ path: root, ...LIMITS })));
+      await time('log: read', () => drain(logDirectorySource({ path: root, kind: 'folder', ...LIMITS })));
       await time('file: read plain NDJSON', () => drain(ndjsonFileSource({ path: plain, ...LIMITS })));
       await time('file: read packed NDJSON', () => drain(ndjsonFileSource({ path: packed, ...LIMITS })));
       await time('standard input: append to a log', () => appendLines(root, plain));

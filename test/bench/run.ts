@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** `npm run bench [-- name…]`: every benchmark, one after the other, each in a process of its own. */
-const all = ['month', 'export', 'ingest', 'log-files', 'packing', 'decode'];
+const all = ['month', 'export', 'ingest', 'backfill', 'log-files', 'packing', 'decode'];
 const asked = process.argv.slice(2);
 const unknown = asked.filter(name => !all.includes(name));
 if (unknown.length > 0) throw new Error(`no benchmark is called ${unknown.join(', ')}; there are ${all.join(', ')}`);

@@ -2,10 +2,11 @@ import { mkdir, readdir, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, type TestContext, test } from 'vitest';
 import { goldenPath } from '../support/golden.ts';
+import { tidemarkDoneHere, tidemarkHere } from '../support/in-process.ts';
 import { mountNamespace } from '../support/skipping.ts';
 import { queryDatabase } from '../support/tables.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { tidemark, tidemarkDone } from '../support/tidemark.ts';
+import { tidemark } from '../support/tidemark.ts';
 
 /** What the command line refuses of an export's destination: how it says so, and that nothing is written. */
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -15,7 +16,7 @@ let runs = 0;
 beforeAll(async () => {
   folder = await temporaryFolder();
   db = path.join(folder.path, 'messy.duckdb');
-  await tidemarkDone(['ingest', goldenPath('messy/events.ndjson'), '--db', db]);
+  await tidemarkDoneHere(['ingest', goldenPath('messy/events.ndjson'), '--db', db]);
 });
 afterAll(() => folder.remove());
 beforeEach(async () => {
@@ -30,7 +31,7 @@ const exportArgs = (prefix: string) => [
 ];
 
 async function expectStillExports(): Promise<void> {
-  const { paths }: { paths: string[] } = JSON.parse(await tidemarkDone([...exportArgs('after_'), '--json']));
+  const { paths }: { paths: string[] } = JSON.parse(await tidemarkDoneHere([...exportArgs('after_'), '--json']));
   expect((await readdir(root)).map(name => path.join(root, name)).toSorted()).toEqual(paths.toSorted());
 }
 
@@ -49,7 +50,7 @@ test.each([
   await mkdir(elsewhere);
   await symlink(elsewhere, path.join(root, 'link'));
   const before = await readdir(folder.path, { recursive: true });
-  const { code, stderr } = await tidemark(exportArgs(prefix.replace('ROOT', root)));
+  const { code, stderr } = await tidemarkHere(exportArgs(prefix.replace('ROOT', root)));
   expect(code, stderr).toBe(64);
   expect(stderr).toContain('file_prefix');
   expect(stderr).toContain(told);
@@ -59,12 +60,12 @@ test.each([
 test('an export root that is a link is allowed', async () => {
   const link = path.join(folder.path, `link-${runs}`);
   await symlink(root, link);
-  await tidemarkDone([...exportArgs(`${link}/x_`), '--export-root', link]);
+  await tidemarkDoneHere([...exportArgs(`${link}/x_`), '--export-root', link]);
   expect(await readdir(root)).toHaveLength(3);
 });
 
 test('an export root that is a file is refused', async () => {
-  const { code, stderr } = await tidemark([...exportArgs('x_'), '--export-root', db]);
+  const { code, stderr } = await tidemarkHere([...exportArgs('x_'), '--export-root', db]);
   expect([code, stderr]).toEqual([73, expect.stringMatching(/export root .*messy\.duckdb.*\[NOT_WRITABLE\]/s)]);
 });
 

@@ -22,10 +22,10 @@ function delayed(warehouse: Warehouse) {
   const inHand = new Promise<FoldedBatch>(resolve => {
     arrive = resolve;
   });
-  const store = async (batch: FoldedBatch): Promise<void> => {
+  const store = async (batch: FoldedBatch): Promise<readonly string[]> => {
     arrive(batch);
     await thawed;
-    await warehouse.store(batch);
+    return warehouse.store(batch);
   };
   return { warehouse: { positions: () => warehouse.positions(), store }, inHand, thaw };
 }
@@ -46,7 +46,6 @@ describe.skipIf(!kafka.available)('a batch of a reader that was frozen', () => {
     });
     const running = {
       keyFormat: 'string',
-      skewMs: 0,
       clock: { now: Date.now },
       signal: AbortSignal.timeout(60_000),
     } as const;

@@ -107,7 +107,7 @@ describe.skipIf(!kafka.available)('a running service', () => {
     await second.reachesOffsets([{ partition: 0, high: 40 }]);
     expect(await second.metrics()).toContain(`tidemark_records_lost_total{topic="${topic}",partition="0"} 15`);
     expect(await second.stop()).toMatchObject({ code: 0 });
-    const lost = await queryDatabase(second.db, query => query('SELECT from_offset, to_offset FROM lost_records'));
+    const lost = await queryDatabase(second.db, query => query('SELECT from_offset, to_offset FROM gaps'));
     expect(lost).toEqual([['10', '25']]);
   });
 });

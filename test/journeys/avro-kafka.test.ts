@@ -37,7 +37,6 @@ async function consumed(store: TestStore, topic: string, keyFormat: KeyFormat = 
   const options: IngestOptions = {
     keyFormat,
     registry: openRegistry(shared.url).registry,
-    skewMs: 0,
     clock: { now: Date.now },
     signal: new AbortController().signal,
   };

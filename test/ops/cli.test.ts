@@ -5,9 +5,10 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { main } from '../../ops/cli.ts';
 import { describeParameter, parameterNames, parameterTable } from '../../pipeline/export/parameter-table.ts';
 import { goldenPath } from '../support/golden.ts';
+import { tidemarkDoneHere, tidemarkHere } from '../support/in-process.ts';
 import { readTables } from '../support/tables.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { startTidemark, tidemark, tidemarkDone } from '../support/tidemark.ts';
+import { startTidemark, tidemark } from '../support/tidemark.ts';
 
 const seed = goldenPath('seed/events.ndjson');
 const window = ['--time-from', '2014-01-01T00:00:00Z', '--time-to', '2015-01-01T00:00:00Z'];
@@ -17,7 +18,7 @@ const inFolder = (name: string) => path.join(folder.path, name);
 beforeAll(async () => {
   folder = await temporaryFolder();
   db = inFolder('seed.duckdb');
-  await tidemarkDone(['ingest', seed, '--db', db]);
+  await tidemarkDoneHere(['ingest', seed, '--db', db]);
 });
 afterAll(() => folder.remove());
 
@@ -39,12 +40,12 @@ test.each([
   [['config', 'check']],
   [['demo']],
 ])('help of tidemark %j has examples', async command => {
-  const text = await tidemarkDone([...command, '--help']);
+  const text = await tidemarkDoneHere([...command, '--help']);
   expect(text).toMatch(new RegExp(`Examples:\\n  \\$ (npm run|tidemark) ${command.join(' ')}`));
 });
 
 test('each parameter of an export is an option of tidemark export, whose help says what is allowed and the default', async () => {
-  const help = (await tidemarkDone(['export', '--help'])).replaceAll(/\s+/g, ' ');
+  const help = (await tidemarkDoneHere(['export', '--help'])).replaceAll(/\s+/g, ' ');
   for (const name of parameterNames) {
     const option = `--${name.replaceAll('_', '-')}`;
     const value = parameterTable[name].kind.name === 'flag' ? '' : ` <${name}>`;
@@ -53,7 +54,9 @@ test('each parameter of an export is an option of tidemark export, whose help sa
 });
 
 test('the help of the program lists its exit codes', async () => {
-  expect(await tidemarkDone(['--help'])).toMatch(/Exit codes: 0 done; 64 .*65 .*66 .*70 .*73 .*74 .*75 .*78 .*130 /s);
+  expect(await tidemarkDoneHere(['--help'])).toMatch(
+    /Exit codes: 0 done; 64 .*65 .*66 .*70 .*73 .*74 .*75 .*78 .*130 /s,
+  );
 });
 
 test.each([
@@ -72,7 +75,8 @@ describe('exit codes (contract 5.15)', () => {
     ['an unknown command', 64, ['bogus'], /unknown command 'bogus'/],
     ['no command', 64, [], /Usage: tidemark/],
     ['an unknown flag', 64, ['status', '--bogus'], /unknown option '--bogus'/],
-    ['a missing argument', 64, ['ingest'], /missing required argument 'path'/],
+    ['a missing argument', 64, ['cancel'], /missing required argument 'request-id'/],
+    ['neither a path nor a declaration', 64, ['ingest'], /ingest needs a path, or --covers-until <time>/],
     ['an offset that is no number', 64, ['quarantine', 'show', 'x', 'first'], /whole number/],
     ['a missing path', 66, ['ingest', 'nope.ndjson', '--db', 'new.duckdb'], /no nope\.ndjson/],
     ['a folder without logs', 66, ['ingest', '.', '--db', 'new.duckdb'], /SOURCE_MISSING/],
@@ -89,7 +93,7 @@ describe('exit codes (contract 5.15)', () => {
     await writeFile(path.join(cwd, 'file'), 'not a database, but long enough to be looked at');
     await writeFile(path.join(cwd, 'data.json'), '{"a": 1}\n');
     await writeFile(path.join(cwd, 'bad.yaml'), 'threads: 0\n');
-    const end = await tidemark(
+    const end = await tidemarkHere(
       args.map(arg => arg.replace('DB', db)),
       { cwd },
     );
@@ -99,7 +103,7 @@ describe('exit codes (contract 5.15)', () => {
 
   test('wrong parameters: one message names every fault, and no request is recorded', async () => {
     const flags = ['--time-from', '2026-01-01', '--format', 'xml', '--separator', 'x', '--filter-state', 'old'];
-    const { code, stderr } = await tidemark([
+    const { code, stderr } = await tidemarkHere([
       'export',
       '--db',
       db,
@@ -120,20 +124,20 @@ describe('exit codes (contract 5.15)', () => {
       expect(message).toContain(named);
     }
     expect(message).toContain('filter_state is "old"; allowed is any, active, inactive');
-    expect(JSON.parse(await tidemarkDone(['status', '--db', db, '--json'])).exports).toEqual([]);
+    expect(JSON.parse(await tidemarkDoneHere(['status', '--db', db, '--json'])).exports).toEqual([]);
   });
 
   test('a file whose consumed part has changed: 65, and nothing is added', async () => {
     const file = inFolder('changing.ndjson');
     const own = inFolder('changing.duckdb');
     await copyFile(goldenPath('messy/events.ndjson'), file);
-    await tidemarkDone(['ingest', file, '--db', own]);
+    await tidemarkDoneHere(['ingest', file, '--db', own]);
     const before = await readTables(own);
     const handle = await open(file, 'r+');
     await handle.write('X', 500_000);
     await handle.close();
     await appendFile(file, '{"event":"service.deleted","service_id":"1"}\n');
-    const { code, stderr } = await tidemark(['ingest', file, '--db', own]);
+    const { code, stderr } = await tidemarkHere(['ingest', file, '--db', own]);
     expect([code, stderr]).toEqual([65, expect.stringMatching(/changing\.ndjson.*SOURCE_CHANGED/s)]);
     expect(await readTables(own)).toEqual(before);
   });
@@ -144,12 +148,12 @@ describe('exit codes (contract 5.15)', () => {
     child.stdin.write('{"event":"service.deleted","service_id":"1"}\n');
     await untilLocked(own, child);
     for (const args of [['status'], ['ingest', seed], ['quarantine', 'list']]) {
-      const { code, stderr } = await tidemark([...args, '--db', own]);
+      const { code, stderr } = await tidemarkHere([...args, '--db', own]);
       expect([code, stderr]).toEqual([75, expect.stringMatching(`in use by process ${child.pid}`)]);
     }
     child.stdin.end();
     expect((await ended).code).toBe(0);
-    await tidemarkDone(['status', '--db', own]);
+    await tidemarkDoneHere(['status', '--db', own]);
   });
 });
 
@@ -181,7 +185,7 @@ test('a file adds nothing when it is ingested again or after renaming, and its n
   const file = inFolder('twice.ndjson');
   await copyFile(seed, file);
   const readBy = async (...paths: string[]) => {
-    const text = await tidemarkDone(['ingest', ...paths, '--db', own, '--json']);
+    const text = await tidemarkDoneHere(['ingest', ...paths, '--db', own, '--json']);
     return text
       .trim()
       .split('\n')
@@ -195,7 +199,7 @@ test('a file adds nothing when it is ingested again or after renaming, and its n
 
 describe('a request id (contract 5.2, 5.3)', () => {
   const exportWith = (id: string, ...more: string[]) =>
-    tidemark([
+    tidemarkHere([
       ...['export', '--db', db, '--export-root', inFolder('out'), '--file-prefix', 'x_', ...window],
       ...['--request-id', id, '--json', ...more],
     ]);

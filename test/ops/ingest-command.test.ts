@@ -4,10 +4,11 @@ import path from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { goldenLines, goldenPath, readGolden } from '../support/golden.ts';
+import { tidemarkDoneHere, tidemarkHere } from '../support/in-process.ts';
 import { readValues } from '../support/log-files.ts';
 import { queryDatabase, readTables } from '../support/tables.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { startTidemark, tidemark, tidemarkDone } from '../support/tidemark.ts';
+import { startTidemark, tidemarkDone } from '../support/tidemark.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 const inFolder = (name: string) => path.join(folder.path, name);
@@ -34,9 +35,9 @@ describe('Ctrl-C', () => {
     expect(partition).toMatchObject({ nextOffset: stored, recordsRead: stored, applied: stored, quarantined: 0 });
     expect(stored % 5).toBe(0);
 
-    const rest: { records_read: number } = JSON.parse(await tidemarkDone(['ingest', events, '--db', db, '--json']));
+    const rest: { records_read: number } = JSON.parse(await tidemarkDoneHere(['ingest', events, '--db', db, '--json']));
     expect(stored + rest.records_read).toBe(3553);
-    await tidemarkDone(['ingest', events, '--db', inFolder('whole.duckdb')]);
+    await tidemarkDoneHere(['ingest', events, '--db', inFolder('whole.duckdb')]);
     expect(await readTables(db)).toEqual(await readTables(inFolder('whole.duckdb')));
   });
 
@@ -76,7 +77,9 @@ describe('golden/rejects', () => {
   let topic: string;
   beforeAll(async () => {
     db = inFolder('rejects.duckdb');
-    const read = JSON.parse(await tidemarkDone(['ingest', goldenPath('rejects/events.ndjson'), '--db', db, '--json']));
+    const read = JSON.parse(
+      await tidemarkDoneHere(['ingest', goldenPath('rejects/events.ndjson'), '--db', db, '--json']),
+    );
     expect(read).toMatchObject({
       records_read: expected.length,
       applied: expected.length - rejected.length,
@@ -87,7 +90,7 @@ describe('golden/rejects', () => {
 
   test('quarantine list --json lists every rejected record in order, with reason and field', async () => {
     const rows: { offset: number; reason: string; field: string | null }[] = JSON.parse(
-      await tidemarkDone(['quarantine', 'list', '--db', db, '--json']),
+      await tidemarkDoneHere(['quarantine', 'list', '--db', db, '--json']),
     );
     expect(rows.map(({ offset, reason }) => [offset + 1, reason])).toEqual(
       rejected.map(({ line, reason }) => [line, reason]),
@@ -98,9 +101,12 @@ describe('golden/rejects', () => {
   });
 
   test('quarantine list prints CSV with a header line and one row per record, which a CSV reader can read', async () => {
-    const rows: { offset: string; topic: string }[] = parse(await tidemarkDone(['quarantine', 'list', '--db', db]), {
-      columns: true,
-    });
+    const rows: { offset: string; topic: string }[] = parse(
+      await tidemarkDoneHere(['quarantine', 'list', '--db', db]),
+      {
+        columns: true,
+      },
+    );
     expect(rows.map(({ offset }) => Number(offset) + 1)).toEqual(rejected.map(({ line }) => line));
     expect(new Set(rows.map(row => row.topic))).toEqual(new Set([topic]));
   });
@@ -108,7 +114,7 @@ describe('golden/rejects', () => {
   test('quarantine list --reason --limit selects and limits', async () => {
     const args = ['quarantine', 'list', '--db', db, '--json', '--reason', 'BAD_FIELD', '--limit', '2'];
     const wanted = rejected.filter(({ reason }) => reason === 'BAD_FIELD').slice(0, 2);
-    const rows: { offset: number }[] = JSON.parse(await tidemarkDone(args));
+    const rows: { offset: number }[] = JSON.parse(await tidemarkDoneHere(args));
     expect(rows.map(({ offset }) => offset + 1)).toEqual(wanted.map(({ line }) => line));
   });
 
@@ -118,12 +124,12 @@ describe('golden/rejects', () => {
     expect(kept).toEqual(wanted);
     const { line } = rejected.find(({ reason }) => reason === 'MALFORMED')!;
     const show = ['quarantine', 'show', topic, String(line - 1), '--db', db];
-    expect(JSON.parse(await tidemarkDone([...show, '--json']))).toMatchObject([{ value_base64: wanted[0]?.[1] }]);
-    expect(JSON.parse(await tidemarkDone(show))).toMatchObject({ offset: line - 1, reason: 'MALFORMED' });
+    expect(JSON.parse(await tidemarkDoneHere([...show, '--json']))).toMatchObject([{ value_base64: wanted[0]?.[1] }]);
+    expect(JSON.parse(await tidemarkDoneHere(show))).toMatchObject({ offset: line - 1, reason: 'MALFORMED' });
   });
 
   test('status shows read = applied + quarantined, and the counts by reason (contract 2.11)', async () => {
-    const status = JSON.parse(await tidemarkDone(['status', '--db', db, '--json']));
+    const status = JSON.parse(await tidemarkDoneHere(['status', '--db', db, '--json']));
     const [{ records_read: recordsRead, applied, quarantined }] = status.partitions;
     expect(recordsRead).toBe(applied + quarantined);
     const counts = Object.fromEntries(
@@ -132,6 +138,6 @@ describe('golden/rejects', () => {
     const wanted: Record<string, number> = {};
     for (const { reason = '' } of rejected) wanted[reason] = (wanted[reason] ?? 0) + 1;
     expect(counts).toEqual(wanted);
-    expect((await tidemark(['status', '--db', db])).stdout).toContain(topic);
+    expect((await tidemarkHere(['status', '--db', db])).stdout).toContain(topic);
   });
 });

@@ -3,11 +3,11 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { kinds } from '../support/avro.ts';
 import { startedWith } from '../support/avro-events.ts';
+import { tidemarkDoneHere, tidemarkHere } from '../support/in-process.ts';
 import { sharedRegistry } from '../support/kafka/shared.ts';
 import { registryProxy } from '../support/registry-proxy.ts';
 import { register, setRule, uniqueSubject } from '../support/schema-registry.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { tidemark, tidemarkDone } from '../support/tidemark.ts';
 
 const shared = await sharedRegistry();
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -21,13 +21,13 @@ const at = (url: string, topic: string) => ['--registry-url', url, '--topic', to
 describe.skipIf(!shared.available)('tidemark schemas', () => {
   test('register registers all ten schemas, and a second run returns the same ids', async () => {
     const topic = uniqueSubject('calls');
-    const first = JSON.parse(await tidemarkDone(['schemas', 'register', ...at(shared.url, topic), '--json']));
+    const first = JSON.parse(await tidemarkDoneHere(['schemas', 'register', ...at(shared.url, topic), '--json']));
     expect(first).toEqual(
       kinds.map(kind => ({ subject: `${topic}-${kind}`, standing: 'registered', id: expect.any(Number), version: 1 })),
     );
-    const again = JSON.parse(await tidemarkDone(['schemas', 'register', ...at(shared.url, topic), '--json']));
+    const again = JSON.parse(await tidemarkDoneHere(['schemas', 'register', ...at(shared.url, topic), '--json']));
     expect(again).toEqual(first);
-    const told = await tidemarkDone(['schemas', 'check', ...at(shared.url, topic)]);
+    const told = await tidemarkDoneHere(['schemas', 'check', ...at(shared.url, topic)]);
     expect(told).toMatch(/^subject +standing +id +version$/m);
     for (const { subject, id } of first) expect(told).toMatch(new RegExp(`^${subject} +registered +${id} +1$`, 'm'));
   });
@@ -35,18 +35,20 @@ describe.skipIf(!shared.available)('tidemark schemas', () => {
   test('the schemas of requests and statuses are registered under their topics', async () => {
     const topic = uniqueSubject('calls');
     const topics = ['--control-topic', `${topic}-c`, '--status-topic', `${topic}-s`];
-    const rows = JSON.parse(await tidemarkDone(['schemas', 'register', ...at(shared.url, topic), ...topics, '--json']));
+    const rows = JSON.parse(
+      await tidemarkDoneHere(['schemas', 'register', ...at(shared.url, topic), ...topics, '--json']),
+    );
     expect(rows.slice(kinds.length)).toEqual([
       { subject: `${topic}-c-control.request`, standing: 'registered', id: expect.any(Number), version: 1 },
       { subject: `${topic}-s-control.status`, standing: 'registered', id: expect.any(Number), version: 1 },
     ]);
-    const told = await tidemarkDone(['schemas', 'check', ...at(shared.url, topic), ...topics]);
+    const told = await tidemarkDoneHere(['schemas', 'check', ...at(shared.url, topic), ...topics]);
     expect(told).toMatch(new RegExp(`^${topic}-s-control.status +registered`, 'm'));
   });
 
   test('check registers nothing', async () => {
     const topic = uniqueSubject('unborn');
-    const rows = JSON.parse(await tidemarkDone(['schemas', 'check', ...at(shared.url, topic), '--json']));
+    const rows = JSON.parse(await tidemarkDoneHere(['schemas', 'check', ...at(shared.url, topic), '--json']));
     expect(rows).toEqual(
       kinds.map(kind => ({ subject: `${topic}-${kind}`, standing: 'new', id: null, version: null })),
     );
@@ -61,7 +63,7 @@ describe.skipIf(!shared.available)('tidemark schemas', () => {
     await register(shared.url, startedWith({ name: 'only_theirs', type: 'string' }), { subject });
     await setRule(shared.url, subject, 'FULL');
     for (const command of ['check', 'register']) {
-      const { code, stdout, stderr } = await tidemark(['schemas', command, ...at(shared.url, topic), '--json']);
+      const { code, stdout, stderr } = await tidemarkHere(['schemas', command, ...at(shared.url, topic), '--json']);
       expect([code, stdout]).toEqual([65, '']);
       expect(JSON.parse(stderr)).toEqual({
         code: 'SCHEMA_INCOMPATIBLE',
@@ -94,14 +96,14 @@ describe.skipIf(!shared.available)('tidemark schemas', () => {
       secret,
     ];
     await writeFile(secret, 'hunter2\n');
-    const { code, stderr } = await tidemark(args);
+    const { code, stderr } = await tidemarkHere(args);
     expect([code, stderr]).toEqual([
       77,
       expect.stringMatching(/401; check registry_username and registry_password \[REGISTRY_REFUSED\]/),
     ]);
     expect(stderr).not.toContain('hunter2');
     await writeFile(secret, 'wonderland\n');
-    await tidemarkDone(args);
+    await tidemarkDoneHere(args);
   });
 });
 
@@ -146,7 +148,7 @@ describe('a command is refused', () => {
       /key_format avro needs registry_url/,
     ],
   ])('%s: %i', async (_, code, args, told) => {
-    const end = await tidemark(args, { cwd: folder.path });
+    const end = await tidemarkHere(args, { cwd: folder.path });
     expect([end.code, end.stderr]).toEqual([code, expect.stringMatching(told)]);
     expect(end.stderr).not.toContain('hunter2');
   });

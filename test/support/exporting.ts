@@ -29,8 +29,10 @@ export async function openExporting({ db, root, memoryLimit = '256MB' }: ExportP
     directory: await openExportDirectory({ root: path.resolve(root), create: true }),
     clock: { now: Date.now },
     snapshots: new DuckDbSnapshots(database, { maxExtensionColumns: 1000 }),
-    ...withoutLog({ now: Date.now }),
-    allowedLatenessMs: 0,
+    ...withoutLog,
+    contradictions: { watch: () => undefined, unwatch: () => undefined },
+    lateness: { allowedMs: 0, clockMs: 0 },
+    skewMs: 0,
     software: 'test',
     signal: new AbortController().signal,
   };

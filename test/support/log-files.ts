@@ -13,7 +13,7 @@ export function records(...values: readonly string[]): readonly NewRecord[] {
 export async function readValues(
   root: string,
 ): Promise<{ readonly values: readonly string[]; readonly failure: unknown }> {
-  const source = logDirectorySource({ path: root, batchRecords: 1_000, batchBytes: 1_000_000 });
+  const source = logDirectorySource({ path: root, kind: 'folder', batchRecords: 1_000, batchBytes: 1_000_000 });
   const { records: read, failure } = await readToEnd(source);
   return { values: read.map(({ value }) => Buffer.from(value ?? []).toString()), failure };
 }

@@ -1,6 +1,8 @@
+import { noSources } from '../../pipeline/completeness/sources.ts';
 import type { Exporting } from '../../pipeline/export/export.ts';
 import { withoutLog } from '../../pipeline/export/log-wait.ts';
-import type { EventSource, LogRecord, Snapshot } from '../../pipeline/ports.ts';
+import type { Snapshot } from '../../pipeline/export/snapshot.ts';
+import type { EventSource, LogRecord } from '../../pipeline/ports.ts';
 import { serveControl } from '../../pipeline/requests/control.ts';
 import type { JobView } from '../../pipeline/requests/job.ts';
 import { Jobs } from '../../pipeline/requests/jobs.ts';
@@ -35,7 +37,8 @@ export class MemoryTopic implements EventSource {
         continue;
       }
       const next = { nextOffset: at + 1, bookmark: `after ${at}` };
-      yield { partition: this.#partition, origin: 'memory', records: [record], from: at, next, bytesRead: 1 };
+      const batch = { partition: this.#partition, kind: 'live', origin: 'memory' } as const;
+      yield { ...batch, records: [record], from: at, next, bytesRead: 1 };
       at += 1;
     }
   }
@@ -79,10 +82,11 @@ export class HeldSnapshots {
     let isInterrupted = false;
     let release = (): void => undefined;
     return {
-      positions: [],
+      sources: noSources,
+      batch: 0,
       schemaIds: [],
       splitServices: 0,
-      lostRecords: 0,
+      servicesWithoutStart: 0,
       write: async (_kind, sink) => {
         await sink(Buffer.from('first\n'));
         if (isInterrupted) throw new Error('interrupted');
@@ -143,11 +147,12 @@ export class MemoryService {
   ) {
     this.#world = world;
     const { store, directory } = world;
-    const log = withoutLog(clock);
-    const exporting = { store, directory, snapshots: this.snapshots, allowedLatenessMs: 0, software: 'test' };
+    const contradictions = { watch: () => undefined, unwatch: () => undefined };
+    const rules = { contradictions, lateness: { allowedMs: 0, clockMs: 0 }, skewMs: 0 };
+    const exporting = { store, directory, snapshots: this.snapshots, software: 'test', ...rules };
     this.jobs = new Jobs({
-      accepting: { store, directory, clock, lookAtLog: log.lookAtLog },
-      exporting: { ...exporting, wait: wait ?? log.wait },
+      accepting: { store, directory, clock, lookAtLog: withoutLog.lookAtLog },
+      exporting: { ...exporting, wait: wait ?? withoutLog.wait },
       atOnce,
       maxQueued,
       onChange,

@@ -77,7 +77,7 @@ function* cut(
     }
     const taken = records.slice(from, to);
     const next = { nextOffset: (taken.at(-1)?.offset ?? -1) + 1, bookmark: null };
-    yield { partition, origin: 'memory', records: taken, next, bytesRead };
+    yield { partition, kind: 'live', origin: 'memory', records: taken, next, bytesRead };
     from = to;
   }
 }

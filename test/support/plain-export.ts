@@ -41,11 +41,19 @@ export function plainSelect(kind: FileKind, filters: Selection): string {
   return `SELECT ${csvColumns(entityTables[entity]).join(', ')} FROM (${rows}) x`;
 }
 
-/** Counts the picked services that have events from more than one partition. */
+const tables = ['services', 'states', 'tasks'] as const;
+
+/** Where events came from: those of rows, of deletions, and of rows that a deletion removed or will remove. */
+const logs = [
+  ...tables.map(table => `SELECT service_key, service_id, log, split FROM ${table}_rows`),
+  'SELECT service_key, service_id, log, split FROM deleted_logs',
+  ...tables.map(
+    table => `SELECT c.service_key, c.service_id, c.log, c.split FROM ${table}_closed c
+      JOIN deletions d ON d.service_key = c.service_key AND d.service_id = c.service_id AND d.batch > c.batch`,
+  ),
+];
+
+/** Counts the picked services that have events from more than one log. */
 export const plainSplit = `SELECT count(*) FROM (
-  SELECT p.rank FROM (
-    SELECT service_key, service_id, source, split FROM services_rows
-    UNION ALL SELECT service_key, service_id, source, split FROM states_rows
-    UNION ALL SELECT service_key, service_id, source, split FROM tasks_rows
-  ) x JOIN picked p ON ${isPicked}
-  GROUP BY p.rank HAVING min(x.source) <> max(x.source) OR bool_or(x.split))`;
+  SELECT p.rank FROM (${logs.join(' UNION ALL ')}) x JOIN picked p ON ${isPicked}
+  GROUP BY p.rank HAVING min(x.log) <> max(x.log) OR bool_or(x.split))`;

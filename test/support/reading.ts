@@ -51,7 +51,7 @@ export async function readAll(
 export function positionsAfter(batches: readonly RecordBatch[]): readonly StoredPosition[] {
   const positions = new Map<string, StoredPosition>();
   for (const { partition, origin, next } of batches) {
-    positions.set(partitionName(partition), { ...next, partition, origin, watermark: null });
+    positions.set(partitionName(partition), { ...next, partition, origin });
   }
   return [...positions.values()];
 }

@@ -3,12 +3,16 @@ import { onTestFinished } from 'vitest';
 import { Database } from '../../connectors/duckdb/file/database.ts';
 import { DuckDbSnapshots } from '../../connectors/duckdb/snapshot.ts';
 import { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
+import type { BatchFacts } from '../../pipeline/completeness/batch-facts.ts';
 import type { FileKind, Layout, Selection } from '../../pipeline/export/selection.ts';
 import { foldBatch } from '../../pipeline/ingest/ingest.ts';
-import type { BatchFacts, FoldedBatch } from '../../pipeline/ingest/warehouse.ts';
+import type { FoldedBatch } from '../../pipeline/ingest/warehouse.ts';
 import type { LogRecord } from '../../pipeline/ports.ts';
 import type { WriterSchemas } from '../../schemas/decode.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+
+/** Lateness is none, so that watermarks are the clock of a look, or the time of an event. */
+export const storing = { clock: { now: Date.now }, lateness: { allowedMs: 0, clockMs: 0 } };
 
 export const plainCsv: Layout = {
   format: 'csv',
@@ -33,7 +37,7 @@ export class TestStore {
 
   static async open(databasePath: string): Promise<TestStore> {
     const database = await Database.open({ path: databasePath, memoryLimit: '256MB', threads: 1 });
-    return new TestStore(database, await DuckDbWarehouse.open(database));
+    return new TestStore(database, await DuckDbWarehouse.open(database, storing));
   }
 
   /** Stores one batch of JSON lines or Avro values as the next records of a partition, in one transaction. */
@@ -48,8 +52,8 @@ export class TestStore {
     this.#next.set(partition, nextOffset);
     const id = { topic: 'test', partition };
     const next = { nextOffset, bookmark: null };
-    const batch = { partition: id, origin: 'test', records, from: first, next, bytesRead: 0 };
-    await this.warehouse.store(foldBatch(batch, { keyFormat: 'string', schemas, skewMs: 0, clock: { now: Date.now } }));
+    const batch = { partition: id, kind: 'live', origin: 'test', records, from: first, next, bytesRead: 0 } as const;
+    await this.warehouse.store(foldBatch(batch, { keyFormat: 'string', schemas, clock: { now: Date.now } }));
   }
 
   async rows(sql: string): Promise<readonly (readonly unknown[])[]> {
@@ -81,7 +85,7 @@ export class TestStore {
   }
 
   async close(): Promise<void> {
-    this.warehouse.close();
+    await this.warehouse.close();
     await this.database.close();
   }
 }

@@ -43,13 +43,57 @@ test('of two equal dotted paths in one row the later value is written (contract 
 });
 
 // contract 4.8, 4.11
-test('a path spelled like a core column, or like another path in other case, is a column of its own', async () => {
+test('a path spelled like another path in other case is a column of its own', async () => {
   const store = await openTestStore();
-  await store.storeLines([started('one', 1, { service_id: 'x', Label: 'y', label: 'z', 'quo"te,#': 'w' })]);
+  await store.storeLines([started('one', 1, { Label: 'y', label: 'z', 'quo"te,#': 'w' })]);
   const { bytes } = await store.exported('services', window, { header: true });
   const [header, line] = bytes.toString().trimEnd().split('\n');
-  expect(header).toMatch(/,service_id,Label,label,"quo""te,#"$/);
-  expect(line).toMatch(/,x,y,z,w$/);
+  expect(header).toMatch(/,Label,label,"quo""te,#"$/);
+  expect(line).toMatch(/,y,z,w$/);
+});
+
+describe('a path that equals the name of a core column of the file (contract 4.11)', () => {
+  test('is called extensions.<path> in the header and in the manifest', async () => {
+    const store = await openTestStore();
+    await store.storeLines([started('one', 1, { is_anonymous: 'x', disposition: 'y', end_session_id: 'z' })]);
+    const { bytes, columns } = await store.exported('services', window, { header: true });
+    const names = ['extensions.is_anonymous', 'extensions.disposition', 'extensions.end_session_id'];
+    expect([columns.slice(24), fields(bytes)]).toEqual([names, [names, ['x', 'y', 'z']]]);
+  });
+
+  test('keeps its name where only another file has that column', async () => {
+    const store = await openTestStore();
+    await store.storeLines([started('one', 1, { state_id: 'x', task_type: 'y' })]);
+    expect((await store.exported('services', window)).columns.slice(24)).toEqual(['state_id', 'task_type']);
+  });
+
+  test.each([
+    ['before', { disposition: 'core', 'extensions.disposition': 'path' }],
+    ['after', { 'extensions.disposition': 'path', disposition: 'core' }],
+    ['inside an extension after', { extensions: { disposition: 'path' }, disposition: 'core' }],
+  ])('gets the prefix again when it stands %s a path that is spelled extensions.<path>', async (_, extensions) => {
+    const store = await openTestStore();
+    await store.storeLines([started('one', 1, extensions)]);
+    const { bytes } = await store.exported('services', window, { header: true });
+    const [names, values] = fields(bytes);
+    expect(Object.fromEntries(names!.map((name, at) => [name, values![at]]))).toEqual({
+      'extensions.extensions.disposition': 'core',
+      'extensions.disposition': 'path',
+    });
+  });
+
+  test('is fixed by the path, and its column has the longer name (contract 4.13)', async () => {
+    const store = await openTestStore();
+    await store.storeLines([started('one', 1, { disposition: 'core', extensions: { disposition: 'path' } })]);
+    const exported = (extensionColumns: readonly string[]) => store.exported('services', window, { extensionColumns });
+    const byPath = await exported(['disposition']);
+    expect([byPath.columns.slice(24), fields(byPath.bytes)]).toEqual([['extensions.disposition'], [['core']]]);
+    const longer = await exported(['extensions.disposition']);
+    expect([longer.columns.slice(24), fields(longer.bytes)]).toEqual([['extensions.disposition'], [['path']]]);
+    const both = await exported(['extensions.disposition', 'disposition']);
+    const names = ['extensions.disposition', 'extensions.extensions.disposition'];
+    expect([both.columns.slice(24), fields(both.bytes)]).toEqual([names, [['path', 'core']]]);
+  });
 });
 
 // contract 4.7

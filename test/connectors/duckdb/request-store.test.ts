@@ -5,7 +5,7 @@ import { DuckDbRequestStore } from '../../../connectors/duckdb/request-store.ts'
 import type { Manifest } from '../../../pipeline/export/manifest.ts';
 import type { Status } from '../../../pipeline/requests/statuses.ts';
 import { acceptedAt, describeRequestStore, positionAt, recordOf } from '../../contracts/request-store.ts';
-import { MemoryRequestStore } from '../../support/memory-requests.ts';
+import { type MemoryContradiction, MemoryRequestStore } from '../../support/memory-requests.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 async function openDatabase() {
@@ -33,13 +33,22 @@ const statusLines = async (store: DuckDbRequestStore) =>
   (await texts(store)).map(({ request_id, sequence, status }) => `${request_id} ${sequence} ${status}`);
 
 describeRequestStore('DuckDB', async () => {
-  const { store } = await (await openDatabase())();
-  return { store, control: store.control, statuses: () => texts(store) };
+  const { store, database } = await (await openDatabase())();
+  const contradict = async ({ requestId, batch, at, topic, partition, offset, services }: MemoryContradiction) => {
+    const connection = await database.connect();
+    await connection.run(
+      `INSERT INTO contradictions VALUES ('${requestId}', ${batch}, make_timestamp(${at * 1000}), '${topic}', ${partition}, ${offset}, ${services})`,
+    );
+    connection.closeSync();
+  };
+  return { store, control: store.control, statuses: () => texts(store), contradict };
 });
 
 describeRequestStore('memory', async () => {
-  const store = new MemoryRequestStore();
-  return { store, control: store.control, statuses: async () => store.statuses };
+  const contradictions: MemoryContradiction[] = [];
+  const store = new MemoryRequestStore(contradictions);
+  const contradict = async (contradiction: MemoryContradiction) => void contradictions.push(contradiction);
+  return { store, control: store.control, statuses: async () => store.statuses, contradict };
 });
 
 test('the open requests held in memory equal those that the next process reads', async () => {

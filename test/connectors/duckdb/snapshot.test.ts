@@ -17,13 +17,47 @@ test.each([
   expect(found).toEqual(Array(5).fill('no connection'));
 });
 
-test('a snapshot counts every lost record of every gap', async () => {
+test('a snapshot has the sources, the last batch and the services without a start of one state of the tables', async () => {
   const store = await openTestStore();
+  await store.storeLines(['{"event":"service.started","service_id":"a","timestamp":"2026-03-01T10:00:00Z"}']);
+  await store.storeLines(
+    ['b', 'c'].map(id => `{"event":"service.completed","service_id":"${id}","timestamp":"2026-03-01T10:00:00Z"}`),
+    1,
+  );
+  const snapshots = new DuckDbSnapshots(store.database, { maxExtensionColumns: 1 });
+  const day = { ...selection, timeFrom: Date.UTC(2026, 2, 1), timeTo: Date.UTC(2026, 2, 2) };
+  const snapshot = await snapshots.snapshot(day, plainCsv);
+  await store.storeLines(['{"event":"service.completed","service_id":"d","timestamp":"2026-03-01T10:00:00Z"}'], 2);
+  expect(snapshot).toMatchObject({ batch: 2, servicesWithoutStart: 2, splitServices: 0 });
+  const positions = Array.from(snapshot.sources.partitions, ([name, { nextOffset }]) => [name, nextOffset]);
+  expect(positions).toEqual([
+    ['test/0', 1],
+    ['test/1', 2],
+  ]);
+  await snapshot.close();
+  const next = await snapshots.snapshot(day, plainCsv);
+  expect(next).toMatchObject({ batch: 3, servicesWithoutStart: 3 });
+  await next.close();
+  const other = await snapshots.snapshot({ ...day, timeTo: day.timeFrom + 1 }, plainCsv);
+  expect(other.servicesWithoutStart, 'services that are not selected are counted').toBe(0);
+  await other.close();
+});
+
+test('a snapshot has every gap of every source (contract 4.32)', async () => {
+  const store = await openTestStore();
+  for (const partition of [0, 1]) await store.storeLines(['{"event":"service.started","service_id":"a"}'], partition);
   await store.rows(
-    "INSERT INTO lost_records VALUES ('a', 0, 10, 15, 'deleted'), ('a', 0, 20, 22, 'deleted'), ('b', 1, 0, 1, 'deleted')",
+    "INSERT INTO gaps VALUES (0, 20, 22, 'damaged', NULL, NULL), (0, 10, 15, 'deleted', '2026-03-01', '2026-03-02'), (1, 0, 1, 'deleted', NULL, NULL)",
   );
   const snapshots = new DuckDbSnapshots(store.database, { maxExtensionColumns: 1 });
   const snapshot = await snapshots.snapshot(selection, plainCsv);
-  expect(snapshot.lostRecords).toBe(8);
+  const unknown = { watermark: null, timeAfter: null };
+  expect(Array.from(snapshot.sources.partitions.values(), ({ gaps }) => gaps)).toEqual([
+    [
+      { from: 10, to: 15, reason: 'deleted', watermark: Date.UTC(2026, 2, 1), timeAfter: Date.UTC(2026, 2, 2) },
+      { from: 20, to: 22, reason: 'damaged', ...unknown },
+    ],
+    [{ from: 0, to: 1, reason: 'deleted', ...unknown }],
+  ]);
   await snapshot.close();
 });

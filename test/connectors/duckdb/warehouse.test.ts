@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { withCoverage } from '../../../pipeline/completeness/changes.ts';
 import { foldBatch } from '../../../pipeline/ingest/ingest.ts';
 import type { FoldedBatch } from '../../../pipeline/ingest/warehouse.ts';
 import type { LostRecords } from '../../../pipeline/ports.ts';
@@ -19,8 +20,11 @@ function batchOf(from: number, to: number, lost?: LostRecords) {
     headers: [],
   }));
   const next = { nextOffset: to, bookmark: null };
-  const batch = { partition, origin: 'test', records, from, next, bytesRead: 0, ...(lost && { lost }) };
-  return foldBatch(batch, { keyFormat: 'string', skewMs: 0, clock: { now: () => 1_700_000_000_000 } });
+  const batch = { partition, kind: 'live', origin: 'test', records, from, next, bytesRead: 0 } as const;
+  return foldBatch(
+    { ...batch, ...(lost && { lost }) },
+    { keyFormat: 'string', clock: { now: () => 1_700_000_000_000 } },
+  );
 }
 
 function upTo(nextOffset: number, batch: FoldedBatch): FoldedBatch {
@@ -50,7 +54,10 @@ describe('a batch is stored only at the end of the last one (contract 2.10)', ()
   test('a gap of lost records is stored with the batch after it (contract 2.15)', async () => {
     const { warehouse, rows } = await storeUpTo15();
     await warehouse.store(batchOf(40, 41, { from: 15, to: 40, reason: 'deleted by retention' }));
-    expect(await rows('SELECT * FROM lost_records')).toEqual([['calls', 3, '15', '40', 'deleted by retention']]);
+    const gaps = await rows(
+      'SELECT topic, partition, from_offset, to_offset, reason, epoch_ms(time_after) FROM gaps JOIN partitions USING (source)',
+    );
+    expect(gaps).toEqual([['calls', 3, '15', '40', 'deleted by retention', '1700000000000']]);
     await expect(
       warehouse.store(batchOf(60, 61, { from: 15, to: 60, reason: 'deleted by retention' })),
     ).rejects.toMatchObject({ code: 'STALE_BATCH' });
@@ -60,7 +67,7 @@ describe('a batch is stored only at the end of the last one (contract 2.10)', ()
     const { warehouse, rows } = await storeUpTo15();
     const stored = warehouse.store(batchOf(41, 42, { from: 15, to: 40, reason: 'deleted by retention' }));
     await expect(stored, 'record 40 was left out').rejects.toMatchObject({ code: 'STALE_BATCH' });
-    expect(await rows('SELECT count(*) FROM lost_records')).toEqual([['0']]);
+    expect(await rows('SELECT count(*) FROM gaps')).toEqual([['0']]);
   });
 });
 
@@ -75,16 +82,40 @@ test('when the first batch of a partition fails, the one queued behind it fails 
   expect(await store.rows('SELECT next_offset, records_read FROM partitions')).toEqual([['8', '8']]);
 });
 
-test('the watermark of a partition never goes back, whatever times later batches have', async () => {
+test('close waits for earlier calls, later ones are refused, and no thread is left behind', async () => {
+  const folder = await temporaryFolder();
+  onTestFinished(folder.remove);
+  const file = path.join(folder.path, 'test.duckdb');
+  for (let round = 0; round < 20; round += 1) {
+    const { warehouse, database } = await TestStore.open(file);
+    const calls = [
+      warehouse.record(sources => withCoverage(sources, round)),
+      warehouse.store(batchOf(round, round + 1)),
+    ];
+    const closed = warehouse.close();
+    const late = warehouse.record(sources => sources);
+    await expect(late).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    await Promise.all(calls);
+    await closed;
+    await database.close();
+  }
+  const again = await TestStore.open(file);
+  expect(await again.rows('SELECT next_offset, epoch_ms(covers_until) FROM partitions, coverage')).toEqual([
+    ['20', '19'],
+  ]);
+  await again.close();
+});
+
+test('the latest event of a partition never goes back, whatever times later batches have (contract 4.24)', async () => {
   const store = await openTestStore();
   const times = [3_000, 5_000, 4_000, null];
   const seen: (number | null | undefined)[] = [];
-  for (const [offset, watermark] of times.entries()) {
-    await store.warehouse.store(withFacts(batchOf(offset, offset + 1), { watermark }));
-    seen.push(store.warehouse.positions()[0]?.watermark);
+  for (const [offset, latestEvent] of times.entries()) {
+    await store.warehouse.store(withFacts(batchOf(offset, offset + 1), { latestEvent }));
+    seen.push(store.warehouse.sources().partitions.get('calls/3')?.latestEvent);
   }
   expect(seen).toEqual([3_000, 5_000, 5_000, 5_000]);
-  expect(await store.rows('SELECT epoch_ms(watermark) FROM partitions')).toEqual([['5000']]);
+  expect(await store.rows('SELECT epoch_ms(latest_event) FROM partitions')).toEqual([['5000']]);
 });
 
 test('the views have the columns of the files and the extensions as one JSON object (contract 2.16)', async () => {

@@ -57,6 +57,9 @@ describe('/openapi.json', () => {
       '/genesys/1/cs/services/{id}',
       '/healthz',
       '/metrics',
+      '/partitions',
+      '/partitions/{topic}/end',
+      '/partitions/{topic}/{partition}/end',
       '/readyz',
       '/status',
     ]);
@@ -108,7 +111,7 @@ describe('/openapi.json', () => {
     const { stdout } = await run.catch((error: { stdout?: string; stderr?: string }) => {
       throw new Error(`${error.stdout}${error.stderr}`.slice(-8_000));
     });
-    expect(stdout).toMatch(/Tested: +13/);
+    expect(stdout).toMatch(/Tested: +16/);
     expect((await get('/readyz')).status).toBe(200);
     expect(served.log()).not.toContain('"level":"error"');
     expect(served.log()).not.toContain(token);

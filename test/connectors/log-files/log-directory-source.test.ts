@@ -22,7 +22,10 @@ for (const [sizes, segmentBytes, appendRecords] of [
         for (let at = 0; at < all.length; at += appendRecords) await writer.append(all.slice(at, at + appendRecords));
         await writer.close();
       }
-      return { source: limits => logDirectorySource({ path: folder.path, ...limits }), close: folder.remove };
+      return {
+        source: limits => logDirectorySource({ path: folder.path, kind: 'folder', ...limits }),
+        close: folder.remove,
+      };
     },
   });
 }
@@ -51,7 +54,7 @@ const write = async (values: readonly string[], written: Written = {}): Promise<
   return writer.path;
 };
 const source = (at = root, batchRecords = 1_000) =>
-  logDirectorySource({ path: at, batchRecords, batchBytes: 1_000_000 });
+  logDirectorySource({ path: at, kind: 'folder', batchRecords, batchBytes: 1_000_000 });
 
 test('logs are read in the order of topic and partition number; the folder of one log can be read too', async () => {
   await write(['b10'], { topic: 'b', partition: 10 });

@@ -47,7 +47,7 @@ test('when the connection closes while the control topic is checked, the service
     () => new TidemarkError('TOPIC_UNFIT', 'the end of this test'),
   ];
   const cluster = {
-    async ends() {
+    async look() {
       seen.push(control.problems.map(({ detail }) => detail));
       throw answers.shift()!();
     },

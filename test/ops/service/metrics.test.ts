@@ -1,15 +1,55 @@
 import { expect, test } from 'vitest';
 import { ServiceMetrics } from '../../../ops/service/metrics.ts';
 import { partitionStatuses } from '../../../ops/service/partition-status.ts';
+import { StoredBatches } from '../../../ops/service/stored-batches.ts';
+import { batchFacts, liveSource, sourcesOf } from '../../support/event-sources.ts';
+
+test('the gauges of open transactions and of lateness have the values of the status, in seconds', async () => {
+  const look = { at: 60_000, stable: 10, high: 15 };
+  const sources = sourcesOf([liveSource(0, { look, stableSince: 58_500 }), liveSource(1)]);
+  const batches = new StoredBatches();
+  batches.add(batchFacts({ lateness: [250, 7_000, 1_000] }));
+  const metrics = new ServiceMetrics();
+  const lateness = { allowedMs: 0, clockMs: 0 };
+  metrics.addPartitionGauges(
+    () => partitionStatuses(sources, { batches, lateness, now: 60_000 }),
+    () => 3,
+  );
+  const lines = (await metrics.registry.metrics()).split('\n');
+  const labels = '{topic="calls",partition="0"}';
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      'tidemark_unread_partitions 3',
+      `tidemark_open_transaction_seconds${labels} 1.5`,
+      `tidemark_lateness_p50_seconds${labels} 1`,
+      `tidemark_lateness_p99_seconds${labels} 7`,
+      `tidemark_lateness_max_seconds${labels} 7`,
+    ]),
+  );
+  expect(lines.filter(line => /^tidemark_(lateness|open).*partition="1"/.test(line))).toEqual([]);
+});
+
+test('each batch adds the complete exports that it contradicts to a counter', async () => {
+  const metrics = new ServiceMetrics();
+  const counted = async () => /^tidemark_contradictions_total (\d+)$/m.exec(await metrics.registry.metrics())?.[1];
+  expect(await counted()).toBe('0');
+  for (const contradicted of [['one', 'two'], [], ['one']])
+    metrics.stored(batchFacts(), { bytesRead: 1, milliseconds: 1, contradicted });
+  expect(await counted()).toBe('3');
+});
 
 test('the gauges show only the partitions that the service knows now', async () => {
   const statusesOf = (...numbers: readonly number[]) => {
-    const ends = numbers.map(number => ({ partition: { topic: 'calls', partition: number }, low: 0, high: 5 }));
-    return partitionStatuses({ known: [], ends, recordTimes: new Map(), now: 0 });
+    const look = { at: 0, stable: 15, high: 15 };
+    const sources = sourcesOf(numbers.map(number => liveSource(number, { look })));
+    return partitionStatuses(sources, { batches: null, lateness: { allowedMs: 0, clockMs: 0 }, now: 0 });
   };
   const metrics = new ServiceMetrics();
   let statuses = statusesOf(0, 1);
-  metrics.addPartitionGauges(() => statuses);
+  metrics.addPartitionGauges(
+    () => statuses,
+    () => 0,
+  );
   const lags = async () => (await metrics.registry.metrics()).match(/^tidemark_lag_records\{.*$/gm);
   const lagOf = (number: number) => `tidemark_lag_records{topic="calls",partition="${number}"} 5`;
   expect(await lags()).toEqual([lagOf(0), lagOf(1)]);

@@ -36,8 +36,9 @@ test('the address of an unreachable broker is shown to operators only', async ()
 });
 
 describe('a problem', () => {
+  const assigned = () => [{ partition: { topic: 'calls', partition: 0 }, at: 0 }];
   const fine: Readiness = {
-    source: { name: () => 'Kafka', problem: () => null, assigned: () => null },
+    source: { name: () => 'Kafka', problem: () => null, assigned },
     watchProblem: null,
     registryProblem: null,
     control: [],
@@ -54,7 +55,7 @@ describe('a problem', () => {
       { source: { name: () => null, problem: () => secret, assigned: () => [] } },
       secret,
     ],
-    ['of the source', { source: { name: () => 'Kafka', problem: () => secret, assigned: () => null } }, secret],
+    ['of the source', { source: { name: () => 'Kafka', problem: () => secret, assigned } }, secret],
     ['of requesting the end of the log', { watchProblem: secret }, secret],
     ['of the registry', { registryProblem: secret }, secret],
     ['of the control topic', { control: [{ general: 'requests are not read', detail: secret }] }, secret],

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { readConfig } from '../../../ops/settings/config.ts';
 import { isSecret, type SecretName, type SettingName, settingNames, settings } from '../../../ops/settings/settings.ts';
+import { tidemarkDoneHere, tidemarkHere } from '../../support/in-process.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-import { tidemark, tidemarkDone } from '../../support/tidemark.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => {
@@ -34,6 +34,7 @@ const others: Readonly<Record<OpenName, readonly [unknown, unknown, unknown]>> =
   key_format: ['json', 'json', 'json'],
   skew_ms: [1, 2, 3],
   allowed_lateness_ms: [4, 5, 6],
+  clock_lateness_ms: [7, 8, 9],
   max_extension_columns: [7, 8, 9],
   registry_url: ['http://a', 'http://b', 'http://c'],
   registry_username: ['a', 'b', 'c'],
@@ -160,7 +161,7 @@ describe.each(secretNames)('the secret %s', name => {
       ['config', 'check'],
       ['config', 'check', '--json'],
     ]) {
-      const shown = await tidemarkDone(args, { cwd: folder.path, env });
+      const shown = await tidemarkDoneHere(args, { cwd: folder.path, env });
       expect(shown).toContain('***');
       expect(shown).not.toContain(given);
     }
@@ -171,7 +172,7 @@ describe.each(secretNames)('the secret %s', name => {
 
 test('every setting that is no secret is a flag of some command, whose help shows its default', async () => {
   const helps = await Promise.all(
-    ['ingest', 'export', 'status', 'run', 'schemas register'].map(command => tidemarkDone([command, '--help'])),
+    ['ingest', 'export', 'status', 'run', 'schemas register'].map(command => tidemarkDoneHere([command, '--help'])),
   );
   const text = helps.join('\n').replaceAll(/\s+/g, ' ');
   for (const name of settingNames.filter(name => !isSecret(name))) {
@@ -185,11 +186,11 @@ test('config check shows the value and place of every setting, from all three so
   await mkdir(cwd);
   await writeFile(path.join(cwd, 'tidemark.yaml'), 'threads: 3\nbatch_records: 500\n');
   const env = { TIDEMARK_BATCH_RECORDS: '600' };
-  const rows: { name: string }[] = JSON.parse(await tidemarkDone(['config', 'check', '--json'], { cwd, env }));
+  const rows: { name: string }[] = JSON.parse(await tidemarkDoneHere(['config', 'check', '--json'], { cwd, env }));
   expect(rows.map(({ name }) => name)).toEqual(settingNames);
   expect(rows).toContainEqual({ name: 'threads', value: 3, place: 'tidemark.yaml:1' });
   expect(rows).toContainEqual({ name: 'batch_records', value: 600, place: 'TIDEMARK_BATCH_RECORDS' });
-  expect(await tidemarkDone(['config', 'check'], { cwd, env })).toMatch(
+  expect(await tidemarkDoneHere(['config', 'check'], { cwd, env })).toMatch(
     /^batch_records +600 +TIDEMARK_BATCH_RECORDS$/m,
   );
 });
@@ -199,7 +200,7 @@ test('all faults are reported at once, with place, value and allowed values; an 
   await mkdir(cwd);
   await writeFile(path.join(cwd, 'tidemark.yaml'), 'threads: many\ntreads: 4\n');
   const env = { TIDEMARK_MEMORY_LIMIT: '256', TIDEMARK_EXPORTROOT: 'out' };
-  const { code, stderr } = await tidemark(['ingest', 'x.ndjson', '--batch-records', '0'], { cwd, env });
+  const { code, stderr } = await tidemarkHere(['ingest', 'x.ndjson', '--batch-records', '0'], { cwd, env });
   expect(code).toBe(78);
   expect(stderr.split('\n')).toEqual([
     'tidemark: tidemark.yaml:1: threads is "many"; allowed is a whole number from 1 to 256',

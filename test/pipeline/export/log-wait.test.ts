@@ -1,66 +1,27 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TidemarkError } from '../../../pipeline/errors.ts';
-import { type LogView, lookAt, waitForLog } from '../../../pipeline/export/log-wait.ts';
-import type { ExportRecord } from '../../../pipeline/export/request.ts';
-import type { LogEnd, StoredPosition } from '../../../pipeline/ports.ts';
+import { withoutLog } from '../../../pipeline/export/log-wait.ts';
+import { liveSource } from '../../support/event-sources.ts';
+import { Story, waitAs } from '../../support/waiting-log.ts';
 
 const acceptedAt = Date.parse('2026-03-02T10:00:00Z');
 const partition = { topic: 'calls', partition: 0 };
 
-/** A log and a clock that move only when the wait lets time pass: each pause is a step of the story. */
-class Story implements LogView {
-  now = acceptedAt;
-  high = 10;
-  stored = 0;
-  watermark: number | null = null;
-  isAway = false;
-  /** What happens at each pause, one after the other. */
-  steps: (() => void)[] = [];
-  readonly pauses: number[] = [];
-
-  async ends(): Promise<readonly LogEnd[]> {
-    if (this.isAway) throw new TidemarkError('SOURCE_UNREACHABLE', 'it is away');
-    return [{ partition, low: 0, high: this.high }];
-  }
-
-  positions(): readonly StoredPosition[] {
-    return [{ partition, origin: 'test', nextOffset: this.stored, bookmark: null, watermark: this.watermark }];
-  }
-
-  nextBatch(signal: AbortSignal): Promise<void> {
-    return new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }));
-  }
-
-  pause = async (milliseconds: number): Promise<void> => {
-    this.pauses.push(milliseconds);
-    this.now += milliseconds;
-    this.steps.shift()?.();
-  };
-}
-
 let story: Story;
 beforeEach(() => {
-  story = new Story();
+  story = new Story(acceptedAt);
 });
 
-async function wait(
-  how: 'end' | 'complete' | 'none',
-  more: { timeTo?: number; lookFailed?: boolean } = {},
-  signal?: AbortSignal,
-) {
-  const clock = { now: () => story.now };
-  const { ends } = await lookAt(story, clock);
-  const plan = { parameters: { wait: how }, timeTo: more.timeTo ?? acceptedAt, ends: more.lookFailed ? null : ends };
-  // Nothing else of a request is looked at.
-  const record = { acceptedAt, plan } as unknown as ExportRecord;
-  const waiting = { log: story, clock, waitMs: 2_000, allowedLatenessMs: 0, pause: story.pause };
-  return waitForLog(record, waiting, signal ?? new AbortController().signal);
-}
+const ownLook = (high = 10, at = acceptedAt) => ({
+  from: 'own look',
+  at,
+  ends: [{ partition, low: 0, stable: high, high }],
+});
 
 describe('wait=end, the default (contract 4.22)', () => {
   test('ends at once when all records that the log held are stored', async () => {
     story.stored = 10;
-    expect(await wait('end')).toMatchObject({ timedOut: null, seen: { at: acceptedAt, ends: [{ high: 10 }] } });
+    expect(await waitAs(story, 'end')).toMatchObject({ timedOut: null, ends: ownLook() });
     expect(story.pauses).toEqual([]);
   });
 
@@ -74,12 +35,71 @@ describe('wait=end, the default (contract 4.22)', () => {
         story.stored = 10;
       },
     ];
-    expect(await wait('end')).toMatchObject({ timedOut: null, seen: { ends: [{ high: 10 }] } });
+    expect(await waitAs(story, 'end')).toMatchObject({ timedOut: null, ends: ownLook() });
+    expect(story.pauses).toHaveLength(2);
+  });
+
+  test('the log is looked at once, so that the answer is the one that the verdict uses', async () => {
+    story.stored = 9;
+    await waitAs(story, 'end');
+    expect(story.looks).toBe(1);
+  });
+
+  test('waits for records behind an open transaction, because the log holds them', async () => {
+    story.stable = 7;
+    story.stored = 9;
+    expect((await waitAs(story, 'end')).timedOut).toBe('waited 2000 ms without success for calls/0 up to 10');
+  });
+
+  test.each([
+    ['vouches for the window exactly, and is stored up to its last stable offset', acceptedAt, 7, null],
+    ['vouches for a millisecond less', acceptedAt - 1, 7, expect.any(String)],
+    ['is not stored up to its last stable offset', acceptedAt, 6, expect.any(String)],
+  ])('behind an open transaction: the partition %s', async (_, vouchedAt, stored, timedOut) => {
+    Object.assign(story, { stable: 7, vouchedAt, stored });
+    expect((await waitAs(story, 'end')).timedOut).toEqual(timedOut);
+  });
+
+  test('counts the lateness as the verdict does', async () => {
+    Object.assign(story, { stable: 7, stored: 7, vouchedAt: acceptedAt + 4_999 });
+    expect((await waitAs(story, 'end', { latenessMs: 5_000, timeTo: acceptedAt })).timedOut).not.toBeNull();
+    story.vouchedAt = acceptedAt + 5_000;
+    expect((await waitAs(story, 'end', { latenessMs: 5_000, timeTo: acceptedAt })).timedOut).toBeNull();
+  });
+
+  test('does not wait for partitions that another process reads', async () => {
+    story.stored = 10;
+    story.others = [liveSource(1, { assignedAt: null, nextOffset: 0 })];
+    const look = story.look.bind(story);
+    story.look = async () => {
+      const seen = await look();
+      return {
+        ...seen,
+        ends: [...seen.ends, { partition: { topic: 'calls', partition: 1 }, low: 0, stable: 99, high: 99 }],
+      };
+    };
+    expect((await waitAs(story, 'end')).timedOut).toBeNull();
+    expect(story.pauses).toEqual([]);
+  });
+
+  test('waits while no partition is assigned, because nothing is known to be stored', async () => {
+    story.stored = 10;
+    story.isAssigned = false;
+    story.steps = [
+      () => undefined,
+      () => {
+        story.isAssigned = true;
+      },
+    ];
+    expect((await waitAs(story, 'end')).timedOut).toBeNull();
     expect(story.pauses).toHaveLength(2);
   });
 
   test('ends at the time limit and names what is missing', async () => {
-    expect(await wait('end')).toMatchObject({ timedOut: 'waited 2000 ms without success for calls/0 up to 10' });
+    expect(await waitAs(story, 'end')).toMatchObject({
+      timedOut: 'waited 2000 ms without success for calls/0 up to 10',
+      ends: ownLook(),
+    });
     expect(story.now).toBe(acceptedAt + 2_000);
   });
 
@@ -94,16 +114,15 @@ describe('wait=end, the default (contract 4.22)', () => {
         story.stored = 10;
       },
     ];
-    const seen = { at: acceptedAt + 1_000, ends: [{ partition, low: 0, high: 10 }] };
-    expect(await wait('end')).toEqual({ timedOut: null, seen });
+    expect(await waitAs(story, 'end')).toMatchObject({ timedOut: null, ends: ownLook(10, acceptedAt + 1_000) });
     expect(story.pauses).toHaveLength(3);
   });
 
   test('ends at the time limit when the log never answers', async () => {
     story.isAway = true;
-    expect(await wait('end')).toMatchObject({
+    expect(await waitAs(story, 'end')).toMatchObject({
       timedOut: 'waited 2000 ms without success for a look at the log',
-      seen: { ends: null, lookFailed: true },
+      ends: { from: 'no answer' },
     });
     expect(story.now).toBe(acceptedAt + 2_000);
   });
@@ -113,87 +132,56 @@ describe('wait=end, the default (contract 4.22)', () => {
       story.stored = 10;
     };
     story.pause = () => new Promise(() => undefined);
-    expect(await wait('end')).toMatchObject({ timedOut: null });
+    expect(await waitAs(story, 'end')).toMatchObject({ timedOut: null });
   });
 });
 
-describe('wait=complete (contract 4.22)', () => {
-  const timeTo = acceptedAt + 1_000;
-
-  test('waits until the clock has passed the window and all is stored', async () => {
-    story.stored = 10;
-    const { seen, timedOut } = await wait('complete', { timeTo });
-    expect([timedOut, seen.at]).toEqual([null, timeTo]);
-  });
-
-  test('ends when the watermark has passed the window', async () => {
-    story.stored = 10;
-    story.steps = [
-      () => {
-        story.watermark = timeTo;
-      },
-    ];
-    expect((await wait('complete', { timeTo })).timedOut).toBeNull();
-    expect(story.pauses).toHaveLength(1);
-  });
-
-  test('ends at the time limit', async () => {
-    story.stored = 10;
-    expect((await wait('complete', { timeTo: acceptedAt + 1e9 })).timedOut).toMatch(
-      /^waited 2000 ms without success for the window to be complete/,
-    );
-  });
-
-  test('first waits for the records that the log held, within the same time limit', async () => {
-    const { timedOut } = await wait('complete', { timeTo });
-    expect(timedOut).toContain('calls/0 up to 10');
-    expect(story.now).toBe(acceptedAt + 2_000);
-  });
-
-  test('asks again when the log does not answer for a while', async () => {
-    story.isAway = true;
-    story.stored = 10;
-    story.steps = [
-      () => undefined,
-      () => {
-        story.isAway = false;
-      },
-    ];
-    expect((await wait('complete', { timeTo, lookFailed: true })).timedOut).toBeNull();
-  });
-});
-
-test('wait=none reports a log that did not answer', async () => {
-  story.isAway = true;
-  expect(await wait('none')).toMatchObject({ timedOut: null, seen: { ends: null, lookFailed: true } });
-});
-
-test('wait=none waits for nothing (contract 4.22)', async () => {
-  expect(await wait('none')).toMatchObject({ timedOut: null, seen: { ends: [{ high: 10 }] } });
+test.each([
+  ['', false],
+  [', also when the log does not answer', true],
+])('wait=none waits for nothing and rests on the last look (contract 4.22)%s', async (_, isAway) => {
+  story.isAway = isAway;
+  expect(await waitAs(story, 'none')).toMatchObject({ timedOut: null, ends: { from: 'latest look' } });
   expect(story.pauses).toEqual([]);
+});
+
+test('an export without a running service rests on the last look that is recorded (contract 4.22)', async () => {
+  expect(await withoutLog.lookAtLog()).toBeNull();
+  expect(await withoutLog.wait()).toEqual({ ends: { from: 'latest look' }, sources: null, timedOut: null });
+});
+
+test('the sources are those at the end of the wait, so that what they vouch for is in the snapshot', async () => {
+  story.steps = [
+    () => {
+      story.stored = 10;
+    },
+  ];
+  const { sources } = await waitAs(story, 'end');
+  story.stored = 99;
+  expect(sources?.partitions.get('calls/0')?.nextOffset).toBe(10);
 });
 
 test('an aborted wait throws the reason', async () => {
   const controller = new AbortController();
   story.steps = [() => controller.abort(new TidemarkError('CANCELLED', 'by somebody'))];
-  await expect(wait('end', {}, controller.signal)).rejects.toMatchObject({ code: 'CANCELLED' });
+  await expect(waitAs(story, 'end', {}, controller.signal)).rejects.toMatchObject({ code: 'CANCELLED' });
 });
 
 test.each(['end', 'complete'] as const)('an aborted wait=%s does not wait for a log that never answers', async how => {
   const controller = new AbortController();
   let looks = 0;
-  story.ends = async () => {
+  story.look = async () => {
     looks += 1;
     if (looks === 1) throw new TidemarkError('SOURCE_UNREACHABLE', 'it is away');
     queueMicrotask(() => controller.abort(new TidemarkError('CANCELLED', 'by somebody')));
     return new Promise(() => undefined);
   };
-  await expect(wait(how, {}, controller.signal)).rejects.toMatchObject({ code: 'CANCELLED' });
+  await expect(waitAs(story, how, {}, controller.signal)).rejects.toMatchObject({ code: 'CANCELLED' });
 });
 
 test('an error that waiting does not mend is thrown', async () => {
-  story.ends = async () => {
+  story.look = async () => {
     throw new TidemarkError('SOURCE_CHANGED', 'it was made anew');
   };
-  await expect(wait('end')).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
+  await expect(waitAs(story, 'end')).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
 });

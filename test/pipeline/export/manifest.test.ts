@@ -1,16 +1,14 @@
 import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type Exporting, recoverExports, runExport } from '../../../pipeline/export/export.ts';
-import { withoutLog } from '../../../pipeline/export/log-wait.ts';
-import type { Snapshot } from '../../../pipeline/ports.ts';
+import { noSources, type Sources } from '../../../pipeline/completeness/sources.ts';
+import { type Exporting, runExport } from '../../../pipeline/export/export.ts';
 import type { Acceptance } from '../../../pipeline/requests/accept.ts';
 import { acceptAs } from '../../support/accepting.ts';
+import { liveSource, sourcesOf } from '../../support/event-sources.ts';
+import { content, given, memoryExporting, now, snapshot } from '../../support/memory-export.ts';
 import { MemoryExportDirectory } from '../../support/memory-export-directory.ts';
 import { MemoryRequestStore } from '../../support/memory-requests.ts';
 
-const now = Date.parse('2026-03-02T10:11:12.345Z');
-const given = { file_prefix: 'x_', time_from: '2026-03-01T00:00:00Z', manifest: 'true', compression: 'gzip' };
-const content = Buffer.from('a,b\nc,d\n');
 let store: MemoryRequestStore;
 let directory: MemoryExportDirectory;
 beforeEach(() => {
@@ -23,35 +21,9 @@ const hashes = (which: '' | 'packed_', bytes: Uint8Array) => ({
   [`${which}sha256`]: createHash('sha256').update(bytes).digest('hex'),
 });
 
-/** Two rows in each file, from two partitions. */
-const snapshot: Snapshot = {
-  positions: [
-    { partition: { topic: 'calls', partition: 0 }, origin: 'log', nextOffset: 7, bookmark: 'b', watermark: now },
-    { partition: { topic: 'calls', partition: 1 }, origin: 'log', nextOffset: 9, bookmark: null, watermark: null },
-  ],
-  schemaIds: [3, 17],
-  lostRecords: 0,
-  interrupt: () => undefined,
-  splitServices: 0,
-  write: async (_kind, sink) => {
-    await sink(content);
-    return { rows: 2, columns: ['first', 'second'], valuesLeftOut: 3 };
-  },
-  close: async () => undefined,
-};
+const parts = (): Exporting & Acceptance => memoryExporting(store, directory);
 
-const parts = (): Exporting & Acceptance => ({
-  store,
-  directory,
-  clock: { now: () => now },
-  snapshots: { snapshot: async () => snapshot },
-  ...withoutLog({ now: () => now }),
-  allowedLatenessMs: 0,
-  software: 'tidemark 1.2.3',
-  signal: new AbortController().signal,
-});
-
-test('a manifest says all that is needed to rebuild the export and compare (contract 4.18, 4.19)', async () => {
+test('a manifest says all that is needed to rebuild the export and compare (contract 4.18, 4.19, 2.17)', async () => {
   const record = await acceptAs(given, 'one', parts());
   const { manifest } = await runExport(record, parts());
   expect(manifest).toEqual({
@@ -60,11 +32,35 @@ test('a manifest says all that is needed to rebuild the export and compare (cont
     window: { time_from: '2026-03-01T00:00:00.000Z', time_to: '2026-03-02T10:11:12.345Z' },
     filters: { filter_events: 'any', filter_state: 'any' },
     status: 'provisional',
-    reasons: [expect.stringMatching(/^calls\/1: watermark not known/)],
-    partitions: [
-      { topic: 'calls', partition: 0, next_offset: 7 },
-      { topic: 'calls', partition: 1, next_offset: 9 },
+    reasons: [
+      expect.stringMatching(/^calls\/0: watermark 2026-03-02T10:11:09\.345Z; /),
+      expect.stringMatching(/^calls\/1: has no watermark yet; this process does not read it$/),
+      expect.stringMatching(/^calls\/0: 2 offsets from 3 on were lost/),
     ],
+    vouched_by: [],
+    covers_until: '2026-03-02T10:11:07.345Z',
+    topics: [{ topic: 'calls', declared: [0, 1], partitions: 6, ended_by_hand: null }],
+    partitions: [
+      {
+        ...{ topic: 'calls', partition: 0, kind: 'live', first_offset: 0, next_offset: 7 },
+        watermark: '2026-03-02T10:11:09.345Z',
+        gaps: [{ from: 3, to: 5, reason: 'deleted' }],
+        ended_by_hand: null,
+      },
+      {
+        ...{ topic: 'calls', partition: 1, kind: 'live', first_offset: 4, next_offset: 9 },
+        ...{ watermark: null, gaps: [], ended_by_hand: null },
+      },
+      {
+        ...{ topic: 'day', partition: 0, kind: 'file', first_offset: 0, next_offset: 10 },
+        ...{ watermark: '2026-03-02T10:11:11.345Z', gaps: [], ended_by_hand: null },
+      },
+    ],
+    readings: [
+      { topic: 'day', partition: 0, first_offset: 0, next_offset: 6 },
+      { topic: 'day', partition: 0, first_offset: 6, next_offset: 10 },
+    ],
+    services_without_start: 4,
     schema_ids: [3, 17],
     files: ['tasks', 'states', 'services'].map(kind => ({
       name: `x_20260302_101112_345_${kind}.csv.gz`,
@@ -75,7 +71,7 @@ test('a manifest says all that is needed to rebuild the export and compare (cont
       ...hashes('', content),
       ...hashes('packed_', directory.files.get(`/exports/x_20260302_101112_345_${kind}.csv.gz`)!),
     })),
-    versions: { software: 'tidemark 1.2.3', zlib: process.versions.zlib, contract: 1, projection: 1 },
+    versions: { software: 'tidemark 1.2.3', zlib: process.versions.zlib, contract: 2, projection: 1 },
   });
   const written = directory.files.get('/exports/x_20260302_101112_345_manifest.json');
   expect(JSON.parse(Buffer.from(written ?? []).toString())).toEqual(manifest);
@@ -89,49 +85,47 @@ test('a manifest that is not requested as a file is kept only with the request (
   expect((await store.find('one'))?.manifest).not.toBeNull();
 });
 
-describe('after a crash (contract 5.4)', () => {
-  test('a request that was running is run again, with its names and window', async () => {
-    const record = await acceptAs(given, 'one', parts());
-    await store.update('one', { state: 'running' });
-    const half = await directory.create(record.plan.destination, 'one', record.plan.names[0]!, 'gzip');
-    await half.write(content);
-    const later = { ...parts(), clock: { now: () => now + 60_000 } };
-    const [left] = await recoverExports(later);
-    expect(directory.hidden.size).toBe(0);
-    const { manifest } = await runExport(left!, later);
-    expect(manifest.window.time_to).toBe('2026-03-02T10:11:12.345Z');
-    expect([...directory.files.keys()]).toEqual(record.plan.names.map(name => `/exports/${name}`));
+describe('the verdict', () => {
+  const complete = sourcesOf([liveSource(0, { vouchedAt: now + 3_000 })]);
+  const exported = async (changes: Partial<Exporting>, more: object = {}) => {
+    const all = { ...parts(), ...changes };
+    return (await runExport(await acceptAs({ ...given, ...more }, 'one', all), all)).manifest;
+  };
+  const of = (held: Sources) => ({ snapshot: async () => ({ ...snapshot, sources: held }) });
+
+  test('names what vouched for a complete window (contract 4.26)', async () => {
+    expect(await exported({ snapshots: of(complete) })).toMatchObject({
+      status: 'complete',
+      reasons: [],
+      vouched_by: ['the log as it was at 2026-03-02T10:11:15.345Z'],
+    });
   });
 
-  test('a request that was publishing is completed without reading rows again', async () => {
-    const record = await acceptAs(given, 'one', parts());
-    for (const name of record.plan.names) {
-      const file = await directory.create(record.plan.destination, 'one', name, 'gzip');
-      await file.seal();
-    }
-    await store.update('one', { state: 'publishing' });
-    expect(await recoverExports(parts())).toEqual([]);
-    expect((await store.find('one'))?.state).toBe('completed');
-    expect([directory.files.size, directory.hidden.size]).toEqual([4, 0]);
+  test('names who ended a partition by hand, and when (contract 4.27)', async () => {
+    const end = { by: 'hand', who: 'ben', at: now } as const;
+    const { partitions } = await exported({ snapshots: of(sourcesOf([liveSource(0, { assignedAt: null, end })])) });
+    expect(partitions).toMatchObject([{ ended_by_hand: { by: 'ben', at: '2026-03-02T10:11:12.345Z' } }]);
   });
 
-  test('a request that cannot be finished fails, and the others go on', async () => {
-    await acceptAs(given, 'lost', parts());
-    await store.update('lost', { state: 'publishing' });
-    await acceptAs(given, 'other', parts());
-    expect((await recoverExports(parts())).map(({ requestId }) => requestId)).toEqual(['other']);
-    expect(await store.find('lost')).toMatchObject({ state: 'failed', error: { code: 'EXPORT_FAILED' } });
+  test('rests on the sources as the wait ended, and positions are those of the snapshot', async () => {
+    const end = { partition: { topic: 'calls', partition: 0 }, low: 0, stable: 10, high: 10 };
+    const ends = { from: 'own look', at: now, ends: [end] } as const;
+    const later = sourcesOf([liveSource(0, { nextOffset: 99, vouchedAt: null })]);
+    const wait = async () => ({ ends, sources: complete, timedOut: null });
+    const manifest = await exported({ wait, snapshots: of(later) });
+    expect(manifest).toMatchObject({
+      status: 'complete',
+      partitions: [{ next_offset: 99, watermark: '2026-03-02T10:11:12.345Z' }],
+    });
   });
-});
 
-test('a request that has ended is not run again: its outcome is returned or thrown', async () => {
-  const record = await acceptAs(given, 'one', parts());
-  const completed = await runExport(record, parts());
-  const count = directory.files.size;
-  expect(await runExport(await acceptAs(given, 'one', parts()), parts())).toEqual(completed);
-  await acceptAs(given, 'two', parts());
-  await store.update('two', { state: 'failed', error: { code: 'DISK_FULL', message: 'as it was' } });
-  const again = runExport(await acceptAs(given, 'two', parts()), parts());
-  await expect(again).rejects.toMatchObject({ code: 'DISK_FULL', message: 'as it was' });
-  expect(directory.files.size).toBe(count);
+  test('says that the wait gave up only where the window is not complete (contract 4.22)', async () => {
+    const wait = (sources: Sources) => async () =>
+      ({ ends: { from: 'latest look' }, sources, timedOut: 'gave up' }) as const;
+    expect((await exported({ wait: wait(complete) })).reasons).toEqual([]);
+    store = new MemoryRequestStore();
+    directory = new MemoryExportDirectory();
+    const { status, reasons } = await exported({ wait: wait(noSources) });
+    expect([status, reasons]).toEqual(['provisional', ['nothing was ever ingested', 'gave up']]);
+  });
 });

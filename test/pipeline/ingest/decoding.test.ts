@@ -34,16 +34,17 @@ function recordsOf(given: readonly Partial<LogRecord>[]): readonly LogRecord[] {
   return given.map((record, offset) => ({ offset, timestamp: null, key: null, value: null, headers: [], ...record }));
 }
 
+type Storing = Pick<Warehouse, 'positions' | 'store'>;
+
 interface Given extends Partial<IngestOptions> {
   readonly records: readonly LogRecord[];
   readonly batchRecords?: number;
 }
 
-async function ingested(store: { readonly warehouse: Warehouse }, { records, batchRecords = 100, ...options }: Given) {
+async function ingested(store: { readonly warehouse: Storing }, { records, batchRecords = 100, ...options }: Given) {
   const source = memorySource({ partitions: [{ partition: { topic: 'calls', partition: 0 }, records }], batchRecords });
   return ingest(source, store.warehouse, {
     keyFormat: 'string',
-    skewMs: 0,
     clock: { now: Date.now },
     signal: new AbortController().signal,
     ...options,
@@ -191,7 +192,7 @@ describe('while the registry does not answer (contract 1.18)', () => {
 
   test('a transaction that fails meanwhile ends the ingest with its error', async () => {
     const registry = new AwayRegistry();
-    const warehouse: Warehouse = {
+    const warehouse: Storing = {
       positions: () => [],
       async store() {
         await registry.begun;

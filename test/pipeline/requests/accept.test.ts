@@ -13,7 +13,7 @@ let acceptance: Acceptance;
 beforeEach(() => {
   store = new MemoryRequestStore();
   directory = new MemoryExportDirectory();
-  acceptance = { store, directory, clock: { now: () => now }, ...withoutLog({ now: () => now }) };
+  acceptance = { store, directory, clock: { now: () => now }, ...withoutLog };
 });
 
 const accept = (id: string, more: Record<string, string> = {}) => acceptAs({ ...given, ...more }, id, acceptance);

@@ -93,7 +93,7 @@ test('each record of a batch is served, and offsets without a record are passed'
   const records = [3, 5].map(offset => ({ offset, timestamp: null, key: null, value: null, headers: [] }));
   const partition = { topic: 'control', partition: 0 };
   const lost = { from: 0, to: 3, reason: 'deleted' };
-  const batch = { partition, origin: 'test', bytesRead: 0 };
+  const batch = { partition, kind: 'live', origin: 'test', bytesRead: 0 } as const;
   const source = {
     async *read() {
       yield { ...batch, records, from: 3, lost, next: { nextOffset: 8, bookmark: 'after 5' } };

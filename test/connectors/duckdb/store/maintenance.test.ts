@@ -84,7 +84,7 @@ describe('late fragments and deletions', () => {
     const store = await openTestStore();
     const addDeletions = (count: number) =>
       store.rows(
-        `INSERT INTO deletions SELECT i AS service_key, 's-' || i AS service_id, 1 AS batch FROM range(${count}) t(i)`,
+        `INSERT INTO deletions SELECT i AS service_key, 's-' || i AS service_id, 1 AS batch, 0 AS log FROM range(${count}) t(i)`,
       );
     const left = async () => Number((await store.rows('SELECT count(*) FROM deletions'))[0]![0]);
     const connection = await store.database.connect();
@@ -109,7 +109,7 @@ describe('late fragments and deletions', () => {
     onTestFinished(folder.remove);
     const file = path.join(folder.path, 'test.duckdb');
     const first = await TestStore.open(file);
-    await first.rows("INSERT INTO deletions SELECT i, 's-' || i, 1 FROM range(100000) t(i)");
+    await first.rows("INSERT INTO deletions SELECT i, 's-' || i, 1, 0 FROM range(100000) t(i)");
     await first.close();
     const store = await TestStore.open(file);
     await store.storeLines(['{"event":"service.deleted","service_id":"one-more"}']);

@@ -10,8 +10,9 @@ const started = asAvro('{"event":"service.started","service_id":"s","timestamp":
 function batchOf(topic: string, from: number, ids: readonly number[]) {
   const record = { offset: from, timestamp: null, key: null, value: started, headers: [] };
   const next = { nextOffset: from + 1, bookmark: null };
-  const batch = { partition: { topic, partition: 0 }, origin: 'test', records: [record], from, next, bytesRead: 0 };
-  const options = { keyFormat: 'string', skewMs: 0, clock: { now: Date.now }, schemas: ourSchemas } as const;
+  const partition = { topic, partition: 0 };
+  const batch = { partition, kind: 'live', origin: 'test', records: [record], from, next, bytesRead: 0 } as const;
+  const options = { keyFormat: 'string', clock: { now: Date.now }, schemas: ourSchemas } as const;
   return withFacts(foldBatch(batch, options), { schemaIds: ids });
 }
 

@@ -30,18 +30,18 @@ async function* chunks(...texts: readonly string[]): AsyncGenerator<Uint8Array> 
 
 // contract 1.1
 test.each([
-  ['lines', ['a\nb\n'], ['a', 'b']],
-  ['a last line without LF', ['a\nb'], ['a', 'b']],
-  ['a last line that is no JSON', ['{}\n{"to'], ['{}', '{"to']],
-  ['lines across chunks', ['on', 'e\ntw', 'o\n', '\nthr', 'ee'], ['one', 'two', 'three']],
-  ['a CR LF across chunks', ['a\r', '\nb\r\n'], ['a', 'b']],
-  ['a byte-order mark at the start, and one later, which is content', ['\ufeffa\n\ufeffb\n'], ['a', '\ufeffb']],
-  ['white space only', ['  \n\t\r\n\n \v\f'], []],
-  ['nothing', [], []],
-  ['NUL bytes', ['a\0b\n\0\n'], ['a\0b', '\0']],
-])('standard input: %s', async (_, texts, values) => {
+  ['lines', ['a\nb\n'], ['a', 'b'], false],
+  ['a last line without LF', ['a\n{}'], ['a', '{}'], false],
+  ['a last line that is no JSON', ['{}\n{"to'], ['{}', '{"to'], true],
+  ['lines across chunks', ['on', 'e\ntw', 'o\n', '\nthr', 'ee'], ['one', 'two', 'three'], true],
+  ['a CR LF across chunks', ['a\r', '\nb\r\n'], ['a', 'b'], false],
+  ['a byte-order mark at the start, and one later, which is content', ['\ufeffa\n\ufeffb\n'], ['a', '\ufeffb'], false],
+  ['white space only', ['  \n\t\r\n\n \v\f'], [], false],
+  ['nothing', [], [], false],
+  ['NUL bytes', ['a\0b\n\0\n'], ['a\0b', '\0'], false],
+])('standard input: %s', async (_, texts, values, isCut) => {
   const writer = new RecordingWriter();
-  expect(await appendStandardInput(chunks(...texts), writer, BATCHING)).toEqual({ records: values.length });
+  expect(await appendStandardInput(chunks(...texts), writer, BATCHING)).toEqual({ records: values.length, isCut });
   expect(writer.appended.flat()).toEqual(values);
 });
 
@@ -139,7 +139,10 @@ afterEach(() => folder.remove());
 test('appended lines can be read from the log', async () => {
   const writer = await openLogWriter({ root: folder.path, topic: 'stdin', partition: 0 });
   const longest = 'x'.repeat(3_000_000);
-  expect(await appendStandardInput(chunks('{}\n', longest, '\n[]'), writer, BATCHING)).toEqual({ records: 3 });
+  expect(await appendStandardInput(chunks('{}\n', longest, '\n[]'), writer, BATCHING)).toEqual({
+    records: 3,
+    isCut: false,
+  });
   await writer.close();
   expect(await readValues(folder.path)).toEqual({ values: ['{}', longest, '[]'], failure: null });
 });

@@ -1,4 +1,4 @@
-import { appendFile } from 'node:fs/promises';
+import { appendFile, open } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { listLogs, logBytes } from '../../../../connectors/log-files/log/list-logs.ts';
@@ -30,6 +30,21 @@ test('an incomplete batch at the end does not count', async () => {
   await writer.close();
   await appendFile((await segmentFiles(writer.path))[0]!, 'TMb1 torn');
   expect(await listLogs(writer.path)).toMatchObject([{ low: 0, high: 1 }]);
+});
+
+test('damage before a good batch is no end of the log (contract 4.23)', async () => {
+  const writer = await openLogWriter({ root: folder.path, topic: 'calls', partition: 0 });
+  await writer.append(records('a'));
+  await writer.append(records('b'));
+  await writer.close();
+  const [file] = await segmentFiles(writer.path);
+  const handle = await open(file!, 'r+');
+  await handle.write('X', 60);
+  await handle.close();
+  await expect(listLogs(writer.path)).rejects.toMatchObject({
+    code: 'SOURCE_CORRUPT',
+    message: expect.stringContaining('the batch there cannot be read, and a good one follows at byte'),
+  });
 });
 
 test('a path without logs is SOURCE_MISSING', async () => {

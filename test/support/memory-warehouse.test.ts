@@ -1,0 +1,13 @@
+import { describeWarehouse, lateness, type OpenedWarehouse, storeClock } from '../contracts/warehouse.ts';
+import { describeContradictions } from '../contracts/warehouse-contradictions.ts';
+import { describeWarehouseExports } from '../contracts/warehouse-exports.ts';
+import { MemoryDatabase, MemoryWarehouse } from './memory-warehouse.ts';
+
+function openOver(database: MemoryDatabase): OpenedWarehouse {
+  const warehouse = new MemoryWarehouse(database, { clock: storeClock, lateness });
+  return { warehouse, snapshots: warehouse, requests: database.requests, reopen: async () => openOver(database) };
+}
+
+describeWarehouse('memory', async () => openOver(new MemoryDatabase()));
+describeWarehouseExports('memory', async () => openOver(new MemoryDatabase()));
+describeContradictions('memory', async () => openOver(new MemoryDatabase()));
