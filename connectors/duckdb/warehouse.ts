@@ -10,15 +10,13 @@ import { partitionName } from '../../pipeline/partition.ts';
 import type { Clock, StoredPosition } from '../../pipeline/ports.ts';
 import { entityTables } from '../../schemas/columns.ts';
 import { entities } from '../../schemas/events/events.ts';
-import { entitySql } from '../../schemas/tables/sql.ts';
+import { entitySql, readSql } from '../../schemas/tables/sql.ts';
 import type { Database } from './file/database.ts';
 import { adviceForStoring, databaseFailure } from './file/failure.ts';
-import { readNumber } from './file/read-number.ts';
 import { ContradictionMarks } from './store/contradiction-marks.ts';
 import { TableMaintenance } from './store/maintenance.ts';
 import { SavedSchemaIds } from './store/schema-ids.ts';
-import { SeenKeys } from './store/seen-keys.ts';
-import { endKey } from './store/service-changes.ts';
+import { readSeenKeys, type SeenKeys } from './store/seen-keys.ts';
 import { SourceTable } from './store/source-table.ts';
 import { type StagedBatch, stageBatch } from './store/staging.ts';
 import { appendChunks } from './vectors/row-chunks.ts';
@@ -179,7 +177,7 @@ export class DuckDbWarehouse implements Warehouse {
     if (deletions.length === 0) return;
     await appendChunks(this.#connection, 'deletions', deletions);
     const statements = entities.map(entity => entitySql('delete_services', entity));
-    const ownLogs = entitySql('keep_deleted_logs', 'service');
+    const ownLogs = readSql('tables/keep_deleted_logs.sql');
     await this.#connection.run([`SET VARIABLE batch = ${number};`, ...statements, ownLogs].join('\n'));
   }
 
@@ -206,27 +204,6 @@ export class DuckDbWarehouse implements Warehouse {
     this.#isClosed = true;
     await this.#lastStore.catch(() => undefined);
     this.#connection.closeSync();
-  }
-}
-
-async function readSeenKeys(connection: DuckDBConnection): Promise<SeenKeys> {
-  const tables = entities.flatMap(entity =>
-    ['open', 'closed', 'late'].map(part => `${entityTables[entity].table}_${part}`),
-  );
-  const withEnds = ['services_closed', 'services_late'];
-  const counts = [...tables, ...withEnds].map(table => `SELECT count(*) AS keys FROM ${table}`).join(' UNION ALL ');
-  const seenKeys = new SeenKeys(await readNumber(connection, `SELECT sum(keys) FROM (${counts})`));
-  await forEachKey(connection, tables, key => seenKeys.add(key));
-  await forEachKey(connection, withEnds, key => seenKeys.add(endKey(key)));
-  return seenKeys;
-}
-
-async function forEachKey(connection: DuckDBConnection, tables: readonly string[], visit: (key: number) => void) {
-  // A row key fits into a double, which the client reads much faster than a BIGINT.
-  const keys = tables.map(table => `SELECT row_key::DOUBLE FROM ${table}`).join(' UNION ALL ');
-  const result = await connection.stream(keys);
-  for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
-    for (const key of chunk.getColumnValues(0)) visit(Number(key));
   }
 }
 

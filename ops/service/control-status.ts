@@ -1,5 +1,5 @@
 import type { ControlOverview } from '../../connectors/duckdb/overview.ts';
-import { isSamePartition } from '../../pipeline/partition.ts';
+import { byTopicAndNumber, isSamePartition } from '../../pipeline/partition.ts';
 import type { LogEnd } from '../../pipeline/ports.ts';
 
 /** How far the control topic was read, and how many statuses wait to be sent. */
@@ -28,9 +28,4 @@ export function controlStatus({ positions, statusesWaiting }: ControlOverview, e
     return { ...id, stored_offset: nextOffset, log_end: logEnd, lag_records: lag };
   });
   return { partitions: partitions.toSorted(byTopicAndNumber), statuses_waiting: statusesWaiting };
-}
-
-function byTopicAndNumber(one: ControlPartition, other: ControlPartition): number {
-  if (one.topic !== other.topic) return one.topic < other.topic ? -1 : 1;
-  return one.partition - other.partition;
 }

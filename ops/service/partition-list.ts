@@ -1,7 +1,9 @@
 import { withEndByHand, withTopicEnd } from '../../pipeline/completeness/changes.ts';
 import {
   type FollowedTopic,
+  hiddenOffsets,
   type Lateness,
+  liveLateness,
   mustVouch,
   type Source,
   type SourceEnd,
@@ -56,7 +58,7 @@ function listSource(source: Source, lateness: Lateness): ListedPartition {
 
 /** `isRead`: whether this process follows its topics now. */
 function listTopic({ topic, listedAt, end }: FollowedTopic, isRead: boolean, lateness: Lateness): ListedPartition {
-  const watermark = listedAt === null ? null : listedAt - Math.max(lateness.allowedMs, lateness.clockMs);
+  const watermark = listedAt === null ? null : listedAt - liveLateness(lateness);
   const unread = 'no process with this database follows it, so it is not known whether partitions were added';
   return {
     ...{ topic, partition: null, first_offset: null, next_offset: null },
@@ -86,10 +88,10 @@ function reasonOf(source: Source): string | null {
   if (assignedAt === null) return mustVouch(source) ? 'no process with this database reads it' : 'no longer followed';
   const behind = look === null ? 0 : look.high - (storedUpTo(source) ?? 0);
   if (look === null || behind <= 0) return null;
-  const isHidden = look.stable < look.high && (storedUpTo(source) ?? 0) >= look.stable;
-  return isHidden
-    ? `an open transaction hides offsets ${look.stable} to ${look.high - 1}`
-    : `${behind} of its records are not stored`;
+  const hidden = hiddenOffsets(source);
+  return hidden === null
+    ? `${behind} of its records are not stored`
+    : `an open transaction hides offsets ${hidden.from} to ${hidden.to - 1}`;
 }
 
 function endedBy({ who, at }: SourceEnd & { readonly by: 'hand' }): string {
@@ -106,7 +108,7 @@ interface EndByHand {
 
 /**
  * Ends a source, or a topic that no process follows any more, by hand (contract 4.27). Throws `PARTITION_UNKNOWN`, and
- * `PARTITION_READ` for one that this process reads, which would be live again with its next event.
+ * `PARTITION_READ` for one that this process reads: its next event would make it live again.
  */
 export async function endPartition(
   warehouse: Pick<Warehouse, 'sources' | 'record'>,

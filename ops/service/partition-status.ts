@@ -1,5 +1,5 @@
 import { type Lateness, type Source, type Sources, watermarkOf } from '../../pipeline/completeness/sources.ts';
-import { partitionName } from '../../pipeline/partition.ts';
+import { byTopicAndNumber, partitionName } from '../../pipeline/partition.ts';
 import { formatTimestamp } from '../../schemas/json/timestamps.ts';
 import type { LatenessSeen } from './lateness-seen.ts';
 import { openTransactionMs } from './partition-facts.ts';
@@ -40,10 +40,7 @@ export function partitionStatuses({ partitions }: Sources, context: StatusContex
 
 /** Sources by topic and number. */
 export function inOrder(sources: readonly Source[]): readonly Source[] {
-  return sources.toSorted(({ partition: one }, { partition: other }) => {
-    if (one.topic !== other.topic) return one.topic < other.topic ? -1 : 1;
-    return one.partition - other.partition;
-  });
+  return sources.toSorted((one, other) => byTopicAndNumber(one.partition, other.partition));
 }
 
 function statusOf(source: Source, { batches, lateness, now }: StatusContext): PartitionStatus {

@@ -3,7 +3,6 @@ import type { LogEnd, PartitionId, SourceKind } from '../ports.ts';
 import type { BatchFacts } from './batch-facts.ts';
 import {
   addReading,
-  changeSource,
   type FollowedTopic,
   type Gap,
   type Lateness,
@@ -33,24 +32,24 @@ const maxPending = 64;
 /** The sources after a batch was stored: position, counts, gaps, the list of readings, and the looks that it reached. */
 export function withBatch(sources: Sources, batch: BatchFacts, lateness: Lateness): Sources {
   const { partition, origin, kind, from, lost, next } = batch;
-  const changed = changeSource(sources, partition, known => {
-    const source = known ?? newSource(partition, origin, kind);
-    return settled({
-      ...source,
-      origin,
-      kind,
-      ...next,
-      firstOffset: source.nextOffset === null ? (lost?.from ?? from) : source.firstOffset,
-      firstTime: source.firstTime ?? batch.firstRecordTime,
-      recordsRead: source.recordsRead + batch.recordsRead,
-      applied: source.applied + batch.applied,
-      quarantined: source.quarantined + batch.quarantined,
-      latestEvent: later(source.latestEvent, batch.latestEvent),
-      // A later event makes an ended source live again; `ingest` ends it anew when it has read all of it.
-      end: null,
-      gaps: gapsAfter(source, batch, lateness),
-    });
+  const name = partitionName(partition);
+  const source = sources.partitions.get(name) ?? newSource(partition, origin, kind);
+  const stored = settled({
+    ...source,
+    origin,
+    kind,
+    ...next,
+    firstOffset: source.nextOffset === null ? (lost?.from ?? from) : source.firstOffset,
+    firstTime: source.firstTime ?? batch.firstRecordTime,
+    recordsRead: source.recordsRead + batch.recordsRead,
+    applied: source.applied + batch.applied,
+    quarantined: source.quarantined + batch.quarantined,
+    latestEvent: later(source.latestEvent, batch.latestEvent),
+    // A later event makes an ended source live again; `ingest` ends it anew when it has read all of it.
+    end: null,
+    gaps: gapsAfter(source, batch, lateness),
   });
+  const changed = { ...sources, partitions: new Map(sources.partitions).set(name, stored) };
   if (kind !== 'file') return changed;
   return { ...changed, readings: addReading(changed.readings, { partition, from, next: next.nextOffset }) };
 }
@@ -96,7 +95,9 @@ export interface AssignedPartition {
   readonly at: number;
 }
 
-/** The sources when this process reads exactly these partitions of the live log. Reading a source ends its end by hand. */
+/**
+ * The sources when this process reads exactly these partitions of the live log. One that had ended is live again.
+ */
 export function withAssigned(sources: Sources, assigned: readonly AssignedPartition[], origin: string): Sources {
   const names = new Set(assigned.map(({ partition }) => partitionName(partition)));
   const partitions = mapSources(sources, source =>
@@ -209,7 +210,10 @@ export function withoutGiven(sources: Sources, before: Sources, given: readonly 
   return { ...sources, partitions };
 }
 
-/** The sources with a partition ended by hand, unless it is read: then its end would be over with its next event. */
+/**
+ * The sources with a partition ended by hand. One that this process reads stays as it is: its next event would make it
+ * live again.
+ */
 export function withEndByHand(sources: Sources, partition: PartitionId, end: SourceEnd): Sources {
   const known = sources.partitions.get(partitionName(partition));
   return known === undefined || known.assignedAt !== null ? sources : withEnd(sources, [partition], end);

@@ -117,16 +117,6 @@ export function positionsOf({ partitions }: Sources): readonly StoredPosition[] 
   );
 }
 
-/** The sources with one of them changed; it is created first when it is unknown. */
-export function changeSource(
-  sources: Sources,
-  partition: PartitionId,
-  change: (source: Source | undefined) => Source,
-): Sources {
-  const name = partitionName(partition);
-  return { ...sources, partitions: new Map(sources.partitions).set(name, change(sources.partitions.get(name))) };
-}
-
 /** How late events may come, in milliseconds. */
 export interface Lateness {
   /** `allowed_lateness_ms`: how long after its time an event may be given. */
@@ -140,8 +130,23 @@ export interface Lateness {
  * 4.21). A live source vouches by the clock of a look whose end was stored, an ended one by its events.
  */
 export function watermarkOf(source: Source, lateness: Lateness): number | null {
-  if (source.kind === 'live') return minus(source.vouchedAt, Math.max(lateness.allowedMs, lateness.clockMs));
+  if (source.kind === 'live') return minus(source.vouchedAt, liveLateness(lateness));
   return source.end?.by === 'ingest' ? minus(source.latestEvent, lateness.allowedMs) : null;
+}
+
+/** How far the watermark of a live source, or of a topic, stays behind the clock that it vouches by, in milliseconds. */
+export function liveLateness({ allowedMs, clockMs }: Lateness): number {
+  return Math.max(allowedMs, clockMs);
+}
+
+/**
+ * The offsets `[from, to)` that an open transaction hides, once all records before them are stored; null when there are
+ * none at the latest look.
+ */
+export function hiddenOffsets(source: Source): { readonly from: number; readonly to: number } | null {
+  const { look } = source;
+  if (look === null || look.stable >= look.high || (storedUpTo(source) ?? 0) < look.stable) return null;
+  return { from: look.stable, to: look.high };
 }
 
 /** True when windows wait for this source: it was listed, given to `ingest`, or read, and has not ended. */

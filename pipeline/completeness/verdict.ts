@@ -4,7 +4,9 @@ import type { LogEnd } from '../ports.ts';
 import { whyGap, whyUnknownBeginning } from './losses.ts';
 import {
   type FollowedTopic,
+  hiddenOffsets,
   type Lateness,
+  liveLateness,
   mustVouch,
   nameOf,
   type Source,
@@ -105,13 +107,11 @@ function whyItStays(source: Source, { timeTo, lateness }: Judged): readonly stri
   if (assignedAt === null) return ['this process does not read it'];
   const watermark = watermarkOf(source, lateness);
   if (watermark !== null && timeTo <= watermark) return [];
-  const isHidden = look !== null && look.stable < look.high && (storedUpTo(source) ?? 0) >= look.stable;
-  const hidden = isHidden
-    ? [
-        `an open transaction hides offsets ${look.stable} to ${look.high - 1}, seen for ${seconds(look.at, stableSince)} s`,
-      ]
-    : [];
-  return [completeFrom(timeTo + liveLateness(lateness)), ...hidden];
+  const earliest = completeFrom(timeTo + liveLateness(lateness));
+  const hidden = hiddenOffsets(source);
+  if (look === null || hidden === null) return [earliest];
+  const hiddenFor = `seen for ${seconds(look.at, stableSince)} s`;
+  return [earliest, `an open transaction hides offsets ${hidden.from} to ${hidden.to - 1}, ${hiddenFor}`];
 }
 
 function seconds(to: number, from: number | null): number {
@@ -136,10 +136,6 @@ function judgedEnds(ends: JudgedEnds): (source: Source) => JudgedEnd | null {
   if (ends.from === 'latest look') return ({ look }) => look;
   const byName = new Map(ends.ends.map(end => [partitionName(end.partition), end]));
   return ({ partition }) => byName.get(partitionName(partition)) ?? null;
-}
-
-function liveLateness({ allowedMs, clockMs }: Lateness): number {
-  return Math.max(allowedMs, clockMs);
 }
 
 /** The earliest of the clocks that the topics and the sources vouch by. */

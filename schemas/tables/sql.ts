@@ -7,7 +7,16 @@ import { fillTemplate, readSchemaFile } from '../package-files.ts';
  * Each value is SQL made from columns and checked parameters, or is quoted; a user's text never goes in unquoted.
  */
 export function readSql(path: string, values: Readonly<Record<string, string | number>> = {}): string {
-  return fillTemplate(readSchemaFile(path), values);
+  return fillTemplate(readTemplate(path), values);
+}
+
+const templates = new Map<string, string>();
+
+/** Each file is read once, because batches and exports run its statements again and again. */
+function readTemplate(path: string): string {
+  const template = templates.get(path) ?? readSchemaFile(path);
+  templates.set(path, template);
+  return template;
 }
 
 const entityStatements = new Map<string, string>();

@@ -1,3 +1,9 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { entityTables } from '../../../schemas/columns.ts';
+import { entities } from '../../../schemas/events/events.ts';
+import { readNumber } from '../file/read-number.ts';
+import { rowKey } from '../vectors/row-key.ts';
+
 const blockWords = 16;
 const bitsPerKey = 16;
 const probes = 8;
@@ -58,4 +64,37 @@ function visit(
     bits = (bits + step) | 0;
   }
   return true;
+}
+
+/** The keys of all stored rows, and of the ends of all services that have ended. */
+export async function readSeenKeys(connection: DuckDBConnection): Promise<SeenKeys> {
+  // A service that has ended is known by two keys: that of its row, and that of its end.
+  const withEnds = ['services_closed', 'services_late'];
+  const withoutEnds = entities
+    .flatMap(entity => ['open', 'closed', 'late'].map(part => `${entityTables[entity].table}_${part}`))
+    .filter(table => !withEnds.includes(table));
+  const counts = [...withoutEnds, ...withEnds, ...withEnds]
+    .map(table => `SELECT count(*) AS keys FROM ${table}`)
+    .join(' UNION ALL ');
+  const seenKeys = new SeenKeys(await readNumber(connection, `SELECT sum(keys) FROM (${counts})`));
+  await forEachKey(connection, withoutEnds, key => seenKeys.add(key));
+  await forEachKey(connection, withEnds, key => {
+    seenKeys.add(key);
+    seenKeys.add(endKey(key));
+  });
+  return seenKeys;
+}
+
+async function forEachKey(connection: DuckDBConnection, tables: readonly string[], visit: (key: number) => void) {
+  // A row key fits into a double, which the client reads much faster than a BIGINT.
+  const keys = tables.map(table => `SELECT row_key::DOUBLE FROM ${table}`).join(' UNION ALL ');
+  const result = await connection.stream(keys);
+  for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+    for (const key of chunk.getColumnValues(0)) visit(Number(key));
+  }
+}
+
+/** The seen key that says that a service may have an end. */
+export function endKey(serviceKey: number): number {
+  return rowKey('end', serviceKey);
 }

@@ -1,7 +1,6 @@
 import type { Fragment } from '../../../pipeline/ingest/fold.ts';
 import { entityTables } from '../../../schemas/columns.ts';
-import { rowKey } from '../vectors/row-key.ts';
-import type { SeenKeys } from './seen-keys.ts';
+import { endKey, type SeenKeys } from './seen-keys.ts';
 
 export interface KnownService {
   readonly serviceId: string;
@@ -36,9 +35,4 @@ export class ServiceChanges {
     if (starts) this.restarts = true;
     if (hadEnd) this.endsAgain = true;
   }
-}
-
-/** The seen key that says that a service may have an end. */
-export function endKey(serviceKey: number): number {
-  return rowKey('end', serviceKey);
 }
