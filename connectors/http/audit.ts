@@ -34,7 +34,8 @@ export function answeredRequest(request: FastifyRequest, reply: FastifyReply, mi
     milliseconds: Math.round(milliseconds),
     client: request.client?.client ?? null,
     requestId: request.id,
-    exportId: request.exportId,
+    // Fastify refuses some addresses before it decorates the request.
+    exportId: request.exportId ?? null,
     cut: !reply.raw.writableFinished,
   };
 }

@@ -60,7 +60,9 @@ async function submit(request: FastifyRequest, reply: FastifyReply, jobs: Pick<J
   const hasGeneratedId = requestId === request.id;
   const { record } = await jobs.submit({ requestId, hasGeneratedId, given, asker: { door, client }, faults });
   request.exportId = requestId;
-  reply.header('x-request-id', requestId).header('location', `/exports/${encodeURIComponent(requestId)}`);
+  reply
+    .header('x-request-id', Buffer.from(requestId).toString('latin1'))
+    .header('location', `/exports/${encodeURIComponent(requestId)}`);
   // The result of an ended request is known, so it is returned also to clients that do not want to wait.
   if (prefersAsync(request) && !isEnded(record.state))
     return reply.code(202).header('preference-applied', 'respond-async').send(pathsOf(record.plan));
@@ -84,13 +86,27 @@ function httpFaults({ validationError, body }: FastifyRequest): Fault[] {
   return faults;
 }
 
-/** The id in `Idempotency-Key`, or the id that this HTTP request has in the log. Adds a fault for an invalid header. */
+/**
+ * The id in `Idempotency-Key`, or the id that this HTTP request has in the log. Adds a fault for a header that is repeated
+ * or not UTF-8; `Jobs.submit` finds the other faults of an id.
+ */
 function idOf({ raw, id }: FastifyRequest, faults: Fault[]): string {
   const [key, ...more] = raw.headersDistinct['idempotency-key'] ?? [id];
-  if (key !== undefined && more.length === 0 && /^[\x20-\x7e]{1,255}$/.test(key)) return key;
-  const message = 'Idempotency-Key is invalid; allowed is one header of 1 to 255 printable ASCII characters';
-  faults.push({ parameter: 'Idempotency-Key', message });
+  const text = key === undefined || more.length > 0 ? undefined : headerText(key);
+  if (text !== undefined) return text;
+  faults.push({ parameter: 'Idempotency-Key', message: 'Idempotency-Key is invalid; allowed is one header in UTF-8' });
   return id;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** A header as UTF-8, of which Node makes one character for each byte; undefined where it is no UTF-8. */
+function headerText(header: string): string | undefined {
+  try {
+    return utf8.decode(Buffer.from(header, 'latin1'));
+  } catch {
+    return undefined;
+  }
 }
 
 function prefersAsync({ headers }: FastifyRequest): boolean {

@@ -1,11 +1,11 @@
-import type { Kafka, Message, Producer } from 'kafkajs';
+import type { Kafka, Message, PartitionerArgs, Producer } from 'kafkajs';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import type { StatusSender } from '../../pipeline/requests/status-publishing.ts';
 import type { OutboxEntry } from '../../pipeline/requests/statuses.ts';
 import { createClient } from './client/client.ts';
 import { hasErrorType, kafkaFailure } from './client/failure.ts';
-import { loadKafkaJs } from './client/load-kafkajs.ts';
+import { javaPartition } from './client/java-partition.ts';
 import type { KafkaOptions } from './client/options.ts';
 
 /**
@@ -44,7 +44,8 @@ export class StatusTopic implements StatusSender {
    */
   async send(entries: readonly OutboxEntry[]): Promise<void> {
     const messages: Message[] = [];
-    for (const { requestId, status } of entries) messages.push({ key: requestId, value: await this.#encode(status) });
+    for (const { requestId, status } of entries)
+      messages.push({ key: Buffer.from(requestId), value: await this.#encode(status) });
     try {
       const producer = this.#producer ?? (await this.#connect());
       await producer.send({ topic: this.#topic, acks: -1, messages });
@@ -66,13 +67,12 @@ export class StatusTopic implements StatusSender {
   }
 
   async #connect(): Promise<Producer> {
-    const { Partitioners } = loadKafkaJs();
     const producer = this.#kafka.producer({
       // A deleted topic must not be created again by sending to it, with other settings.
       allowAutoTopicCreation: false,
       idempotent: true,
       maxInFlightRequests: 1,
-      createPartitioner: Partitioners.DefaultPartitioner,
+      createPartitioner: () => partitionOf,
       retry: { initialRetryTime: 200, maxRetryTime: 2_000, retries },
     });
     this.#producer = producer;
@@ -81,10 +81,15 @@ export class StatusTopic implements StatusSender {
   }
 }
 
+/** Where a Java client would put the status, so that topics filled by both keep a request in one partition. */
+function partitionOf({ message, partitionMetadata }: PartitionerArgs): number {
+  return javaPartition(Buffer.from(message.key ?? ''), partitionMetadata.length);
+}
+
 function tooLarge(topic: string, cause: unknown): TidemarkError {
   return new TidemarkError(
     'STATUS_TOO_LARGE',
-    `a status is larger than topic ${topic} accepts, even without its manifest; raise max.message.bytes of the topic`,
+    `a status is larger than topic ${topic} accepts; raise max.message.bytes of the topic`,
     { cause },
   );
 }

@@ -4,6 +4,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 export class ControlMetrics {
   readonly #read: Counter;
   readonly #published: Counter;
+  readonly #dropped: Counter;
 
   constructor(registry: Registry, outboxLength: () => Promise<number>) {
     const registers = [registry];
@@ -13,6 +14,11 @@ export class ControlMetrics {
       registers,
     });
     this.#published = new Counter({ name: 'tidemark_statuses_published_total', help: 'Statuses sent', registers });
+    this.#dropped = new Counter({
+      name: 'tidemark_statuses_dropped_total',
+      help: 'Statuses that were not sent because the status topic cannot take them',
+      registers,
+    });
     new Gauge({
       name: 'tidemark_outbox_statuses',
       help: 'Statuses in the outbox, waiting to be sent',
@@ -25,6 +31,10 @@ export class ControlMetrics {
 
   read(): void {
     this.#read.inc();
+  }
+
+  dropped(): void {
+    this.#dropped.inc();
   }
 
   published(count: number): void {

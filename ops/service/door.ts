@@ -9,6 +9,7 @@ import { slowClientLimits } from '../../connectors/http/slow-clients.ts';
 import type { Layout } from '../../pipeline/export/selection.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
+import { shortId } from '../../pipeline/requests/request-id.ts';
 import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings/settings.ts';
 import { readPackage } from '../software.ts';
@@ -107,5 +108,8 @@ function servicesOf(database: Database, { snapshots }: ExportParts): Services {
 function audit(answered: AnsweredRequest, log: Log): void {
   const { method, route, status, milliseconds, client, requestId, exportId, cut } = answered;
   const facts = { method, route, status, ms: milliseconds, client, request_id: requestId };
-  log.info({ ...facts, ...(exportId === null ? {} : { export: exportId }), ...(cut ? { cut } : {}) }, 'request');
+  log.info(
+    { ...facts, ...(exportId === null ? {} : { export: shortId(exportId) }), ...(cut ? { cut } : {}) },
+    'request',
+  );
 }

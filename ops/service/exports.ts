@@ -3,6 +3,7 @@ import { isEnded } from '../../pipeline/export/request.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import type { JobView } from '../../pipeline/requests/job.ts';
 import { Jobs } from '../../pipeline/requests/jobs.ts';
+import { shortId } from '../../pipeline/requests/request-id.ts';
 import { pause } from '../../pipeline/waiting.ts';
 import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings/settings.ts';
@@ -57,7 +58,7 @@ export async function openJobs({ config, log, exporting, view, metrics, signal, 
 /** Logs a change of state. */
 function logChange({ record, progress }: JobView, ms: number, log: Log): void {
   const { requestId, state, asker, manifest, error } = record;
-  const facts = { request_id: requestId, state, door: asker.door, client: asker.client };
+  const facts = { request_id: shortId(requestId), state, door: asker.door, client: asker.client };
   if (!isEnded(state)) log.info(facts, `export ${state}`);
   else if (manifest !== null)
     log.info({ ...facts, ms, waited_ms: progress.waitedMs, status: manifest.status }, 'export completed');

@@ -28,10 +28,14 @@ const pollMs = { first: 50, most: 1_000 };
 /** Requests an export from the running service and waits for its end. Throws the error with which the export failed. */
 export async function exportByService(asked: RemoteExport): Promise<DoneExport> {
   const { client, requestId, given } = asked;
+  if (/^ | $/.test(requestId)) {
+    const message = `the request id ${JSON.stringify(requestId)} begins or ends with a space, which HTTP, by which the running service is asked, does not carry`;
+    throw new TidemarkError('REQUEST_INVALID', message);
+  }
   await client.ask({
     method: 'POST',
     path: `/genesys/1/cs/maintenance/services/files?${new URLSearchParams(given)}`,
-    headers: { prefer: 'respond-async', 'idempotency-key': requestId },
+    headers: { prefer: 'respond-async', 'idempotency-key': Buffer.from(requestId).toString('latin1') },
     answerMs,
   });
   const { manifest, error, folder, created } = await ended(asked);

@@ -106,13 +106,17 @@ async function serve({ config, log, signal: stopped }: RunningService, parts: Se
     // What the last looks found: the next start, and commands without a service, rest on it.
     await warehouse.record(sources => sources);
   } catch (error) {
-    await recordChangedLog(error, warehouse);
-    throw error;
+    // What the other parts throw when one has failed is only that they were stopped.
+    const reason = crash.signal.aborted ? crash.signal.reason : error;
+    await recordChangedLog(reason, warehouse);
+    throw reason;
   } finally {
     await jobs.stopped();
     await control?.stop();
     await door.close();
   }
+  // A part may have failed while it was being stopped.
+  crash.signal.throwIfAborted();
 }
 
 /** Keeps that a topic or partition is another one than what was stored, so that exports say so from now on. */

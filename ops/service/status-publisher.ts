@@ -31,6 +31,7 @@ export class StatusPublisher {
   readonly #parts: StatusPublisherParts;
   readonly #stopping = new AbortController();
   readonly #topic: StatusTopic;
+  readonly #sending: Parameters<typeof publishNext>[0];
   readonly #published: Promise<void>;
   #problem: string | null = null;
 
@@ -39,12 +40,19 @@ export class StatusPublisher {
     const { signal } = this.#stopping;
     this.#parts = parts;
     this.#topic = new StatusTopic({ ...options, topic, encode: encodingOf(config, topic, signal) }, log);
-    this.#published = publishStatuses({
+    this.#sending = {
       outbox,
       sender: this.#topic,
+      onSent: count => metrics.published(count),
+      onDropped(requestId, reason) {
+        metrics.dropped();
+        log.warn({ code: 'STATUS_TOO_LARGE', request_id: requestId }, `a status is dropped: ${reason}`);
+      },
+    };
+    this.#published = publishStatuses({
+      ...this.#sending,
       signal,
       pause,
-      onSent: entries => metrics.published(entries.length),
       onProblem: problem => this.#report(problem),
     }).catch(onCrash);
   }
@@ -72,9 +80,8 @@ export class StatusPublisher {
 
   async #sendLast(late: AbortSignal): Promise<void> {
     await this.#published;
-    const { outbox } = this.#parts;
     if (this.#problem !== null) return;
-    while (!late.aborted && (await publishNext({ outbox, sender: this.#topic }).catch(() => false)));
+    while (!late.aborted && (await publishNext(this.#sending).catch(() => false)));
   }
 
   #report(problem: TidemarkError | null): void {

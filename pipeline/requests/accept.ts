@@ -5,6 +5,7 @@ import { type ExportParameters, type Fault, type GivenParameters, readParameters
 import type { Asker, ControlPosition, ExportPlan, ExportRecord, RequestStore } from '../export/request.ts';
 import { fileKinds } from '../export/selection.ts';
 import type { Clock, Destination, ExportDirectory } from '../ports.ts';
+import { requestIdFault, shortId } from './request-id.ts';
 import { Semaphore } from './semaphore.ts';
 
 export interface Acceptance {
@@ -62,9 +63,11 @@ async function acceptNext(request: IncomingRequest, acceptance: Acceptance): Pro
   }
   const acceptedAt = clock.now();
   const read = readParameters(given, acceptedAt);
-  if ('faults' in read || faults.length > 0) {
+  const idFault = requestIdFault(requestId);
+  const otherFaults = idFault === null ? faults : [...faults, { parameter: 'request_id', message: idFault }];
+  if ('faults' in read || otherFaults.length > 0) {
     const parameterFaults = 'faults' in read ? read.faults : [];
-    throw requestInvalid([...parameterFaults, ...faults, ...(await prefixFaults(given, directory))]);
+    throw requestInvalid([...parameterFaults, ...otherFaults, ...(await prefixFaults(given, directory))]);
   }
   const { parameters } = read;
   const timeTo = parameters.timeTo ?? acceptedAt;
@@ -121,7 +124,7 @@ function checkSame(known: ExportRecord, given: GivenParameters): void {
   if (canonical(known.given) === canonical(given)) return;
   throw new TidemarkError(
     'REQUEST_CONFLICT',
-    `request id ${JSON.stringify(known.requestId)} was used with other parameters: ${JSON.stringify(known.given)}; use a new id`,
+    `request id ${JSON.stringify(shortId(known.requestId))} was used with other parameters: ${JSON.stringify(known.given)}; use a new id`,
   );
 }
 

@@ -8,6 +8,7 @@ import { isJsonObject, JsonNumber, JsonSyntaxError, parseJson } from '../../sche
 import { show, WrongType } from '../../schemas/json/members.ts';
 import type { GivenParameters } from '../export/parameters.ts';
 import type { LogRecord } from '../ports.ts';
+import { requestIdFault } from './request-id.ts';
 
 /** The request of a record of the control topic. The key is the request id; a record without one gets no status. */
 export type ControlRequest =
@@ -26,9 +27,11 @@ export function readControlRequest(
   { key, value }: Pick<LogRecord, 'key' | 'value'>,
   schemas: WriterSchemas | null,
 ): ControlRequest {
-  const requestId = idOf(key);
+  const requestId = key === null ? null : textOf(key);
+  if (requestId === undefined) return unanswerable('BAD_FIELD', 'the key, a request id, is not UTF-8', 'request_id');
+  const idFault = requestId === null ? null : requestIdFault(requestId);
+  if (idFault !== null) return unanswerable('BAD_FIELD', idFault, 'request_id');
   const body = value !== null && isWireFormat(value) ? readAvro(value, schemas) : readJson(value);
-  if (requestId === undefined) return unanswerable('MALFORMED', 'the key, a request id, is not UTF-8');
   if (requestId === null) {
     if (isReject(body)) return { kind: 'unanswerable', reject: body };
     return unanswerable(
@@ -116,11 +119,6 @@ function readAvro(value: Uint8Array, schemas: WriterSchemas | null): RequestMemb
   }
 }
 
-/** The key as text; null when there is no key, undefined when it is not UTF-8. */
-function idOf(key: Uint8Array | null): string | null | undefined {
-  return key === null || key.length === 0 ? null : textOf(key);
-}
-
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function textOf(bytes: Uint8Array): string | undefined {
@@ -135,6 +133,6 @@ function malformed(message: string): Reject {
   return rejected('MALFORMED', null, message);
 }
 
-function unanswerable(reason: RejectReason, message: string): ControlRequest {
-  return { kind: 'unanswerable', reject: rejected(reason, null, message) };
+function unanswerable(reason: RejectReason, message: string, field: string | null = null): ControlRequest {
+  return { kind: 'unanswerable', reject: rejected(reason, field, message) };
 }

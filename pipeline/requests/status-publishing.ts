@@ -1,5 +1,6 @@
 import { isTemporary, TidemarkError } from '../errors.ts';
 import { Backoff } from '../waiting.ts';
+import { isLong, shortId } from './request-id.ts';
 import type { Outbox, OutboxEntry, Status } from './statuses.ts';
 
 /** Sends statuses to the status topic. */
@@ -17,7 +18,10 @@ interface Publishing {
   readonly signal: AbortSignal;
   /** Resolves after `milliseconds`, or when the signal aborts. */
   pause(milliseconds: number, signal: AbortSignal): Promise<void>;
-  readonly onSent?: (entries: readonly OutboxEntry[]) => void;
+  /** Called with the number of statuses of each batch that was sent. */
+  readonly onSent: (count: number) => void;
+  /** Called for each status that the topic cannot take; it is deleted without being sent. */
+  readonly onDropped: (requestId: string, reason: string) => void;
   /** Called with the error when statuses cannot be sent, and with null after each batch of statuses that was sent. */
   readonly onProblem?: (problem: TidemarkError | null) => void;
 }
@@ -56,18 +60,23 @@ export async function publishStatuses(publishing: Publishing): Promise<void> {
   }
 }
 
-/** Sends the oldest statuses; false when there is none. */
-export async function publishNext({
-  outbox,
-  sender,
-  onSent,
-}: Pick<Publishing, 'outbox' | 'sender' | 'onSent'>): Promise<boolean> {
+type Sending = Pick<Publishing, 'outbox' | 'sender' | 'onSent' | 'onDropped'>;
+
+/**
+ * Sends the oldest statuses; false when there is none. A status that is too large for the topic even without its manifest,
+ * or that has an id of an older version, of any length, is dropped: the request has its end, and the others go on.
+ */
+export async function publishNext(sending: Sending): Promise<boolean> {
+  const { outbox, onSent, onDropped } = sending;
   const entries = fitting(await outbox.oldest(entriesAtOnce));
   const last = entries.at(-1);
   if (last === undefined) return false;
-  await sendFitting(entries, sender);
+  const sendable = entries.filter(({ requestId }) => !isLong(requestId));
+  const sent = sendable.length === 0 ? 0 : await sendFitting(sendable, sending);
   await outbox.sent(last.number);
-  onSent?.(entries);
+  onSent(sent);
+  for (const { requestId } of entries)
+    if (isLong(requestId)) onDropped(shortId(requestId), 'its request id is longer than 256 bytes');
   return true;
 }
 
@@ -81,19 +90,38 @@ function fitting(entries: readonly OutboxEntry[]): readonly OutboxEntry[] {
   return end < 0 ? entries : entries.slice(0, end);
 }
 
-/** When the topic refuses the size, statuses are sent one by one, and a status that is still too large without manifest. */
-async function sendFitting(entries: readonly OutboxEntry[], sender: StatusSender): Promise<void> {
+/**
+ * When the topic refuses the size, statuses are sent one by one, and a status that is still too large without manifest.
+ * Returns how many were sent.
+ */
+async function sendFitting(entries: readonly OutboxEntry[], sending: Pick<Sending, 'sender' | 'onDropped'>) {
+  const { sender, onDropped } = sending;
+  const refusal = await refusalOfSize(entries, sender);
+  if (refusal === null) return entries.length;
+  let sent = 0;
+  for (const entry of entries) {
+    const isTried = entries.length === 1;
+    const tooLarge = isTried ? refusal : await refusalOfSize([entry], sender);
+    const reason = tooLarge === null ? null : await refusalOfSize([withoutManifest(entry)], sender);
+    if (reason === null) sent += 1;
+    else onDropped(shortId(entry.requestId), reason);
+  }
+  return sent;
+}
+
+/** Sends the statuses; returns the topic's words when it refuses them for their size. */
+async function refusalOfSize(entries: readonly OutboxEntry[], sender: StatusSender): Promise<string | null> {
   try {
     await sender.send(entries);
+    return null;
   } catch (error) {
-    if (!(error instanceof TidemarkError) || error.code !== 'STATUS_TOO_LARGE') throw error;
-    if (entries.length > 1) for (const entry of entries) await sendFitting([entry], sender);
-    else await sender.send(entries.map(entry => ({ ...entry, status: withoutManifest(entry.status) })));
+    if (error instanceof TidemarkError && error.code === 'STATUS_TOO_LARGE') return error.message;
+    throw error;
   }
 }
 
-function withoutManifest(text: string): string {
+function withoutManifest(entry: OutboxEntry): OutboxEntry {
   // The outbox holds JSON written from this type.
-  const status = JSON.parse(text) as Status;
-  return JSON.stringify({ ...status, manifest: null } satisfies Status);
+  const status = JSON.parse(entry.status) as Status;
+  return { ...entry, status: JSON.stringify({ ...status, manifest: null } satisfies Status) };
 }

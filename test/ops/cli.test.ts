@@ -217,6 +217,12 @@ describe('a request id (contract 5.2, 5.3)', () => {
     expect([code, JSON.parse(stderr).code]).toEqual([65, 'REQUEST_CONFLICT']);
   });
 
+  test.each(['', '..', 'x'.repeat(257), 'a\nb'])('cannot be %j, of a new request', async id => {
+    const { code, stderr } = await exportWith(id);
+    expect([code, JSON.parse(stderr).code]).toEqual([64, 'REQUEST_INVALID']);
+    expect(JSON.parse(stderr).message).toContain('allowed are 1 to 256 bytes of UTF-8');
+  });
+
   test('of a failed export fails again with the same error', async () => {
     const few = ['--max-extension-columns', '0'];
     const first = await exportWith('three', ...few);

@@ -79,14 +79,14 @@ describe('all faults are reported at once:', () => {
 
   test('repeated parameters, a body, and an invalid request id (contract 5.3, 5.9)', async () => {
     const query = `${window}&time_to=2016-01-01T00:00:00Z&file_prefix=a&file_prefix=b&file_prefix=c`;
-    const lines = request(`POST ${address}/files?${query}`, 'Content-Length: 2', `Idempotency-Key: ${'x'.repeat(256)}`);
+    const lines = request(`POST ${address}/files?${query}`, 'Content-Length: 2', `Idempotency-Key: ${'x'.repeat(257)}`);
     const { message } = JSON.parse((await sendRaw(served.url, [...lines.slice(0, -1), '{}'])).body);
     expect(message.split('; ')).toEqual(
       [
         'time_to is given 2 times; allowed is once',
         'file_prefix is given 3 times; allowed is once',
         'the body is not empty; parameters go into the query',
-        'Idempotency-Key is invalid; allowed is one header of 1 to 255 printable ASCII characters',
+        `the request id "${'x'.repeat(64)}… (257 bytes)" cannot be used; allowed are 1 to 256 bytes of UTF-8 without control characters, and neither . nor ..`,
       ].flatMap(fault => fault.split('; ')),
     );
   });
@@ -127,6 +127,20 @@ describe('request ids', () => {
     const id = headers.get('x-request-id');
     expect(id).toMatch(/^[0-9a-f-]{36}$/);
     expect(headers.get('location')).toBe(`/exports/${id}`);
+  });
+
+  test('an id beyond ASCII is read and returned as UTF-8, and addresses the export (contract 5.3)', async () => {
+    const id = 'nächtlich/😀';
+    const spelled = Buffer.from(id).toString('latin1');
+    const { status, headers } = await post(query, `Idempotency-Key: ${spelled}`);
+    expect([status, headers.get('x-request-id')]).toEqual([200, spelled]);
+    const report = await fetch(`${served.url}${headers.get('location')}`);
+    expect(await report.json()).toMatchObject({ request_id: id, state: 'completed' });
+  });
+
+  test('an id that is not UTF-8 is refused', async () => {
+    const { message, code } = await refusalOf(post(query, 'Idempotency-Key: \xff'));
+    expect([code, message]).toEqual([400, 'Idempotency-Key is invalid; allowed is one header in UTF-8']);
   });
 
   test('two concurrent requests with one id are one export', async () => {

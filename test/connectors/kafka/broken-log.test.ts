@@ -1,6 +1,5 @@
 import { open, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { ConfigResourceTypes } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Broker } from '../../../ops/local-kafka/broker.ts';
 import { waitFor } from '../../../ops/local-kafka/waiting.ts';
@@ -35,14 +34,7 @@ describe.skipIf(!(await canStartBroker()))("a log whose files on the broker's di
     await producer.disconnect();
   }
 
-  const stopCleaning = (topic: string) =>
-    cluster.withAdmin(admin => {
-      const configEntries = [{ name: 'cleanup.policy', value: 'delete' }];
-      return admin.alterConfigs({
-        validateOnly: false,
-        resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }],
-      });
-    });
+  const stopCleaning = (topic: string) => cluster.setTopicConfig(topic, { 'cleanup.policy': 'delete' });
 
   test('hold empty batches, left by compaction before the topic was set to delete, is read past them', async () => {
     const config = { 'cleanup.policy': 'compact', 'segment.ms': '100', 'min.cleanable.dirty.ratio': '0.001' };

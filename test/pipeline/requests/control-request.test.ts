@@ -65,18 +65,30 @@ describe('a request (contract 5.16)', () => {
 describe('a record without a usable request id (contract 5.3)', () => {
   test.each([
     ['no key', null, '{"action":"export"}', 'NO_KEY'],
-    ['an empty key', '', '{"action":"nonsense"}', 'NO_KEY'],
     ['no key and no JSON', null, '{', 'MALFORMED'],
     ['neither key nor value', null, null, 'MALFORMED'],
   ])('%s', (_, key, value, reason) => {
     expect(read(key, value)).toMatchObject({ kind: 'unanswerable', reject: { reason, field: null } });
   });
 
-  test('a key that is not UTF-8', () => {
-    const value = Buffer.from('{"action":"cancel"}');
-    expect(readControlRequest({ key: Buffer.from([0xff]), value }, null)).toMatchObject({
-      reject: { reason: 'MALFORMED' },
-    });
+  test.each([
+    ['that is empty', Buffer.alloc(0)],
+    ['that is not UTF-8', Buffer.from([0xff])],
+    ['of 257 bytes', Buffer.from(`${'ü'.repeat(128)}x`)],
+    ['of 530 kB', Buffer.alloc(530_000, 0x78)],
+    ['with a line feed', Buffer.from('a\nb')],
+    ['with a control character beyond ASCII', Buffer.from('a\u0085b')],
+    ['.', Buffer.from('.')],
+    ['..', Buffer.from('..')],
+  ])('a key %s', (_, key) => {
+    const reject = { reason: 'BAD_FIELD', field: 'request_id' };
+    const read = readControlRequest({ key, value: Buffer.from('{"action":"cancel"}') }, null);
+    expect(read).toMatchObject({ kind: 'unanswerable', reject });
+    expect(read.kind === 'unanswerable' && read.reject.message.length).toBeLessThan(300);
+  });
+
+  test.each(['ü'.repeat(128), '...', ' a b ', '😀/?#'])('%s can be used', id => {
+    expect(read(id, '{"action":"cancel"}')).toEqual({ kind: 'cancel', requestId: id });
   });
 });
 

@@ -32,6 +32,8 @@ let controller: AbortController;
 let failures: unknown[];
 let problems: (string | null)[];
 let pauses: number[];
+let dropped: string[];
+let counted: number;
 beforeEach(() => {
   outbox = new MemoryOutbox();
   sent = [];
@@ -39,6 +41,8 @@ beforeEach(() => {
   failures = [];
   problems = [];
   pauses = [];
+  dropped = [];
+  counted = 0;
 });
 
 const sender = {
@@ -48,10 +52,17 @@ const sender = {
     sent.push(entries.map(({ requestId }) => requestId).join(' '));
   },
 };
+const sending = () => ({
+  outbox,
+  sender,
+  onSent: (count: number) => {
+    counted += count;
+  },
+  onDropped: (requestId: string, reason: string) => void dropped.push(`${requestId}: ${reason}`),
+});
 const publish = () =>
   publishStatuses({
-    outbox,
-    sender,
+    ...sending(),
     signal: controller.signal,
     pause: async milliseconds => void pauses.push(milliseconds),
     onProblem: problem => problems.push(problem?.code ?? null),
@@ -89,9 +100,9 @@ test('after a crash between sending and deleting a status is sent again (contrac
   outbox.sent = async () => {
     throw new Error('died');
   };
-  await expect(publishNext({ outbox, sender })).rejects.toThrow('died');
+  await expect(publishNext(sending())).rejects.toThrow('died');
   outbox.sent = forget;
-  await publishNext({ outbox, sender });
+  await publishNext(sending());
   expect([sent, outbox.entries]).toEqual([['a', 'a'], []]);
 });
 
@@ -112,19 +123,34 @@ test('statuses too large together are sent one by one, and one that is too large
       texts.push(...entries.map(({ status }) => status));
     },
   };
-  await publishNext({ outbox, sender: noting });
+  await publishNext({ ...sending(), sender: noting });
   expect(sent).toEqual(['a', 'b', 'c']);
   expect(texts).toEqual(['{"manifest":{}}', '{"manifest":null}', '{"manifest":{}}']);
 });
 
 test('many large statuses are sent in several requests', async () => {
   for (let at = 0; at < 10; at += 1) outbox.add(String(at), { manifest: 'x'.repeat(100_000) });
-  while (await publishNext({ outbox, sender }));
+  while (await publishNext(sending()));
   expect(sent).toEqual(['0 1', '2 3', '4 5', '6 7', '8 9']);
 });
 
 test('one that is larger than all that is sent at once is sent alone', async () => {
   for (const id of ['large', 'small']) outbox.add(id, { manifest: id === 'large' ? 'x'.repeat(300_000) : null });
-  while (await publishNext({ outbox, sender }));
+  while (await publishNext(sending()));
   expect(sent, 'the large status keeps itself and all after it from being sent').toEqual(['large', 'small']);
+});
+
+test('one that is too large even without its manifest is dropped, and the others are sent (contract 5.18)', async () => {
+  failures = [tooLarge, undefined, tooLarge, tooLarge];
+  for (const id of ['a', 'b', 'c']) outbox.add(id);
+  await publishNext(sending());
+  expect([sent, dropped, counted]).toEqual([['a', 'c'], ['b: it takes none so large'], 2]);
+  expect(outbox.entries).toEqual([]);
+});
+
+test('one with an id of an older version, of 530 kB, is dropped before any client hashes its key', async () => {
+  for (const id of ['x'.repeat(530_000), 'a']) outbox.add(id);
+  await publishNext(sending());
+  expect([sent, counted]).toEqual([['a'], 1]);
+  expect(dropped).toEqual([`${'x'.repeat(64)}… (530000 bytes): its request id is longer than 256 bytes`]);
 });

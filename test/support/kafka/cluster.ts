@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   type Admin,
   type CompressionTypes,
+  ConfigResourceTypes,
   Kafka,
   type KafkaConfig,
   logLevel,
@@ -66,6 +67,13 @@ export class TestCluster {
       await waitFor(`topic ${topic}`, () => admin.fetchTopicOffsets(topic).catch(() => null));
     });
     return topic;
+  }
+
+  /** Replaces the settings of a topic. */
+  async setTopicConfig(topic: string, config: Readonly<Record<string, string>>): Promise<void> {
+    const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+    const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }];
+    await this.withAdmin(admin => admin.alterConfigs({ validateOnly: false, resources }));
   }
 
   /** Appends records. Those without a partition go to the one that the Java client would choose for their key. */
