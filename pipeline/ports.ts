@@ -91,6 +91,24 @@ export interface EventSource {
   read(stored: readonly StoredPosition[], signal: AbortSignal): AsyncIterable<RecordBatch>;
 }
 
+/** From where, and when, a partition is read again. */
+export interface SecondReading {
+  /** Absent where nothing of the partition is stored. */
+  readonly stored: StoredPosition | undefined;
+  /** The next offset to store. */
+  readonly from: number;
+  readonly afterMs: number;
+}
+
+/** A source of which a partition can wait while the others go on. */
+export interface LiveEventSource extends EventSource {
+  /**
+   * Forgets what was read of a partition beyond its stored position, and reads on from there after a while. The caller
+   * drops the batches of it that were yielded meanwhile.
+   */
+  readAgain(partition: PartitionId, reading: SecondReading): void;
+}
+
 /** The offsets `[low, high)` that a partition of a log holds at the moment: `low` ≤ `stable` ≤ `high`. */
 export interface LogEnd {
   readonly partition: PartitionId;

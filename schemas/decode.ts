@@ -51,6 +51,28 @@ export function decodeRecord(record: RawRecord, format: RecordFormat): Decoded {
   }
 }
 
+/** How a rejected record may show that the configuration does not fit the log, rather than that its producer is wrong. */
+export type Misfit = 'no registry' | 'unknown schema' | 'unreadable key' | 'key mismatch';
+
+/** Says whether a rejected record seems not to fit the configuration, and how; null where its producer is at fault. */
+export function misfitOf(record: RawRecord, { reason }: Reject, format: RecordFormat): Misfit | null {
+  if (reason === 'UNKNOWN_SCHEMA') return 'unknown schema';
+  if (reason === 'KEY_MISMATCH') return 'key mismatch';
+  if (reason !== 'MALFORMED') return null;
+  if (format.schemas === null && record.value !== null && isWireFormat(record.value)) return 'no registry';
+  return isReadable(record.key, format) ? null : 'unreadable key';
+}
+
+function isReadable(key: Uint8Array | null, format: RecordFormat): boolean {
+  try {
+    readKey(key, format);
+    return true;
+  } catch (error) {
+    if (error instanceof JsonSyntaxError || error instanceof AvroSyntaxError) return false;
+    throw error;
+  }
+}
+
 /** A schema id that the registry does not have. A value, not an exception: a malformed key or value has precedence. */
 class UnknownSchema {
   readonly id: number;

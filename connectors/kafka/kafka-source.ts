@@ -4,12 +4,13 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import { isSamePartition, partitionName } from '../../pipeline/partition.ts';
 import type {
   Clock,
-  EventSource,
+  LiveEventSource,
   Log,
   LogEnd,
   LostRecords,
   PartitionId,
   RecordBatch,
+  SecondReading,
   StoredPosition,
 } from '../../pipeline/ports.ts';
 import { TopicIds } from './client/kafkajs-requests.ts';
@@ -19,8 +20,9 @@ import { GroupConsumer, type SavedMember } from './group/group-consumer.ts';
 import type { LogIdentity } from './reading/bookmark.ts';
 import { BoundedQueue } from './reading/bounded-queue.ts';
 import { checkIdentity, checkRange, checkTopicId, decideFetch } from './reading/lost-records.ts';
-import { type FetchedRange, PartitionReading } from './reading/partition-reading.ts';
+import { type FetchedRange, fetchedRangeOf, PartitionReading } from './reading/partition-reading.ts';
 import type { RetentionWatch } from './reading/retention-watch.ts';
+import { WaitingPartitions } from './reading/waiting-partitions.ts';
 import type { FetchedBatch } from './records/fetched-batch.ts';
 import type { KafkaCluster } from './topics/cluster.ts';
 import type { ClusterLook } from './topics/cluster-look.ts';
@@ -45,7 +47,7 @@ const unsavedMember: SavedMember = { formerId: null, save: () => undefined, forg
  * group's committed offsets: each assignment sets the offset that kafkajs reads from, and each fetch is compared with what
  * was read before (see `PartitionReading`). Committing to the group (`commit`) serves lag tools only.
  */
-export class KafkaSource implements EventSource {
+export class KafkaSource implements LiveEventSource {
   readonly #cluster: KafkaCluster;
   readonly #options: KafkaOptions;
   readonly #log: Log;
@@ -55,6 +57,7 @@ export class KafkaSource implements EventSource {
   readonly #queue = new BoundedQueue<RecordBatch>(queuedBatches);
   /** The topic ids when reading began, by topic name. */
   readonly #topicIds = new TopicIds();
+  readonly #waiting = new WaitingPartitions();
   /** The first offset of each partition when it was last seen unassigned. */
   readonly #unassignedStarts = new Map<string, number>();
 
@@ -82,7 +85,7 @@ export class KafkaSource implements EventSource {
     return this.#consumer.problem;
   }
 
-  /** See `EventSource`. Ends when the signal aborts; throws any failure that a new consumer does not resolve. */
+  /** Ends when the signal aborts; throws any failure that a new consumer does not resolve. */
   async *read(stored: readonly StoredPosition[], signal: AbortSignal): AsyncGenerator<RecordBatch> {
     if (signal.aborted) return;
     const close = (): void => this.#queue.close();
@@ -101,6 +104,7 @@ export class KafkaSource implements EventSource {
       signal.removeEventListener('abort', close);
       this.#queue.close();
       ended.abort();
+      this.#waiting.clear();
       await this.#consumer.leave();
     }
   }
@@ -124,6 +128,18 @@ export class KafkaSource implements EventSource {
     return look;
   }
 
+  readAgain(partition: PartitionId, { stored, from, afterMs }: SecondReading): void {
+    const reading = new PartitionReading(partition, this.#identityOf(partition), stored);
+    if (stored === undefined) reading.assign(from);
+    this.#readings.set(partitionName(partition), reading);
+    if (this.#isAssigned(partition)) this.#consumer.pause(partition);
+    this.#waiting.add(partition, afterMs, () => {
+      if (this.#queue.isClosed || !this.#isAssigned(partition)) return;
+      this.#consumer.seek(partition, this.#startOf(partition));
+      this.#consumer.resume(partition);
+    });
+  }
+
   /** Commits the stored positions to the group, for lag tools. They are never read back. */
   commit(positions: readonly StoredPosition[]): Promise<void> {
     return this.#consumer.commit(positions);
@@ -141,14 +157,12 @@ export class KafkaSource implements EventSource {
     for (const [topic, { id }] of found) if (id !== null) this.#topicIds.set(topic, id);
     this.#recordUnassignedStarts(ends);
     for (const position of stored.filter(({ partition }) => topics.includes(partition.topic))) {
-      const identity = this.#identityOf(position.partition);
+      const { partition } = position;
+      const identity = this.#identityOf(partition);
       checkIdentity(position, identity);
-      const end = ends.find(({ partition }) => isSamePartition(partition, position.partition));
+      const end = ends.find(known => isSamePartition(known.partition, partition));
       if (end !== undefined) checkRange(end, position.nextOffset, onLostRecords);
-      this.#readings.set(
-        partitionName(position.partition),
-        new PartitionReading(position.partition, identity, position),
-      );
+      this.#readings.set(partitionName(partition), new PartitionReading(partition, identity, position));
     }
   }
 
@@ -169,6 +183,8 @@ export class KafkaSource implements EventSource {
     // `loadKafkaJs` replaced kafkajs's class by this one.
     const fetched = fetchedRangeOf(batch as unknown as FetchedBatch);
     const reading = this.#readingOf(batch);
+    // Fetched before the partition had to wait, or by a consumer that was made meanwhile.
+    if (this.#waiting.has(reading.partition)) return this.#consumer.pause(reading.partition);
     try {
       const decision = decideFetch(fetched, reading, this.#options.onLostRecords);
       if (decision === 'refetch') return this.#refetch(reading, fetched);
@@ -176,7 +192,7 @@ export class KafkaSource implements EventSource {
       for (const cut of reading.cut(fetched, this.#options, decision === 'take' ? null : decision)) {
         await this.#waitForSpace(heartbeat);
         // Meanwhile the partition may have been unassigned, assigned again and read by another call.
-        if (this.#queue.isClosed || !follows(cut, reading.position)) return;
+        if (this.#queue.isClosed || this.#readingOf(batch) !== reading || !follows(cut, reading.position)) return;
         this.#queue.add(cut);
         reading.advance(cut);
       }
@@ -226,10 +242,6 @@ export class KafkaSource implements EventSource {
   #isAssigned(partition: PartitionId): boolean {
     return this.#consumer.assigned.some(assigned => isSamePartition(assigned, partition));
   }
-}
-
-function fetchedRangeOf({ messages, fetchedOffset, nextOffset, logStart, highWatermark }: FetchedBatch): FetchedRange {
-  return { records: messages, from: Number(fetchedOffset), nextOffset, logStart, high: Number(highWatermark) };
 }
 
 function follows({ from, lost }: RecordBatch, position: number | null): boolean {

@@ -1,5 +1,12 @@
 import { partitionName } from '../../pipeline/partition.ts';
-import type { BatchLimits, EventSource, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import type {
+  BatchLimits,
+  LiveEventSource,
+  PartitionId,
+  RecordBatch,
+  SecondReading,
+  StoredPosition,
+} from '../../pipeline/ports.ts';
 import { pause } from '../../pipeline/waiting.ts';
 import { logBytes } from './log/list-logs.ts';
 import { logDirectorySource } from './log-directory-source.ts';
@@ -10,33 +17,51 @@ const checkEveryMs = 100;
  * Reads the logs under a folder, and then the records that are appended to them, until the signal aborts. Synced records are
  * read within a tenth of a second. Throws as `logDirectorySource` does.
  */
-export function followedLog(options: BatchLimits & { readonly path: string }): EventSource {
-  return { read: (stored, signal) => follow(options, stored, signal) };
-}
+export class FollowedLogSource implements LiveEventSource {
+  readonly #path: string;
+  readonly #source: ReturnType<typeof logDirectorySource>;
+  readonly #positions = new Map<string, StoredPosition>();
+  /** The partitions that are to be read again from their positions, by name, and from when on (`performance.now()`). */
+  readonly #waiting = new Map<string, number>();
 
-async function* follow(
-  options: BatchLimits & { readonly path: string },
-  stored: readonly StoredPosition[],
-  signal: AbortSignal,
-): AsyncGenerator<RecordBatch> {
-  const source = logDirectorySource({ ...options, kind: 'live' });
-  const positions = new Map(stored.map(position => [partitionName(position.partition), position]));
-  let seenBytes = -1;
-  while (!signal.aborted) {
-    // Measured before reading: bytes that are appended while this round reads are noticed in the next one.
-    const bytes = await logBytes(options.path);
-    if (bytes === seenBytes) {
-      await pause(checkEveryMs, signal);
-      continue;
+  constructor(options: BatchLimits & { readonly path: string }) {
+    this.#path = options.path;
+    const skips = (partition: PartitionId): boolean => this.#waiting.has(partitionName(partition));
+    this.#source = logDirectorySource({ ...options, kind: 'live', skips });
+  }
+
+  async *read(stored: readonly StoredPosition[], signal: AbortSignal): AsyncGenerator<RecordBatch> {
+    for (const position of stored) this.#positions.set(partitionName(position.partition), position);
+    let seenBytes = -1;
+    while (!signal.aborted) {
+      // Measured before reading: bytes that are appended while this round reads are noticed in the next one.
+      const bytes = await logBytes(this.#path);
+      const hasWaited = this.#endWaits();
+      if (bytes === seenBytes && !hasWaited) {
+        await pause(checkEveryMs, signal);
+        continue;
+      }
+      seenBytes = bytes;
+      for await (const batch of this.#source.read([...this.#positions.values()], signal)) {
+        const { partition, origin, next } = batch;
+        this.#positions.set(partitionName(partition), { ...next, partition, origin });
+        yield batch;
+      }
     }
-    seenBytes = bytes;
-    for await (const batch of source.read([...positions.values()], signal)) {
-      yield batch;
-      positions.set(partitionName(batch.partition), {
-        ...batch.next,
-        partition: batch.partition,
-        origin: batch.origin,
-      });
-    }
+  }
+
+  readAgain(partition: PartitionId, { stored, afterMs }: SecondReading): void {
+    const name = partitionName(partition);
+    if (stored === undefined) this.#positions.delete(name);
+    else this.#positions.set(name, stored);
+    this.#waiting.set(name, performance.now() + afterMs);
+  }
+
+  /** Ends the waits that have lasted long enough; true when there was one. */
+  #endWaits(): boolean {
+    const now = performance.now();
+    const ready = Array.from(this.#waiting).filter(([, from]) => from <= now);
+    for (const [name] of ready) this.#waiting.delete(name);
+    return ready.length > 0;
   }
 }

@@ -23,6 +23,8 @@ interface LogDirectoryOptions extends BatchLimits {
   /** A log root, or the folder of one log. */
   readonly path: string;
   readonly kind: SourceKind;
+  /** True for a log that is not to be read now, also in the middle of it; absent: none. */
+  readonly skips?: (partition: PartitionId) => boolean;
 }
 
 /** A source of known size. */
@@ -52,6 +54,7 @@ async function* readLogs(
   signal: AbortSignal,
 ): AsyncGenerator<RecordBatch> {
   for (const log of await findLogs(options.path)) {
+    if (options.skips?.(log.partition)) continue;
     const position = stored.find(({ partition }) => isSamePartition(partition, log.partition));
     try {
       yield* readLog(log, position, options, signal);
@@ -70,11 +73,12 @@ async function* readLog(
 ): AsyncGenerator<RecordBatch> {
   const start = await findStart(log, stored);
   const pending = new PendingBatch(log, options);
+  const isEnded = (): boolean => signal.aborted || options.skips?.(log.partition) === true;
   let failure: unknown = null;
   try {
     for await (const placed of readLogBatches(log, start)) {
       for (const full of pending.add(placed, start.nextOffset)) {
-        if (signal.aborted) return;
+        if (isEnded()) return;
         yield full;
       }
     }
@@ -83,7 +87,7 @@ async function* readLog(
   }
   // The records before the damage are good: they are yielded first, so that they are stored.
   const rest = pending.finish();
-  if (signal.aborted) return;
+  if (isEnded()) return;
   if (rest !== null) yield rest;
   if (failure !== null) throw failure;
 }

@@ -5,18 +5,25 @@ import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
 import { RetentionWatch } from '../../connectors/kafka/reading/retention-watch.ts';
 import { KafkaCluster } from '../../connectors/kafka/topics/cluster.ts';
 import { checkTopics, type TopicWarning } from '../../connectors/kafka/topics/topic-checks.ts';
-import { followedLog } from '../../connectors/log-files/followed-log-source.ts';
+import { FollowedLogSource } from '../../connectors/log-files/followed-log-source.ts';
 import { listLogs } from '../../connectors/log-files/log/list-logs.ts';
 import type { AssignedPartition, Look } from '../../pipeline/completeness/changes.ts';
 import type { FollowedTopic } from '../../pipeline/completeness/sources.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { EventSource, Log, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import type {
+  LiveEventSource,
+  Log,
+  PartitionId,
+  RecordBatch,
+  SecondReading,
+  StoredPosition,
+} from '../../pipeline/ports.ts';
 import { kafkaOptionsOf } from '../kafka-options.ts';
 import type { Config } from '../settings/settings.ts';
 import { savedMember } from './member-file.ts';
 
 /** The log that the service follows: topics of Kafka, or a local log folder. It never ends by itself. */
-export interface LiveSource extends EventSource {
+export interface LiveSource extends LiveEventSource {
   /** Connects, and waits for a Kafka that does not answer yet. `read`, `look` and `commit` must be called after it resolves. */
   connect(): Promise<void>;
   /** The name of the source, for messages; null before it is connected. */
@@ -131,6 +138,10 @@ class LiveTopics implements LiveSource {
     return this.#source().read(stored, signal);
   }
 
+  readAgain(partition: PartitionId, reading: SecondReading): void {
+    this.#source().readAgain(partition, reading);
+  }
+
   async close(): Promise<void> {
     if (this.#connection.state === 'connected') await this.#connection.cluster.close();
   }
@@ -142,7 +153,7 @@ class LiveTopics implements LiveSource {
 }
 
 function liveFolder(config: Config, path: string): LiveSource {
-  const source = followedLog({ path, batchRecords: config.batch_records, batchBytes: config.batch_bytes });
+  const source = new FollowedLogSource({ path, batchRecords: config.batch_records, batchBytes: config.batch_bytes });
   const topic = basename(path);
   let assigned: readonly AssignedPartition[] = [];
   return {
@@ -164,6 +175,7 @@ function liveFolder(config: Config, path: string): LiveSource {
     },
     commit: async () => undefined,
     read: (stored, signal) => source.read(stored, signal),
+    readAgain: (partition, reading) => source.readAgain(partition, reading),
     close: async () => undefined,
   };
 }

@@ -1,6 +1,4 @@
 import pino from 'pino';
-import type { BatchFacts } from '../../pipeline/completeness/batch-facts.ts';
-import type { StoredBatch } from '../../pipeline/ingest/ingest.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import type { Config } from '../settings/settings.ts';
 
@@ -12,13 +10,6 @@ export function openLog(level: Config['log_level']): Log {
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: label => ({ level: label }) },
   });
-}
-
-/** Logs a stored batch. */
-export function logBatch(batch: BatchFacts, { milliseconds }: StoredBatch, log: Log): void {
-  const { partition, from, next, recordsRead, applied, quarantined } = batch;
-  const counts = { records: recordsRead, applied, quarantined };
-  log.info({ ...partition, from, next: next.nextOffset, ...counts, ms: milliseconds }, 'batch stored');
 }
 
 /** Logs why reading waits for the schema registry, and when it goes on. */

@@ -5,12 +5,25 @@ import type { PartitionStatus } from './partition-status.ts';
 
 const partitionLabels = ['topic', 'partition'] as const;
 
+/** What the gauges of partitions show, read at each scrape. */
+interface PartitionFacts {
+  readonly partitions: () => readonly PartitionStatus[];
+  /** How many listed partitions this process does not read, and of how many the records wait. */
+  readonly unread: () => number;
+  readonly held: () => number;
+}
+
 /** Metrics of ingestion. Names and units follow Prometheus: seconds, bytes, `_total` for a counter. */
 export class ServiceMetrics {
   readonly registry = new Registry();
   readonly #consumed = this.#counter('records_consumed_total', 'Records read and stored, applied or quarantined');
   readonly #applied = this.#counter('records_applied_total', 'Records applied to the tables');
-  readonly #quarantined = this.#counter('records_quarantined_total', 'Records quarantined');
+  readonly #quarantined = new Counter({
+    name: 'tidemark_records_quarantined_total',
+    help: 'Records quarantined, by the reason',
+    labelNames: [...partitionLabels, 'reason'],
+    registers: [this.registry],
+  });
   readonly #bytes = this.#counter('read_bytes_total', 'Bytes of keys and values read');
   readonly #lost = this.#counter('records_lost_total', 'Offsets that were deleted from the log before they were read');
   readonly #batchRecords = new Histogram({
@@ -42,15 +55,17 @@ export class ServiceMetrics {
   }
 
   /** Adds the gauges of partitions, which are read from the running service at each scrape. */
-  addPartitionGauges(partitions: () => readonly PartitionStatus[], unread: () => number): void {
-    new Gauge({
-      name: 'tidemark_unread_partitions',
-      help: 'Listed partitions that this process does not read; exports are provisional while there are any',
-      registers: [this.registry],
-      collect() {
-        this.set(unread());
-      },
-    });
+  addPartitionGauges({ partitions, unread, held }: PartitionFacts): void {
+    this.#countGauge(
+      'unread_partitions',
+      'Listed partitions that this process does not read; exports are provisional while there are any',
+      unread,
+    );
+    this.#countGauge(
+      'held_partitions',
+      'Partitions whose records wait because they seem not to fit the configuration; exports are provisional meanwhile',
+      held,
+    );
     this.#partitionGauge(
       'open_transaction_seconds',
       'How long a transaction has been open without any progress; it hides the records behind it',
@@ -87,11 +102,11 @@ export class ServiceMetrics {
   }
 
   /** To be called after each committed batch. */
-  stored(batch: BatchFacts, { bytesRead, milliseconds, contradicted }: StoredBatch): void {
+  stored(batch: BatchFacts, { bytesRead, milliseconds, rejected, contradicted }: StoredBatch): void {
     const labels = { topic: batch.partition.topic, partition: String(batch.partition.partition) };
     this.#consumed.inc(labels, batch.recordsRead);
     this.#applied.inc(labels, batch.applied);
-    this.#quarantined.inc(labels, batch.quarantined);
+    for (const [reason, count] of rejected) this.#quarantined.inc({ ...labels, reason }, count);
     this.#bytes.inc(labels, bytesRead);
     if (batch.lost !== null) this.#lost.inc(labels, batch.lost.to - batch.lost.from);
     this.#batchRecords.observe(batch.recordsRead);
@@ -102,6 +117,17 @@ export class ServiceMetrics {
   /** Sets one gauge per topic and kind of warning, so that an alert can name the topic. */
   warn({ topic, kind }: { readonly topic: string; readonly kind: string }): void {
     this.#warnings.set({ topic, kind }, 1);
+  }
+
+  #countGauge(name: string, help: string, count: () => number): void {
+    new Gauge({
+      name: `tidemark_${name}`,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(count());
+      },
+    });
   }
 
   #counter(name: string, help: string): Counter<(typeof partitionLabels)[number]> {

@@ -10,7 +10,7 @@ import { controlStatus } from './control-status.ts';
 import type { LiveSource } from './live-source.ts';
 import type { LogWatch } from './log-watch.ts';
 import type { ServiceMetrics } from './metrics.ts';
-import { unreadPartitions } from './partition-facts.ts';
+import { heldPartitions, unreadPartitions } from './partition-facts.ts';
 import { endPartition, listPartitions } from './partition-list.ts';
 import type { PartitionStatus } from './partition-status.ts';
 import { type Unready, unreadiness } from './readiness.ts';
@@ -40,10 +40,11 @@ export function operationsOf(parts: OperationsParts): Operations {
       source,
       watchProblem: watch.problem,
       registryProblem: registry?.problem ?? null,
+      held: heldPartitions(parts.warehouse.sources()),
       control: control?.problems ?? [],
     });
   return {
-    readiness: () => reasons().map(({ general }) => general),
+    readiness: () => [...new Set(reasons().map(({ general }) => general))],
     status: () => runningStatus(parts, startedAt, reasons()),
     partitions: () => listPartitions(parts.warehouse.sources(), parts.lateness),
     endPartition: (partition, who) => endPartition(parts.warehouse, { partition, who, clock: { now: Date.now } }),

@@ -7,6 +7,11 @@ export function unreadPartitions({ partitions }: Sources): readonly Source[] {
   );
 }
 
+/** The partitions of this process whose next records wait, because they seem not to fit the configuration. */
+export function heldPartitions({ partitions }: Sources): readonly Source[] {
+  return Array.from(partitions.values()).filter(({ held, assignedAt }) => held !== null && assignedAt !== null);
+}
+
 /** Says which part of its topics this process reads, and what that means for exports. */
 export function describePart(sources: Sources): string {
   const listed = Array.from(sources.partitions.values()).filter(({ isListed, end }) => isListed && end === null);

@@ -1,4 +1,4 @@
-import { withEndByHand, withTopicEnd } from '../../pipeline/completeness/changes.ts';
+import { withEndByHand, withTopicEnd } from '../../pipeline/completeness/ends.ts';
 import {
   type FollowedTopic,
   hiddenOffsets,

@@ -1,3 +1,5 @@
+import type { Source } from '../../pipeline/completeness/sources.ts';
+import { partitionName } from '../../pipeline/partition.ts';
 import type { LiveSource } from './live-source.ts';
 
 /** One reason why the service is not ready for requests. */
@@ -13,18 +15,24 @@ export interface Readiness {
   readonly source: Pick<LiveSource, 'name' | 'problem' | 'assigned'>;
   readonly watchProblem: string | null;
   readonly registryProblem: string | null;
+  /** The partitions whose next records wait. */
+  readonly held: readonly Pick<Source, 'partition' | 'held'>[];
   readonly control: readonly Unready[];
 }
 
 const noneAssigned = 'no partition is assigned to this process';
 
 /** All current reasons. While the source is not connected, only this one: all others follow from it. */
-export function unreadiness({ source, watchProblem, registryProblem, control }: Readiness): readonly Unready[] {
+export function unreadiness({ source, watchProblem, registryProblem, held, control }: Readiness): readonly Unready[] {
   if (source.name() === null) return unready('the source of events is not reached yet', source.problem());
   return [
     ...unready('events are not read at the moment', source.problem()),
     ...unready('the end of the log cannot be looked at', watchProblem),
     ...unready('the schema registry does not answer', registryProblem),
+    ...held.map(({ partition, held: reason }) => ({
+      general: 'records wait because they seem not to fit the configuration',
+      detail: `the records of ${partitionName(partition)} wait: ${reason}`,
+    })),
     ...control,
     ...unready(noneAssigned, source.assigned().length === 0 ? noneAssigned : null),
   ];

@@ -6,7 +6,7 @@ import type { BatchFacts } from '../../pipeline/completeness/batch-facts.ts';
 import { withChangedLog, withTopics } from '../../pipeline/completeness/changes.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { LogView } from '../../pipeline/export/log-wait.ts';
-import { ingest, type StoredBatch } from '../../pipeline/ingest/ingest.ts';
+import type { StoredBatch } from '../../pipeline/ingest/ingest.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import { type ExportParts, withDatabase, withExports, withWarehouse } from '../main.ts';
 import { openSchemaRegistry } from '../schema-registry.ts';
@@ -15,13 +15,14 @@ import { readPackage } from '../software.ts';
 import { Control } from './control.ts';
 import { checkDoor, openDoor } from './door.ts';
 import { DoorMetrics } from './door-metrics.ts';
+import { ingestEvents } from './event-reading.ts';
 import { openJobs } from './exports.ts';
 import { type LiveSource, liveSource } from './live-source.ts';
-import { logBatch, logRegistryProblem } from './log.ts';
+import { logRegistryProblem } from './log.ts';
 import { LogWatch } from './log-watch.ts';
 import { ServiceMetrics } from './metrics.ts';
 import { operationsOf } from './operations.ts';
-import { unreadPartitions } from './partition-facts.ts';
+import { heldPartitions, unreadPartitions } from './partition-facts.ts';
 import { partitionStatuses } from './partition-status.ts';
 import { StoredBatches } from './stored-batches.ts';
 
@@ -81,7 +82,11 @@ async function serve({ config, log, signal: stopped }: RunningService, parts: Se
   const control = Control.open({ config, log, exporting, jobs, registry, metrics: metrics.registry, signal, onCrash });
   const partitions = () =>
     partitionStatuses(warehouse.sources(), { batches, lateness: exporting.lateness, now: Date.now() });
-  metrics.addPartitionGauges(partitions, () => unreadPartitions(warehouse.sources()).length);
+  metrics.addPartitionGauges({
+    partitions,
+    unread: () => unreadPartitions(warehouse.sources()).length,
+    held: () => heldPartitions(warehouse.sources()).length,
+  });
   doorMetrics.addGauges({ database, jobs });
   const operations = operationsOf({
     ...{ database, warehouse, source, watch, registry, control, partitions, metrics },
@@ -95,11 +100,9 @@ async function serve({ config, log, signal: stopped }: RunningService, parts: Se
       const onStored = (batch: BatchFacts, stored: StoredBatch): void => {
         metrics.stored(batch, stored);
         batches.add(batch);
-        logBatch(batch, stored, log);
         exporting.store.reportChanges(stored.contradicted).catch(onCrash);
       };
-      const options = { keyFormat: config.key_format, clock, registry, signal, onStored };
-      const ingested = ingest(source, warehouse, options);
+      const ingested = ingestEvents({ config, source, warehouse, registry, log, signal, onStored });
       const requests = control?.read(() => source.assigned().length > 0);
       await untilAllStop([ingested, watch.run(), requests], crash);
     });

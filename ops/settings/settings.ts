@@ -51,6 +51,12 @@ export const settings = {
     help: 'how many bytes of records one transaction stores at most',
   },
   key_format: { kind: oneOf('string', 'json', 'avro'), default: 'string', help: 'how record keys are encoded' },
+  max_misfit_percent: {
+    kind: wholeNumber(1, 100),
+    unit: 'percent',
+    default: 90,
+    help: 'a partition waits, instead of quarantining, when more of its newest 1,000 records seem not to fit key_format or registry_url; 100: never',
+  },
   skew_ms: {
     kind: wholeNumber(0, 86_400_000),
     unit: 'ms',

@@ -1,5 +1,5 @@
 import { partitionName } from '../partition.ts';
-import type { LogEnd, PartitionId, SourceKind } from '../ports.ts';
+import type { LogEnd, PartitionId } from '../ports.ts';
 import type { BatchFacts } from './batch-facts.ts';
 import {
   addReading,
@@ -8,7 +8,6 @@ import {
   type Lateness,
   newSource,
   type Source,
-  type SourceEnd,
   type Sources,
   storedUpTo,
   watermarkOf,
@@ -32,8 +31,7 @@ const maxPending = 64;
 /** The sources after a batch was stored: position, counts, gaps, the list of readings, and the looks that it reached. */
 export function withBatch(sources: Sources, batch: BatchFacts, lateness: Lateness): Sources {
   const { partition, origin, kind, from, lost, next } = batch;
-  const name = partitionName(partition);
-  const source = sources.partitions.get(name) ?? newSource(partition, origin, kind);
+  const source = sources.partitions.get(partitionName(partition)) ?? newSource(partition, origin, kind);
   const stored = settled({
     ...source,
     origin,
@@ -49,7 +47,7 @@ export function withBatch(sources: Sources, batch: BatchFacts, lateness: Latenes
     end: null,
     gaps: gapsAfter(source, batch, lateness),
   });
-  const changed = { ...sources, partitions: new Map(sources.partitions).set(name, stored) };
+  const changed = withSource(sources, stored);
   if (kind !== 'file') return changed;
   return { ...changed, readings: addReading(changed.readings, { partition, from, next: next.nextOffset }) };
 }
@@ -163,62 +161,6 @@ function settled(source: Source): Source {
   return { ...source, pending, vouchedAt };
 }
 
-/**
- * The sources that `ingest` was given, recorded before it reads the first: until each is read to its end, windows wait for
- * it.
- */
-export function withGiven(
-  sources: Sources,
-  given: readonly (PartitionId & { readonly origin: string })[],
-  kind: SourceKind,
-): Sources {
-  const partitions = new Map(sources.partitions);
-  for (const { topic, partition, origin } of given) {
-    const name = partitionName({ topic, partition });
-    const source = partitions.get(name) ?? newSource({ topic, partition }, origin, kind);
-    partitions.set(name, { ...source, kind, end: null });
-  }
-  return { ...sources, partitions };
-}
-
-/** The sources with these ended. Throws when one is unknown. */
-export function withEnd(sources: Sources, ended: readonly PartitionId[], end: SourceEnd): Sources {
-  const partitions = new Map(sources.partitions);
-  for (const name of ended.map(partitionName)) {
-    const known = partitions.get(name);
-    if (known === undefined) throw new Error(`${name} is no source of this store`);
-    partitions.set(name, { ...known, end });
-  }
-  return { ...sources, partitions };
-}
-
-/**
- * The sources as if `ingest` had not been given these, which it did not read: one that was unknown before, and of which
- * nothing is stored, is forgotten; one of which nothing was stored since is what it was. What was stored since stays, as
- * when the same file is given twice.
- */
-export function withoutGiven(sources: Sources, before: Sources, given: readonly PartitionId[]): Sources {
-  const partitions = new Map(sources.partitions);
-  for (const name of given.map(partitionName)) {
-    const source = partitions.get(name);
-    const known = before.partitions.get(name);
-    if (source === undefined) continue;
-    if (known === undefined && source.nextOffset === null) partitions.delete(name);
-    else if (known !== undefined && source.end === null && source.nextOffset === known.nextOffset)
-      partitions.set(name, { ...source, kind: known.kind, end: known.end });
-  }
-  return { ...sources, partitions };
-}
-
-/**
- * The sources with a partition ended by hand. One that this process reads stays as it is: its next event would make it
- * live again.
- */
-export function withEndByHand(sources: Sources, partition: PartitionId, end: SourceEnd): Sources {
-  const known = sources.partitions.get(partitionName(partition));
-  return known === undefined || known.assignedAt !== null ? sources : withEnd(sources, [partition], end);
-}
-
 /** The sources when the log of these partitions turned out to be another one than what was stored. */
 export function withChangedLog(sources: Sources, changed: readonly PartitionId[], reason: string): Sources {
   const names = new Set(changed.map(partitionName));
@@ -228,14 +170,14 @@ export function withChangedLog(sources: Sources, changed: readonly PartitionId[]
   return { ...sources, partitions };
 }
 
-/** The sources with a topic that no `run` follows any more ended by hand: it gets no further partitions. */
-export function withTopicEnd(sources: Sources, topic: string, end: SourceEnd): Sources {
-  return { ...sources, topics: sources.topics.map(known => (known.topic === topic ? { ...known, end } : known)) };
+/** The sources with a partition whose next records wait, and why; null when they do not wait any more. */
+export function withHeld(sources: Sources, partition: PartitionId, held: string | null): Sources {
+  const source = sources.partitions.get(partitionName(partition)) ?? newSource(partition, '', 'live');
+  return withSource(sources, { ...source, held });
 }
 
-/** The sources with a declaration that all events before `until` have been given; it is only ever raised. */
-export function withCoverage(sources: Sources, until: number): Sources {
-  return { ...sources, coversUntil: later(sources.coversUntil, until) };
+function withSource(sources: Sources, source: Source): Sources {
+  return { ...sources, partitions: new Map(sources.partitions).set(partitionName(source.partition), source) };
 }
 
 function mapSources({ partitions }: Sources, change: (source: Source) => Source): Map<string, Source> {

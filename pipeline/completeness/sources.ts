@@ -55,6 +55,8 @@ export interface Source {
   readonly stableSince: number | null;
   /** Looks whose ends are not stored yet, oldest first; not kept in the database. */
   readonly pending: readonly { readonly at: number; readonly high: number }[];
+  /** Why the next records wait instead of being stored (contract 1.19); null while they do not. Not kept in the database. */
+  readonly held: string | null;
   /** Why the log is another one than what was stored; null when it is the same. The watermark then stays where it is. */
   readonly changed: string | null;
   readonly gaps: readonly Gap[];
@@ -106,7 +108,7 @@ export function newSource(partition: PartitionId, origin: string, kind: SourceKi
     ...{ partition, origin, kind, isListed: false, assignedAt: null },
     ...{ firstOffset: null, nextOffset: null, bookmark: null, firstTime: null },
     ...{ recordsRead: 0, applied: 0, quarantined: 0, latestEvent: null },
-    ...{ end: null, vouchedAt: null, look: null, stableSince: null, pending: [], changed: null, gaps: [] },
+    ...{ end: null, vouchedAt: null, look: null, stableSince: null, pending: [], held: null, changed: null, gaps: [] },
   };
 }
 

@@ -57,6 +57,7 @@ export function judgeCompleteness(judged: Judged): Completeness {
   const reasons = [
     ...topics.map(topic => reasonOfTopic(topic, judged)),
     ...waited.map(source => reasonOfSource(source, endOf(source), judged)),
+    ...waited.map(whyHeld),
     ...all.flatMap(source => [
       whyUnknownBeginning(source, judged),
       ...source.gaps.map(gap => whyGap(source, gap, judged)),
@@ -98,6 +99,10 @@ function reasonOfSource(source: Source, end: JudgedEnd | null, judged: Judged): 
   if (watermark !== null && timeTo <= watermark && unstored === null) return null;
   const known = watermark === null ? 'has no watermark yet' : `watermark ${formatTimestamp(watermark)}`;
   return `${name}: ${[known, ...whyItStays(source, judged), ...(unstored === null ? [] : [unstored])].join('; ')}`;
+}
+
+function whyHeld(source: Source): string | null {
+  return source.held === null ? null : `${nameOf(source)}: its records wait: ${source.held}`;
 }
 
 /** Why the watermark has not passed the window's end, and from when on it would. */

@@ -1,4 +1,4 @@
-import { withCoverage, withEnd, withGiven, withoutGiven } from '../completeness/changes.ts';
+import { withCoverage, withEnd, withGiven, withoutGiven } from '../completeness/ends.ts';
 import type { Sources } from '../completeness/sources.ts';
 import { TidemarkError } from '../errors.ts';
 import { partitionName } from '../partition.ts';

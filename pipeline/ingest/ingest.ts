@@ -1,11 +1,13 @@
-import { decodeRecord, type KeyFormat, type RecordFormat, type WriterSchemas } from '../../schemas/decode.ts';
+import { decodeRecord, type KeyFormat, misfitOf, type RecordFormat, type WriterSchemas } from '../../schemas/decode.ts';
 import { isReject } from '../../schemas/events/decode-members.ts';
-import type { Event } from '../../schemas/events/events.ts';
+import type { Event, RejectReason } from '../../schemas/events/events.ts';
 import type { BatchFacts } from '../completeness/batch-facts.ts';
 import { Timeline } from '../completeness/timeline.ts';
 import type { Clock, EventSource, LogRecord, RecordBatch, SchemaRegistry } from '../ports.ts';
 import { listedSchemaId, SchemaLookup, unlessAborted } from './decoding.ts';
 import { Fold } from './fold.ts';
+import { type HoldOptions, Holds } from './holds.ts';
+import type { FoundMisfit } from './misfits.ts';
 import type { FoldedBatch, QuarantinedRecord, Warehouse } from './warehouse.ts';
 
 export interface IngestOptions {
@@ -14,6 +16,8 @@ export interface IngestOptions {
   readonly registry?: SchemaRegistry | null;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Makes partitions wait whose records seem not to fit the configuration; without it nothing waits. */
+  readonly hold?: HoldOptions;
   /** Called after each committed batch. */
   readonly onStored?: (batch: BatchFacts, stored: StoredBatch) => void;
 }
@@ -22,6 +26,8 @@ export interface StoredBatch {
   readonly bytesRead: number;
   /** Duration of its transaction. */
   readonly milliseconds: number;
+  /** The quarantined records by reason. */
+  readonly rejected: ReadonlyMap<RejectReason, number>;
   /** The exports that it contradicted. */
   readonly contradicted: readonly string[];
 }
@@ -54,9 +60,11 @@ export async function ingest(
   const failed = new AbortController();
   let storing: readonly Promise<void>[] = [];
   let lastStoredAt = 0;
+  const holds = options.hold === undefined ? null : new Holds(options.hold);
   /** While the batch waits and is stored, only its facts are kept here, to save memory. */
   const store = (batch: FoldedBatch, bytesRead: number): Promise<void> => {
     const { facts } = batch;
+    const rejected = countReasons(batch.rejects);
     const queuedAt = options.clock.now();
     return warehouse.store(batch).then(contradicted => {
       const beganAt = Math.max(queuedAt, lastStoredAt);
@@ -64,15 +72,21 @@ export async function ingest(
       total.recordsRead += facts.recordsRead;
       total.applied += facts.applied;
       total.quarantined += facts.quarantined;
-      options.onStored?.(facts, { bytesRead, milliseconds: lastStoredAt - beganAt, contradicted });
+      options.onStored?.(facts, { bytesRead, milliseconds: lastStoredAt - beganAt, rejected, contradicted });
     });
   };
   const signal = AbortSignal.any([options.signal, failed.signal]);
   try {
     for await (const batch of source.read(warehouse.positions(), signal)) {
+      if (holds?.isPastHold(batch)) continue;
       const schemas = await lookup.schemasOf(batch.records, signal).catch(unlessAborted(signal));
       if (schemas === undefined) break;
-      const folded = await foldInSlices(batch, { ...options, schemas });
+      const { folded, misfits } = await foldInSlices(batch, { ...options, schemas });
+      if (holds?.mustWait(batch, misfits)) {
+        await Promise.all(storing);
+        holds.readAgain(batch, warehouse.positions());
+        continue;
+      }
       const next = store(folded, batch.bytesRead);
       // An idle source may never yield the batch after which this promise is awaited, so a failure ends the reading here.
       next.catch(() => failed.abort());
@@ -104,14 +118,17 @@ export function foldBatch(batch: RecordBatch, options: FoldOptions): FoldedBatch
 /** Records folded without a break: a few milliseconds of work. */
 const sliceRecords = 2_000;
 
-/** Like foldBatch, but lets other work of the process run between slices: database statements and HTTP requests. */
-async function foldInSlices(batch: RecordBatch, options: FoldOptions): Promise<FoldedBatch> {
+/**
+ * Like foldBatch, but lets other work of the process run between slices: database statements and HTTP requests. Returns also
+ * the records that seem not to fit the configuration.
+ */
+async function foldInSlices(batch: RecordBatch, options: FoldOptions) {
   const folding = new BatchFolding(batch, options);
   for (let from = 0; from < batch.records.length; from += sliceRecords) {
     folding.take(from, from + sliceRecords);
     await new Promise(resolve => setImmediate(resolve));
   }
-  return folding.finish();
+  return { folded: folding.finish(), misfits: folding.misfits };
 }
 
 /** Of a batch, the lateness of this many of its newest events is kept. */
@@ -126,6 +143,7 @@ class BatchFolding {
   readonly #rejects: QuarantinedRecord[] = [];
   readonly #lateness: number[] = [];
   #latestEvent: number | null = null;
+  readonly misfits: FoundMisfit[] = [];
 
   constructor(batch: RecordBatch, { keyFormat, schemas, clock }: FoldOptions) {
     this.#batch = batch;
@@ -138,9 +156,11 @@ class BatchFolding {
     for (let index = from; index < Math.min(to, records.length); index += 1) {
       const record = records.at(index)!;
       const decoded = decodeRecord(record, this.#format);
-      if (isReject(decoded))
+      if (isReject(decoded)) {
         this.#rejects.push({ record, reject: decoded, schemaId: listedSchemaId(record, this.#format) });
-      else {
+        const kind = misfitOf(record, decoded, this.#format);
+        if (kind !== null) this.misfits.push({ index, kind });
+      } else {
         this.#fold.apply(decoded);
         this.#noteTime(decoded, record);
       }
@@ -180,6 +200,12 @@ class BatchFolding {
     };
     return { facts, fragments: this.#fold.fragments, rejects: this.#rejects, timeline: this.#timeline };
   }
+}
+
+function countReasons(rejects: readonly QuarantinedRecord[]): ReadonlyMap<RejectReason, number> {
+  const counts = new Map<RejectReason, number>();
+  for (const { reject } of rejects) counts.set(reject.reason, (counts.get(reject.reason) ?? 0) + 1);
+  return counts;
 }
 
 /** The log's own time of a record; null where it keeps none, which old producers write as a negative number. */

@@ -1,14 +1,7 @@
 /** What every implementation of Warehouse must do with positions and sources. The test file of each calls it. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import {
-  withAssigned,
-  withCoverage,
-  withEnd,
-  withGiven,
-  withLook,
-  withoutGiven,
-  withTopics,
-} from '../../pipeline/completeness/changes.ts';
+import { withAssigned, withLook, withTopics } from '../../pipeline/completeness/changes.ts';
+import { withCoverage, withEnd, withGiven, withoutGiven } from '../../pipeline/completeness/ends.ts';
 import type { Lateness, Source, Sources } from '../../pipeline/completeness/sources.ts';
 import type { RequestStore } from '../../pipeline/export/request.ts';
 import type { SnapshotReader } from '../../pipeline/export/snapshot.ts';

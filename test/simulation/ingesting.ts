@@ -1,4 +1,4 @@
-import { withEnd } from '../../pipeline/completeness/changes.ts';
+import { withEnd } from '../../pipeline/completeness/ends.ts';
 import { type GivenSource, ingestGiven } from '../../pipeline/ingest/given-sources.ts';
 import { ingest } from '../../pipeline/ingest/ingest.ts';
 import type { Warehouse } from '../../pipeline/ingest/warehouse.ts';

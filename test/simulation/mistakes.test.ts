@@ -7,6 +7,7 @@ import { replace } from './replaceable.ts';
 import { simulate } from './simulate.ts';
 
 vi.mock('../../pipeline/completeness/changes.ts', withReplaceable);
+vi.mock('../../pipeline/completeness/ends.ts', withReplaceable);
 vi.mock('../../pipeline/completeness/contradictions.ts', withReplaceable);
 vi.mock('../../pipeline/completeness/losses.ts', withReplaceable);
 vi.mock('../../pipeline/completeness/sources.ts', withReplaceable);

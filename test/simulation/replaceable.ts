@@ -1,5 +1,6 @@
-import type { withBatch, withGiven, withLook, withTopics } from '../../pipeline/completeness/changes.ts';
+import type { withBatch, withLook, withTopics } from '../../pipeline/completeness/changes.ts';
 import type { findContradictions } from '../../pipeline/completeness/contradictions.ts';
+import type { withGiven } from '../../pipeline/completeness/ends.ts';
 import type { whyGap, whyUnknownBeginning } from '../../pipeline/completeness/losses.ts';
 import type { watermarkOf } from '../../pipeline/completeness/sources.ts';
 import type { judgeCompleteness } from '../../pipeline/completeness/verdict.ts';

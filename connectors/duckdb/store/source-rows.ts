@@ -106,6 +106,7 @@ function sourceOf(row: readonly DuckDBValue[], gaps: readonly Gap[]): Source {
     look: lookedAt === null ? null : { at: Number(lookedAt), stable: Number(stable), high: Number(high) },
     stableSince: null,
     pending: [],
+    held: null,
     changed: textOrNull(changed),
     gaps,
   };

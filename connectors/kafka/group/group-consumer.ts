@@ -108,6 +108,15 @@ export class GroupConsumer {
     this.#consumer?.seek({ ...partition, offset: String(offset) });
   }
 
+  /** Stops fetching a partition; another consumer, made after a failure, fetches it again. */
+  pause({ topic, partition }: PartitionId): void {
+    this.#consumer?.pause([{ topic, partitions: [partition] }]);
+  }
+
+  resume({ topic, partition }: PartitionId): void {
+    this.#consumer?.resume([{ topic, partitions: [partition] }]);
+  }
+
   /** Commits the stored offsets of the assigned partitions to the group. */
   async commit(positions: readonly StoredPosition[]): Promise<void> {
     const assigned = new Set(this.#assigned.map(partitionName));

@@ -1,4 +1,5 @@
 import type { BatchLimits, LostRecords, PartitionId, RecordBatch, StoredPosition } from '../../../pipeline/ports.ts';
+import type { FetchedBatch } from '../records/fetched-batch.ts';
 import type { PackedRecords } from '../records/packed-records.ts';
 import {
   type Bookmark,
@@ -17,6 +18,11 @@ export interface FetchedRange {
   /** The offsets `[logStart, high)` that the partition held at the time of the fetch. */
   readonly logStart: number;
   readonly high: number;
+}
+
+export function fetchedRangeOf(fetched: FetchedBatch): FetchedRange {
+  const { messages, fetchedOffset, nextOffset, logStart, highWatermark } = fetched;
+  return { records: messages, from: Number(fetchedOffset), nextOffset, logStart, high: Number(highWatermark) };
 }
 
 /**

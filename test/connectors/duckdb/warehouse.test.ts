@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { withCoverage } from '../../../pipeline/completeness/changes.ts';
+import { withCoverage } from '../../../pipeline/completeness/ends.ts';
 import { foldBatch } from '../../../pipeline/ingest/ingest.ts';
 import type { FoldedBatch } from '../../../pipeline/ingest/warehouse.ts';
 import type { LostRecords } from '../../../pipeline/ports.ts';

@@ -11,15 +11,17 @@ test('the gauges of open transactions and of lateness have the values of the sta
   batches.add(batchFacts({ lateness: [250, 7_000, 1_000] }));
   const metrics = new ServiceMetrics();
   const lateness = { allowedMs: 0, clockMs: 0 };
-  metrics.addPartitionGauges(
-    () => partitionStatuses(sources, { batches, lateness, now: 60_000 }),
-    () => 3,
-  );
+  metrics.addPartitionGauges({
+    partitions: () => partitionStatuses(sources, { batches, lateness, now: 60_000 }),
+    unread: () => 3,
+    held: () => 2,
+  });
   const lines = (await metrics.registry.metrics()).split('\n');
   const labels = '{topic="calls",partition="0"}';
   expect(lines).toEqual(
     expect.arrayContaining([
       'tidemark_unread_partitions 3',
+      'tidemark_held_partitions 2',
       `tidemark_open_transaction_seconds${labels} 1.5`,
       `tidemark_lateness_p50_seconds${labels} 1`,
       `tidemark_lateness_p99_seconds${labels} 7`,
@@ -29,12 +31,27 @@ test('the gauges of open transactions and of lateness have the values of the sta
   expect(lines.filter(line => /^tidemark_(lateness|open).*partition="1"/.test(line))).toEqual([]);
 });
 
+test('quarantined records are counted by partition and reason', async () => {
+  const metrics = new ServiceMetrics();
+  const rejected = new Map([
+    ['KEY_MISMATCH', 2],
+    ['MALFORMED', 1],
+  ] as const);
+  for (let batch = 0; batch < 2; batch += 1)
+    metrics.stored(batchFacts(), { bytesRead: 1, milliseconds: 1, rejected, contradicted: [] });
+  const labels = 'topic="calls",partition="0"';
+  expect((await metrics.registry.metrics()).match(/^tidemark_records_quarantined_total.*$/gm)).toEqual([
+    `tidemark_records_quarantined_total{${labels},reason="KEY_MISMATCH"} 4`,
+    `tidemark_records_quarantined_total{${labels},reason="MALFORMED"} 2`,
+  ]);
+});
+
 test('each batch adds the complete exports that it contradicts to a counter', async () => {
   const metrics = new ServiceMetrics();
   const counted = async () => /^tidemark_contradictions_total (\d+)$/m.exec(await metrics.registry.metrics())?.[1];
   expect(await counted()).toBe('0');
   for (const contradicted of [['one', 'two'], [], ['one']])
-    metrics.stored(batchFacts(), { bytesRead: 1, milliseconds: 1, contradicted });
+    metrics.stored(batchFacts(), { bytesRead: 1, milliseconds: 1, rejected: new Map(), contradicted });
   expect(await counted()).toBe('3');
 });
 
@@ -46,10 +63,7 @@ test('the gauges show only the partitions that the service knows now', async () 
   };
   const metrics = new ServiceMetrics();
   let statuses = statusesOf(0, 1);
-  metrics.addPartitionGauges(
-    () => statuses,
-    () => 0,
-  );
+  metrics.addPartitionGauges({ partitions: () => statuses, unread: () => 0, held: () => 0 });
   const lags = async () => (await metrics.registry.metrics()).match(/^tidemark_lag_records\{.*$/gm);
   const lagOf = (number: number) => `tidemark_lag_records{topic="calls",partition="${number}"} 5`;
   expect(await lags()).toEqual([lagOf(0), lagOf(1)]);

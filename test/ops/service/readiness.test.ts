@@ -41,6 +41,7 @@ describe('a problem', () => {
     source: { name: () => 'Kafka', problem: () => null, assigned },
     watchProblem: null,
     registryProblem: null,
+    held: [],
     control: [],
   };
   const secret = 'kafka-1.internal:9092 answers: no';
@@ -58,6 +59,11 @@ describe('a problem', () => {
     ['of the source', { source: { name: () => 'Kafka', problem: () => secret, assigned } }, secret],
     ['of requesting the end of the log', { watchProblem: secret }, secret],
     ['of the registry', { registryProblem: secret }, secret],
+    [
+      'of records that do not fit',
+      { held: [{ partition: { topic: 'calls', partition: 3 }, held: secret }] },
+      `the records of calls/3 wait: ${secret}`,
+    ],
     ['of the control topic', { control: [{ general: 'requests are not read', detail: secret }] }, secret],
     [
       'of the assignment',

@@ -32,6 +32,7 @@ const others: Readonly<Record<OpenName, readonly [unknown, unknown, unknown]>> =
   batch_records: [101, 102, 103],
   batch_bytes: [2001, 2002, 2003],
   key_format: ['json', 'json', 'json'],
+  max_misfit_percent: [1, 50, 100],
   skew_ms: [1, 2, 3],
   allowed_lateness_ms: [4, 5, 6],
   clock_lateness_ms: [7, 8, 9],

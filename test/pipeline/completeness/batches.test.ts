@@ -20,6 +20,7 @@ describe('a batch', () => {
       afterBatch(noSources, { next: { nextOffset: 15, bookmark: 'b' }, firstRecordTime: 70, latestEvent: 60 }),
     );
     expect(source).toEqual({
+      held: null,
       ...{ partition, origin: 'kafka', kind: 'live', isListed: false, assignedAt: null },
       ...{ firstOffset: 10, nextOffset: 15, bookmark: 'b', firstTime: 70 },
       ...{ recordsRead: 5, applied: 4, quarantined: 1, latestEvent: 60, end: null },

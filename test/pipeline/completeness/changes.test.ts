@@ -1,14 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  withAssigned,
-  withCoverage,
-  withEnd,
-  withGiven,
-  withLook,
-  withoutGiven,
-  withTopicEnd,
-  withTopics,
-} from '../../../pipeline/completeness/changes.ts';
+import { withAssigned, withLook, withTopics } from '../../../pipeline/completeness/changes.ts';
+import { withCoverage, withEnd, withGiven, withoutGiven, withTopicEnd } from '../../../pipeline/completeness/ends.ts';
 import {
   mustVouch,
   noSources,
