@@ -6,6 +6,8 @@ import { type Config, flagOf, type SecretName, type SettingName, settings } from
 /** What every command needs. */
 export interface Run {
   readonly config: Config;
+  /** Where each setting comes from. */
+  readonly places: ReturnType<typeof readConfig>['places'];
   readonly output: Output;
   /** Aborts on Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
@@ -49,8 +51,8 @@ export function prepareRun(options: Readonly<Record<string, unknown>>): Run {
     if (value !== undefined) flags[name] = value;
   }
   const file = typeof options.config === 'string' ? options.config : null;
-  const { config } = readConfig({ file, environment: process.env, flags });
-  return { config, output: openOutput(options.json === true), signal: interruptSignal() };
+  const { config, places } = readConfig({ file, environment: process.env, flags });
+  return { config, places, output: openOutput(options.json === true), signal: interruptSignal() };
 }
 
 /** Aborts at the first Ctrl-C or SIGTERM; a second one ends the process at once. */

@@ -1,4 +1,5 @@
 import type { KafkaOptions, KafkaSecurity, Sasl } from '../connectors/kafka/client/options.ts';
+import type { CheckedTopic, TopicChecks } from '../connectors/kafka/topics/topic-checks.ts';
 import { TidemarkError } from '../pipeline/errors.ts';
 import { bearerToken } from './oauth-token.ts';
 import type { Config } from './settings/settings.ts';
@@ -25,6 +26,22 @@ export function kafkaOptionsOf(config: Config): KafkaOptions {
     batchBytes: config.batch_bytes,
     fetchMinBytes,
   };
+}
+
+/** What is checked of the topics that the settings name. */
+export function topicChecksOf(config: Config): Omit<TopicChecks, 'cluster' | 'now'> {
+  const { kafka_topics: events, control_topic: control, status_topic: status } = config;
+  const topics: CheckedTopic[] = events.map(topic => ({ topic, role: 'events' }));
+  if (control !== null) topics.push({ topic: control, role: 'control' });
+  if (status !== null) topics.push({ topic: status, role: 'status' });
+  const controlGroup = control === null ? null : controlGroupOf(config, control);
+  const horizonMs = config.kafka_replay_horizon_hours * 3_600_000;
+  return { topics, controlGroup, broker: config.kafka_brokers[0] ?? '', horizonMs };
+}
+
+/** The group that reads the control topic. Each service reads a topic of its own; in one group they would wait for each other. */
+export function controlGroupOf({ kafka_group: group }: Config, topic: string): string {
+  return `${group}-${topic}`;
 }
 
 function faultsOf(config: Config): readonly string[] {

@@ -81,6 +81,7 @@ export async function withExports<T>(
     now: Date.now,
     statuses: config.status_topic !== null,
     roots: directory.roots,
+    service: config.service_name ?? config.kafka_group,
   });
   const { name, version } = readPackage();
   const clock = { now: Date.now };

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfluentRegistry, type ReportProblem } from '../connectors/schema-registry/confluent-registry.ts';
 import { RegistryHttp } from '../connectors/schema-registry/http.ts';
+import { listSubjects } from '../connectors/schema-registry/subjects.ts';
 import { TidemarkError } from '../pipeline/errors.ts';
 import type { Config } from './settings/settings.ts';
 
@@ -27,6 +28,22 @@ export function openRegistryHttp(config: Config): RegistryHttp | null {
   if (url === null) return null;
   const account = username === null || password === null ? null : { username, password: password.reveal() };
   return new RegistryHttp({ url, account, authorities });
+}
+
+/**
+ * Asks the registry for its subjects. Returns what is wrong with them: none belongs to a topic of events, so that this is
+ * perhaps not the registry of their producers; null where one does. Throws as `RegistryHttp` does.
+ */
+export async function checkSubjects(
+  http: RegistryHttp,
+  { kafka_topics: topics }: Pick<Config, 'kafka_topics'>,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const subjects = await listSubjects(http, signal);
+  if (topics.length === 0 || subjects.some(subject => topics.some(topic => subject.startsWith(`${topic}-`))))
+    return null;
+  const problem = `the schema registry ${http.url} has no subject of ${topics.join(', ')}`;
+  return `${problem}; correct registry_url, or register schemas with: tidemark schemas register --topic ${topics[0]}`;
 }
 
 function readAuthorities(file: string | null, faults: string[]): string | null {

@@ -6,7 +6,7 @@ import {
   type RequestChange,
   type RequestStore,
 } from '../../pipeline/export/request.ts';
-import { type ProgressStore, type StatusProgress, statusOf } from '../../pipeline/requests/statuses.ts';
+import { type ProgressStore, type refusalOf, type StatusProgress, statusOf } from '../../pipeline/requests/statuses.ts';
 import { quoteText } from '../../schemas/tables/sql.ts';
 import type { Database } from './file/database.ts';
 import { Transactions } from './file/transactions.ts';
@@ -29,6 +29,8 @@ interface RequestStoreOptions {
   readonly statuses?: boolean;
   /** The spellings of the export root, which are replaced in statuses. */
   readonly roots?: readonly string[];
+  /** The name of the service in statuses. */
+  readonly service?: string;
 }
 
 interface StoreParts {
@@ -47,16 +49,18 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
   readonly #now: () => number;
   readonly #hasStatusTopic: boolean;
   readonly #roots: readonly string[];
+  readonly #service: string;
 
   private constructor(
     { transactions, open, outbox }: StoreParts,
-    { now, statuses = false, roots = [] }: RequestStoreOptions,
+    { now, statuses = false, roots = [], service = 'tidemark' }: RequestStoreOptions,
   ) {
     this.#transactions = transactions;
     this.#open = open;
     this.#now = now;
     this.#hasStatusTopic = statuses;
     this.#roots = roots;
+    this.#service = service;
     this.outbox = outbox;
     this.control = new DuckDbControlStore(transactions, outbox, () => this.#statusContext());
   }
@@ -191,8 +195,8 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     return this.#hasStatusTopic ? { ...row, sequence: row.sequence + 1 } : row;
   }
 
-  #statusContext(): { readonly now: number; readonly roots: readonly string[] } {
-    return { now: this.#now(), roots: this.#roots };
+  #statusContext(): Parameters<typeof refusalOf>[2] {
+    return { now: this.#now(), roots: this.#roots, service: this.#service };
   }
 
   /** Writes the request's state to the outbox. */

@@ -26,7 +26,7 @@ import { WaitingPartitions } from './reading/waiting-partitions.ts';
 import type { FetchedBatch } from './records/fetched-batch.ts';
 import type { KafkaCluster } from './topics/cluster.ts';
 import type { ClusterLook } from './topics/cluster-look.ts';
-import type { TopicWarning } from './topics/topic-checks.ts';
+import type { TopicFinding } from './topics/topic-checks.ts';
 
 /** Batches that wait for the reader. One is enough, because one more is being folded and up to four are being stored. */
 const queuedBatches = 1;
@@ -36,7 +36,7 @@ const heartbeatEveryMs = 1_000;
 interface RetentionReport {
   readonly watch: RetentionWatch;
   readonly clock: Clock;
-  readonly onWarning: (warning: TopicWarning) => void;
+  readonly onWarning: (warning: TopicFinding) => void;
 }
 
 /** For a source without a file for its member: the next process joins as a new member. */

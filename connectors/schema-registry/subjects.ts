@@ -68,6 +68,16 @@ export async function registeredId(http: RegistryHttp, schema: SubjectSchema, si
   return typeof found === 'object' ? found.id : (await registerSchema(http, schema, signal)).id;
 }
 
+/** The names of all subjects. Throws as `RegistryHttp` does. */
+export async function listSubjects(http: RegistryHttp, signal: AbortSignal): Promise<readonly string[]> {
+  const answer = await http.get('/subjects', signal);
+  if (Array.isArray(answer.body)) return answer.body.map(String);
+  throw new TidemarkError(
+    'REGISTRY_UNREACHABLE',
+    `the schema registry ${http.url} answers the request for its subjects with status ${answer.status}: ${answer.message}`,
+  );
+}
+
 /** One error for all incompatible subjects. */
 export function incompatible(faults: readonly { readonly subject: string; readonly why: string }[]): TidemarkError {
   const lines = faults.map(

@@ -2,7 +2,6 @@ import type { KafkaOptions } from '../../connectors/kafka/client/options.ts';
 import { retryUntilConnected } from '../../connectors/kafka/client/retry-until-connected.ts';
 import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
 import { KafkaCluster } from '../../connectors/kafka/topics/cluster.ts';
-import { checkTopics } from '../../connectors/kafka/topics/topic-checks.ts';
 import { partitionName } from '../../pipeline/partition.ts';
 import type { Log, LogEnd, SchemaRegistry } from '../../pipeline/ports.ts';
 import { serveControl } from '../../pipeline/requests/control.ts';
@@ -72,7 +71,7 @@ export class ControlTopic {
     try {
       const { brokers } = options;
       await retryUntilConnected({ what: 'look at the control topic', brokers, log, signal, onProblem }, async () => {
-        await checkTopics({ cluster, topics: [topic], horizonMs: 0, now: Date.now() });
+        await cluster.look();
         await cluster.topicSettings(statusTopic);
       });
       log.info({ control_topic: topic, status_topic: statusTopic }, 'requests are read');

@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client';
 import type { KafkaOptions } from '../../connectors/kafka/client/options.ts';
 import type { LogEnd } from '../../pipeline/ports.ts';
-import { kafkaOptionsOf } from '../kafka-options.ts';
+import { controlGroupOf, kafkaOptionsOf } from '../kafka-options.ts';
 import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings/settings.ts';
 import { ControlMetrics } from './control-metrics.ts';
@@ -68,8 +68,7 @@ function optionsOf(config: Config, topic: string): KafkaOptions {
   return {
     ...kafkaOptionsOf(config),
     topics: [topic],
-    // Each service reads a topic of its own; in one group their members would wait for each other.
-    group: `${config.kafka_group}-${topic}`,
+    group: controlGroupOf(config, topic),
     partitions: null,
     // One record per batch, so that a position with its bookmark is stored after each request.
     batchRecords: 1,

@@ -4,7 +4,7 @@ import { retryUntilConnected } from '../../connectors/kafka/client/retry-until-c
 import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
 import { RetentionWatch } from '../../connectors/kafka/reading/retention-watch.ts';
 import { KafkaCluster } from '../../connectors/kafka/topics/cluster.ts';
-import { checkTopics, type TopicWarning } from '../../connectors/kafka/topics/topic-checks.ts';
+import { checkTopics, type TopicFinding } from '../../connectors/kafka/topics/topic-checks.ts';
 import { FollowedLogSource } from '../../connectors/log-files/followed-log-source.ts';
 import { listLogs } from '../../connectors/log-files/log/list-logs.ts';
 import type { AssignedPartition, Look } from '../../pipeline/completeness/changes.ts';
@@ -18,7 +18,7 @@ import type {
   SecondReading,
   StoredPosition,
 } from '../../pipeline/ports.ts';
-import { kafkaOptionsOf } from '../kafka-options.ts';
+import { kafkaOptionsOf, topicChecksOf } from '../kafka-options.ts';
 import type { Config } from '../settings/settings.ts';
 import { savedMember } from './member-file.ts';
 
@@ -39,6 +39,8 @@ export interface LiveSource extends LiveEventSource {
    * errors, such as `SOURCE_CHANGED`, end the service.
    */
   look(): Promise<Omit<Look, 'at'>>;
+  /** Looks at the settings of all topics that the service uses. Throws as `look` does. */
+  check(): Promise<readonly TopicFinding[]>;
   /** Commits what is stored to the consumer group, for lag tools; Tidemark never reads it back. */
   commit(positions: readonly StoredPosition[]): Promise<void>;
   close(): Promise<void>;
@@ -48,8 +50,8 @@ interface LiveSourceParts {
   readonly config: Config;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** Called with each warning about a topic, at the start and while the topic is read. */
-  readonly onWarning: (warning: TopicWarning) => void;
+  /** Called with each problem of a topic that is found while the topic is read. */
+  readonly onFinding: (finding: TopicFinding) => void;
 }
 
 /** The source that the settings name, not yet connected. Throws `CONFIG_INVALID` when they name none or two. */
@@ -93,18 +95,20 @@ class LiveTopics implements LiveSource {
   }
 
   async #checkedSource(cluster: KafkaCluster, onProblem: (problem: string) => void): Promise<KafkaSource> {
-    const { config, log, signal } = this.#parts;
-    const { topics, brokers, group } = this.#options;
-    const horizonMs = config.kafka_replay_horizon_hours * 3_600_000;
-    const { warnings, retentions } = await retryUntilConnected(
+    const { config, log, signal, onFinding } = this.#parts;
+    const { brokers, group } = this.#options;
+    const checks = topicChecksOf(config);
+    const topics = checks.topics.filter(({ role }) => role === 'events');
+    const { findings, retentions } = await retryUntilConnected(
       { what: 'look at the topics', brokers, log, signal, onProblem },
-      () => checkTopics({ cluster, topics, horizonMs, now: Date.now() }),
+      () => checkTopics({ ...checks, topics, cluster, now: Date.now() }),
     );
-    const onWarning = (warning: TopicWarning): void => {
-      log.warn({ topic: warning.topic, kind: warning.kind }, warning.sentence);
-      this.#parts.onWarning(warning);
+    for (const { weight, sentence } of findings)
+      if (weight === 'refuse') throw new TidemarkError('TOPIC_UNFIT', sentence);
+    const onWarning = (finding: TopicFinding): void => {
+      log.warn({ topic: finding.topic, kind: finding.kind }, finding.sentence);
+      onFinding(finding);
     };
-    for (const warning of warnings) onWarning(warning);
     const retention = { watch: new RetentionWatch(retentions), clock: { now: Date.now }, onWarning };
     return new KafkaSource(cluster, this.#options, log, savedMember(config.db, group), retention);
   }
@@ -128,6 +132,12 @@ class LiveTopics implements LiveSource {
   async look(): Promise<Omit<Look, 'at'>> {
     const { ends, topics } = await this.#source().look();
     return { ends, topics: new Map(Array.from(topics, ([name, { partitions }]) => [name, partitions])) };
+  }
+
+  async check(): Promise<readonly TopicFinding[]> {
+    if (this.#connection.state !== 'connected') throw new TidemarkError('SOURCE_UNREACHABLE', this.#connection.problem);
+    const { cluster } = this.#connection;
+    return (await checkTopics({ ...topicChecksOf(this.#parts.config), cluster, now: Date.now() })).findings;
   }
 
   async commit(positions: readonly StoredPosition[]): Promise<void> {
@@ -173,6 +183,7 @@ function liveFolder(config: Config, path: string): LiveSource {
       assigned = ends.map(({ partition, low }) => ({ partition, at: low }));
       return { ends, topics: new Map([[topic, logs.length]]) };
     },
+    check: async () => [],
     commit: async () => undefined,
     read: (stored, signal) => source.read(stored, signal),
     readAgain: (partition, reading) => source.readAgain(partition, reading),

@@ -1,17 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { TopicFinding } from '../../connectors/kafka/topics/topic-checks.ts';
 import type { BatchFacts } from '../../pipeline/completeness/batch-facts.ts';
+import type { Sources } from '../../pipeline/completeness/sources.ts';
 import type { StoredBatch } from '../../pipeline/ingest/ingest.ts';
+import { heldPartitions, unreadPartitions } from './partition-facts.ts';
 import type { PartitionStatus } from './partition-status.ts';
 
 const partitionLabels = ['topic', 'partition'] as const;
-
-/** What the gauges of partitions show, read at each scrape. */
-interface PartitionFacts {
-  readonly partitions: () => readonly PartitionStatus[];
-  /** How many listed partitions this process does not read, and of how many the records wait. */
-  readonly unread: () => number;
-  readonly held: () => number;
-}
 
 /** Metrics of ingestion. Names and units follow Prometheus: seconds, bytes, `_total` for a counter. */
 export class ServiceMetrics {
@@ -45,26 +40,28 @@ export class ServiceMetrics {
   });
   readonly #warnings = new Gauge({
     name: 'tidemark_topic_warning',
-    help: '1 for a problem of a topic that will lose records later; the log says which',
+    help: '1 for a problem of a topic, such as one that will lose records; the log says which',
     labelNames: ['topic', 'kind'],
     registers: [this.registry],
   });
+
+  readonly #metFindings: Pick<TopicFinding, 'topic' | 'kind'>[] = [];
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
   }
 
   /** Adds the gauges of partitions, which are read from the running service at each scrape. */
-  addPartitionGauges({ partitions, unread, held }: PartitionFacts): void {
+  addPartitionGauges(partitions: () => readonly PartitionStatus[], sources: () => Sources): void {
     this.#countGauge(
       'unread_partitions',
       'Listed partitions that this process does not read; exports are provisional while there are any',
-      unread,
+      () => unreadPartitions(sources()).length,
     );
     this.#countGauge(
       'held_partitions',
       'Partitions whose records wait because they seem not to fit the configuration; exports are provisional meanwhile',
-      held,
+      () => heldPartitions(sources()).length,
     );
     this.#partitionGauge(
       'open_transaction_seconds',
@@ -114,9 +111,16 @@ export class ServiceMetrics {
     this.#contradicted.inc(contradicted.length);
   }
 
-  /** Sets one gauge per topic and kind of warning, so that an alert can name the topic. */
-  warn({ topic, kind }: { readonly topic: string; readonly kind: string }): void {
-    this.#warnings.set({ topic, kind }, 1);
+  /** Replaces what checks found about topics: one gauge for each topic and kind, so that an alert can name the topic. */
+  setFindings(findings: readonly Pick<TopicFinding, 'topic' | 'kind'>[]): void {
+    this.#warnings.reset();
+    for (const { topic, kind } of [...findings, ...this.#metFindings]) this.#warnings.set({ topic, kind }, 1);
+  }
+
+  /** Adds what was met while a topic was read; it stays. */
+  addFinding(finding: Pick<TopicFinding, 'topic' | 'kind'>): void {
+    this.#metFindings.push(finding);
+    this.#warnings.set({ topic: finding.topic, kind: finding.kind }, 1);
   }
 
   #countGauge(name: string, help: string, count: () => number): void {

@@ -7,6 +7,7 @@ import type { Warehouse } from '../../pipeline/ingest/warehouse.ts';
 import { readPackage } from '../software.ts';
 import type { Control } from './control.ts';
 import { controlStatus } from './control-status.ts';
+import type { EnvironmentWatch } from './environment-watch.ts';
 import type { LiveSource } from './live-source.ts';
 import type { LogWatch } from './log-watch.ts';
 import type { ServiceMetrics } from './metrics.ts';
@@ -20,6 +21,7 @@ interface OperationsParts {
   readonly database: Database;
   readonly source: LiveSource;
   readonly watch: LogWatch;
+  readonly environment: Pick<EnvironmentWatch, 'problems'>;
   readonly registry: { readonly problem: string | null } | null;
   readonly control: Control | null;
   readonly partitions: () => readonly PartitionStatus[];
@@ -33,7 +35,7 @@ interface OperationsParts {
  * notes that time.
  */
 export function operationsOf(parts: OperationsParts): Operations {
-  const { source, watch, registry, control, metrics } = parts;
+  const { source, watch, environment, registry, control, metrics } = parts;
   const startedAt = Date.now();
   const reasons = (): readonly Unready[] =>
     unreadiness({
@@ -41,7 +43,7 @@ export function operationsOf(parts: OperationsParts): Operations {
       watchProblem: watch.problem,
       registryProblem: registry?.problem ?? null,
       held: heldPartitions(parts.warehouse.sources()),
-      control: control?.problems ?? [],
+      others: [...environment.problems, ...(control?.problems ?? [])],
     });
   return {
     readiness: () => [...new Set(reasons().map(({ general }) => general))],

@@ -17,13 +17,14 @@ export interface Readiness {
   readonly registryProblem: string | null;
   /** The partitions whose next records wait. */
   readonly held: readonly Pick<Source, 'partition' | 'held'>[];
-  readonly control: readonly Unready[];
+  /** Of topics' settings, and of requests and statuses. */
+  readonly others: readonly Unready[];
 }
 
 const noneAssigned = 'no partition is assigned to this process';
 
 /** All current reasons. While the source is not connected, only this one: all others follow from it. */
-export function unreadiness({ source, watchProblem, registryProblem, held, control }: Readiness): readonly Unready[] {
+export function unreadiness({ source, watchProblem, registryProblem, held, others }: Readiness): readonly Unready[] {
   if (source.name() === null) return unready('the source of events is not reached yet', source.problem());
   return [
     ...unready('events are not read at the moment', source.problem()),
@@ -33,7 +34,7 @@ export function unreadiness({ source, watchProblem, registryProblem, held, contr
       general: 'records wait because they seem not to fit the configuration',
       detail: `the records of ${partitionName(partition)} wait: ${reason}`,
     })),
-    ...control,
+    ...others,
     ...unready(noneAssigned, source.assigned().length === 0 ? noneAssigned : null),
   ];
 }

@@ -9,12 +9,13 @@ import type { LogView } from '../../pipeline/export/log-wait.ts';
 import type { StoredBatch } from '../../pipeline/ingest/ingest.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import { type ExportParts, withDatabase, withExports, withWarehouse } from '../main.ts';
-import { openSchemaRegistry } from '../schema-registry.ts';
+import { openRegistryHttp, openSchemaRegistry } from '../schema-registry.ts';
 import type { Config } from '../settings/settings.ts';
 import { readPackage } from '../software.ts';
 import { Control } from './control.ts';
 import { checkDoor, openDoor } from './door.ts';
 import { DoorMetrics } from './door-metrics.ts';
+import { EnvironmentWatch } from './environment-watch.ts';
 import { ingestEvents } from './event-reading.ts';
 import { openJobs } from './exports.ts';
 import { type LiveSource, liveSource } from './live-source.ts';
@@ -22,7 +23,6 @@ import { logRegistryProblem } from './log.ts';
 import { LogWatch } from './log-watch.ts';
 import { ServiceMetrics } from './metrics.ts';
 import { operationsOf } from './operations.ts';
-import { heldPartitions, unreadPartitions } from './partition-facts.ts';
 import { partitionStatuses } from './partition-status.ts';
 import { StoredBatches } from './stored-batches.ts';
 
@@ -68,28 +68,28 @@ async function serve({ config, log, signal: stopped }: RunningService, parts: Se
   const signal = AbortSignal.any([stopped, crash.signal]);
   const metrics = new ServiceMetrics();
   const doorMetrics = new DoorMetrics(metrics.registry);
-  const source = liveSource({ config, log, signal, onWarning: warning => metrics.warn(warning) });
+  const source = liveSource({ config, log, signal, onFinding: finding => metrics.addFinding(finding) });
+  const environment = new EnvironmentWatch({
+    config,
+    source,
+    registry: openRegistryHttp(config),
+    metrics,
+    log,
+    signal,
+  });
   const clock = { now: Date.now };
   await warehouse.record(sources => withTopics(sources, source.topics()));
   const watch = new LogWatch({ source, warehouse, clock, log, signal });
   const batches = new StoredBatches();
-  const view: LogView = {
-    look: () => watch.lookForExport(),
-    sources: () => warehouse.sources(),
-    nextBatch: until => batches.next(until),
-  };
+  const view = logView(watch, warehouse, batches);
   const jobs = await openJobs({ config, log, exporting, view, metrics: doorMetrics, signal, onCrash });
   const control = Control.open({ config, log, exporting, jobs, registry, metrics: metrics.registry, signal, onCrash });
   const partitions = () =>
     partitionStatuses(warehouse.sources(), { batches, lateness: exporting.lateness, now: Date.now() });
-  metrics.addPartitionGauges({
-    partitions,
-    unread: () => unreadPartitions(warehouse.sources()).length,
-    held: () => heldPartitions(warehouse.sources()).length,
-  });
+  metrics.addPartitionGauges(partitions, () => warehouse.sources());
   doorMetrics.addGauges({ database, jobs });
   const operations = operationsOf({
-    ...{ database, warehouse, source, watch, registry, control, partitions, metrics },
+    ...{ database, warehouse, source, watch, environment, registry, control, partitions, metrics },
     lateness: exporting.lateness,
   });
   const door = await openDoor({ config, log, database, exporting, operations, jobs, metrics: doorMetrics });
@@ -104,7 +104,7 @@ async function serve({ config, log, signal: stopped }: RunningService, parts: Se
       };
       const ingested = ingestEvents({ config, source, warehouse, registry, log, signal, onStored });
       const requests = control?.read(() => source.assigned().length > 0);
-      await untilAllStop([ingested, watch.run(), requests], crash);
+      await untilAllStop([ingested, watch.run(), environment.run(), requests], crash);
     });
     // What the last looks found: the next start, and commands without a service, rest on it.
     await warehouse.record(sources => sources);
@@ -120,6 +120,15 @@ async function serve({ config, log, signal: stopped }: RunningService, parts: Se
   }
   // A part may have failed while it was being stopped.
   crash.signal.throwIfAborted();
+}
+
+/** The log as an export sees it while it waits. */
+function logView(watch: LogWatch, warehouse: DuckDbWarehouse, batches: StoredBatches): LogView {
+  return {
+    look: () => watch.lookForExport(),
+    sources: () => warehouse.sources(),
+    nextBatch: until => batches.next(until),
+  };
 }
 
 /** Keeps that a topic or partition is another one than what was stored, so that exports say so from now on. */

@@ -1,4 +1,5 @@
 import {
+  brokers,
   flag,
   list,
   oneOf,
@@ -13,7 +14,7 @@ import {
 
 /** How events are read from Kafka. */
 export const kafkaSettings = {
-  kafka_brokers: { kind: list, default: [], help: 'brokers to connect to first, such as kafka-1:9092,kafka-2:9092' },
+  kafka_brokers: { kind: brokers, default: [], help: 'brokers to connect to first, such as kafka-1:9092,kafka-2:9092' },
   kafka_topics: { kind: list, default: [], help: 'the topics that hold events' },
   kafka_group: {
     kind: text,

@@ -84,6 +84,16 @@ export const list: Kind<readonly string[]> = {
   },
 };
 
+export const brokers: Kind<readonly string[]> = {
+  allowed: 'a list of host:port, without a scheme (in a variable or flag: with commas between)',
+  read: given => (list.read(given)?.every(isBroker) ? list.read(given) : undefined),
+};
+
+function isBroker(text: string): boolean {
+  const [, port] = /^(?:[\w.-]+|\[[\da-fA-F:.]+\]):(\d{1,5})$/.exec(text) ?? [];
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535;
+}
+
 export const partitions: Kind<readonly number[] | null> = {
   allowed: 'partitions such as 0-7 or 0,2,5-6, or null for those the group assigns',
   read(given) {

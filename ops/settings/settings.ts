@@ -115,6 +115,11 @@ export const settings = {
     default: 'json',
     help: 'how statuses are encoded; avro needs registry_url',
   },
+  service_name: {
+    kind: optionalText,
+    default: null,
+    help: 'the name of this service in its statuses; without it, kafka_group',
+  },
   exports_at_once: { kind: wholeNumber(1, 16), default: 2, help: 'how many exports the service runs at once' },
   export_queue: { kind: wholeNumber(0, 100_000), default: 100, help: 'how many more exports may wait for their turn' },
   export_wait_ms: {

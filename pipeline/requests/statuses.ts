@@ -21,6 +21,8 @@ export interface Status extends ReportedCompleteness {
   readonly rows: Readonly<Partial<Record<FileKind, number>>> | null;
   readonly manifest: Manifest | null;
   readonly error: ExportRecord['error'];
+  /** The name of the service that speaks. */
+  readonly service: string;
 }
 
 export interface StatusProgress extends Pick<JobProgress, 'file' | 'rows' | 'bytes'> {
@@ -49,16 +51,20 @@ export interface Outbox {
   changed(signal: AbortSignal): Promise<void>;
 }
 
-export interface StatusContext {
+interface StatusContext {
   readonly sequence: number;
   readonly now: number;
   readonly progress?: StatusProgress | null;
   /** The spellings of the export root, which are replaced in messages. */
   readonly roots: readonly string[];
+  readonly service: string;
 }
 
 /** The status that reports a request's recorded state. */
-export function statusOf(record: ExportRecord, { sequence, now, progress = null, roots }: StatusContext): Status {
+export function statusOf(
+  record: ExportRecord,
+  { sequence, now, progress = null, roots, service }: StatusContext,
+): Status {
   const { requestId, state, plan, manifest, error, endedAt } = record;
   return {
     request_id: requestId,
@@ -71,6 +77,7 @@ export function statusOf(record: ExportRecord, { sequence, now, progress = null,
     manifest: state === 'completed' ? manifest : null,
     error: error === null ? null : { code: error.code, message: clientMessage(error, roots) },
     ...reportCompleteness(record),
+    service,
   };
 }
 
@@ -82,7 +89,7 @@ export function statusOf(record: ExportRecord, { sequence, now, progress = null,
 export function refusalOf(
   requestId: string,
   error: TidemarkError,
-  { now, roots }: Pick<StatusContext, 'now' | 'roots'>,
+  { now, roots, service }: Omit<StatusContext, 'sequence' | 'progress'>,
 ): Status {
   return {
     request_id: requestId,
@@ -96,6 +103,7 @@ export function refusalOf(
     error: { code: error.code, message: clientMessage(error, roots) },
     completeness: null,
     changed_since: null,
+    service,
   };
 }
 

@@ -24,12 +24,15 @@ describe('a status has the client’s message for', () => {
 
   test('an export that failed', () => {
     const failed = { ...recordOf('one'), state: 'failed', error } as const;
-    expect(statusOf(failed, { sequence: 3, now: 0, roots }).error).toEqual({ code: error.code, message: words });
+    expect(statusOf(failed, { sequence: 3, now: 0, roots, service: 's' }).error).toEqual({
+      code: error.code,
+      message: words,
+    });
   });
 
   test('a record that was refused', () => {
     const refused = new TidemarkError('PREFIX_REFUSED', 'it leaves the export root through the link /data/exports/l');
-    expect(refusalOf('one', refused, { now: 0, roots }).error?.message).toBe(
+    expect(refusalOf('one', refused, { now: 0, roots, service: 's' }).error?.message).toBe(
       'it leaves the export root through the link <export root>/l',
     );
   });

@@ -43,7 +43,7 @@ export class MemoryRequestStore implements RequestStore {
     pass: async control => this.#move(control),
     refuse: async (requestId, error, control) => {
       this.#move(control);
-      this.statuses.push(refusalOf(requestId, error, { now: 0, roots: [] }));
+      this.statuses.push(refusalOf(requestId, error, { now: 0, roots: [], service: 's' }));
     },
     quarantine: async (entry, control) => {
       this.#move(control);
@@ -140,6 +140,6 @@ export class MemoryRequestStore implements RequestStore {
 
   #say(record: ExportRecord): void {
     const said = this.statuses.filter(({ request_id: id, sequence }) => id === record.requestId && sequence > 0);
-    this.statuses.push(statusOf(record, { sequence: said.length + 1, now: 0, roots: [] }));
+    this.statuses.push(statusOf(record, { sequence: said.length + 1, now: 0, roots: [], service: 's' }));
   }
 }

@@ -3,7 +3,7 @@ import type { ControlPosition } from '../../../pipeline/export/request.ts';
 import type { QuarantinedRecord } from '../../../pipeline/ingest/warehouse.ts';
 import type { StoredPosition } from '../../../pipeline/ports.ts';
 import type { ControlStore } from '../../../pipeline/requests/control.ts';
-import { refusalOf, type StatusContext } from '../../../pipeline/requests/statuses.ts';
+import { refusalOf } from '../../../pipeline/requests/statuses.ts';
 import type { Transactions } from '../file/transactions.ts';
 import { quarantineColumns } from '../store/staged-columns.ts';
 import { appendChunks, buildChunks } from '../vectors/row-chunks.ts';
@@ -14,9 +14,9 @@ import type { DuckDbOutbox } from './outbox.ts';
 export class DuckDbControlStore implements ControlStore {
   readonly #transactions: Transactions;
   readonly #outbox: DuckDbOutbox;
-  readonly #context: () => Pick<StatusContext, 'now' | 'roots'>;
+  readonly #context: () => Parameters<typeof refusalOf>[2];
 
-  constructor(transactions: Transactions, outbox: DuckDbOutbox, context: () => Pick<StatusContext, 'now' | 'roots'>) {
+  constructor(transactions: Transactions, outbox: DuckDbOutbox, context: () => Parameters<typeof refusalOf>[2]) {
     this.#transactions = transactions;
     this.#outbox = outbox;
     this.#context = context;

@@ -21,6 +21,8 @@ export interface TopicMetadata {
   readonly topicErrorCode: number;
   readonly topic: string;
   readonly topicId?: string;
+  /** One bit for each operation that this client may do with the topic; absent where the broker sends no topic ids. */
+  readonly operations?: number;
   readonly partitionMetadata: readonly PartitionMetadata[];
 }
 
@@ -39,11 +41,11 @@ export const noId = '0'.repeat(32);
 export function encodeMetadataRequest({ topics, allowAutoTopicCreation = false }: MetadataOptions): Buffer {
   const writer = new FieldWriter().tags();
   writer.structures(topics.length === 0 ? null : topics, topic => writer.uuid(noId).string(topic));
-  // Two times 0: do not list the rights on the cluster and on its topics.
+  // 0 and 1: list the rights on the topics, and not those on the cluster.
   return writer
     .int8(allowAutoTopicCreation ? 1 : 0)
     .int8(0)
-    .int8(0)
+    .int8(1)
     .tags()
     .finish();
 }
@@ -80,6 +82,6 @@ function readTopic(reader: FieldReader): TopicMetadata {
     const offlineReplicas = reader.int32s();
     return { partitionErrorCode, partitionId, leader, replicas, isr, offlineReplicas };
   });
-  reader.int32(); // the rights on the topic, which were not asked for
-  return { topicErrorCode, topic, topicId, partitionMetadata };
+  const operations = reader.int32();
+  return { topicErrorCode, topic, topicId, operations, partitionMetadata };
 }

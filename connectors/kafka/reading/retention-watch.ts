@@ -1,7 +1,7 @@
 import { partitionName } from '../../../pipeline/partition.ts';
 import type { LogEnd, PartitionId, RecordBatch } from '../../../pipeline/ports.ts';
 import { formatTimestamp } from '../../../schemas/json/timestamps.ts';
-import { nearRetention, type TopicWarning } from '../topics/topic-checks.ts';
+import { nearRetention, type TopicFinding } from '../topics/topic-checks.ts';
 
 /**
  * The end is the high watermark: records that not all replicas have lie behind it. So a record after it may have been
@@ -47,7 +47,7 @@ export class RetentionWatch {
   }
 
   /** Checks a batch; must be called with every batch, in order. Returns at most one warning per topic. */
-  checkBatch({ partition, records }: RecordBatch): TopicWarning | null {
+  checkBatch({ partition, records }: RecordBatch): TopicFinding | null {
     const retentionMs = this.#retentions.get(partition.topic);
     if (retentionMs === undefined) return null;
     const observed = this.#observedEndsOf(partition);

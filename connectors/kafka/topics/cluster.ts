@@ -21,6 +21,10 @@ const closeTimeoutMs = 1_000;
 const staleAnswerRetryMs = 2_000;
 const staleAnswerPauseMs = 250;
 
+/** The bit of WRITE among the operations of a topic (`AclOperation` of Kafka), and what stands for "not told". */
+const writeOperation = 1 << 4;
+const noOperations = -2_147_483_648;
+
 /** A request about topics. A failure names the topic if the error does, or if there is only one. */
 interface TopicRequest {
   /** Completes "could not … topic calls". */
@@ -80,7 +84,7 @@ export class KafkaCluster {
    */
   async look(): Promise<ClusterLook> {
     for (const deadline = performance.now() + staleAnswerRetryMs; ; await pause(staleAnswerPauseMs)) {
-      const described = await this.#describeTopics();
+      const described = await this.#describe(this.#lookRequest);
       for (const { topic, partitionMetadata } of described) this.#checkPartitions(topic, partitionMetadata.length);
       try {
         const { partitions } = this.#options;
@@ -115,6 +119,30 @@ export class KafkaCluster {
     return new Map(resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]));
   }
 
+  /** Whether this client may write to a topic; null where the brokers do not tell (before Kafka 2.8). */
+  async mayWrite(topic: string): Promise<boolean | null> {
+    const request = { what: 'look at', right: 'DESCRIBE', topics: [topic] };
+    const [described] = await this.#describe(request);
+    const operations = described?.operations ?? noOperations;
+    return operations === noOperations ? null : (operations & writeOperation) !== 0;
+  }
+
+  /** The groups, as far as this client may see them, that have committed an offset of a topic. */
+  async groupsReading(topic: string): Promise<readonly string[]> {
+    const request = { what: 'list the groups that read', right: 'DESCRIBE', topics: [topic] };
+    const { groups } = await this.#request(request, () => this.#admin.listGroups());
+    const reading: string[] = [];
+    for (const { groupId } of groups) {
+      // A group that this client may list but not look at stays unknown.
+      const offsets = await this.#request(request, () => this.#admin.fetchOffsets({ groupId, topics: [topic] })).catch(
+        unlessTemporary,
+      );
+      if (offsets?.some(({ partitions }) => partitions.some(({ offset }) => Number(offset) >= 0)))
+        reading.push(groupId);
+    }
+    return reading.toSorted();
+  }
+
   /** Disconnects. It does not wait for requests that a broker leaves unanswered. */
   async close(): Promise<void> {
     await within(closeTimeoutMs, this.#admin.disconnect()).catch(() => undefined);
@@ -124,11 +152,11 @@ export class KafkaCluster {
     return { what: 'look at', right: 'DESCRIBE', topics: this.#options.topics };
   }
 
-  /** The configured topics, each once and in their order. */
-  async #describeTopics(): Promise<readonly TopicMetadata[]> {
+  /** The topics of a request, each once and in their order. */
+  async #describe(request: TopicRequest): Promise<readonly TopicMetadata[]> {
     const { brokers } = this.#admin;
-    const names = [...new Set(this.#options.topics)];
-    const found = await this.#request(this.#lookRequest, async () => {
+    const names = [...new Set(request.topics)];
+    const found = await this.#request(request, async () => {
       await brokers.refreshMetadata(names);
       return brokers.metadata?.topicMetadata ?? [];
     });
@@ -168,6 +196,10 @@ export class KafkaCluster {
       `kafka_partitions names partition ${missing.join(', ')}, but topic ${topic} has ${count} partitions; allowed are 0 to ${count - 1}`,
     );
   }
+}
+
+function unlessTemporary(error: unknown): undefined {
+  if (isTemporary(error)) throw error;
 }
 
 function phrase({ what, topics }: TopicRequest, cause: unknown): string {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { tidemarkHere } from '../../support/in-process.ts';
 import { accountOf, GuardedBroker, longestSessionMs, type Right } from '../../support/kafka/guarded-broker.ts';
 import { canStartBroker } from '../../support/kafka/own-servers.ts';
 import { Service } from '../../support/service.ts';
@@ -101,6 +102,20 @@ describe.skipIf(!(await canStartBroker()))('a cluster with access control', () =
     await guarded.allow('mute', ['TOPIC DESCRIBE_CONFIGS', 'TOPIC DESCRIBE'], statuses);
     await guarded.allow('mute', ['GROUP READ'], group);
     await guarded.allow('mute', ['GROUP READ'], `${group}-${control}`);
+    const env = {
+      ...accountOf('mute').env,
+      TIDEMARK_KAFKA_BROKERS: guarded.address,
+      TIDEMARK_KAFKA_TOPICS: topic,
+      TIDEMARK_KAFKA_SASL_MECHANISM: 'plain',
+      TIDEMARK_KAFKA_SASL_USERNAME: 'mute',
+      TIDEMARK_CONTROL_TOPIC: control,
+      TIDEMARK_STATUS_TOPIC: statuses,
+    };
+    const checked = await tidemarkHere(['config', 'check', '--connect'], { env });
+    expect(checked).toMatchObject({
+      code: 78,
+      stderr: expect.stringMatching(/the right WRITE on topic \S*statuses is missing; grant it with: kafka-acls.sh /),
+    });
     await guarded.cluster.produce(control, [
       { key: 'r', value: '{"action":"export","file_prefix":"x","time_from":"2026-01-01T00:00:00Z"}' },
     ]);

@@ -152,6 +152,24 @@ describe.skipIf(!kafka.available)('the control topic', () => {
     ]);
   });
 
+  test('that is compacted makes the service unready, names the command that mends it, and is served all the same', async () => {
+    const place = await ControlPlace.make(kafka);
+    await kafka.setTopicConfig(place.topics.control, { 'cleanup.policy': 'compact' });
+    const service = place.start('--service-name', 'nightly');
+    const url = await service.url();
+    const command = `--entity-name ${place.topics.control} --add-config cleanup.policy=delete`;
+    await waitFor('the reason', async () => {
+      const { not_ready: reasons } = (await (await fetch(`${url}/status`)).json()) as ServiceStatus;
+      return reasons?.some(reason => reason.endsWith(command)) ? reasons : null;
+    });
+    const ready = await fetch(`${url}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([503, { ready: false, reasons: ['a topic is compacted'] }]);
+    const statuses = await StatusReader.open(place);
+    await place.ask(exportRequest('one'));
+    expect(await statuses.ended('one')).toMatchObject({ status: 'completed', service: 'nightly' });
+    expect(await service.stop()).toMatchObject({ code: 0 });
+  });
+
   test('a request whose statuses the topic cannot take ends, and the service goes on and counts them', async () => {
     const place = await ControlPlace.make(kafka);
     await kafka.setTopicConfig(place.topics.statuses, { 'max.message.bytes': '100' });

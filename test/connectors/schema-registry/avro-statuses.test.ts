@@ -8,16 +8,16 @@ import { readControlSchema } from '../../../schemas/avro/files.ts';
 import { completedRecord } from '../../support/completed-export.ts';
 import { never } from '../../support/schema-registry.ts';
 
-const context = { sequence: 3, now: 0, roots: [] };
+const context = { sequence: 3, now: 0, roots: [], service: 'nightly' };
 const changedSince = { at: Date.UTC(2026, 2, 3), topic: 'calls', partition: 2, offset: 2 ** 53 - 2, services: 7 };
 const reported = { ...changedSince, at: '2026-03-03T00:00:00.000Z' };
 const complete = completedRecord('one', { status: 'complete', content: 'x' });
 const provisional = completedRecord('one', { status: 'provisional', content: 'x' });
 
-/** The schema of statuses before it had `completeness` and `changed_since`. */
+/** The schema of statuses before it had `completeness`, `changed_since` and `service`. */
 function earlierSchema(): avro.Schema {
   const schema = JSON.parse(readControlSchema('control.status'));
-  return { ...schema, fields: schema.fields.slice(0, -2) };
+  return { ...schema, fields: schema.fields.slice(0, -3) };
 }
 
 const current = avro.Type.forSchema(JSON.parse(readControlSchema('control.status')));
@@ -48,8 +48,8 @@ test.each([
   ],
 ])('the status of %s says so, in JSON and in Avro', async (_, record, wanted) => {
   const status = statusOf(record, context);
-  expect(status).toMatchObject(wanted);
-  expect(current.fromBuffer(await encoded(status))).toMatchObject(wanted);
+  expect(status).toMatchObject({ ...wanted, service: 'nightly' });
+  expect(current.fromBuffer(await encoded(status))).toMatchObject({ ...wanted, service: 'nightly' });
 });
 
 test('the status of a refused record has no completeness (contract 5.20)', async () => {

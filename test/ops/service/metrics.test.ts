@@ -6,21 +6,25 @@ import { batchFacts, liveSource, sourcesOf } from '../../support/event-sources.t
 
 test('the gauges of open transactions and of lateness have the values of the status, in seconds', async () => {
   const look = { at: 60_000, stable: 10, high: 15 };
-  const sources = sourcesOf([liveSource(0, { look, stableSince: 58_500 }), liveSource(1)]);
+  const waiting = { held: 'no registry', assignedAt: 0 };
+  const sources = sourcesOf([
+    liveSource(0, { look, stableSince: 58_500, ...waiting }),
+    liveSource(1, waiting),
+    liveSource(2, { isListed: true, assignedAt: null }),
+  ]);
   const batches = new StoredBatches();
   batches.add(batchFacts({ lateness: [250, 7_000, 1_000] }));
   const metrics = new ServiceMetrics();
   const lateness = { allowedMs: 0, clockMs: 0 };
-  metrics.addPartitionGauges({
-    partitions: () => partitionStatuses(sources, { batches, lateness, now: 60_000 }),
-    unread: () => 3,
-    held: () => 2,
-  });
+  metrics.addPartitionGauges(
+    () => partitionStatuses(sources, { batches, lateness, now: 60_000 }),
+    () => sources,
+  );
   const lines = (await metrics.registry.metrics()).split('\n');
   const labels = '{topic="calls",partition="0"}';
   expect(lines).toEqual(
     expect.arrayContaining([
-      'tidemark_unread_partitions 3',
+      'tidemark_unread_partitions 1',
       'tidemark_held_partitions 2',
       `tidemark_open_transaction_seconds${labels} 1.5`,
       `tidemark_lateness_p50_seconds${labels} 1`,
@@ -63,7 +67,10 @@ test('the gauges show only the partitions that the service knows now', async () 
   };
   const metrics = new ServiceMetrics();
   let statuses = statusesOf(0, 1);
-  metrics.addPartitionGauges({ partitions: () => statuses, unread: () => 0, held: () => 0 });
+  metrics.addPartitionGauges(
+    () => statuses,
+    () => sourcesOf([]),
+  );
   const lags = async () => (await metrics.registry.metrics()).match(/^tidemark_lag_records\{.*$/gm);
   const lagOf = (number: number) => `tidemark_lag_records{topic="calls",partition="${number}"} 5`;
   expect(await lags()).toEqual([lagOf(0), lagOf(1)]);

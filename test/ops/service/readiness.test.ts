@@ -42,7 +42,7 @@ describe('a problem', () => {
     watchProblem: null,
     registryProblem: null,
     held: [],
-    control: [],
+    others: [],
   };
   const secret = 'kafka-1.internal:9092 answers: no';
 
@@ -64,7 +64,7 @@ describe('a problem', () => {
       { held: [{ partition: { topic: 'calls', partition: 3 }, held: secret }] },
       `the records of calls/3 wait: ${secret}`,
     ],
-    ['of the control topic', { control: [{ general: 'requests are not read', detail: secret }] }, secret],
+    ['of the control topic', { others: [{ general: 'requests are not read', detail: secret }] }, secret],
     [
       'of the assignment',
       { source: { name: () => 'Kafka', problem: () => null, assigned: () => [] } },

@@ -58,6 +58,7 @@ const others: Readonly<Record<OpenName, readonly [unknown, unknown, unknown]>> =
   control_topic: ['a', 'b', 'c'],
   status_topic: ['a', 'b', 'c'],
   status_format: ['avro', 'avro', 'avro'],
+  service_name: ['a', 'b', 'c'],
   exports_at_once: [3, 4, 5],
   export_queue: [1, 2, 3],
   export_wait_ms: [1, 2, 3],

@@ -89,7 +89,7 @@ describe('the control topic', () => {
   test('its statuses have the members of the contract, in their order (contract 5.18)', () => {
     expect(fieldsOf('control.status').map(({ name }) => name)).toEqual([
       ...['request_id', 'sequence', 'status', 'at', 'progress', 'created', 'rows', 'manifest', 'error'],
-      ...['completeness', 'changed_since'],
+      ...['completeness', 'changed_since', 'service'],
     ]);
   });
 
