@@ -30,6 +30,14 @@ export interface ControlOverview {
   readonly statusesWaiting: number;
 }
 
+/** The size of the database file and of its write-ahead log. */
+export function databaseBytes({ path }: Database): number {
+  return [path, `${path}.wal`].reduce(
+    (bytes, file) => bytes + (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  );
+}
+
 /** Counts what the database holds. Scans the tables of services, states and tasks. */
 export async function readOverview(database: Database): Promise<Overview> {
   const connection = await database.connect();
@@ -51,7 +59,7 @@ export async function readOverview(database: Database): Promise<Overview> {
       quarantined: reasons.map(([reason, records]) => ({ reason: String(reason), records: Number(records) })),
       exports: states.map(([state, requests]) => ({ state: String(state), requests: Number(requests) })),
       control: { positions: await readControlPositions(connection), statusesWaiting: Number(waiting?.[0]) },
-      databaseBytes: statSync(database.path).size,
+      databaseBytes: databaseBytes(database),
     };
   } finally {
     connection.closeSync();

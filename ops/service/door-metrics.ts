@@ -1,7 +1,6 @@
-import { statSync } from 'node:fs';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Database } from '../../connectors/duckdb/file/database.ts';
-import { readTableSizes } from '../../connectors/duckdb/overview.ts';
+import { databaseBytes, readTableSizes } from '../../connectors/duckdb/overview.ts';
 import type { AnsweredRequest } from '../../connectors/http/audit.ts';
 import { isEnded } from '../../pipeline/export/request.ts';
 import type { JobView } from '../../pipeline/requests/job.ts';
@@ -53,8 +52,7 @@ export class DoorMetrics {
       });
     gauge('exports_waiting', 'Exports that wait for their turn', () => jobs.waiting);
     gauge('exports_running', 'Exports that are running', () => jobs.running);
-    const { path } = database;
-    gauge('database_bytes', 'Size of the database and of its log', () => sizeOf(path) + sizeOf(`${path}.wal`));
+    gauge('database_bytes', 'Size of the database and of its write-ahead log', () => databaseBytes(database));
     new Gauge({
       name: 'tidemark_rows',
       help: 'Stored rows by entity and part: open, closed, and late (fragments of rows that are not open, not settled yet)',
@@ -83,8 +81,4 @@ export class DoorMetrics {
     this.#requests.inc({ method, route: routeLabel, status });
     this.#requestSeconds.observe({ route: routeLabel }, milliseconds / 1000);
   }
-}
-
-function sizeOf(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }

@@ -31,6 +31,7 @@ export class LogWatch {
   /** The look that begins when the running one has ended; all that ask until then share it. */
   #next: Promise<Look> | null = null;
   #recordedAt = 0;
+  #lookedAt: number | null = null;
   /** The names of the partitions that were assigned, and of those whose log had changed, when all was last recorded. */
   #assigned = '';
   #changed = '';
@@ -49,6 +50,11 @@ export class LogWatch {
   /** Why the last look failed; null when it did not. */
   get problem(): string | null {
     return this.#repeated.problem;
+  }
+
+  /** The clock of the last look that was answered, in milliseconds since 1970 UTC; null before the first. */
+  get lookedAt(): number | null {
+    return this.#lookedAt;
   }
 
   /** Runs until the signal aborts. Throws failures that are not temporary, such as that of a recreated topic. */
@@ -86,6 +92,7 @@ export class LogWatch {
     const at = clock.now();
     const asked = warehouse.sources();
     const look = { at, ...(await source.look()) };
+    this.#lookedAt = at;
     const origin = source.name() ?? '';
     warehouse.note(sources => withLook(withAssigned(sources, source.assigned(), origin), look, asked));
     return look;

@@ -15,6 +15,7 @@ import { heldPartitions, unreadPartitions } from './partition-facts.ts';
 import { endPartition, listPartitions } from './partition-list.ts';
 import type { PartitionStatus } from './partition-status.ts';
 import { type Unready, unreadiness } from './readiness.ts';
+import { addServiceGauges } from './service-gauges.ts';
 import { type Status, storedStatus } from './status.ts';
 
 interface OperationsParts {
@@ -45,6 +46,7 @@ export function operationsOf(parts: OperationsParts): Operations {
       held: heldPartitions(parts.warehouse.sources()),
       others: [...environment.problems, ...(control?.problems ?? [])],
     });
+  addServiceGauges(metrics.registry, { reasons, source, watch });
   return {
     readiness: () => [...new Set(reasons().map(({ general }) => general))],
     status: () => runningStatus(parts, startedAt, reasons()),

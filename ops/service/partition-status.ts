@@ -13,8 +13,12 @@ export interface PartitionStatus {
   readonly stored_offset: number;
   /** The high watermark at the last look; null where no service reads the partition now. */
   readonly log_end: number | null;
+  /** Null also where the last look is more than ten seconds old: the log may have grown since. */
   readonly lag_records: number | null;
-  /** Age of the newest stored record while newer ones are not stored; 0 when all are stored. */
+  /**
+   * Age of the newest stored record while newer ones are not stored; 0 when all are stored. Where this process has stored
+   * none: how long ago the partition was last stored to its end, or, where it never was, how long its records have waited.
+   */
   readonly lag_seconds: number | null;
   /** How long a transaction has been open without any progress; 0 where none is. */
   readonly open_transaction_seconds: number | null;
@@ -43,15 +47,23 @@ export function inOrder(sources: readonly Source[]): readonly Source[] {
   return sources.toSorted((one, other) => byTopicAndNumber(one.partition, other.partition));
 }
 
+/** A lag rests on a look that is at most this old. */
+const oldLookMs = 10_000;
+
+/** How long ago a time was, in seconds; 0 for one that the clock has not reached. */
+export function secondsSince(time: number, now: number): number {
+  return Math.max(now - time, 0) / 1000;
+}
+
 function statusOf(source: Source, { batches, lateness, now }: StatusContext): PartitionStatus {
   const { partition, origin, look, nextOffset, assignedAt, recordsRead, applied, quarantined } = source;
   const name = partitionName(partition);
   const storedOffset = nextOffset ?? assignedAt ?? 0;
   // The end of a partition that another process reads says nothing about this process.
   const end = assignedAt === null ? null : look;
-  const lag = end === null ? null : Math.max(end.high - storedOffset, 0);
-  const recordTime = batches?.recordTimes.get(name);
-  const age = recordTime === undefined ? null : Math.max(now - recordTime, 0) / 1000;
+  const lag = end === null || now - end.at > oldLookMs ? null : Math.max(end.high - storedOffset, 0);
+  const behindSince = batches?.recordTimes.get(name) ?? source.vouchedAt ?? source.pending[0]?.at ?? null;
+  const age = behindSince === null ? null : secondsSince(behindSince, now);
   const watermark = watermarkOf(source, lateness);
   return {
     ...partition,

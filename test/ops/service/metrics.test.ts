@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { ServiceMetrics } from '../../../ops/service/metrics.ts';
 import { partitionStatuses } from '../../../ops/service/partition-status.ts';
+import { addServiceGauges } from '../../../ops/service/service-gauges.ts';
 import { StoredBatches } from '../../../ops/service/stored-batches.ts';
+import { readPackage } from '../../../ops/software.ts';
 import { batchFacts, liveSource, sourcesOf } from '../../support/event-sources.ts';
 
 test('the gauges of open transactions and of lateness have the values of the status, in seconds', async () => {
@@ -76,4 +78,29 @@ test('the gauges show only the partitions that the service knows now', async () 
   expect(await lags()).toEqual([lagOf(0), lagOf(1)]);
   statuses = statusesOf(1);
   expect(await lags(), 'partition 0 was assigned to another process').toEqual([lagOf(1)]);
+});
+
+test('the gauges of the service say whether it is ready, what it reads, when it last looked, and its version', async () => {
+  const { registry } = new ServiceMetrics();
+  let reasons = [{ general: 'a', detail: 'b' }];
+  let lookedAt: number | null = null;
+  const assigned = () => [{ partition: { topic: 'calls', partition: 0 }, at: 0 }];
+  const watch = {
+    get lookedAt() {
+      return lookedAt;
+    },
+  };
+  addServiceGauges(registry, { reasons: () => reasons, source: { assigned }, watch });
+  const shown = async () => (await registry.metrics()).match(/^tidemark_(ready|assigned|log_look|build).*$/gm);
+  const [version, node] = [readPackage().version, process.version];
+  const build = `tidemark_build_info{version="${version}",node="${node}"} 1`;
+  expect(await shown()).toEqual(['tidemark_ready 0', 'tidemark_assigned_partitions 1', build]);
+  reasons = [];
+  lookedAt = Date.now() + 60_000;
+  expect(await shown()).toEqual([
+    'tidemark_ready 1',
+    'tidemark_assigned_partitions 1',
+    'tidemark_log_look_age_seconds 0',
+    build,
+  ]);
 });

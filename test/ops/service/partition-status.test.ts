@@ -54,6 +54,24 @@ describe('the lag is counted up to the high watermark (contract 4.22)', () => {
   });
 });
 
+describe('the lag in seconds of a partition of which this process has stored nothing yet', () => {
+  test.each<[string, Partial<Source>, number | null]>([
+    ['counts from when it was last stored to its end', { vouchedAt: now - 90_000 }, 90],
+    ['counts from when its records were first seen', { ...unstored, pending: [{ at: now - 4_000, high: 15 }] }, 4],
+    ['is not known before a look', { look: null }, null],
+  ])('%s', (_, changes, seconds) => {
+    const source = liveSource(0, { look: look(15), ...changes });
+    expect(statusOf(source, new StoredBatches()).lag_seconds).toBe(seconds);
+  });
+});
+
+test('a look that is more than ten seconds old says nothing about the lag', () => {
+  const old = liveSource(0, { look: { at: now - 10_001, stable: 10, high: 10 }, vouchedAt: now - 10_001 });
+  expect(statusOf(old)).toMatchObject({ log_end: 10, lag_records: null, lag_seconds: null });
+  const fresh = liveSource(0, { look: { at: now - 10_000, stable: 10, high: 10 } });
+  expect(statusOf(fresh)).toMatchObject({ log_end: 10, lag_records: 0, lag_seconds: 0 });
+});
+
 test.each([
   ['the time since its last stable offset moved', { look: look(10, 15), stableSince: now - 90_500 }, 90.5],
   ['0 where the last stable offset is the end', { look: look(15), stableSince: now - 90_500 }, 0],
