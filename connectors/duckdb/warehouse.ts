@@ -18,7 +18,7 @@ import { TableMaintenance } from './store/maintenance.ts';
 import { SavedSchemaIds } from './store/schema-ids.ts';
 import { readSeenKeys, type SeenKeys } from './store/seen-keys.ts';
 import { SourceTable } from './store/source-table.ts';
-import { type StagedBatch, stageBatch } from './store/staging.ts';
+import { joinStaged, type StagedBatch, type StagedRows, stageBatch } from './store/staging.ts';
 import { appendChunks } from './vectors/row-chunks.ts';
 
 interface WarehouseOptions {
@@ -33,7 +33,7 @@ interface StoreParts extends WarehouseOptions {
   readonly memoryLimit: string;
 }
 
-/** A batch that waits until the batches before it are stored. */
+/** A batch that waits until the batches before it are stored. Its fragments are freed meanwhile. */
 interface QueuedBatch {
   readonly facts: BatchFacts;
   readonly timeline: Timeline;
@@ -101,15 +101,19 @@ export class DuckDbWarehouse implements Warehouse {
     this.#parts.marks.unwatch(requestId);
   }
 
-  /** Stages the batch at once, while an earlier one may still be stored, and stores it after that one. */
-  store(batch: FoldedBatch): Promise<readonly string[]> {
+  /** Stages the batches at once, while earlier ones may still be stored, and stores them after those. */
+  store(...batches: readonly FoldedBatch[]): Promise<readonly string[]> {
+    const queued = batches.map(batch => this.#stage(batch));
+    const origins = [...new Set(queued.map(({ facts }) => facts.origin))];
+    return this.#inTurn(`store a batch of ${origins.join(', ')}`, () => this.#storeStaged(queued));
+  }
+
+  #stage(batch: FoldedBatch): QueuedBatch {
     const { sources, seenKeys } = this.#parts;
     this.#lastStaged += 1;
-    // The closures below must not hold the batch: its fragments are freed while its staged rows wait.
     const { facts, timeline } = batch;
     const { log } = sources.numbersOf(facts.partition, facts.kind);
-    const staged = stageBatch(batch, { number: this.#lastStaged, log }, seenKeys);
-    return this.#inTurn(`store a batch of ${facts.origin}`, () => this.#storeStaged({ facts, timeline, staged }));
+    return { facts, timeline, staged: stageBatch(batch, { number: this.#lastStaged, log }, seenKeys) };
   }
 
   /**
@@ -129,28 +133,41 @@ export class DuckDbWarehouse implements Warehouse {
     return done;
   }
 
-  async #storeStaged({ facts, timeline, staged }: QueuedBatch): Promise<readonly string[]> {
-    const { sources, marks, lateness, clock } = this.#parts;
-    checkBatchFollows(facts, sources.sources);
-    const name = partitionName(facts.partition);
-    const { number, changes } = staged;
-    const write = sources.prepareBatch(known => withBatch(known, facts, lateness), { name, number });
+  async #storeStaged(queued: readonly QueuedBatch[]): Promise<readonly string[]> {
+    const { sources, marks, lateness } = this.#parts;
+    for (const { facts } of queued) checkBatchFollows(facts, sources.sources);
+    const written = queued.map(({ facts, staged: { number } }) => ({ name: partitionName(facts.partition), number }));
+    const change: SourcesChange = known => queued.reduce((next, { facts }) => withBatch(next, facts, lateness), known);
+    const write = sources.prepareBatches(change, written);
+    const staged = joinStaged(queued.map(batch => batch.staged));
     const marked = await this.#transaction(async () => {
-      // Its row is deleted first: a transaction that deletes has steady rowids (steady-rowids.ts), which merging needs.
+      // The rows of sources are deleted first: a transaction that deletes has steady rowids (steady-rowids.ts), which merging needs.
       await this.#begin(staged, write.deleteSql);
-      const found = await marks.mark(this.#connection, { facts, timeline, changes, number, at: clock.now() });
+      const found = await this.#mark(queued);
       await this.#delete(staged);
       await this.#append(staged);
       await write.append(this.#connection);
-      await this.#schemaIds.save(this.#connection, facts);
+      for (const { facts } of queued) await this.#schemaIds.save(this.#connection, facts);
       await this.#mergeSeenAndCommit(staged);
       return found;
     });
     write.committed();
-    this.#schemaIds.markSaved(facts);
+    for (const { facts } of queued) this.#schemaIds.markSaved(facts);
     await this.maintenance.runAfter(staged);
     await marks.compact(this.#connection);
-    return marked.map(({ requestId }) => requestId);
+    return [...marked];
+  }
+
+  /** Marks the exports that the batches contradict; returns their request ids. */
+  async #mark(queued: readonly QueuedBatch[]): Promise<ReadonlySet<string>> {
+    const { marks, clock } = this.#parts;
+    const found = new Set<string>();
+    for (const { facts, timeline, staged } of queued) {
+      const { number, changes } = staged;
+      const marked = await marks.mark(this.#connection, { facts, timeline, changes, number, at: clock.now() });
+      for (const { requestId } of marked) found.add(requestId);
+    }
+    return found;
   }
 
   /** Runs statements that begin with `BEGIN` or follow it, and end with `COMMIT`; rolls back when one fails. */
@@ -164,7 +181,7 @@ export class DuckDbWarehouse implements Warehouse {
   }
 
   /** Begins the transaction, with the fragments of rows that may be stored already in tables of their own. */
-  async #begin({ rows }: StagedBatch, deleteSql: string): Promise<void> {
+  async #begin({ rows }: StagedRows, deleteSql: string): Promise<void> {
     const seen = entities.filter(entity => rows[entity].seenCount > 0);
     const tables = seen.map(entity => entitySql('create_seen', entity));
     await this.#connection.run(['BEGIN TRANSACTION;', deleteSql, ...tables].join('\n'));
@@ -172,16 +189,16 @@ export class DuckDbWarehouse implements Warehouse {
       await appendChunks(this.#connection, `seen_${entityTables[entity].table}`, rows[entity].seen);
   }
 
-  /** Before the batch's rows are added: its fragments of a deleted service come from events after its deletion. */
-  async #delete({ number, deletions }: StagedBatch): Promise<void> {
+  /** Before the batches' rows are added: their fragments of a deleted service come from events after its deletion. */
+  async #delete({ number, deletions }: StagedRows): Promise<void> {
     if (deletions.length === 0) return;
     await appendChunks(this.#connection, 'deletions', deletions);
     const statements = entities.map(entity => entitySql('delete_services', entity));
     const ownLogs = readSql('tables/keep_deleted_logs.sql');
-    await this.#connection.run([`SET VARIABLE batch = ${number};`, ...statements, ownLogs].join('\n'));
+    await this.#connection.run([`SET VARIABLE first_batch = ${number};`, ...statements, ownLogs].join('\n'));
   }
 
-  async #append({ rows, quarantined }: StagedBatch): Promise<void> {
+  async #append({ rows, quarantined }: StagedRows): Promise<void> {
     for (const entity of entities) {
       const { table } = entityTables[entity];
       await appendChunks(this.#connection, `${table}_open`, rows[entity].open);
@@ -191,7 +208,7 @@ export class DuckDbWarehouse implements Warehouse {
   }
 
   /** One call: between two calls, DuckDB would wait until JavaScript's thread has folded the next batch. */
-  async #mergeSeenAndCommit({ rows }: StagedBatch): Promise<void> {
+  async #mergeSeenAndCommit({ rows }: StagedRows): Promise<void> {
     const seen = entities.filter(entity => rows[entity].seenCount > 0);
     await this.#connection.run([...seen.map(entity => entitySql('merge_seen', entity)), 'COMMIT;'].join('\n'));
   }

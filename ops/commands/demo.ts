@@ -105,7 +105,9 @@ async function ingestLog(path: string, warehouse: Warehouse, { config, output, s
     async read(_, onStored) {
       const ingested = await ingest(source, warehouse, {
         ...options,
-        onStored: ({ partition }) => onStored(partition),
+        onStored({ batches }) {
+          for (const { facts } of batches) onStored(facts.partition);
+        },
       });
       const { recordsRead, applied, quarantined } = ingested;
       output.notice(

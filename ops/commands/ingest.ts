@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
 import type { Database } from '../../connectors/duckdb/file/database.ts';
 import { DuckDbRequestStore } from '../../connectors/duckdb/request-store.ts';
-import type { BatchFacts } from '../../pipeline/completeness/batch-facts.ts';
 import { mustVouch, type Sources } from '../../pipeline/completeness/sources.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { reportCompleteness } from '../../pipeline/export/reported-completeness.ts';
 import { ingestGiven } from '../../pipeline/ingest/given-sources.ts';
-import { type Ingested, ingest, type StoredBatch } from '../../pipeline/ingest/ingest.ts';
+import { type Ingested, ingest, type StoredGroup } from '../../pipeline/ingest/ingest.ts';
 import type { Warehouse } from '../../pipeline/ingest/warehouse.ts';
 import { partitionName } from '../../pipeline/partition.ts';
 import type { PartitionId, SchemaRegistry } from '../../pipeline/ports.ts';
@@ -147,10 +146,12 @@ async function ingestOne(
     registry,
     clock: { now: Date.now },
     signal,
-    onStored: ({ partition, recordsRead }: BatchFacts, stored: StoredBatch) => {
-      onStored(partition);
+    onStored: (stored: StoredGroup) => {
       for (const id of stored.contradicted) contradicted.add(id);
-      progress.advance(stored.bytesRead, recordsRead);
+      for (const { facts, bytesRead } of stored.batches) {
+        onStored(facts.partition);
+        progress.advance(bytesRead, facts.recordsRead);
+      }
     },
   };
   const ingested = await ingest(source, warehouse, options).finally(() => progress.end());

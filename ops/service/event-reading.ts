@@ -1,6 +1,11 @@
-import type { BatchFacts } from '../../pipeline/completeness/batch-facts.ts';
 import { withHeld } from '../../pipeline/completeness/changes.ts';
-import { type Ingested, type IngestOptions, ingest, type StoredBatch } from '../../pipeline/ingest/ingest.ts';
+import {
+  type Ingested,
+  type IngestOptions,
+  ingest,
+  type StoredBatch,
+  type StoredGroup,
+} from '../../pipeline/ingest/ingest.ts';
 import type { Warehouse } from '../../pipeline/ingest/warehouse.ts';
 import { partitionName } from '../../pipeline/partition.ts';
 import type { LiveEventSource, Log, PartitionId } from '../../pipeline/ports.ts';
@@ -13,12 +18,15 @@ interface EventReading extends Required<Pick<IngestOptions, 'registry' | 'signal
   readonly log: Log;
 }
 
+/** A broker answers a fetch of all its partitions at once, so their batches come together; several brokers do not. */
+const gatherMs = 100;
+
 /** Stores the events of a live source, as `ingest` does, and logs what happens to them. */
 export function ingestEvents(reading: EventReading): Promise<Ingested> {
   const { config, source, warehouse, registry, log, signal, onStored } = reading;
   const warnings = new QuarantineWarnings(log);
   return ingest(source, warehouse, {
-    ...{ keyFormat: config.key_format, clock: { now: Date.now }, registry, signal },
+    ...{ keyFormat: config.key_format, clock: { now: Date.now }, registry, signal, gatherMs },
     hold: {
       source,
       maxPercent: config.max_misfit_percent,
@@ -27,16 +35,18 @@ export function ingestEvents(reading: EventReading): Promise<Ingested> {
         logHold(partition, reason, log);
       },
     },
-    onStored(batch, stored) {
-      onStored(batch, stored);
-      logBatch(batch, stored, log);
-      warnings.add(batch.partition, stored);
+    onStored(stored) {
+      onStored(stored);
+      for (const batch of stored.batches) {
+        logBatch(batch, stored, log);
+        warnings.add(batch);
+      }
     },
   });
 }
 
-function logBatch(batch: BatchFacts, { milliseconds }: StoredBatch, log: Log): void {
-  const { partition, from, next, recordsRead, applied, quarantined } = batch;
+function logBatch({ facts }: StoredBatch, { milliseconds }: StoredGroup, log: Log): void {
+  const { partition, from, next, recordsRead, applied, quarantined } = facts;
   const counts = { records: recordsRead, applied, quarantined };
   log.info({ ...partition, from, next: next.nextOffset, ...counts, ms: milliseconds }, 'batch stored');
 }
@@ -56,7 +66,7 @@ class QuarantineWarnings {
     this.#log = log;
   }
 
-  add(partition: PartitionId, { rejected }: StoredBatch): void {
+  add({ facts: { partition }, rejected }: StoredBatch): void {
     for (const [reason, records] of rejected) {
       const key = `${partitionName(partition)} ${reason}`;
       if (this.#warnedOf.has(key)) continue;

@@ -1,8 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { TopicFinding } from '../../connectors/kafka/topics/topic-checks.ts';
-import type { BatchFacts } from '../../pipeline/completeness/batch-facts.ts';
 import type { Sources } from '../../pipeline/completeness/sources.ts';
-import type { StoredBatch } from '../../pipeline/ingest/ingest.ts';
+import type { StoredBatch, StoredGroup } from '../../pipeline/ingest/ingest.ts';
 import { heldPartitions, unreadPartitions } from './partition-facts.ts';
 import type { PartitionStatus } from './partition-status.ts';
 
@@ -29,7 +28,7 @@ export class ServiceMetrics {
   });
   readonly #transaction = new Histogram({
     name: 'tidemark_transaction_seconds',
-    help: 'Duration of the transaction of a batch',
+    help: 'Duration of a transaction that stores batches',
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers: [this.registry],
   });
@@ -98,17 +97,22 @@ export class ServiceMetrics {
     );
   }
 
-  /** To be called after each committed batch. */
-  stored(batch: BatchFacts, { bytesRead, milliseconds, rejected, contradicted }: StoredBatch): void {
-    const labels = { topic: batch.partition.topic, partition: String(batch.partition.partition) };
-    this.#consumed.inc(labels, batch.recordsRead);
-    this.#applied.inc(labels, batch.applied);
-    for (const [reason, count] of rejected) this.#quarantined.inc({ ...labels, reason }, count);
-    this.#bytes.inc(labels, bytesRead);
-    if (batch.lost !== null) this.#lost.inc(labels, batch.lost.to - batch.lost.from);
-    this.#batchRecords.observe(batch.recordsRead);
+  /** To be called after each transaction. */
+  stored({ batches, milliseconds, contradicted }: StoredGroup): void {
+    for (const batch of batches) this.#count(batch);
+    this.#batchRecords.observe(batches.reduce((sum, { facts }) => sum + facts.recordsRead, 0));
     this.#transaction.observe(milliseconds / 1000);
     this.#contradicted.inc(contradicted.length);
+  }
+
+  #count({ facts, bytesRead, rejected }: StoredBatch): void {
+    const { partition, recordsRead, applied, lost } = facts;
+    const labels = { topic: partition.topic, partition: String(partition.partition) };
+    this.#consumed.inc(labels, recordsRead);
+    this.#applied.inc(labels, applied);
+    for (const [reason, count] of rejected) this.#quarantined.inc({ ...labels, reason }, count);
+    this.#bytes.inc(labels, bytesRead);
+    if (lost !== null) this.#lost.inc(labels, lost.to - lost.from);
   }
 
   /** Replaces what checks found about topics: one gauge for each topic and kind, so that an alert can name the topic. */

@@ -2,11 +2,10 @@ import { resolve } from 'node:path';
 import type { Database } from '../../connectors/duckdb/file/database.ts';
 import type { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
 import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent-registry.ts';
-import type { BatchFacts } from '../../pipeline/completeness/batch-facts.ts';
 import { withChangedLog, withTopics } from '../../pipeline/completeness/changes.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { LogView } from '../../pipeline/export/log-wait.ts';
-import type { StoredBatch } from '../../pipeline/ingest/ingest.ts';
+import type { StoredGroup } from '../../pipeline/ingest/ingest.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import { type ExportParts, withDatabase, withExports, withWarehouse } from '../main.ts';
 import { openRegistryHttp, openSchemaRegistry } from '../schema-registry.ts';
@@ -97,9 +96,9 @@ async function serve({ config, log, signal: stopped }: RunningService, parts: Se
   try {
     await whileConnected(source, async () => {
       log.info({ source: source.name(), log_folder: config.log_folder }, 'reading begins');
-      const onStored = (batch: BatchFacts, stored: StoredBatch): void => {
-        metrics.stored(batch, stored);
-        batches.add(batch);
+      const onStored = (stored: StoredGroup): void => {
+        metrics.stored(stored);
+        for (const { facts } of stored.batches) batches.add(facts);
         exporting.store.reportChanges(stored.contradicted).catch(onCrash);
       };
       const ingested = ingestEvents({ config, source, warehouse, registry, log, signal, onStored });

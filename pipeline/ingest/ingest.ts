@@ -4,6 +4,7 @@ import type { Event, RejectReason } from '../../schemas/events/events.ts';
 import type { BatchFacts } from '../completeness/batch-facts.ts';
 import { Timeline } from '../completeness/timeline.ts';
 import type { Clock, EventSource, LogRecord, RecordBatch, SchemaRegistry } from '../ports.ts';
+import { BatchGroup } from './batch-group.ts';
 import { listedSchemaId, SchemaLookup, unlessAborted } from './decoding.ts';
 import { Fold } from './fold.ts';
 import { type HoldOptions, Holds } from './holds.ts';
@@ -18,31 +19,42 @@ export interface IngestOptions {
   readonly signal: AbortSignal;
   /** Makes partitions wait whose records seem not to fit the configuration; without it nothing waits. */
   readonly hold?: HoldOptions;
-  /** Called after each committed batch. */
-  readonly onStored?: (batch: BatchFacts, stored: StoredBatch) => void;
+  /** How long a small batch waits for others, to be stored with them, in milliseconds; absent: not at all. */
+  readonly gatherMs?: number;
+  /** Called after each transaction. */
+  readonly onStored?: (stored: StoredGroup) => void;
 }
 
-export interface StoredBatch {
-  readonly bytesRead: number;
-  /** Duration of its transaction. */
+/** The batches of one transaction, each of another partition. */
+export interface StoredGroup {
+  readonly batches: readonly StoredBatch[];
+  /** Duration of the transaction. */
   readonly milliseconds: number;
-  /** The quarantined records by reason. */
-  readonly rejected: ReadonlyMap<RejectReason, number>;
-  /** The exports that it contradicted. */
+  /** The exports that the batches contradicted. */
   readonly contradicted: readonly string[];
 }
 
-export interface Ingested {
-  readonly recordsRead: number;
-  readonly applied: number;
-  readonly quarantined: number;
+export interface StoredBatch {
+  readonly facts: BatchFacts;
+  readonly bytesRead: number;
+  /** The quarantined records by reason. */
+  readonly rejected: ReadonlyMap<RejectReason, number>;
 }
 
+interface Counts {
+  recordsRead: number;
+  applied: number;
+  quarantined: number;
+}
+
+export type Ingested = Readonly<Counts>;
+
 /**
- * At most this many batches are given to the warehouse and not stored yet. Four are enough to go on reading and folding
- * while one waits for a checkpoint of the database; more would only take memory, as each holds its rows until it is stored.
+ * At most this many groups of batches are given to the warehouse and not stored yet. Four are enough to go on reading and
+ * folding while one waits for a checkpoint of the database; more would only take memory, as each holds its rows until it is
+ * stored.
  */
-const maxBatchesAhead = 4;
+const maxGroupsAhead = 4;
 
 /**
  * Stores the records of a source exactly once. The position is stored in the same transaction as the rows, so that after
@@ -61,20 +73,22 @@ export async function ingest(
   let storing: readonly Promise<void>[] = [];
   let lastStoredAt = 0;
   const holds = options.hold === undefined ? null : new Holds(options.hold);
-  /** While the batch waits and is stored, only its facts are kept here, to save memory. */
-  const store = (batch: FoldedBatch, bytesRead: number): Promise<void> => {
-    const { facts } = batch;
-    const rejected = countReasons(batch.rejects);
+  const group = new BatchGroup(options.gatherMs ?? 0, gathered => {
+    // While the batches wait and are stored, only their facts are kept here, to save memory.
+    const batches = gathered.map(({ folded: { facts, rejects }, bytesRead }): StoredBatch => {
+      return { facts, bytesRead, rejected: countReasons(rejects) };
+    });
     const queuedAt = options.clock.now();
-    return warehouse.store(batch).then(contradicted => {
+    const stored = warehouse.store(...gathered.map(({ folded }) => folded)).then(contradicted => {
       const beganAt = Math.max(queuedAt, lastStoredAt);
       lastStoredAt = options.clock.now();
-      total.recordsRead += facts.recordsRead;
-      total.applied += facts.applied;
-      total.quarantined += facts.quarantined;
-      options.onStored?.(facts, { bytesRead, milliseconds: lastStoredAt - beganAt, rejected, contradicted });
+      for (const { facts } of batches) addCounts(total, facts);
+      options.onStored?.({ batches, milliseconds: lastStoredAt - beganAt, contradicted });
     });
-  };
+    // An idle source may never yield the batch after which this promise is awaited, so a failure ends the reading here.
+    stored.catch(() => failed.abort());
+    storing = [...storing, stored];
+  });
   const signal = AbortSignal.any([options.signal, failed.signal]);
   try {
     for await (const batch of source.read(warehouse.positions(), signal)) {
@@ -83,19 +97,20 @@ export async function ingest(
       if (schemas === undefined) break;
       const { folded, misfits } = await foldInSlices(batch, { ...options, schemas });
       if (holds?.mustWait(batch, misfits)) {
+        group.flush();
         await Promise.all(storing);
         holds.readAgain(batch, warehouse.positions());
         continue;
       }
-      const next = store(folded, batch.bytesRead);
-      // An idle source may never yield the batch after which this promise is awaited, so a failure ends the reading here.
-      next.catch(() => failed.abort());
-      storing = [...storing, next];
-      if (storing.length < maxBatchesAhead) continue;
-      await storing[0];
-      storing = storing.slice(1);
+      group.add({ folded, bytesRead: batch.bytesRead });
+      while (storing.length >= maxGroupsAhead) {
+        await storing[0];
+        storing = storing.slice(1);
+      }
     }
   } finally {
+    if (failed.signal.aborted) group.drop();
+    else group.flush();
     // Batches queued behind a failed one fail too; Promise.all throws the first failure, which is the cause.
     await Promise.allSettled(storing);
     await Promise.all(storing);
@@ -200,6 +215,12 @@ class BatchFolding {
     };
     return { facts, fragments: this.#fold.fragments, rejects: this.#rejects, timeline: this.#timeline };
   }
+}
+
+function addCounts(total: Counts, { recordsRead, applied, quarantined }: BatchFacts): void {
+  total.recordsRead += recordsRead;
+  total.applied += applied;
+  total.quarantined += quarantined;
 }
 
 function countReasons(rejects: readonly QuarantinedRecord[]): ReadonlyMap<RejectReason, number> {

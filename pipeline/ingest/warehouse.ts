@@ -46,12 +46,13 @@ export interface Warehouse {
   /** Ends the watch, for an export that is provisional or that failed. */
   unwatch(requestId: string): void;
   /**
-   * Stores rows, quarantined records and position in one transaction, on disk when it resolves; returns the exports that
-   * the batch contradicts. It may be called again before that: batches are stored one at a time, in the order of the
-   * calls. When a batch fails, those queued behind it fail too; otherwise a new partition's second batch would be taken
-   * for its first. A batch that does not begin exactly at the stored position of its partition is refused with
-   * `STALE_BATCH` and changes nothing, so that a process that was frozen or replaced cannot apply records twice. The
-   * fragments are copied during the call, so the caller may drop them when it returns.
+   * Stores rows, quarantined records and positions in one transaction, on disk when it resolves; returns the exports that
+   * the batches contradict. They must be of different partitions and have no service in common. It may be called again
+   * before that: calls are served one at a time, in their order. When one fails, those queued behind it fail too;
+   * otherwise a new partition's second batch would be taken for its first. When a batch does not begin exactly at the
+   * stored position of its partition, all are refused with `STALE_BATCH` and change nothing, so that a process that was
+   * frozen or replaced cannot apply records twice. The fragments are copied during the call, so the caller may drop them
+   * when it returns.
    */
-  store(batch: FoldedBatch): Promise<readonly string[]>;
+  store(...batches: readonly FoldedBatch[]): Promise<readonly string[]>;
 }

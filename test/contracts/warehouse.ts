@@ -108,6 +108,39 @@ export function describeWarehouse(implementation: string, open: () => Promise<Op
       });
     });
 
+    describe('batches of several partitions in one transaction', () => {
+      test('move the position of each, and each counts for its own source', async () => {
+        await warehouse.store(batch(calls, 0, [start('a', 1)]));
+        await warehouse.store(
+          batch(calls, 1, [start('b', 2), start('c', 3)]),
+          batch(otherCalls, 5, [start('d', 4), ['service.deleted', 'd', 5]]),
+        );
+        const read = (known: Sources) =>
+          [calls, otherCalls].map(partition => {
+            const { firstOffset, nextOffset, recordsRead } = sourceOf(known, partition);
+            return [firstOffset, nextOffset, recordsRead];
+          });
+        const wanted = [
+          [0, 3, 3],
+          [5, 7, 2],
+        ];
+        expect(read(warehouse.sources())).toEqual(wanted);
+        expect(read(await reopened())).toEqual(wanted);
+        await warehouse.store(batch(otherCalls, 7, []), batch(calls, 3, [start('e', 5)]));
+        expect(sourceOf(warehouse.sources(), calls).nextOffset).toBe(4);
+      });
+
+      test('change nothing when one of them does not follow', async () => {
+        await warehouse.store(batch(calls, 0, [start('a', 1)]), batch(otherCalls, 0, [start('b', 2)]));
+        const before = warehouse.sources();
+        const refused = warehouse.store(batch(calls, 1, [start('c', 3)]), batch(otherCalls, 2, [start('d', 4)]));
+        await expect(refused).rejects.toMatchObject({ code: 'STALE_BATCH' });
+        expect(warehouse.sources()).toEqual(before);
+        expect(await reopened()).toEqual(before);
+        await warehouse.store(batch(calls, 1, [start('c', 3)]), batch(otherCalls, 1, [start('d', 4)]));
+      });
+    });
+
     describe('what is known of the sources', () => {
       test('a batch adds what it read, and the highest time that was not later than the clock', async () => {
         await warehouse.store(batch(calls, 3, [start('a', 40), start('b', 90), start('c', 20)], { now: 50 }));

@@ -68,7 +68,9 @@ function readGiven(
         keyFormat: 'string',
         clock,
         signal,
-        onStored: ({ partition }) => onStored(partition),
+        onStored({ batches }) {
+          for (const { facts } of batches) onStored(facts.partition);
+        },
       });
     },
   });

@@ -84,25 +84,29 @@ export class MemoryWarehouse implements Warehouse, SnapshotReader {
     if (this.#windows.delete(requestId)) this.#index = new WindowIndex([...this.#windows.values()]);
   }
 
-  store({ facts, fragments, timeline }: FoldedBatch): Promise<readonly string[]> {
+  store(...batches: readonly FoldedBatch[]): Promise<readonly string[]> {
     return this.#inTurn(() => {
-      const { rows } = this.#database;
-      const name = partitionName(facts.partition);
-      checkFollows({ facts }, this.#sources);
-      const storedTimes = (serviceId: string) => {
-        const known = rows.get(serviceId);
-        return known === undefined ? undefined : timesOf(known);
-      };
-      const found = this.#windows.size === 0 ? [] : findContradictions(timeline, storedTimes, this.#index);
-      this.#database.batch += 1;
-      const { batch } = this.#database;
-      const at = this.#options.clock.now();
-      this.#database.contradictions.push(...found.map(each => ({ ...each, ...facts.partition, batch, at })));
-      rows.merge(fragments, facts.kind === 'file' ? 'files' : name);
-      this.#sources = withBatch(this.#sources, facts, this.#options.lateness);
-      this.#recordSource(name);
-      return found.map(({ requestId }) => requestId);
+      for (const { facts } of batches) checkFollows({ facts }, this.#sources);
+      return [...new Set(batches.flatMap(batch => this.#storeOne(batch)))];
     });
+  }
+
+  #storeOne({ facts, fragments, timeline }: FoldedBatch): readonly string[] {
+    const { rows } = this.#database;
+    const name = partitionName(facts.partition);
+    const storedTimes = (serviceId: string) => {
+      const known = rows.get(serviceId);
+      return known === undefined ? undefined : timesOf(known);
+    };
+    const found = this.#windows.size === 0 ? [] : findContradictions(timeline, storedTimes, this.#index);
+    this.#database.batch += 1;
+    const { batch } = this.#database;
+    const at = this.#options.clock.now();
+    this.#database.contradictions.push(...found.map(each => ({ ...each, ...facts.partition, batch, at })));
+    rows.merge(fragments, facts.kind === 'file' ? 'files' : name);
+    this.#sources = withBatch(this.#sources, facts, this.#options.lateness);
+    this.#recordSource(name);
+    return found.map(({ requestId }) => requestId);
   }
 
   async snapshot(selection: Selection, _layout: Layout): Promise<Snapshot> {

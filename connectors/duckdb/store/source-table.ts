@@ -94,10 +94,12 @@ export class SourceTable {
     this.#sources = change(this.#sources);
   }
 
-  /** Prepares the writing of one batch's source and of the readings. */
-  prepareBatch(change: SourcesChange, { name, number }: WrittenBatch): SourceWrite {
+  /** Prepares the writing of the sources of batches, one batch of each source, and of the readings. */
+  prepareBatches(change: SourcesChange, batches: readonly WrittenBatch[]): SourceWrite {
     const next = change(this.#sources);
-    const rows = this.#rowsOf(next, [name]).map(row => ({ ...row, batch: number }));
+    const rows = batches.flatMap(({ name, number }) =>
+      this.#rowsOf(next, [name]).map(row => ({ ...row, batch: number })),
+    );
     const { topics, coversUntil } = this.#written;
     return this.#write(change, { next, rows, removed: [], rest: { ...next, topics, coversUntil } });
   }

@@ -15,8 +15,8 @@ import {
   type StagedRow,
 } from './staged-columns.ts';
 
-/** One entity's rows of a batch, grouped by how they are stored. */
-interface StagedRows {
+/** One entity's rows of batches, grouped by how they are stored. */
+interface StagedEntity {
   /** Rows that were never stored and have no end timestamp; appended to the open table. */
   readonly open: readonly DuckDBDataChunk[];
   /** Rows that were never stored and have an end timestamp; appended to the closed table. */
@@ -26,13 +26,38 @@ interface StagedRows {
   readonly seenCount: number;
 }
 
-export interface StagedBatch {
+/** The rows of one batch, or of several that are stored together. */
+export interface StagedRows {
+  /** The number of the batch; of several, the first. */
   readonly number: number;
-  readonly changes: ServiceChanges;
-  readonly rows: Readonly<Record<Entity, StagedRows>>;
+  readonly rows: Readonly<Record<Entity, StagedEntity>>;
   readonly deletions: readonly DuckDBDataChunk[];
   readonly deletedCount: number;
   readonly quarantined: readonly DuckDBDataChunk[];
+}
+
+export interface StagedBatch extends StagedRows {
+  readonly changes: ServiceChanges;
+}
+
+/** The rows of batches that have no service in common. */
+export function joinStaged(batches: readonly StagedRows[]): StagedRows {
+  const [first] = batches;
+  if (first === undefined) throw new Error('there is no batch to store');
+  if (batches.length === 1) return first;
+  const joined = (entity: Entity): StagedEntity => ({
+    open: batches.flatMap(({ rows }) => rows[entity].open),
+    closed: batches.flatMap(({ rows }) => rows[entity].closed),
+    seen: batches.flatMap(({ rows }) => rows[entity].seen),
+    seenCount: batches.reduce((sum, { rows }) => sum + rows[entity].seenCount, 0),
+  });
+  return {
+    number: first.number,
+    rows: { service: joined('service'), state: joined('state'), task: joined('task') },
+    deletions: batches.flatMap(({ deletions }) => deletions),
+    deletedCount: batches.reduce((sum, { deletedCount }) => sum + deletedCount, 0),
+    quarantined: batches.flatMap(({ quarantined }) => quarantined),
+  };
 }
 
 /**
@@ -111,7 +136,7 @@ function isOpen(entity: Entity, { columns }: Fragment): boolean {
   return columns[endColumns[entity]] === undefined;
 }
 
-function buildEntityChunks(entity: Entity, { open, closed, seen }: GroupedRows): StagedRows {
+function buildEntityChunks(entity: Entity, { open, closed, seen }: GroupedRows): StagedEntity {
   const columns = entityColumns[entity];
   return {
     open: buildChunks(columns, open),

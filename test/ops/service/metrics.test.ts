@@ -4,6 +4,7 @@ import { partitionStatuses } from '../../../ops/service/partition-status.ts';
 import { addServiceGauges } from '../../../ops/service/service-gauges.ts';
 import { StoredBatches } from '../../../ops/service/stored-batches.ts';
 import { readPackage } from '../../../ops/software.ts';
+import type { StoredBatch, StoredGroup } from '../../../pipeline/ingest/ingest.ts';
 import { batchFacts, liveSource, sourcesOf } from '../../support/event-sources.ts';
 
 test('the gauges of open transactions and of lateness have the values of the status, in seconds', async () => {
@@ -37,14 +38,25 @@ test('the gauges of open transactions and of lateness have the values of the sta
   expect(lines.filter(line => /^tidemark_(lateness|open).*partition="1"/.test(line))).toEqual([]);
 });
 
+interface Given {
+  readonly rejected?: StoredBatch['rejected'];
+  readonly contradicted?: readonly string[];
+}
+
+/** A transaction of one batch. */
+const groupOf = ({ rejected = new Map(), contradicted = [] }: Given): StoredGroup => ({
+  batches: [{ facts: batchFacts(), bytesRead: 1, rejected }],
+  milliseconds: 1,
+  contradicted,
+});
+
 test('quarantined records are counted by partition and reason', async () => {
   const metrics = new ServiceMetrics();
   const rejected = new Map([
     ['KEY_MISMATCH', 2],
     ['MALFORMED', 1],
   ] as const);
-  for (let batch = 0; batch < 2; batch += 1)
-    metrics.stored(batchFacts(), { bytesRead: 1, milliseconds: 1, rejected, contradicted: [] });
+  for (let batch = 0; batch < 2; batch += 1) metrics.stored(groupOf({ rejected }));
   const labels = 'topic="calls",partition="0"';
   expect((await metrics.registry.metrics()).match(/^tidemark_records_quarantined_total.*$/gm)).toEqual([
     `tidemark_records_quarantined_total{${labels},reason="KEY_MISMATCH"} 4`,
@@ -56,8 +68,7 @@ test('each batch adds the complete exports that it contradicts to a counter', as
   const metrics = new ServiceMetrics();
   const counted = async () => /^tidemark_contradictions_total (\d+)$/m.exec(await metrics.registry.metrics())?.[1];
   expect(await counted()).toBe('0');
-  for (const contradicted of [['one', 'two'], [], ['one']])
-    metrics.stored(batchFacts(), { bytesRead: 1, milliseconds: 1, rejected: new Map(), contradicted });
+  for (const contradicted of [['one', 'two'], [], ['one']]) metrics.stored(groupOf({ contradicted }));
   expect(await counted()).toBe('3');
 });
 
