@@ -86,7 +86,7 @@ function isExplained(
 ): boolean {
   if (/services have events from more than one log/.test(reason)) return true;
   if (/earlier events may be missing/.test(reason))
-    return [...law.firstOffsets, ...world.assigned.values()].some(first => first !== null && first > 0);
+    return world.hasBegunAbove0 || law.firstOffsets.some(first => first !== null && first > 0);
   if (/were lost/.test(reason)) return law.gaps.size > 0;
   if ([...world.seenCut].some(cut => reason.startsWith(`${nameOfNumber(cut)}:`))) return true;
   if (

@@ -26,6 +26,8 @@ export class World {
   takenForDeclared: readonly number[] | null = null;
   /** The partitions that the group has given to this process, and where reading of each began. */
   assigned = new Map<number, number>();
+  /** True once a reading has begun above offset 0; what lay below may be missing from then on. */
+  hasBegunAbove0 = false;
   /** Partitions of which a look found the end below what was stored. */
   readonly seenCut = new Set<number>();
   readonly #trace: string[] | null;
@@ -133,6 +135,7 @@ export class World {
       return [partition, start] as const;
     });
     this.assigned = new Map(starts);
+    if ([...this.assigned.values()].some(start => start > 0)) this.hasBegunAbove0 = true;
   }
 }
 
