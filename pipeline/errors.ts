@@ -83,6 +83,11 @@ export class TidemarkError extends Error {
   }
 }
 
+/** The failure code of an error; `BUG` for one that is no failure of Tidemark. */
+export function codeOf(error: unknown): FailureCode | 'BUG' {
+  return error instanceof TidemarkError ? error.code : 'BUG';
+}
+
 /** True for a TidemarkError whose cause is temporary, so that trying again later may help. */
 export function isTemporary(failure: unknown): failure is TidemarkError {
   return failure instanceof TidemarkError && failure.retry;

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance } from 'fastify';
 import { clientMessage } from '../../pipeline/client-message.ts';
-import { TidemarkError } from '../../pipeline/errors.ts';
+import { codeOf, TidemarkError } from '../../pipeline/errors.ts';
 import type { Log } from '../../pipeline/ports.ts';
 
 /** The body of every refusal: `exception` is a failure code of Tidemark, `code` the HTTP status (contract 5.15). */
@@ -22,7 +22,7 @@ export function addRefusals(server: FastifyInstance, { roots, log }: RefusalOpti
   server.setErrorHandler(async (error: FastifyError | TidemarkError, request, reply) => {
     const refusal = refusalOf(error, roots);
     if (refusal.code >= 500)
-      log.error({ request_id: request.id, exception: refusal.exception, reason: reasonOf(error) }, 'a request failed');
+      log.error({ code: codeOf(error), request_id: request.id, reason: reasonOf(error) }, 'a request failed');
     if (refusal.code === 503) reply.header('retry-after', '5');
     return reply.code(refusal.code).type('application/json; charset=utf-8').send(refusal);
   });

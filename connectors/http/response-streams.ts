@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import type { FastifyReply } from 'fastify';
+import { codeOf } from '../../pipeline/errors.ts';
 import type { ByteSink, Log } from '../../pipeline/ports.ts';
-import { ReceiveRate, type SlowClientLimits } from './slow-clients.ts';
+import { ReceiveRate, type SlowClientLimits, tooSlow } from './slow-clients.ts';
 
 /** A query whose result is written while it is read from the database. It holds one of the few snapshots until it is closed. */
 export interface StreamedQuery {
@@ -49,7 +50,10 @@ export class ResponseStreams {
       .then(() => void body.end())
       .catch(error => {
         if (!disconnected.signal.aborted)
-          log.warn({ request_id: reply.request.id, reason: String(error) }, 'a stream was cut off');
+          log.warn(
+            { code: codeOf(error), request_id: reply.request.id, reason: String(error) },
+            'a stream was cut off',
+          );
         body.destroy();
         reply.raw.destroy();
       })
@@ -82,6 +86,6 @@ async function drained(body: PassThrough, disconnected: AbortSignal, { stallMs }
     await once(body, 'drain', { signal: AbortSignal.any([disconnected, stalled]) });
     return performance.now() - began;
   } catch (cause) {
-    throw stalled.aborted ? new Error(`the client received nothing for ${stallMs} ms`, { cause }) : cause;
+    throw stalled.aborted ? tooSlow(`the client received nothing for ${stallMs} ms`, { cause }) : cause;
   }
 }

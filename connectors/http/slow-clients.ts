@@ -1,3 +1,5 @@
+import { TidemarkError } from '../../pipeline/errors.ts';
+
 /** How slow a client may receive an answer before it is cut off. An answer holds a snapshot or a file until it is sent. */
 export interface SlowClientLimits {
   /** A client that receives nothing for this many milliseconds is cut off. */
@@ -38,8 +40,13 @@ export class ReceiveRate {
     this.#waitedMs += waitedMs;
     if (this.#waitedMs < periodMs) return;
     if (this.#bytes < minBytesPerPeriod)
-      throw new Error(`the client received less than ${minBytesPerPeriod} bytes in ${periodMs} ms`);
+      throw tooSlow(`the client received less than ${minBytesPerPeriod} bytes in ${periodMs} ms`);
     this.#bytes = 0;
     this.#waitedMs = 0;
   }
+}
+
+/** The error of a stream that is cut off because its client does not take it. */
+export function tooSlow(message: string, options?: ErrorOptions): TidemarkError {
+  return new TidemarkError('INTERRUPTED', message, options);
 }

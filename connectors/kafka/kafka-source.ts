@@ -205,13 +205,16 @@ export class KafkaSource implements LiveEventSource {
   }
 
   #logLost(partition: PartitionId, lost: LostRecords): void {
-    this.#log.error({ ...partition, ...lost }, 'records were lost; reading continues after the gap');
+    this.#log.error(
+      { code: 'RECORDS_LOST', ...partition, ...lost },
+      'records were lost; reading continues after the gap',
+    );
   }
 
   #refetch(reading: PartitionReading, { from }: FetchedRange): void {
     const start = reading.fetchOffset ?? from;
     this.#log.warn(
-      { ...reading.partition, from, start },
+      { code: 'SOURCE_UNREACHABLE', ...reading.partition, from, start },
       'a fetch began at an unexpected offset; the partition is fetched again from the right one',
     );
     if (this.#isAssigned(reading.partition)) this.#consumer.seek(reading.partition, start);

@@ -6,7 +6,8 @@ import { tokenLine } from '../settings/kinds.ts';
 import type { Config } from '../settings/settings.ts';
 
 /** The client that holds the token of `<db>.server.json`: a command of the user who may read that file. */
-const localClient = { door: 'cli', client: 'command line', role: 'operator' } as const;
+/** The client that commands on this machine are. */
+export const localClient = { door: 'cli', client: 'command line', role: 'operator' } as const;
 
 /** A new random token of 256 bits. */
 export function newToken(): string {

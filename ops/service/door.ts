@@ -13,7 +13,7 @@ import { shortId } from '../../pipeline/requests/request-id.ts';
 import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings/settings.ts';
 import { readPackage } from '../software.ts';
-import { accessOf, newToken, tlsOf } from './access.ts';
+import { accessOf, localClient, newToken, tlsOf } from './access.ts';
 import type { DoorMetrics } from './door-metrics.ts';
 import { LiveAccess } from './live-access.ts';
 import { announceServer } from './server-file.ts';
@@ -104,11 +104,18 @@ function servicesOf(database: Database, { snapshots }: ExportParts): Services {
   };
 }
 
-/** Logs each request, so that the log shows which client requested what. */
+const probes: ReadonlySet<string | null> = new Set(['/healthz', '/readyz', '/metrics']);
+
+/**
+ * Logs each request, so that the log shows which client requested what. What monitoring asks every few seconds, and
+ * commands on this machine while they wait, is only for debugging, unless it fails.
+ */
 function audit(answered: AnsweredRequest, log: Log): void {
   const { method, route, status, milliseconds, client, requestId, exportId, cut } = answered;
   const facts = { method, route, status, ms: milliseconds, client, request_id: requestId };
-  log.info(
+  const isPoll = method === 'GET' && client === localClient.client;
+  const isQuiet = status < 400 && (isPoll || probes.has(route));
+  log[isQuiet ? 'debug' : 'info'](
     { ...facts, ...(exportId === null ? {} : { export: shortId(exportId) }), ...(cut ? { cut } : {}) },
     'request',
   );

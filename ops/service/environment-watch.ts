@@ -67,10 +67,11 @@ export class EnvironmentWatch {
         .filter(({ weight }) => weight !== 'warn')
         .map(({ kind, sentence }) => ({ general: general[kind] ?? 'a topic has a problem', detail: sentence }));
       metrics.setFindings(findings);
-      for (const { topic, kind, sentence } of findings) this.#log(found, { topic, kind }, sentence);
+      for (const { topic, kind, sentence } of findings)
+        this.#log(found, { code: 'TOPIC_UNFIT', topic, kind }, sentence);
     }
     const subjects = await this.#checkSubjects().catch(failed);
-    if (typeof subjects === 'string') this.#log(found, {}, subjects);
+    if (typeof subjects === 'string') this.#log(found, { code: 'REGISTRY_UNREACHABLE' }, subjects);
     this.#found = found;
   }
 

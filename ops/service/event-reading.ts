@@ -22,39 +22,84 @@ interface EventReading extends Required<Pick<IngestOptions, 'registry' | 'signal
 const gatherMs = 100;
 
 /** Stores the events of a live source, as `ingest` does, and logs what happens to them. */
-export function ingestEvents(reading: EventReading): Promise<Ingested> {
+export async function ingestEvents(reading: EventReading): Promise<Ingested> {
   const { config, source, warehouse, registry, log, signal, onStored } = reading;
   const warnings = new QuarantineWarnings(log);
-  return ingest(source, warehouse, {
-    ...{ keyFormat: config.key_format, clock: { now: Date.now }, registry, signal, gatherMs },
-    hold: {
-      source,
-      maxPercent: config.max_misfit_percent,
-      onChange(partition, reason) {
-        warehouse.note(sources => withHeld(sources, partition, reason));
-        logHold(partition, reason, log);
+  const summary = new MinuteSummary(log);
+  try {
+    return await ingest(source, warehouse, {
+      ...{ keyFormat: config.key_format, clock: { now: Date.now }, registry, signal, gatherMs },
+      hold: {
+        source,
+        maxPercent: config.max_misfit_percent,
+        onChange(partition, reason) {
+          warehouse.note(sources => withHeld(sources, partition, reason));
+          logHold(partition, reason, log);
+        },
       },
-    },
-    onStored(stored) {
-      onStored(stored);
-      for (const batch of stored.batches) {
-        logBatch(batch, stored, log);
-        warnings.add(batch);
-      }
-    },
-  });
+      onStored(stored) {
+        onStored(stored);
+        summary.add(stored);
+        for (const batch of stored.batches) {
+          logBatch(batch, stored, log);
+          warnings.add(batch);
+        }
+      },
+    });
+  } finally {
+    summary.close();
+  }
 }
 
 function logBatch({ facts }: StoredBatch, { milliseconds }: StoredGroup, log: Log): void {
   const { partition, from, next, recordsRead, applied, quarantined } = facts;
   const counts = { records: recordsRead, applied, quarantined };
-  log.info({ ...partition, from, next: next.nextOffset, ...counts, ms: milliseconds }, 'batch stored');
+  log.debug({ ...partition, from, next: next.nextOffset, ...counts, ms: milliseconds }, 'batch stored');
 }
 
 /** Logs why the records of a partition wait, or that they go on. */
 function logHold(partition: PartitionId, reason: string | null, log: Log): void {
   if (reason === null) log.info({ ...partition }, 'the records of the partition fit again; reading goes on');
   else log.error({ ...partition, code: 'CONFIG_INVALID' }, `the records of the partition wait: ${reason}`);
+}
+
+const summaryEveryMs = 60_000;
+
+const nothing = { records: 0, applied: 0, quarantined: 0, transactions: 0, transaction_ms: 0 };
+
+/** Logs once a minute what was stored in it, and nothing in a minute without events. */
+class MinuteSummary {
+  readonly #log: Log;
+  readonly #timer: NodeJS.Timeout;
+  #counts = nothing;
+
+  constructor(log: Log) {
+    this.#log = log;
+    this.#timer = setInterval(() => this.#write(), summaryEveryMs).unref();
+  }
+
+  add({ batches, milliseconds }: StoredGroup): void {
+    const counts = { ...this.#counts };
+    for (const { facts } of batches) {
+      counts.records += facts.recordsRead;
+      counts.applied += facts.applied;
+      counts.quarantined += facts.quarantined;
+    }
+    counts.transactions += 1;
+    counts.transaction_ms += milliseconds;
+    this.#counts = counts;
+  }
+
+  /** Logs what was stored since the last line. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#write();
+  }
+
+  #write(): void {
+    if (this.#counts.transactions > 0) this.#log.info(this.#counts, 'events stored');
+    this.#counts = nothing;
+  }
 }
 
 /** Warns once for each partition and reason when records begin to be quarantined. */

@@ -106,7 +106,7 @@ class LiveTopics implements LiveSource {
     for (const { weight, sentence } of findings)
       if (weight === 'refuse') throw new TidemarkError('TOPIC_UNFIT', sentence);
     const onWarning = (finding: TopicFinding): void => {
-      log.warn({ topic: finding.topic, kind: finding.kind }, finding.sentence);
+      log.warn({ code: 'TOPIC_UNFIT', topic: finding.topic, kind: finding.kind }, finding.sentence);
       onFinding(finding);
     };
     const retention = { watch: new RetentionWatch(retentions), clock: { now: Date.now }, onWarning };

@@ -74,7 +74,8 @@ export class StatusPublisher {
     // A send that is under way may wait long for a broker that does not answer.
     const sent = await within(lastStatusesMs, this.#sendLast(late.signal));
     late.abort();
-    if (sent === 'late') this.#parts.log.warn({}, 'not all statuses could be sent; the next start sends them');
+    if (sent === 'late')
+      this.#parts.log.warn({ code: 'SOURCE_UNREACHABLE' }, 'not all statuses could be sent; the next start sends them');
     await within(closeWithinMs, this.#topic.close());
   }
 

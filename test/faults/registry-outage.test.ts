@@ -46,6 +46,7 @@ describe.skipIf(!(await canStartRegistry()))('a registry that goes away', () => 
     const append = await logIn(folder);
     await append(avro(first, 'known'));
     const service = new RunningService([
+      ...['--log-level', 'debug'],
       '--db',
       db,
       '--log-folder',

@@ -49,7 +49,10 @@ export class Service {
     const kafka = ['--kafka-brokers', brokers.join(','), '--kafka-topics', topic, '--kafka-group', group];
     const own = ['--db', this.db, '--http-port', '0', '--export-root', path.join(folder, 'exports'), '--threads', '1'];
     // Sessions as short as they may be: they are waited for.
-    const started = startTidemark(['run', ...kafka, ...own, '--kafka-session-timeout-ms', '6000', ...flags], { env });
+    const started = startTidemark(
+      ['run', ...kafka, ...own, '--kafka-session-timeout-ms', '6000', '--log-level', 'debug', ...flags],
+      { env },
+    );
     this.#process = started.child;
     this.#process.stdout.on('data', (text: string) => this.#read(text));
     this.ended = started.ended.finally(() => {

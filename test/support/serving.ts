@@ -47,7 +47,7 @@ export async function serve(
   await writeLog(path.join(folder.path, 'log'), lines);
   await writeFile(
     path.join(folder.path, 'tidemark.yaml'),
-    JSON.stringify({ db: 'calls.duckdb', log_folder: 'log', http_port: 0, ...settings }),
+    JSON.stringify({ db: 'calls.duckdb', log_folder: 'log', http_port: 0, log_level: 'debug', ...settings }),
   );
   const root = path.join(folder.path, 'exports');
   const { child, ended } = startTidemark(['run'], { cwd: folder.path, within: within(root) });

@@ -133,7 +133,10 @@ export class GroupConsumer {
     if (consumer === null) return;
     await within(leaveTimeoutMs, consumer.disconnect()).catch(() => undefined);
     if (!this.#isMember) this.#savedMember.forget();
-    else this.#log.warn({}, 'the consumer group could not be left; it keeps this member until the session times out');
+    else {
+      const sentence = 'the consumer group could not be left; it keeps this member until the session times out';
+      this.#log.warn({ code: 'SOURCE_UNREACHABLE' }, sentence);
+    }
   }
 
   /** Starts the consumer and resolves with the error that ends it. */
@@ -168,7 +171,7 @@ export class GroupConsumer {
     const { group, sessionTimeoutMs, partitions, fetchMinBytes } = this.#options;
     const onUnclaimed = (topic: string, numbers: readonly number[]): void => {
       const sentence = 'no member of the group has these partitions in its kafka_partitions, so nobody reads them';
-      this.#log.warn({ topic, partitions: numbers }, sentence);
+      this.#log.warn({ code: 'CONFIG_INVALID', topic, partitions: numbers }, sentence);
     };
     const assigner = partitions === null ? subscribedAssigner : fixedAssigner(partitions, onUnclaimed);
     const onLeft = (): void => {

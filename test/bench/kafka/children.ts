@@ -59,7 +59,9 @@ export class ServiceUnderTest {
   constructor(settings: Readonly<Record<string, string>>) {
     const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name.replaceAll('_', '-')}`, value]);
     const program = path.join(projectRoot, 'dist/ops/tidemark.cjs');
-    this.#child = spawn(program, ['run', '--http-port', '0', ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#child = spawn(program, ['run', '--http-port', '0', '--log-level', 'debug', ...flags], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     createInterface({ input: this.#child.stdout! }).on('line', line => {
       this.lines.push(JSON.parse(line) as ServiceLine);
       this.#wake();

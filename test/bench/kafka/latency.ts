@@ -2,12 +2,18 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import type { ServiceUnderTest } from './children.ts';
 
-const seconds = 20;
 const perTick = 10;
 const tickMs = 10;
 
+interface Trickle {
+  readonly brokers: readonly string[];
+  readonly topic: string;
+  readonly partitions: number;
+  readonly seconds: number;
+}
+
 /** Produces 1,000 events a second and compares when each was sent with when the batch that holds it was stored. */
-export async function measureLatency(brokers: readonly string[], topic: string, service: ServiceUnderTest) {
+export async function measureLatency({ brokers, topic, partitions, seconds }: Trickle, service: ServiceUnderTest) {
   const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.ERROR });
   const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
   await producer.connect();
@@ -16,7 +22,7 @@ export async function measureLatency(brokers: readonly string[], topic: string, 
   const began = performance.now();
   for (let tick = 0; tick < (seconds * 1000) / tickMs; tick += 1) {
     const at = Date.now();
-    const partition = tick % 3;
+    const partition = tick % partitions;
     const messages = Array.from({ length: perTick }, (_, index) => ({
       partition,
       key: `s-${tick}-${index}`,

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { Broker } from '../../../ops/local-kafka/broker.ts';
 import { pipInstall } from '../../../ops/local-kafka/java.ts';
@@ -15,7 +16,10 @@ import { measureLatency } from './latency.ts';
  * `npm run bench:kafka [-- part…]`: the service against a real broker on the same machine, beside kafkajs alone and the
  * programs that a user might write or take instead, each in a process of its own and in the same run.
  */
-const parts = { avro: compareAvro, json: compareJson, 'catch-up': catchUp, latency: latencyPart };
+const parts = {
+  ...{ avro: compareAvro, json: compareJson, 'catch-up': catchUp, latency: latencyPart },
+  ...{ trickle: tricklePart, idle: idlePart },
+};
 const asked = process.argv.slice(2);
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
 const avroEvents = Number(process.env.BENCH_EVENTS ?? 1_000_000);
@@ -132,10 +136,53 @@ async function latencyPart(bench: Bench): Promise<void> {
   const topic = await makeTopic(bench, 'latency');
   const service = start(bench, topic, 'latency');
   await service.until(() => service.lines.some(({ msg }) => msg === 'partitions were assigned'));
-  const { p50, p99, events } = await measureLatency(bench.broker.brokers, topic, service);
+  const trickle = { brokers: bench.broker.brokers, topic, partitions: 3, seconds: 20 };
+  const { p50, p99, events } = await measureLatency(trickle, service);
   await service.stop();
   console.log(` produce to visible in the table, ${events} events at 1,000/s`);
   console.log(`  p50 ${p50} ms (target 500), p99 ${p99} ms (target 1500)`);
+}
+
+/** What a caught-up service costs while 1,000 events a second come over six partitions. */
+async function tricklePart(bench: Bench): Promise<void> {
+  const seconds = 60;
+  const topic = await makeTopic(bench, 'trickle', 6);
+  const service = start(bench, topic, 'trickle');
+  await service.until(() => service.lines.some(({ msg }) => msg === 'partitions were assigned'));
+  // What starting costs is not counted.
+  await measureLatency({ brokers: bench.broker.brokers, topic, partitions: 6, seconds: 5 }, service);
+  const before = service.usage().cpuSeconds;
+  const from = service.lines.length;
+  const { p50, p99, events } = await measureLatency(
+    { brokers: bench.broker.brokers, topic, partitions: 6, seconds },
+    service,
+  );
+  const share = (service.usage().cpuSeconds - before) / seconds;
+  const times = new Set(service.lines.slice(from).flatMap(({ msg, time }) => (msg === 'batch stored' ? [time] : [])));
+  await service.stop();
+  console.log(` a trickle of 1,000 events/s over 6 partitions, ${events} events`);
+  console.log(
+    `  ${(share * 100).toFixed(0)} % of a core (target 25), about ${(times.size / seconds).toFixed(1)} transactions/s; p50 ${p50} ms (target 250), p99 ${p99} ms (target 500)`,
+  );
+}
+
+/** What a service costs that has nothing to read. */
+async function idlePart(bench: Bench): Promise<void> {
+  const seconds = 60;
+  for (const [partitions, target] of [
+    [6, 1],
+    [200, 3],
+  ] as const) {
+    const topic = await makeTopic(bench, `idle-${partitions}`, partitions);
+    const service = start(bench, topic, `idle-${partitions}`);
+    await service.until(() => service.lines.some(({ msg }) => msg === 'partitions were assigned'));
+    await pause(10_000);
+    const before = service.usage().cpuSeconds;
+    await pause(seconds * 1_000);
+    const share = (service.usage().cpuSeconds - before) / seconds;
+    await service.stop();
+    console.log(` idle with ${partitions} partitions: ${(share * 100).toFixed(1)} % of a core (target ${target})`);
+  }
 }
 
 async function ours(bench: Bench, topic: string, events: number, name: string, from?: 'start included') {
@@ -189,10 +236,10 @@ async function fill(
   return topic;
 }
 
-async function makeTopic({ broker }: Bench, topic: string): Promise<string> {
+async function makeTopic({ broker }: Bench, topic: string, partitions = 3): Promise<string> {
   const admin = new Kafka({ brokers: [...broker.brokers], logLevel: logLevel.ERROR }).admin();
   await admin.connect();
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 3 }] });
+  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: partitions }] });
   await admin.disconnect();
   return topic;
 }

@@ -67,7 +67,7 @@ const between = fc.constantFrom('go on', 'go on', 'reopen', 'settle', 'move');
 
 // contract 2.1, 2.2, 2.3, 2.4, 2.5, 2.6, 2.7, 2.8
 test('any events, split into any batches with any restarts, give the rows of the reference fold', {
-  timeout: 300_000,
+  timeout: process.env.SOAK ? 1_200_000 : 300_000,
 }, async () => {
   const batches = fc.array(fc.tuple(fc.array(events, { minLength: 1, maxLength: 24, size: 'max' }), between), {
     minLength: 1,

@@ -88,7 +88,7 @@ const events = fc.oneof(
 );
 
 test('slices make the same file as one sorted query, whatever the rows and wherever they lie in the tables', {
-  timeout: process.env.SOAK ? 1_200_000 : 300_000,
+  timeout: process.env.SOAK ? 1_800_000 : 300_000,
 }, async () => {
   const batches = fc.array(fc.tuple(fc.array(events, { minLength: 20, maxLength: 120 }), fc.boolean(), fc.nat(1)), {
     minLength: 1,
@@ -123,7 +123,7 @@ test('slices make the same file as one sorted query, whatever the rows and where
         await folder.remove();
       }
     }),
-    { numRuns: process.env.SOAK ? 600 : process.env.CI === 'true' ? 30 : 15 },
+    { numRuns: process.env.SOAK ? 300 : process.env.CI === 'true' ? 30 : 15 },
   );
 });
 
