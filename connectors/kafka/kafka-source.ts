@@ -19,9 +19,11 @@ import { GroupConsumer, type SavedMember } from './group/group-consumer.ts';
 import type { LogIdentity } from './reading/bookmark.ts';
 import { BoundedQueue } from './reading/bounded-queue.ts';
 import { checkIdentity, checkRange, checkTopicId, decideFetch } from './reading/lost-records.ts';
-import { type FetchedRange, PartitionReading } from './reading/partition-reading.ts';
+import { PartitionReading } from './reading/partition-reading.ts';
 import type { RetentionWatch } from './reading/retention-watch.ts';
+import { openCodecs } from './records/codecs.ts';
 import type { FetchedBatch } from './records/fetched-batch.ts';
+import { type FetchedRecords, readFetched } from './records/fetched-records.ts';
 import type { KafkaCluster } from './topics/cluster.ts';
 import type { ClusterLook } from './topics/cluster-look.ts';
 import type { TopicWarning } from './topics/topic-checks.ts';
@@ -166,11 +168,11 @@ export class KafkaSource implements EventSource {
     this.#readingOf(partition).assign(this.#unassignedStarts.get(partitionName(partition)) ?? 0);
 
   async #take({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
-    // `loadKafkaJs` replaced kafkajs's class by this one.
-    const fetched = fetchedRangeOf(batch as unknown as FetchedBatch);
     const reading = this.#readingOf(batch);
     try {
-      const decision = decideFetch(fetched, reading, this.#options.onLostRecords);
+      // `loadKafkaJs` replaced kafkajs's class by this one.
+      const fetched = readFetched(batch as unknown as FetchedBatch, openCodecs(), this.#options.maxUnpackedBytes);
+      const decision = decideFetch(fetched, reading, this.#options);
       if (decision === 'refetch') return this.#refetch(reading, fetched);
       if (decision !== 'take') this.#logLost(reading.partition, decision);
       for (const cut of reading.cut(fetched, this.#options, decision === 'take' ? null : decision)) {
@@ -180,24 +182,23 @@ export class KafkaSource implements EventSource {
         this.#queue.add(cut);
         reading.advance(cut);
       }
+      if (this.#isAssigned(reading.partition)) resolveOffset(String(fetched.nextOffset - 1));
     } catch (error) {
       // After a temporary failure kafkajs repeats the fetch. Any other failure ends the reading.
       if (error instanceof TidemarkError && !error.retry) this.#queue.fail(error);
       throw error;
     }
-    if (this.#isAssigned(reading.partition)) resolveOffset(batch.lastOffset());
   }
 
   #logLost(partition: PartitionId, lost: LostRecords): void {
     this.#log.error({ ...partition, ...lost }, 'records were lost; reading continues after the gap');
   }
 
-  #refetch(reading: PartitionReading, { from }: FetchedRange): void {
+  #refetch(reading: PartitionReading, { from, damage }: FetchedRecords): void {
     const start = reading.fetchOffset ?? from;
-    this.#log.warn(
-      { ...reading.partition, from, start },
-      'a fetch began at an unexpected offset; the partition is fetched again from the right one',
-    );
+    const facts = { ...reading.partition, from, start, ...(damage === null ? {} : { damage: damage.reason }) };
+    const problem = damage === null ? 'a fetch began at an unexpected offset' : 'a fetch began with a damaged batch';
+    this.#log.warn(facts, `${problem}; the partition is fetched again from offset ${start}`);
     if (this.#isAssigned(reading.partition)) this.#consumer.seek(reading.partition, start);
   }
 
@@ -226,10 +227,6 @@ export class KafkaSource implements EventSource {
   #isAssigned(partition: PartitionId): boolean {
     return this.#consumer.assigned.some(assigned => isSamePartition(assigned, partition));
   }
-}
-
-function fetchedRangeOf({ messages, fetchedOffset, nextOffset, logStart, highWatermark }: FetchedBatch): FetchedRange {
-  return { records: messages, from: Number(fetchedOffset), nextOffset, logStart, high: Number(highWatermark) };
 }
 
 function follows({ from, lost }: RecordBatch, position: number | null): boolean {

@@ -53,6 +53,8 @@ const others: Readonly<Record<OpenName, readonly [unknown, unknown, unknown]>> =
   kafka_oauth_token_url: ['http://a', 'http://b', 'http://c'],
   kafka_session_timeout_ms: [6001, 6002, 6003],
   kafka_on_lost_records: ['skip', 'skip', 'skip'],
+  kafka_on_damaged_batch: ['skip', 'skip', 'skip'],
+  max_unpacked_bytes: [2_000_000, 3_000_000, 4_000_000],
   kafka_replay_horizon_hours: [1, 2, 3],
   control_topic: ['a', 'b', 'c'],
   status_topic: ['a', 'b', 'c'],
