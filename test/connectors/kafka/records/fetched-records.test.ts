@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import type { FetchedRecords } from '../../../../connectors/kafka/records/fetched-records.ts';
+import { FetchedBatch } from '../../../../connectors/kafka/records/fetched-batch.ts';
+import { type FetchedRecords, readFetched } from '../../../../connectors/kafka/records/fetched-records.ts';
 import { fetchedFrom as fetched } from '../../../support/kafka/fetched.ts';
 import { batchOf, markerOf, varint } from '../../../support/kafka/record-batch.ts';
 
@@ -176,4 +177,19 @@ describe('where a damaged batch ends', () => {
   ])('%s', (_, bytes, reason, to) => {
     expect(fetched(bytes, { from: 41, high: 100 }).damage).toEqual({ reason, to });
   });
+});
+
+test('a batch for which there is no memory is no damage: it is fetched again later', () => {
+  const messages = batchOf({ baseOffset: 41, attributes: 1, values: ['a'] });
+  const data = { partition: 3, highWatermark: '100', logStart: 0, abortedTransactions: [], messages };
+  const unpack = (): Buffer => {
+    throw new RangeError('Array buffer allocation failed');
+  };
+  expect(() => readFetched(new FetchedBatch('t', '41', data), [unpack, unpack], 1 << 20)).toThrow(
+    expect.objectContaining({
+      code: 'OUT_OF_MEMORY',
+      retry: true,
+      message: 'no memory is left to unpack the records of t/3 from offset 41 on',
+    }),
+  );
 });
