@@ -22,6 +22,8 @@ export function kafkaOptionsOf(config: Config): KafkaOptions {
     security: securityOf(config),
     sessionTimeoutMs: config.kafka_session_timeout_ms,
     onLostRecords: config.kafka_on_lost_records,
+    onDamagedBatch: config.kafka_on_damaged_batch,
+    maxUnpackedBytes: config.max_unpacked_bytes,
     batchRecords: config.batch_records,
     batchBytes: config.batch_bytes,
     fetchMinBytes,

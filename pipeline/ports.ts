@@ -56,7 +56,7 @@ export interface RecordBatch {
   /** The first offset of the batch. It must be the stored offset (`lost` may lie in between), or the batch is refused. */
   readonly from: number;
   readonly next: Position;
-  /** The gap before the batch: records that the log deleted before they were read. Only where settings allow to skip it. */
+  /** The gap before the batch: records that were deleted before they were read, or cannot be read. Only where settings allow it. */
   readonly lost?: LostRecords;
   /** Encoded bytes read to make this batch, for progress. */
   readonly bytesRead: number;

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { WriterSchema } from './avro/decoder.ts';
 import { AvroSyntaxError } from './avro/reader.ts';
+import { cureOfKey, cureOfMismatch, cureOfUnknownSchema, cureOfValue, type KeyFormat } from './cures.ts';
 import { badField, type Decoded, decodeMembers, isReject, rejected } from './events/decode-members.ts';
 import type { Reject } from './events/events.ts';
 import { memberPositions } from './events/field-plan.ts';
@@ -9,9 +10,6 @@ import { isWireFormat, schemaIdOf } from './events/wire-format.ts';
 import { JsonSyntaxError, type JsonValue, parseJson, parseMembers } from './json/json.ts';
 import { JsonBytesReader } from './json/json-bytes.ts';
 import { type EventMembers, isJsonValue, show } from './json/members.ts';
-
-/** How a record's key is encoded. An absent key is allowed where there is a value. */
-export type KeyFormat = 'string' | 'json' | 'avro';
 
 /** A record as the log holds it; `timestamp` is the log's own, in milliseconds, null where it keeps none. */
 interface RawRecord {
@@ -36,13 +34,20 @@ export interface RecordFormat {
  */
 export function decodeRecord(record: RawRecord, format: RecordFormat): Decoded {
   try {
-    const key = readKey(record.key, format);
+    const key = record.key === null ? null : readKey(record.key, format);
     const body = record.value === null ? null : readValue(record.value, format.schemas);
     if (key instanceof UnknownSchema) return key.reject('key');
     if (body instanceof UnknownSchema) return body.reject('value');
-    if (body === null) return decodeTombstone(key);
+    if (body === null) return decodeTombstone(key, record.key, format.keyFormat);
     const event = decodeMembers(body, record.timestamp);
-    return isReject(event) || key === null || key === event.service_id ? event : keyMismatch(key, event.service_id);
+    if (isReject(event) || key === null || key === event.service_id) return event;
+    const cure =
+      key === ''
+        ? '; send no key at all, or this one'
+        : cureOfMismatch(record.key!, event.service_id, format.keyFormat);
+    return keyMismatch(
+      `the record's key is ${shownKey(key)}, its service_id ${show(event.service_id)}; they must be the same${cure}`,
+    );
   } catch (error) {
     if (error instanceof JsonSyntaxError || error instanceof AvroSyntaxError) {
       return rejected('MALFORMED', null, error.message);
@@ -64,6 +69,7 @@ export function misfitOf(record: RawRecord, { reason }: Reject, format: RecordFo
 }
 
 function isReadable(key: Uint8Array | null, format: RecordFormat): boolean {
+  if (key === null) return true;
   try {
     readKey(key, format);
     return true;
@@ -82,7 +88,8 @@ class UnknownSchema {
   }
 
   reject(part: 'key' | 'value'): Reject {
-    return rejected('UNKNOWN_SCHEMA', null, `the schema registry has no schema ${this.id}, which the ${part} names`);
+    const problem = `the schema registry has no schema ${this.id}, which the ${part} names`;
+    return rejected('UNKNOWN_SCHEMA', null, `${problem}${cureOfUnknownSchema}`);
   }
 }
 
@@ -104,15 +111,28 @@ const jsonBytes = new JsonBytesReader(memberPositions);
 function readValue(value: Uint8Array, schemas: WriterSchemas | null): EventMembers | UnknownSchema {
   if (isWireFormat(value)) {
     if (schemas === null)
-      throw new AvroSyntaxError('the value begins as Avro does, but no schema registry is configured');
+      throw new AvroSyntaxError(
+        'the value begins as Avro does, but no schema registry is configured; set registry_url',
+      );
     const schema = schemaOf(value, 'value', schemas);
     return schema instanceof UnknownSchema ? schema : schema.members(value);
   }
   const quick = jsonBytes.members(value);
   if (quick !== null) return quick;
-  const body = parseMembers(textOf(value, 'value'), memberPositions);
+  let body: EventMembers | null;
+  try {
+    body = parseMembers(textOf(value, 'value'), memberPositions);
+  } catch (error) {
+    throw withCure(error, cureOfValue(value, schemas !== null));
+  }
   if (body === null) throw new JsonSyntaxError('the value is JSON but not an object; a JSON object is allowed');
   return body;
+}
+
+/** The error for bytes that cannot be decoded, with a cure in its message. */
+function withCure(error: unknown, cure: string): unknown {
+  if (error instanceof JsonSyntaxError || error instanceof AvroSyntaxError) error.message += cure;
+  return error;
 }
 
 function schemaOf(bytes: Uint8Array, part: string, schemas: WriterSchemas): WriterSchema | UnknownSchema {
@@ -122,11 +142,19 @@ function schemaOf(bytes: Uint8Array, part: string, schemas: WriterSchemas): Writ
   return schemas.get(id) ?? new UnknownSchema(id);
 }
 
-function readKey(key: Uint8Array | null, { keyFormat, schemas }: RecordFormat): Key | UnknownSchema {
-  if (key === null) return null;
+function readKey(key: Uint8Array, format: RecordFormat): Key | UnknownSchema {
+  try {
+    return decodeKey(key, format);
+  } catch (error) {
+    throw withCure(error, cureOfKey(key, format.keyFormat));
+  }
+}
+
+function decodeKey(key: Uint8Array, { keyFormat, schemas }: RecordFormat): Key | UnknownSchema {
   if (keyFormat === 'string') return utf8(key, 'key');
-  if (keyFormat === 'json') return keyText(parseJson(textOf(key, 'key')));
-  if (schemas === null) throw new AvroSyntaxError('the key is Avro, but no schema registry is configured');
+  if (keyFormat === 'json') return keyText(parseKey(textOf(key, 'key')));
+  if (schemas === null)
+    throw new AvroSyntaxError('key_format is avro, but no schema registry is configured; set registry_url');
   const schema = schemaOf(key, 'key', schemas);
   if (schema instanceof UnknownSchema) return schema;
   const read = schema.key(key);
@@ -134,17 +162,30 @@ function readKey(key: Uint8Array | null, { keyFormat, schemas }: RecordFormat): 
   throw new AvroSyntaxError(`the key is ${show(read)}; allowed are string, int and long`);
 }
 
+function parseKey(text: string): JsonValue {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    throw error instanceof JsonSyntaxError ? new JsonSyntaxError(`the key is not JSON: ${error.message}`) : error;
+  }
+}
+
 /** The key as text, read as a service_id is read. */
 function keyText(key: JsonValue): Key {
   return key === null ? null : (code.read(key) ?? new UnusableKey(key));
 }
 
-function decodeTombstone(key: Key): Decoded {
-  if (key === null)
-    return rejected('NO_KEY', null, 'the record has neither key nor value, so it is unknown which service to delete');
-  if (key === '' || key instanceof UnusableKey) return keyMismatch(key, 'any service_id');
-  if (key.includes('\0')) return badField('service_id', key, identity.allowed);
-  return { kind: 'service.deleted', service_id: key };
+function decodeTombstone(key: Key, bytes: Uint8Array | null, format: KeyFormat): Decoded {
+  const unknown = 'so it is unknown which service to delete';
+  const cure = 'the key must be its service_id';
+  if (key === null) return rejected('NO_KEY', null, `the record has neither key nor value, ${unknown}; ${cure}`);
+  if (key === '') return keyMismatch(`the record has no value and its key is empty, ${unknown}; ${cure}`);
+  if (key instanceof UnusableKey) {
+    const given = `the record has no value and its key is ${shownKey(key)}, ${unknown}`;
+    return keyMismatch(`${given}; ${cure}: ${code.allowed}${cureOfKey(bytes!, format)}`);
+  }
+  if (!key.includes('\0')) return { kind: 'service.deleted', service_id: key };
+  return badField('service_id', key, `${identity.allowed}${cureOfKey(bytes!, format)}`);
 }
 
 function textOf(bytes: Uint8Array, what: string): string {
@@ -159,10 +200,10 @@ function utf8(bytes: Uint8Array, what: string): string {
   return view.toString('utf8');
 }
 
-function keyMismatch(key: string | UnusableKey, serviceId: string): Reject {
-  return rejected(
-    'KEY_MISMATCH',
-    null,
-    `the record's key is ${show(key instanceof UnusableKey ? key.key : key)}, its service_id ${show(serviceId)}; they must be the same`,
-  );
+function shownKey(key: string | UnusableKey): string {
+  return show(key instanceof UnusableKey ? key.key : key);
+}
+
+function keyMismatch(message: string): Reject {
+  return rejected('KEY_MISMATCH', null, message);
 }

@@ -20,10 +20,12 @@ import { GroupConsumer, type SavedMember } from './group/group-consumer.ts';
 import type { LogIdentity } from './reading/bookmark.ts';
 import { BoundedQueue } from './reading/bounded-queue.ts';
 import { checkIdentity, checkRange, checkTopicId, decideFetch } from './reading/lost-records.ts';
-import { type FetchedRange, fetchedRangeOf, PartitionReading } from './reading/partition-reading.ts';
+import { PartitionReading } from './reading/partition-reading.ts';
 import type { RetentionWatch } from './reading/retention-watch.ts';
 import { WaitingPartitions } from './reading/waiting-partitions.ts';
+import { openCodecs } from './records/codecs.ts';
 import type { FetchedBatch } from './records/fetched-batch.ts';
+import { type FetchedRecords, readFetched } from './records/fetched-records.ts';
 import type { KafkaCluster } from './topics/cluster.ts';
 import type { ClusterLook } from './topics/cluster-look.ts';
 import type { TopicFinding } from './topics/topic-checks.ts';
@@ -97,7 +99,8 @@ export class KafkaSource implements LiveEventSource {
       const reader = { topicIds: this.#topicIds, startOf: this.#startOf, take };
       this.#consumer.run(reader, AbortSignal.any([signal, ended.signal])).catch(error => this.#queue.fail(error));
       for (let batch = await this.#queue.take(); batch !== null; batch = await this.#queue.take()) {
-        this.#checkRetention(batch);
+        const warning = this.#retention?.watch.checkBatch(batch) ?? null;
+        if (warning !== null) this.#retention?.onWarning(warning);
         yield batch;
       }
     } finally {
@@ -145,11 +148,6 @@ export class KafkaSource implements LiveEventSource {
     return this.#consumer.commit(positions);
   }
 
-  #checkRetention(batch: RecordBatch): void {
-    const warning = this.#retention?.watch.checkBatch(batch) ?? null;
-    if (warning !== null) this.#retention?.onWarning(warning);
-  }
-
   async #begin(stored: readonly StoredPosition[], signal: AbortSignal): Promise<void> {
     const { topics, brokers, onLostRecords } = this.#options;
     const attempts = { what: 'look at the topics', brokers, log: this.#log, signal };
@@ -180,13 +178,13 @@ export class KafkaSource implements LiveEventSource {
     this.#readingOf(partition).assign(this.#unassignedStarts.get(partitionName(partition)) ?? 0);
 
   async #take({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
-    // `loadKafkaJs` replaced kafkajs's class by this one.
-    const fetched = fetchedRangeOf(batch as unknown as FetchedBatch);
     const reading = this.#readingOf(batch);
     // Fetched before the partition had to wait, or by a consumer that was made meanwhile.
     if (this.#waiting.has(reading.partition)) return this.#consumer.pause(reading.partition);
     try {
-      const decision = decideFetch(fetched, reading, this.#options.onLostRecords);
+      // `loadKafkaJs` replaced kafkajs's class by this one.
+      const fetched = readFetched(batch as unknown as FetchedBatch, openCodecs(), this.#options.maxUnpackedBytes);
+      const decision = decideFetch(fetched, reading, this.#options);
       if (decision === 'refetch') return this.#refetch(reading, fetched);
       if (decision !== 'take') this.#logLost(reading.partition, decision);
       for (const cut of reading.cut(fetched, this.#options, decision === 'take' ? null : decision)) {
@@ -196,27 +194,25 @@ export class KafkaSource implements LiveEventSource {
         this.#queue.add(cut);
         reading.advance(cut);
       }
+      if (this.#isAssigned(reading.partition)) resolveOffset(String(fetched.nextOffset - 1));
     } catch (error) {
       // After a temporary failure kafkajs repeats the fetch. Any other failure ends the reading.
       if (error instanceof TidemarkError && !error.retry) this.#queue.fail(error);
       throw error;
     }
-    if (this.#isAssigned(reading.partition)) resolveOffset(batch.lastOffset());
   }
 
   #logLost(partition: PartitionId, lost: LostRecords): void {
-    this.#log.error(
-      { code: 'RECORDS_LOST', ...partition, ...lost },
-      'records were lost; reading continues after the gap',
-    );
+    const facts = { code: 'RECORDS_LOST', ...partition, ...lost };
+    this.#log.error(facts, 'records were lost; reading continues after the gap');
   }
 
-  #refetch(reading: PartitionReading, { from }: FetchedRange): void {
+  #refetch(reading: PartitionReading, { from, damage }: FetchedRecords): void {
     const start = reading.fetchOffset ?? from;
-    this.#log.warn(
-      { code: 'SOURCE_UNREACHABLE', ...reading.partition, from, start },
-      'a fetch began at an unexpected offset; the partition is fetched again from the right one',
-    );
+    const code = damage === null ? 'SOURCE_UNREACHABLE' : 'SOURCE_CORRUPT';
+    const facts = { code, ...reading.partition, from, start, ...(damage === null ? {} : { damage: damage.reason }) };
+    const problem = damage === null ? 'a fetch began at an unexpected offset' : 'a fetch began with a damaged batch';
+    this.#log.warn(facts, `${problem}; the partition is fetched again from offset ${start}`);
     if (this.#isAssigned(reading.partition)) this.#consumer.seek(reading.partition, start);
   }
 

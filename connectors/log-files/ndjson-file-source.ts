@@ -93,7 +93,7 @@ async function* readLines(call: ReadCall, content: FileContent): AsyncGenerator<
   const head = await readHead(content);
   const start = findFileStart(path, head, stored);
   const hash = createHash('sha256');
-  const prefix = new ConsumedPrefix({ path, consumed: start.consumed, hash });
+  const prefix = new ConsumedPrefix({ path, origin: start.origin, consumed: start.consumed, hash });
   const diskBytes = (unpacked: number) => content.diskBytes(unpacked);
   const lines = new ConsumedLines({ origin: path, limits: options, start, hash, diskBytes });
   const blocks = new LineBlocks(() => `line ${lines.nextLine + 1} of ${path}`);

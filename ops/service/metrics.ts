@@ -19,7 +19,10 @@ export class ServiceMetrics {
     registers: [this.registry],
   });
   readonly #bytes = this.#counter('read_bytes_total', 'Bytes of keys and values read');
-  readonly #lost = this.#counter('records_lost_total', 'Offsets that were deleted from the log before they were read');
+  readonly #lost = this.#counter(
+    'records_lost_total',
+    'Offsets that were deleted from the log before they were read, or skipped as damaged',
+  );
   readonly #batchRecords = new Histogram({
     name: 'tidemark_batch_records',
     help: 'Records stored by one transaction',

@@ -80,6 +80,17 @@ export const kafkaSettings = {
     default: 'stop',
     help: 'what to do when Kafka deleted records before they were read: stop, or skip them and record the gap',
   },
+  kafka_on_damaged_batch: {
+    kind: oneOf('stop', 'skip'),
+    default: 'stop',
+    help: 'what to do with a record batch that cannot be read: stop, or skip it and record the gap',
+  },
+  max_unpacked_bytes: {
+    kind: wholeNumber(1 << 20, 2 ** 31 - 1),
+    unit: 'bytes',
+    default: 256 << 20,
+    help: 'to how many bytes one record batch of Kafka may unpack; a larger one cannot be read',
+  },
   kafka_replay_horizon_hours: {
     kind: wholeNumber(0, 1_000_000),
     unit: 'hours',

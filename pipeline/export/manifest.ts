@@ -7,9 +7,9 @@ import type { GivenParameters } from './parameters.ts';
 import type { FileKind, Selection } from './selection.ts';
 import type { WrittenRows } from './snapshot.ts';
 
-/** Versions of the contract (`docs/contract.md`) for the files, and of the fold for the rows. */
+/** Versions of the contract (`docs/contract.md`): of sections 3 and 4 for the files, of 1 and 2 for the rows. */
 const contractVersion = 2;
-const projectionVersion = 1;
+const projectionVersion = 2;
 
 export interface WrittenFile extends FileFacts, WrittenRows {
   readonly kind: FileKind;

@@ -1,5 +1,6 @@
 import { compileSchema, type WriterSchema } from '../../schemas/avro/decoder.ts';
-import type { KeyFormat, RecordFormat, WriterSchemas } from '../../schemas/decode.ts';
+import type { KeyFormat } from '../../schemas/cures.ts';
+import type { RecordFormat, WriterSchemas } from '../../schemas/decode.ts';
 import { schemaIdOf } from '../../schemas/events/wire-format.ts';
 import type { LogRecord, LogRecords, SchemaRegistry } from '../ports.ts';
 

@@ -1,4 +1,5 @@
-import { decodeRecord, type KeyFormat, misfitOf, type RecordFormat, type WriterSchemas } from '../../schemas/decode.ts';
+import type { KeyFormat } from '../../schemas/cures.ts';
+import { decodeRecord, misfitOf, type RecordFormat, type WriterSchemas } from '../../schemas/decode.ts';
 import { isReject } from '../../schemas/events/decode-members.ts';
 import type { Event, RejectReason } from '../../schemas/events/events.ts';
 import type { BatchFacts } from '../completeness/batch-facts.ts';

@@ -102,7 +102,8 @@ function readJson(value: Uint8Array | null): RequestMembers | Reject {
 
 /** As `readJson`, from Avro. */
 function readAvro(value: Uint8Array, schemas: WriterSchemas | null): RequestMembers | Reject {
-  if (schemas === null) return malformed('the value begins as Avro does, but no schema registry is configured');
+  if (schemas === null)
+    return malformed('the value begins as Avro does, but no schema registry is configured; set registry_url');
   const id = schemaIdOf(value);
   if (id === null) return malformed('the value does not begin with a zero byte and a schema id of four bytes');
   const schema = schemas.get(id);

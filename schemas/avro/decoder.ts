@@ -1,14 +1,14 @@
-import type { Type } from 'avsc';
 import { isEventKind } from '../events/events.ts';
 import { memberPositions, positionOf } from '../events/field-plan.ts';
 import { fieldReaders } from '../events/fields.ts';
 import { wireHeadBytes } from '../events/wire-format.ts';
 import { type EventMembers, type Member, WrongType } from '../json/members.ts';
-import { claimMembers, type WriterField } from './fields.ts';
+import { claimMembers } from './fields.ts';
 import { AvroReader, AvroSyntaxError } from './reader.ts';
 import { type RequestMembers, requestOf } from './request.ts';
+import { parseSchema } from './schema-parser.ts';
 import { Skips } from './skip.ts';
-import { isRecord, isUnion, ownPartOf, type RegisteredSchema, readAvroType } from './type.ts';
+import { type AvroType, ownPartOf, type RegisteredSchema, type WriterField } from './type.ts';
 import { branchOf, type Read, type Role, scalarOf, wrongTypeOf } from './value.ts';
 
 /** Reads the records of one writer's schema. */
@@ -27,7 +27,7 @@ export interface WriterSchema {
  */
 export function compileSchema(schema: RegisteredSchema): WriterSchema {
   try {
-    const type = readAvroType(schema);
+    const type = parseSchema(schema);
     const skips = new Skips();
     const event = eventOf(type, skips);
     const request = requestOf(type, skips);
@@ -61,15 +61,15 @@ function decode<T>(bytes: Uint8Array, read: (from: AvroReader) => T): T {
 
 type ReadEvent = (reader: AvroReader) => EventMembers;
 
-function eventOf(type: Type, skips: Skips): ReadEvent {
-  if (isUnion(type)) return branchOf(type.types.map(branch => eventOf(branch, skips)));
-  if (isRecord(type)) return recordOf(type.name, type.fields, skips);
+function eventOf(type: AvroType, skips: Skips): ReadEvent {
+  if (type.typeName === 'union') return branchOf(type.types.map(branch => eventOf(branch, skips)));
+  if (type.typeName === 'record') return recordOf(type.name, type.fields, skips);
   const wrongType = wrongTypeOf(type, skips.of(type));
   return from => newMembers(wrongType(from));
 }
 
-function recordOf(name: string | undefined, fields: readonly WriterField[], skips: Skips): ReadEvent {
-  const event = name === undefined ? new WrongType('an Avro record without a name') : kindOf(name);
+function recordOf(name: string, fields: readonly WriterField[], skips: Skips): ReadEvent {
+  const event = kindOf(name);
   const steps = claimMembers(fields, eventMembers).flatMap(({ type, member }) => {
     if (member === null) return skips.of(type) ?? [];
     const at = positionOf(member);
@@ -103,7 +103,7 @@ function kindOf(fullName: string): string {
   return isEventKind(kind) ? kind : fullName;
 }
 
-function memberOf(type: Type, member: string, skips: Skips): Read {
+function memberOf(type: AvroType, member: string, skips: Skips): Read {
   if (member === 'from' || member === 'to') return sideOf(type, skips);
   return scalarOf(type, roles[member] ?? 'plain', skips);
 }
@@ -111,9 +111,9 @@ function memberOf(type: Type, member: string, skips: Skips): Read {
 const roles: Readonly<Record<string, Role>> = { timestamp: 'instant', extensions: 'text', value: 'text' };
 
 /** One side of a transition: a record, read like a JSON object. */
-function sideOf(type: Type, skips: Skips): Read {
-  if (isUnion(type)) return branchOf(type.types.map(branch => sideOf(branch, skips)));
-  if (!isRecord(type)) return type.typeName === 'null' ? () => null : wrongTypeOf(type, skips.of(type));
+function sideOf(type: AvroType, skips: Skips): Read {
+  if (type.typeName === 'union') return branchOf(type.types.map(branch => sideOf(branch, skips)));
+  if (type.typeName !== 'record') return type.typeName === 'null' ? () => null : wrongTypeOf(type, skips.of(type));
   const steps = claimMembers(type.fields, sideMembers).flatMap(({ type: fieldType, member }) => {
     if (member === null) return skips.of(fieldType) ?? [];
     const read = scalarOf(fieldType, 'plain', skips);

@@ -1,14 +1,7 @@
-import type { Type } from 'avsc';
-
-/** The names of a field in a writer's schema. */
-export interface WriterField {
-  readonly name: string;
-  readonly aliases: readonly string[];
-  readonly type: Type;
-}
+import type { AvroType, WriterField } from './type.ts';
 
 interface ClaimedField {
-  readonly type: Type;
+  readonly type: AvroType;
   /** The member of an event that the field becomes; null for an unknown field. */
   readonly member: string | null;
 }

@@ -1,4 +1,3 @@
-import type { Type } from 'avsc';
 import { JsonNumber } from '../json/json.ts';
 import { type Member, WrongType } from '../json/members.ts';
 import { formatTimestamp, isInstant } from '../json/timestamps.ts';
@@ -6,7 +5,7 @@ import { claimMembers } from './fields.ts';
 import { readControlSchema } from './files.ts';
 import type { AvroReader } from './reader.ts';
 import type { Skips } from './skip.ts';
-import { isRecord, isTimestampMillis, isUnion, ownPartOf } from './type.ts';
+import { type AvroType, ownPartOf } from './type.ts';
 import { branchOf, type Read, scalarOf } from './value.ts';
 
 /** The members of a request, as a JSON object would have them. */
@@ -18,10 +17,12 @@ const recordName = 'control.request';
  * Compiles the reader of control requests. No field is skipped: an unknown parameter is a fault, in Avro as in JSON. For
  * a record type with another name the reader returns a WrongType.
  */
-export function requestOf(type: Type, skips: Skips): (reader: AvroReader) => RequestMembers | WrongType {
-  if (isUnion(type)) return branchOf(type.types.map(branch => requestOf(branch, skips)));
-  if (!isRecord(type) || type.name === undefined || ownPartOf(type.name) !== recordName) {
-    const wrongType = new WrongType(isRecord(type) ? `an Avro record ${type.name}` : `an Avro ${type.typeName}`);
+export function requestOf(type: AvroType, skips: Skips): (reader: AvroReader) => RequestMembers | WrongType {
+  if (type.typeName === 'union') return branchOf(type.types.map(branch => requestOf(branch, skips)));
+  if (type.typeName !== 'record' || ownPartOf(type.name) !== recordName) {
+    const wrongType = new WrongType(
+      type.typeName === 'record' ? `an Avro record ${type.name}` : `an Avro ${type.typeName}`,
+    );
     const skip = skips.of(type);
     return from => {
       skip?.(from);
@@ -46,9 +47,9 @@ function requestNames(): ReadonlySet<string> {
   return known;
 }
 
-function parameterOf(type: Type, skips: Skips): Read {
-  if (isUnion(type)) return branchOf(type.types.map(branch => parameterOf(branch, skips)));
-  if (isTimestampMillis(type)) return reader => instantText(Number(reader.long()));
+function parameterOf(type: AvroType, skips: Skips): Read {
+  if (type.typeName === 'union') return branchOf(type.types.map(branch => parameterOf(branch, skips)));
+  if (type.typeName === 'timestamp-millis') return reader => instantText(Number(reader.long()));
   return scalarOf(type, 'plain', skips);
 }
 

@@ -1,6 +1,5 @@
-import type { Type } from 'avsc';
 import type { AvroReader } from './reader.ts';
-import { isArray, isEnum, isFixed, isMap, isRecord, isTimestampMillis, isUnion } from './type.ts';
+import type { AvroType, PrimitiveType, WriterField } from './type.ts';
 
 export type Skip = (reader: AvroReader) => void;
 
@@ -11,21 +10,29 @@ export type Skip = (reader: AvroReader) => void;
  */
 export class Skips {
   /** Each record type is compiled once, so that recursive schemas end and repeated ones do not multiply. */
-  readonly #records = new Map<Type, Skip | null>();
+  readonly #records = new Map<AvroType, Skip | null>();
 
   /** Null for a type whose values take no bytes. */
-  of(type: Type): Skip | null {
-    if (isRecord(type)) return this.#record(type, type.fields);
-    if (isUnion(type)) return this.#union(type.types);
-    if (isEnum(type)) return reader => void reader.choice(type.symbols.length);
-    if (isFixed(type)) return type.size === 0 ? null : reader => void reader.skip(type.size);
-    if (isArray(type)) return blocks(this.of(type.itemsType));
-    if (isMap(type)) return this.#map(type.valuesType);
-    if (isTimestampMillis(type)) return this.of(type.underlyingType);
-    return primitives[type.typeName] ?? null;
+  of(type: AvroType): Skip | null {
+    switch (type.typeName) {
+      case 'record':
+        return this.#record(type, type.fields);
+      case 'union':
+        return this.#union(type.types);
+      case 'enum':
+        return reader => void reader.choice(type.symbols.length);
+      case 'fixed':
+        return type.size === 0 ? null : reader => void reader.skip(type.size);
+      case 'array':
+        return blocks(this.of(type.items));
+      case 'map':
+        return this.#map(type.items);
+      default:
+        return primitives[type.typeName];
+    }
   }
 
-  #record(type: Type, fields: readonly { readonly type: Type }[]): Skip | null {
+  #record(type: AvroType, fields: readonly WriterField[]): Skip | null {
     const known = this.#records.get(type);
     if (known !== undefined) return known;
     const steps: Skip[] = [];
@@ -44,12 +51,12 @@ export class Skips {
     return null;
   }
 
-  #union(types: readonly Type[]): Skip {
+  #union(types: readonly AvroType[]): Skip {
     const branches = types.map(type => this.of(type));
     return reader => branches[reader.choice(branches.length)]?.(reader);
   }
 
-  #map(valuesType: Type): Skip {
+  #map(valuesType: AvroType): Skip {
     const value = this.of(valuesType);
     return blocks(reader => {
       reader.string();
@@ -62,8 +69,8 @@ function blocks(item: Skip | null): Skip {
   return item === null ? reader => reader.blocks(null) : reader => reader.blocks(() => item(reader));
 }
 
-/** By the names of Avro's primitive types; `null` takes no bytes. */
-const primitives: Readonly<Record<string, Skip>> = {
+const primitives: Readonly<Record<PrimitiveType['typeName'], Skip | null>> = {
+  null: null,
   boolean: reader => void reader.boolean(),
   int: reader => void reader.int(),
   long: reader => void reader.long(),
@@ -71,4 +78,5 @@ const primitives: Readonly<Record<string, Skip>> = {
   double: reader => void reader.skip(8),
   bytes: reader => reader.skipBytes(),
   string: reader => void reader.string(),
+  'timestamp-millis': reader => void reader.long(),
 };

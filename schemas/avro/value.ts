@@ -1,9 +1,8 @@
-import type { Type } from 'avsc';
 import { JsonNumber, JsonSyntaxError, parseJson } from '../json/json.ts';
 import { type Member, WrongType } from '../json/members.ts';
 import type { AvroReader } from './reader.ts';
 import type { Skip, Skips } from './skip.ts';
-import { isEnum, isTimestampMillis, isUnion } from './type.ts';
+import type { AvroType } from './type.ts';
 
 /**
  * The role of a field in its event: a `plain` value is a string or number; an `instant` is a timestamp-millis; a `text` is a
@@ -17,8 +16,8 @@ export type Read = (reader: AvroReader) => Member;
  * Compiles the reader of a value that is not a record. For a value of a type that its role does not allow, the reader skips
  * it and returns a WrongType.
  */
-export function scalarOf(type: Type, role: Role, skips: Skips): Read {
-  if (isUnion(type)) return branchOf(type.types.map(branch => scalarOf(branch, role, skips)));
+export function scalarOf(type: AvroType, role: Role, skips: Skips): Read {
+  if (type.typeName === 'union') return branchOf(type.types.map(branch => scalarOf(branch, role, skips)));
   return readOf(type, role) ?? wrongTypeOf(type, skips.of(type));
 }
 
@@ -28,17 +27,17 @@ export function branchOf<T>(branches: readonly ((reader: AvroReader) => T)[]): (
 }
 
 /** The reader of a type that is no union; null where the role does not allow the type. */
-function readOf(type: Type, role: Role): Read | null {
+function readOf(type: AvroType, role: Role): Read | null {
   if (type.typeName === 'null') return () => null;
-  if (role === 'instant') return isTimestampMillis(type) ? reader => Number(reader.long()) : null;
+  if (role === 'instant') return type.typeName === 'timestamp-millis' ? reader => Number(reader.long()) : null;
   if (role === 'text') return type.typeName === 'string' ? reader => jsonOf(reader.string()) : null;
-  if (isTimestampMillis(type)) return plain.long!;
-  if (isEnum(type)) return reader => type.symbols[reader.choice(type.symbols.length)]!;
+  if (type.typeName === 'timestamp-millis') return plain.long!;
+  if (type.typeName === 'enum') return reader => type.symbols[reader.choice(type.symbols.length)]!;
   return plain[type.typeName] ?? null;
 }
 
 /** Skips a value and describes it as a WrongType. */
-export function wrongTypeOf(type: Type, skip: Skip | null): Read {
+export function wrongTypeOf(type: AvroType, skip: Skip | null): Read {
   const wrongType = new WrongType(`an Avro ${type.typeName}`);
   return reader => {
     skip?.(reader);

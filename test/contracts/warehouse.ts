@@ -47,7 +47,7 @@ export function start(service: string, time: number) {
   return ['service.started', service, time] as const;
 }
 
-function sourceOf({ partitions }: Sources, partition: BatchOf['partition']): Source {
+export function sourceOf({ partitions }: Sources, partition: BatchOf['partition']): Source {
   return partitions.get(partitionName(partition))!;
 }
 
@@ -105,39 +105,6 @@ export function describeWarehouse(implementation: string, open: () => Promise<Op
         expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
         await warehouse.store(batch(calls, 1, [start('b', 2)]));
         expect(sourceOf(warehouse.sources(), calls)).toMatchObject({ nextOffset: 2, recordsRead: 2 });
-      });
-    });
-
-    describe('batches of several partitions in one transaction', () => {
-      test('move the position of each, and each counts for its own source', async () => {
-        await warehouse.store(batch(calls, 0, [start('a', 1)]));
-        await warehouse.store(
-          batch(calls, 1, [start('b', 2), start('c', 3)]),
-          batch(otherCalls, 5, [start('d', 4), ['service.deleted', 'd', 5]]),
-        );
-        const read = (known: Sources) =>
-          [calls, otherCalls].map(partition => {
-            const { firstOffset, nextOffset, recordsRead } = sourceOf(known, partition);
-            return [firstOffset, nextOffset, recordsRead];
-          });
-        const wanted = [
-          [0, 3, 3],
-          [5, 7, 2],
-        ];
-        expect(read(warehouse.sources())).toEqual(wanted);
-        expect(read(await reopened())).toEqual(wanted);
-        await warehouse.store(batch(otherCalls, 7, []), batch(calls, 3, [start('e', 5)]));
-        expect(sourceOf(warehouse.sources(), calls).nextOffset).toBe(4);
-      });
-
-      test('change nothing when one of them does not follow', async () => {
-        await warehouse.store(batch(calls, 0, [start('a', 1)]), batch(otherCalls, 0, [start('b', 2)]));
-        const before = warehouse.sources();
-        const refused = warehouse.store(batch(calls, 1, [start('c', 3)]), batch(otherCalls, 2, [start('d', 4)]));
-        await expect(refused).rejects.toMatchObject({ code: 'STALE_BATCH' });
-        expect(warehouse.sources()).toEqual(before);
-        expect(await reopened()).toEqual(before);
-        await warehouse.store(batch(calls, 1, [start('c', 3)]), batch(otherCalls, 1, [start('d', 4)]));
       });
     });
 

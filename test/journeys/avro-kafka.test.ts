@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type IngestOptions, ingest } from '../../pipeline/ingest/ingest.ts';
-import type { KeyFormat } from '../../schemas/decode.ts';
+import type { KeyFormat } from '../../schemas/cures.ts';
 import { asAvro, type kinds, schemaText } from '../support/avro.ts';
 import { canProduceFromPython, produceAvroFromPython } from '../support/kafka/foreign-producers.ts';
 import { boundedKafkaSource, kafkaOptions } from '../support/kafka/reading.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { decodeRecord, type KeyFormat } from '../../schemas/decode.ts';
+import type { KeyFormat } from '../../schemas/cures.ts';
+import { decodeRecord } from '../../schemas/decode.ts';
 import { isReject } from '../../schemas/events/decode-members.ts';
 import { goldenLines, readGolden } from '../support/golden.ts';
 

@@ -1,6 +1,7 @@
 import { describeWarehouse, lateness, type OpenedWarehouse, storeClock } from '../contracts/warehouse.ts';
 import { describeContradictions } from '../contracts/warehouse-contradictions.ts';
 import { describeWarehouseExports } from '../contracts/warehouse-exports.ts';
+import { describeGroups } from '../contracts/warehouse-groups.ts';
 import { MemoryDatabase, MemoryWarehouse } from './memory-warehouse.ts';
 
 function openOver(database: MemoryDatabase): OpenedWarehouse {
@@ -9,5 +10,6 @@ function openOver(database: MemoryDatabase): OpenedWarehouse {
 }
 
 describeWarehouse('memory', async () => openOver(new MemoryDatabase()));
+describeGroups('memory', async () => openOver(new MemoryDatabase()));
 describeWarehouseExports('memory', async () => openOver(new MemoryDatabase()));
 describeContradictions('memory', async () => openOver(new MemoryDatabase()));

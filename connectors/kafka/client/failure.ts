@@ -50,9 +50,8 @@ const temporaryAnswers = new Set([
 /**
  * Translates an error of kafkajs into a `TidemarkError` that keeps it as its cause:
  * `SOURCE_UNREACHABLE` for a temporary error, which the callers retry; `SOURCE_REFUSED` when a broker refuses the
- * credentials, a right or the request itself; `CONFIG_INVALID` when a setting is wrong; `SOURCE_CORRUPT` for damaged
- * records. A `TidemarkError` comes back unchanged. Any other error is a bug of this program and comes back unwrapped,
- * because no retry resolves it.
+ * credentials, a right or the request itself; `CONFIG_INVALID` when a setting is wrong. A `TidemarkError` comes back
+ * unchanged. Any other error is a bug of this program and comes back unwrapped, because no retry resolves it.
  */
 export function kafkaFailure(error: unknown, { what, brokers, rights = {} }: Attempt): unknown {
   const chain = causes(error);
@@ -61,9 +60,6 @@ export function kafkaFailure(error: unknown, { what, brokers, rights = {} }: Att
   const errors = chain.filter(({ name, cause }) => !(wrappers.has(name) && cause instanceof Error));
   const reason = errors[0]?.message ?? String(error);
   const at = `could not ${what} at ${brokers.join(', ')}`;
-  const damaged = errors.find(({ name }) => name === 'DamagedBatch');
-  if (damaged !== undefined)
-    return new TidemarkError('SOURCE_CORRUPT', `could not ${what}: ${damaged.message}`, { cause: error });
   const fault = refusal(errors, rights);
   if (fault !== null) return new TidemarkError('SOURCE_REFUSED', `${at}: ${fault} (${reason})`, { cause: error });
   const setting = misconfiguration(errors);

@@ -1,5 +1,4 @@
-import type { AbortedTransaction, PartitionData, RecordSet } from '../records/fetched-batch.ts';
-import { decodeOldFormat, isOldFormat } from '../records/old-records.ts';
+import type { AbortedTransaction, PartitionData } from '../records/fetched-batch.ts';
 import { FieldReader } from './wire.ts';
 
 /** A decoded fetch response, with the field names that kafkajs expects. */
@@ -12,7 +11,6 @@ export interface FetchResponse {
 interface FetchedPartition extends PartitionData {
   readonly errorCode: number;
   readonly preferredReadReplica: number;
-  messages: RecordSet;
 }
 
 /** The version of the fetch request since which a field exists. */
@@ -26,15 +24,14 @@ const idErrors = new Set([100, 103]);
 const unknownTopic = 3;
 
 /**
- * Decodes a fetch response instead of kafkajs's own decoder. Record batches stay bytes (`FetchedBatch` decodes them, which
- * needs the aborted transactions too); only the old message formats are decoded here. `topicNameOf` gives the name of a
+ * Decodes a fetch response instead of kafkajs's own decoder. Record batches stay bytes. `topicNameOf` gives the name of a
  * topic id.
  */
-export async function decodeFetchResponse(
+export function decodeFetchResponse(
   bytes: Buffer,
   version: number,
   topicNameOf: (topicId: string) => string = topicId => topicId,
-): Promise<FetchResponse> {
+): FetchResponse {
   const reader = new FieldReader(bytes, version >= since.topicIds);
   reader.tags();
   const throttleTime = reader.int32();
@@ -47,10 +44,6 @@ export async function decodeFetchResponse(
     topicName: version >= since.topicIds ? topicNameOf(reader.uuid()) : (reader.string() ?? ''),
     partitions: reader.structures(() => readPartition(reader, version)),
   }));
-  for (const partition of responses.flatMap(({ partitions }) => partitions)) {
-    const { messages } = partition;
-    if (Buffer.isBuffer(messages) && isOldFormat(messages)) partition.messages = await decodeOldFormat(messages);
-  }
   return { clientSideThrottleTime: version >= since.clientThrottling ? throttleTime : 0, responses };
 }
 

@@ -1,19 +1,33 @@
 import type { Admin } from 'kafkajs';
-import { openCodecs } from '../records/codecs.ts';
-import { FetchedBatch, type PartitionData } from '../records/fetched-batch.ts';
 import type { TopicIds } from './kafkajs-requests.ts';
 import type { MetadataResponse } from './metadata-request.ts';
 
+type Attempt<T> = (...context: readonly unknown[]) => Promise<T>;
+type Retry = <T>(attempt: Attempt<T>) => Promise<T>;
+
 /**
- * Replaces kafkajs's class `Batch` by `FetchedBatch`. Throws `CONFIG_INVALID` when a codec does not work on this
- * machine.
+ * Makes kafkajs's retries keep the error that an attempt threw. When that error has a cause, kafkajs reports the cause in
+ * its place, so that an error of Tidemark's would lose its class and code, and look like a bug.
  */
-export function patchedBatch(): unknown {
-  const codecs = openCodecs();
-  return class extends FetchedBatch {
-    constructor(topic: string, fetchedOffset: string, data: PartitionData) {
-      super(topic, fetchedOffset, data, codecs);
-    }
+export function patchedRetry(create: (options?: object) => Retry): (options?: object) => Retry {
+  return options => {
+    const retry = create(options);
+    return attempt => {
+      let thrown: unknown;
+      const keepingError: typeof attempt = async (...context) => {
+        thrown = undefined;
+        try {
+          return await attempt(...context);
+        } catch (error) {
+          thrown = error;
+          throw error;
+        }
+      };
+      return retry(keepingError).catch(error => {
+        const isPassedOver = thrown instanceof Error && thrown !== error && thrown.cause === error.cause;
+        throw isPassedOver ? Object.assign(error, { cause: thrown }) : error;
+      });
+    };
   };
 }
 

@@ -10,6 +10,10 @@ export interface KafkaOptions {
   readonly sessionTimeoutMs: number;
   /** What to do when Kafka deleted records before they were read: stop, or skip them and store the gap. */
   readonly onLostRecords: 'stop' | 'skip';
+  /** What to do with a record batch that cannot be read: stop, or skip it and store the gap. */
+  readonly onDamagedBatch: 'stop' | 'skip';
+  /** The largest unpacked size of one record batch, in bytes. */
+  readonly maxUnpackedBytes: number;
   /** The largest number of records, and of bytes of keys and values, in one batch. */
   readonly batchRecords: number;
   readonly batchBytes: number;

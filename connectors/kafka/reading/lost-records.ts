@@ -2,16 +2,22 @@ import { type FailureCode, TidemarkError } from '../../../pipeline/errors.ts';
 import { partitionName } from '../../../pipeline/partition.ts';
 import type { LogEnd, LostRecords, PartitionId, StoredPosition } from '../../../pipeline/ports.ts';
 import type { KafkaOptions } from '../client/options.ts';
+import type { Damage, FetchedRecords } from '../records/fetched-records.ts';
 import { decodeBookmark, type LogIdentity } from './bookmark.ts';
-import { type FetchedRange, originOf, type PartitionReading } from './partition-reading.ts';
+import { originOf, type PartitionReading } from './partition-reading.ts';
 
-type Policy = KafkaOptions['onLostRecords'];
+/** What to do about records that Kafka deleted before they were read, and about batches that cannot be read. */
+type Policies = Pick<KafkaOptions, 'onLostRecords' | 'onDamagedBatch'>;
 
 /**
  * Checks the next offset to read against the offsets `[low, high)` that the partition holds. Throws `SOURCE_CHANGED` when
  * it is above `high`, and `RECORDS_LOST` when it is below `low` and the policy is to stop.
  */
-export function checkRange({ partition, low, high }: Omit<LogEnd, 'stable'>, position: number, policy: Policy): void {
+export function checkRange(
+  { partition, low, high }: Omit<LogEnd, 'stable'>,
+  position: number,
+  policy: Policies['onLostRecords'],
+): void {
   if (position > high) {
     throw failure(
       'SOURCE_CHANGED',
@@ -72,15 +78,23 @@ export type FetchDecision = 'take' | 'refetch' | LostRecords;
 /**
  * Decides what to do with a fetch, by comparing it with what was read before. This is needed because kafkajs silently
  * continues at another offset when the requested one lies outside of the log. Throws `SOURCE_CHANGED` when the log is
- * another one, and `RECORDS_LOST` when records are missing and the policy is to stop.
+ * another one; and `RECORDS_LOST` when records are missing, `SOURCE_CORRUPT` when they cannot be read, and the policy is
+ * to stop.
  */
-export function decideFetch(fetched: FetchedRange, reading: PartitionReading, policy: Policy): FetchDecision {
+export function decideFetch(fetched: FetchedRecords, reading: PartitionReading, policies: Policies): FetchDecision {
+  const decision = decideRange(fetched, reading, policies);
+  const { damage, from } = fetched;
+  return damage === null || decision === 'refetch' ? decision : decideDamaged(damage, from, reading, policies);
+}
+
+/** The decision on a fetch without damage. */
+function decideRange(fetched: FetchedRecords, reading: PartitionReading, policies: Policies): FetchDecision {
   const { partition, position, bookmark } = reading;
   const relation = reading.compare(fetched);
   if (relation === 'follows' || position === null) return 'take';
   if (relation === 'changed') throw otherRecord(partition, bookmark?.offset ?? position);
   const { from, logStart, high } = fetched;
-  checkRange({ partition, low: logStart, high }, position, policy);
+  checkRange({ partition, low: logStart, high }, position, policies.onLostRecords);
   switch (relation) {
     case 'old':
       return 'take';
@@ -94,6 +108,27 @@ export function decideFetch(fetched: FetchedRange, reading: PartitionReading, po
       reading.skipVerification();
       return 'take';
   }
+}
+
+/**
+ * Decides on a fetch whose first batch is damaged. Damage that came about on the way from the broker is gone when the
+ * batch is fetched again. A batch of which all was read before is no loss.
+ */
+function decideDamaged(
+  { reason, to }: Damage,
+  from: number,
+  reading: PartitionReading,
+  { onDamagedBatch }: Policies,
+): FetchDecision {
+  const { partition } = reading;
+  const position = reading.position ?? from;
+  if ((to !== null && to <= position) || !reading.isDamagedAgain(from)) return 'refetch';
+  if (onDamagedBatch === 'skip' && to !== null) return { from: position, to, reason };
+  const cure =
+    to === null
+      ? 'where it ends cannot be told, so that it cannot be skipped'
+      : `to continue after offset ${to - 1}, set kafka_on_damaged_batch to skip`;
+  throw new TidemarkError('SOURCE_CORRUPT', `${partitionName(partition)}: ${reason}; ${cure}`);
 }
 
 function failure(code: FailureCode, partition: PartitionId, problem: string): TidemarkError {

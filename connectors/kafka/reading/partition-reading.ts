@@ -1,5 +1,5 @@
 import type { BatchLimits, LostRecords, PartitionId, RecordBatch, StoredPosition } from '../../../pipeline/ports.ts';
-import type { FetchedBatch } from '../records/fetched-batch.ts';
+import type { FetchedRecords } from '../records/fetched-records.ts';
 import type { PackedRecords } from '../records/packed-records.ts';
 import {
   type Bookmark,
@@ -9,21 +9,6 @@ import {
   isSameRecord,
   type LogIdentity,
 } from './bookmark.ts';
-
-/** The visible records that one fetch returned for `[from, nextOffset)` of a partition; there may be none. */
-export interface FetchedRange {
-  readonly records: PackedRecords;
-  readonly from: number;
-  readonly nextOffset: number;
-  /** The offsets `[logStart, high)` that the partition held at the time of the fetch. */
-  readonly logStart: number;
-  readonly high: number;
-}
-
-export function fetchedRangeOf(fetched: FetchedBatch): FetchedRange {
-  const { messages, fetchedOffset, nextOffset, logStart, highWatermark } = fetched;
-  return { records: messages, from: Number(fetchedOffset), nextOffset, logStart, high: Number(highWatermark) };
-}
 
 /**
  * How a fetch relates to what was read before.
@@ -52,6 +37,8 @@ export class PartitionReading {
   #bookmark: Bookmark | null;
   /** True once a fetch after the last assignment has shown that the bookmarked record is still the same. */
   #verified = false;
+  /** Where the last fetch found a damaged batch; null when it found none. */
+  #damagedAt: number | null = null;
 
   constructor(partition: PartitionId, log: LogIdentity, stored: StoredPosition | undefined) {
     this.partition = partition;
@@ -99,13 +86,18 @@ export class PartitionReading {
   }
 
   /** Compares a fetch with what was read before. */
-  compare({ records, from, nextOffset }: FetchedRange): FetchRelation {
+  compare({ records, from, nextOffset, damage }: FetchedRecords): FetchRelation {
     if (this.#position === null) return 'follows';
     if (from > this.#position) return 'gap';
     const bookmark = this.#bookmark;
     if (bookmark === null) return 'follows';
     if (nextOffset <= bookmark.offset) return 'old';
     if (from > bookmark.offset) return this.#verified ? 'follows' : 'unproven';
+    if (damage !== null) {
+      // The record to compare cannot be read any more.
+      this.#verified = true;
+      return 'follows';
+    }
     const same = records.at(records.indexOf(bookmark.offset));
     if (same === undefined || !isSameRecord(bookmark, same)) return 'changed';
     this.#verified = true;
@@ -117,15 +109,28 @@ export class PartitionReading {
     this.#verified = true;
   }
 
-  /** Cuts the new records of a fetch into batches. The caller calls `advance` for each one that it passes on. */
-  *cut(fetched: FetchedRange, limits: BatchLimits, lost: LostRecords | null = null): Generator<RecordBatch> {
+  /**
+   * True when an earlier fetch found a damaged batch at this offset, too, so that the damage did not come about on the way
+   * from the broker.
+   */
+  isDamagedAgain(offset: number): boolean {
+    const isAgain = this.#damagedAt === offset;
+    this.#damagedAt = offset;
+    return isAgain;
+  }
+
+  /**
+   * Cuts the new records of a fetch into batches, and puts a gap before the first one; a gap alone makes a batch without
+   * records. The caller calls `advance` for each batch that it passes on.
+   */
+  *cut(fetched: FetchedRecords, limits: BatchLimits, lost: LostRecords | null = null): Generator<RecordBatch> {
     const { records, nextOffset } = fetched;
     let position = lost?.to ?? this.#position ?? fetched.from;
     let first = records.indexOf(position);
     do {
       const end = this.#endOfBatch(records, first, limits);
       const to = end === records.length ? nextOffset : records.offset(end);
-      if (to <= position) return;
+      if (to <= position && lost === null) return;
       yield this.#batch(records.slice(first, end), { from: position, to }, lost);
       lost = null;
       position = to;
@@ -136,6 +141,7 @@ export class PartitionReading {
   /** Moves the position to the end of a batch that was passed on. */
   advance({ next }: RecordBatch): void {
     this.#hasBegun = true;
+    this.#damagedAt = null;
     this.#position = next.nextOffset;
     this.#bookmark = decodeBookmark(next.bookmark);
   }

@@ -18,6 +18,9 @@ export interface RecordFields {
 const at = { offset: 0, time: 1, block: 2, keyAt: 3, keyEnd: 4, valueAt: 5, valueEnd: 6 };
 const numbersPerRecord = 7;
 
+/** What a record takes in the table besides its own bytes and headers. */
+export const bytesPerRecord = numbersPerRecord * Float64Array.BYTES_PER_ELEMENT;
+
 /**
  * The records of one fetch, stored as numbers that point into the fetched bytes. If each record were an object, all of them
  * would live until the last one is folded, and the garbage collector would copy each several times. Here a record becomes
@@ -28,14 +31,21 @@ export class RecordTable {
   readonly #blocks: Buffer[] = [];
   readonly #headers = new Map<number, readonly LogHeader[]>();
   #length = 0;
+  #blockBytes = 0;
 
   get length(): number {
     return this.#length;
   }
 
+  /** The length of all blocks together, in bytes. */
+  get blockBytes(): number {
+    return this.#blockBytes;
+  }
+
   /** Starts a block of bytes; the records added next point into it. */
   beginBlock(bytes: Buffer): void {
     this.#blocks.push(bytes);
+    this.#blockBytes += bytes.length;
   }
 
   add({ offset, timestamp, keyAt, keyEnd, valueAt, valueEnd, headers }: RecordFields): void {

@@ -1,4 +1,4 @@
-/** Finds out how large packed bytes will become, for compression libraries that have no size limit of their own. */
+/** Finds out how large packed bytes will become: for libraries that have no size limit of their own, and for messages. */
 
 const lz4Magic = 0x184d2204;
 const zstdMagic = 0xfd2fb528;
@@ -15,16 +15,22 @@ export function snappySize(packed: Buffer): number {
   return size;
 }
 
-/**
- * True when lz4 frames unpack to more than `maxBytes`. It reads the blocks only when an upper bound exceeds `maxBytes`: a
- * block unpacks to at most 255 times its packed size, and to at most the block size that its frame declares.
- */
-export function lz4Exceeds(packed: Buffer, maxBytes: number): boolean {
-  const upperBound = (block: Buffer, largest: number): number => Math.min(block.length * 255, largest);
-  return lz4Size(packed, upperBound) > maxBytes && lz4Size(packed, lz4BlockSize) > maxBytes;
+/** The unpacked size in bytes that the end of a gzip file declares, without whole multiples of 4 GiB. */
+export function gzipSize(packed: Buffer): number {
+  return packed.readUInt32LE(packed.length - 4);
 }
 
-function lz4Size(packed: Buffer, sizeOf: (block: Buffer, largest: number) => number): number {
+/**
+ * The unpacked size of lz4 frames in bytes, or an upper bound if that is at most `most`. Only when the bound is more, the
+ * blocks are read: a block unpacks to at most 255 times its packed size, and to at most the block size that its frame
+ * declares.
+ */
+export function lz4Size(packed: Buffer, most: number): number {
+  const bound = sizeOfFrames(packed, (block, largest) => Math.min(block.length * 255, largest));
+  return bound <= most ? bound : sizeOfFrames(packed, lz4BlockSize);
+}
+
+function sizeOfFrames(packed: Buffer, sizeOf: (block: Buffer, largest: number) => number): number {
   let size = 0;
   for (let at = 0; at + 7 <= packed.length && packed.readUInt32LE(at) === lz4Magic; ) {
     const flags = packed[at + 4]!;

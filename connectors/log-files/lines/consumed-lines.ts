@@ -71,11 +71,8 @@ export class ConsumedLines {
   checkEnd(): void {
     const { origin, start } = this.#settings;
     if (this.nextLine >= start.nextOffset) return;
-    throw changedFile(
-      origin,
-      this.#bytes,
-      `it has ${this.nextLine} lines, but ${start.nextOffset} lines were consumed`,
-    );
+    const consumed = `${start.nextOffset} lines`;
+    throw changedFile({ path: origin, origin: start.origin, consumed }, `it has only ${this.nextLine} lines`);
   }
 
   /** The collected records as a batch; null when there are none. To be called between blocks. */

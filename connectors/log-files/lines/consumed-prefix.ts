@@ -1,11 +1,13 @@
 import type { Hash } from 'node:crypto';
-import { changedFile, type FileBookmark } from './file-bookmark.ts';
+import { changedFile, type FileBookmark, unpackedBytes } from './file-bookmark.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
 
 interface PrefixSettings {
   readonly path: string;
+  /** The path under which it was consumed last. */
+  readonly origin: string;
   /** The bookmark of the last run; null when nothing was consumed before. */
   readonly consumed: FileBookmark | null;
   /** Updated with the consumed bytes. */
@@ -59,6 +61,7 @@ export class ConsumedPrefix {
   }
 
   #changed(difference: string): Error {
-    return changedFile(this.#settings.path, this.#settings.consumed?.bytes ?? 0, difference);
+    const { path, origin, consumed } = this.#settings;
+    return changedFile({ path, origin, consumed: unpackedBytes(consumed?.bytes ?? 0) }, difference);
   }
 }

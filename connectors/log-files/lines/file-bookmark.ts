@@ -31,11 +31,30 @@ export function decodeFileBookmark(text: string | null): FileBookmark | null {
   }
 }
 
-/** The error for a file whose consumed part has changed. `difference` is a clause; `consumedBytes` are counted unpacked. */
-export function changedFile(path: string, consumedBytes: number, difference: string): TidemarkError {
-  const problem = `${path} has changed: ${consumedBytes} bytes of it (unpacked) were consumed, and ${difference}`;
-  const remedy = 'restore the file as it was and only append to it, or ingest it into a new database';
-  return new TidemarkError('SOURCE_CHANGED', `${problem}; nothing of it was read; ${remedy}`);
+/** The words for a number of bytes of a file's content. */
+export function unpackedBytes(bytes: number): string {
+  return `${bytes} bytes (unpacked)`;
+}
+
+/** A file, and the consumed file that it is taken for because it begins alike. */
+interface TakenFor {
+  readonly path: string;
+  /** The path under which that file was consumed last. */
+  readonly origin: string;
+  /** How much of it was consumed, as words. */
+  readonly consumed: string;
+}
+
+/**
+ * The error for a file whose consumed part has changed. `difference` is a clause. Nobody but the user can tell whether it is
+ * that file or another one that begins alike, so the message has the way out for both.
+ */
+export function changedFile({ path, origin, consumed }: TakenFor, difference: string): TidemarkError {
+  const file = path === origin ? 'the file of this path' : origin;
+  const problem = `${path} has changed: it is taken for ${file}, of which ${consumed} were consumed, and ${difference}`;
+  const same = 'if it is that file, restore it as it was and only append to it, or ingest it into a new database';
+  const other = 'if it is another file that begins alike, put an empty line before its first line';
+  return new TidemarkError('SOURCE_CHANGED', `${problem}; nothing of it was read; ${same}; ${other}`);
 }
 
 function isCount(value: unknown): value is number {

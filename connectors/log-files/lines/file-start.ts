@@ -1,5 +1,5 @@
 import type { StoredPosition } from '../../../pipeline/ports.ts';
-import { changedFile, decodeFileBookmark, type FileBookmark } from './file-bookmark.ts';
+import { changedFile, decodeFileBookmark, type FileBookmark, unpackedBytes } from './file-bookmark.ts';
 import type { FileHead } from './file-head.ts';
 
 /** Where reading a file continues. */
@@ -9,6 +9,8 @@ export interface FileStart {
   readonly first: string;
   /** What was consumed, to be compared with the file; null when all lines are counted from the beginning. */
   readonly consumed: FileBookmark | null;
+  /** The path under which it was consumed last; for a new file its own. */
+  readonly origin: string;
   /** Lines with a lower number are skipped. */
   readonly nextOffset: number;
 }
@@ -42,12 +44,12 @@ export function findFileStart(path: string, head: FileHead, stored: readonly Sto
   if (found === undefined) {
     refuseChanged(path, first, files);
     const name = { topic: head.topic(head.topicBytes), head: head.topicBytes };
-    return { name, first, consumed: null, nextOffset: 0 };
+    return { name, first, consumed: null, origin: path, nextOffset: 0 };
   }
   const { name, position, bookmark } = found;
   // A position without a bookmark, or with the bookmark of another offset, says nothing about the consumed bytes.
   const consumed = bookmark?.lines === position.nextOffset ? bookmark : null;
-  return { name, first, consumed, nextOffset: position.nextOffset };
+  return { name, first, consumed, origin: position.origin, nextOffset: position.nextOffset };
 }
 
 function match(head: FileHead, position: StoredPosition): Candidate | null {
@@ -63,8 +65,7 @@ function refuseChanged(path: string, first: string, files: readonly StoredPositi
   for (const { origin, bookmark } of files) {
     const consumed = decodeFileBookmark(bookmark);
     if (consumed?.first !== first) continue;
-    const what = `it begins with the same record as ${origin}, but not with the same ${consumed.head} bytes`;
-    const other = 'if it is another file, put an empty line before its first line';
-    throw changedFile(path, consumed.bytes, `${what} (${other})`);
+    const difference = `it begins with the same record, but not with the same ${consumed.head} bytes`;
+    throw changedFile({ path, origin, consumed: unpackedBytes(consumed.bytes) }, difference);
   }
 }

@@ -1,7 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { Broker } from '../../../ops/local-kafka/broker.ts';
 import { pipInstall } from '../../../ops/local-kafka/java.ts';
@@ -10,15 +9,15 @@ import { fetchOnce } from '../../../ops/local-kafka/tools.ts';
 import { describeMachine, median } from '../machine.ts';
 import { installedPeers, type Measured, measure, projectRoot, ServiceUnderTest } from './children.ts';
 import { writeAvro, writeMonth } from './events-file.ts';
-import { measureLatency } from './latency.ts';
+import { idlePart, latencyPart, type QuietBench, tricklePart } from './quiet.ts';
 
 /**
  * `npm run bench:kafka [-- part…]`: the service against a real broker on the same machine, beside kafkajs alone and the
  * programs that a user might write or take instead, each in a process of its own and in the same run.
  */
 const parts = {
-  ...{ avro: compareAvro, json: compareJson, 'catch-up': catchUp, latency: latencyPart },
-  ...{ trickle: tricklePart, idle: idlePart },
+  ...{ avro: compareAvro, json: compareJson, 'catch-up': catchUp },
+  ...{ latency: latencyPart, trickle: tricklePart, idle: idlePart },
 };
 const asked = process.argv.slice(2);
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
@@ -27,7 +26,7 @@ const catchUpEvents = Number(process.env.BENCH_CATCH_UP ?? 10_000_000);
 const folder = path.join(tmpdir(), 'tidemark-bench-kafka');
 const peers = path.join(projectRoot, 'test/bench/peers');
 
-interface Bench {
+interface Bench extends QuietBench {
   readonly broker: Broker;
   readonly registry: Registry;
   readonly ids: Readonly<Record<string, number>>;
@@ -43,7 +42,12 @@ async function main(): Promise<void> {
   const registry = await Registry.start({ dir: path.join(folder, 'registry') });
   try {
     console.log(`kafka, ${describeMachine()}, broker on the same machine; medians of ${rounds}`);
-    const bench = { broker, registry, ids: await registerAll(registry.url), python: { PYTHONPATH: installed } };
+    const bench: Bench = {
+      ...{ broker, registry, ids: await registerAll(registry.url), python: { PYTHONPATH: installed } },
+      brokers: broker.brokers,
+      makeTopic: (topic, partitions) => makeTopic(bench, topic, partitions),
+      start: (topic, name) => start(bench, topic, name),
+    };
     for (const [name, part] of Object.entries(parts)) if (asked.length === 0 || asked.includes(name)) await part(bench);
   } finally {
     await broker.stop();
@@ -130,59 +134,6 @@ async function catchUp(bench: Bench): Promise<void> {
     `  first million ${Math.round(first)}/s, last ${Math.round(last)}/s: ${(last / first).toFixed(2)} (target 0.8)`,
   );
   console.log(`  peak ${peakMb} MB (target 900); ${((cpuSeconds / catchUpEvents) * 1e6).toFixed(1)} CPU s per million`);
-}
-
-async function latencyPart(bench: Bench): Promise<void> {
-  const topic = await makeTopic(bench, 'latency');
-  const service = start(bench, topic, 'latency');
-  await service.until(() => service.lines.some(({ msg }) => msg === 'partitions were assigned'));
-  const trickle = { brokers: bench.broker.brokers, topic, partitions: 3, seconds: 20 };
-  const { p50, p99, events } = await measureLatency(trickle, service);
-  await service.stop();
-  console.log(` produce to visible in the table, ${events} events at 1,000/s`);
-  console.log(`  p50 ${p50} ms (target 500), p99 ${p99} ms (target 1500)`);
-}
-
-/** What a caught-up service costs while 1,000 events a second come over six partitions. */
-async function tricklePart(bench: Bench): Promise<void> {
-  const seconds = 60;
-  const topic = await makeTopic(bench, 'trickle', 6);
-  const service = start(bench, topic, 'trickle');
-  await service.until(() => service.lines.some(({ msg }) => msg === 'partitions were assigned'));
-  // What starting costs is not counted.
-  await measureLatency({ brokers: bench.broker.brokers, topic, partitions: 6, seconds: 5 }, service);
-  const before = service.usage().cpuSeconds;
-  const from = service.lines.length;
-  const { p50, p99, events } = await measureLatency(
-    { brokers: bench.broker.brokers, topic, partitions: 6, seconds },
-    service,
-  );
-  const share = (service.usage().cpuSeconds - before) / seconds;
-  const times = new Set(service.lines.slice(from).flatMap(({ msg, time }) => (msg === 'batch stored' ? [time] : [])));
-  await service.stop();
-  console.log(` a trickle of 1,000 events/s over 6 partitions, ${events} events`);
-  console.log(
-    `  ${(share * 100).toFixed(0)} % of a core (target 25), about ${(times.size / seconds).toFixed(1)} transactions/s; p50 ${p50} ms (target 250), p99 ${p99} ms (target 500)`,
-  );
-}
-
-/** What a service costs that has nothing to read. */
-async function idlePart(bench: Bench): Promise<void> {
-  const seconds = 60;
-  for (const [partitions, target] of [
-    [6, 1],
-    [200, 3],
-  ] as const) {
-    const topic = await makeTopic(bench, `idle-${partitions}`, partitions);
-    const service = start(bench, topic, `idle-${partitions}`);
-    await service.until(() => service.lines.some(({ msg }) => msg === 'partitions were assigned'));
-    await pause(10_000);
-    const before = service.usage().cpuSeconds;
-    await pause(seconds * 1_000);
-    const share = (service.usage().cpuSeconds - before) / seconds;
-    await service.stop();
-    console.log(` idle with ${partitions} partitions: ${(share * 100).toFixed(1)} % of a core (target ${target})`);
-  }
 }
 
 async function ours(bench: Bench, topic: string, events: number, name: string, from?: 'start included') {

@@ -7,6 +7,7 @@ import { DuckDbWarehouse } from '../../../connectors/duckdb/warehouse.ts';
 import { describeWarehouse, lateness, type OpenedWarehouse, storeClock } from '../../contracts/warehouse.ts';
 import { describeContradictions } from '../../contracts/warehouse-contradictions.ts';
 import { describeWarehouseExports } from '../../contracts/warehouse-exports.ts';
+import { describeGroups } from '../../contracts/warehouse-groups.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 async function open(): Promise<OpenedWarehouse> {
@@ -39,5 +40,6 @@ async function openFile(file: string): Promise<OpenedWarehouse> {
 }
 
 describeWarehouse('DuckDB', open);
+describeGroups('DuckDB', open);
 describeWarehouseExports('DuckDB', open);
 describeContradictions('DuckDB', open);

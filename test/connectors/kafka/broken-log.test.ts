@@ -1,6 +1,7 @@
 import { open, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { KafkaOptions } from '../../../connectors/kafka/client/options.ts';
 import type { Broker } from '../../../ops/local-kafka/broker.ts';
 import { waitFor } from '../../../ops/local-kafka/waiting.ts';
 import { TestCluster } from '../../support/kafka/cluster.ts';
@@ -18,9 +19,9 @@ describe.skipIf(!(await canStartBroker()))("a log whose files on the broker's di
     cluster = new TestCluster(broker.brokers);
   });
 
-  const source = (topic: string) =>
+  const source = (topic: string, more: Partial<KafkaOptions> = {}) =>
     boundedKafkaSource(
-      kafkaOptions({ brokers: cluster.brokers, topics: [topic], group: cluster.uniqueTopic('group') }),
+      kafkaOptions({ brokers: cluster.brokers, topics: [topic], group: cluster.uniqueTopic('group'), ...more }),
     );
 
   /**
@@ -60,20 +61,43 @@ describe.skipIf(!(await canStartBroker()))("a log whose files on the broker's di
     expect(rest.flatMap(({ records }) => records)).toEqual(whole.flatMap(({ records }) => records));
   });
 
-  test('have one flipped bit is read up to that batch, and the error names the offset', async () => {
+  async function damage(topic: string, value: string): Promise<void> {
+    await broker.stop();
+    await flipBit(path.join(broker.dir, 'data', `${topic}-0`), value);
+    await broker.start();
+  }
+
+  test('have one flipped bit is read up to that batch, and the error names the offset; with the policy skip it is a gap (contract 2.18)', async () => {
     const topic = await cluster.createTopic('damaged');
     for (const value of ['good', 'damaged', 'behind']) await cluster.produce(topic, [{ key: 'k', value }]);
-    await broker.stop();
-    await flipBit(path.join(broker.dir, 'data', `${topic}-0`), 'damaged');
-    await broker.start();
+    await damage(topic, 'damaged');
 
     const { records, failure } = await readToEnd(source(topic));
+    const reason = 'the record batch at offset 1 fails its CRC-32C';
     expect(failure).toMatchObject({
       code: 'SOURCE_CORRUPT',
       retry: false,
-      message: expect.stringContaining(`${topic}/0: the record batch at offset 1 fails its CRC-32C`),
+      message: `${topic}/0: ${reason}; to continue after offset 1, set kafka_on_damaged_batch to skip`,
     });
     expect(records.map(({ value }) => String(value))).toEqual(['good']);
+
+    const skipped = await readAll(source(topic, { onDamagedBatch: 'skip' }));
+    expect(skipped.flatMap(({ records }) => records.map(({ value }) => String(value)))).toEqual(['good', 'behind']);
+    expect(skipped.flatMap(({ lost }) => lost ?? [])).toEqual([{ from: 1, to: 2, reason }]);
+    expect(await readAll(source(topic), positionsAfter(skipped)), 'there is nothing more').toEqual([]);
+  });
+
+  test('have one flipped bit in what was read before is read on, although the last record cannot be compared', async () => {
+    const topic = await cluster.createTopic('damaged-later');
+    for (const value of ['first', 'damaged']) await cluster.produce(topic, [{ key: 'k', value }]);
+    const before = await readAll(source(topic));
+    await damage(topic, 'damaged');
+    await cluster.produce(topic, [{ key: 'k', value: 'behind' }]);
+    const { batches, failure } = await readToEnd(source(topic), positionsAfter(before));
+    expect(failure).toBeNull();
+    expect(batches.map(({ from, lost, records }) => [from, lost, String(records[0]?.value)])).toEqual([
+      [2, undefined, 'behind'],
+    ]);
   });
 });
 

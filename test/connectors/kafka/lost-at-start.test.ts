@@ -110,7 +110,7 @@ test('a partition that is assigned again before anything was read begins where t
     [3, 3],
     [8, 8],
   ]);
-  const fetched = { records: new RecordTable().records(), from: 8, nextOffset: 9, logStart: 8, high: 9 };
+  const fetched = { records: new RecordTable().records(), from: 8, nextOffset: 9, logStart: 8, high: 9, damage: null };
   for (const batch of reading.cut(fetched, { batchRecords: 1, batchBytes: 1 })) reading.advance(batch);
   expect(starts(20)).toEqual([9, 9]);
 });

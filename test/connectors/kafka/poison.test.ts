@@ -1,7 +1,7 @@
 import type { Message } from 'kafkajs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ingest } from '../../../pipeline/ingest/ingest.ts';
-import type { KeyFormat } from '../../../schemas/decode.ts';
+import type { KeyFormat } from '../../../schemas/cures.ts';
 import { goldenLines, readGolden } from '../../support/golden.ts';
 import { boundedKafkaSource, kafkaOptions } from '../../support/kafka/reading.ts';
 import { sharedKafka } from '../../support/kafka/shared.ts';

@@ -111,11 +111,36 @@ describe('another file', () => {
     expect((await readAs('b', `{"other":1}\n${ten}`, other.stored)).batches).toEqual([]);
   });
 
-  test('that begins with the same record is refused until an empty line is put before it (contract 2.13)', async () => {
+  const words =
+    /^(\S+)b has changed: it is taken for \1a, of which .*; if it is that file, restore it as it was .*; if it is another file that begins alike, put an empty line before its first line$/;
+  /** A consumed file, another one, and the difference that is found. */
+  const alike: readonly (readonly [string, string, string, string])[] = [
+    ['with the same record', ten, `{"line":0}\n{"other":1}\n`, 'not with the same 110 bytes'],
+    ['with the same 64 KiB', large, `${large.slice(0, 100_000)}{"other":1}\n${large}`, 'not the same any more'],
+    ['with the same 64 KiB, and is shorter', large, `${large.slice(0, 100_000)}"}\n`, 'bytes shorter than that'],
+    [
+      'with all of it, and goes on in its last line',
+      '{"line":0}\n12',
+      '{"line":0}\n123\n',
+      'its last line, which had no line end, is longer',
+    ],
+  ];
+  test.each(alike)(
+    'that begins %s: the message has the path it is taken for and the way out, which works (contract 2.13)',
+    async (_, consumed, other, difference) => {
+      const { stored } = await readAs('a', consumed);
+      const { failure } = await readAs('b', other, stored);
+      expect(failure).toMatchObject(changed(difference));
+      expect((failure as Error).message).toMatch(words);
+      const apart = await readAs('b', `\n${other}`, stored);
+      expect([apart.failure, apart.lines.length]).toEqual([null, other.trim().split('\n').length]);
+    },
+  );
+
+  test('with fewer lines than were consumed of a file whose bytes are not known', async () => {
     const { stored } = await readAs('a', ten);
-    const other = `{"line":0}\n{"other":1}\n`;
-    expect((await readAs('b', other, stored)).failure).toMatchObject(changed('same record', 'empty line'));
-    expect((await readAs('b', `\n${other}`, stored)).lines).toEqual(['1 {"line":0}', '2 {"other":1}']);
+    const bare = stored.map(position => ({ ...position, nextOffset: 11, bookmark: null }));
+    expect(((await readAs('b', ten, bare)).failure as Error).message).toMatch(words);
   });
 
   test('that is empty yields nothing, whatever was consumed before', async () => {
@@ -168,7 +193,7 @@ describe('a position without a usable bookmark', () => {
 
   test('after the end is refused', async () => {
     const { stored } = await readAs('a', ten);
-    expect((await readAs('a', ten, bare(stored, 11))).failure).toMatchObject(changed('10 lines', '11'));
+    expect((await readAs('a', ten, bare(stored, 11))).failure).toMatchObject(changed('11 lines', '10 lines'));
   });
 
   test('with the bookmark of another offset is found by counting lines', async () => {

@@ -4,8 +4,9 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { readConfig } from '../../../ops/settings/config.ts';
-import { isSecret, type SecretName, type SettingName, settingNames, settings } from '../../../ops/settings/settings.ts';
+import { isSecret, settingNames, settings } from '../../../ops/settings/settings.ts';
 import { tidemarkDoneHere, tidemarkHere } from '../../support/in-process.ts';
+import { type OpenName, others } from '../../support/other-settings.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -20,61 +21,6 @@ async function fileOf(name: string, content: string): Promise<string> {
   return file;
 }
 
-type OpenName = Exclude<SettingName, SecretName | `${SecretName}_file`>;
-
-/** For each setting but the secret ones three values other than the default. A setting without a line does not compile. */
-const others: Readonly<Record<OpenName, readonly [unknown, unknown, unknown]>> = {
-  db: ['a.duckdb', 'b.duckdb', 'c.duckdb'],
-  export_root: ['a', 'b', 'c'],
-  prefix_map: [{ 'C:/export': 'a' }, { 'C:/export': 'b' }, { 'D:/': 'c' }],
-  memory_limit: ['300MB', '400MB', '1GB'],
-  threads: [11, 12, 13],
-  batch_records: [101, 102, 103],
-  batch_bytes: [2001, 2002, 2003],
-  key_format: ['json', 'json', 'json'],
-  max_misfit_percent: [1, 50, 100],
-  skew_ms: [1, 2, 3],
-  allowed_lateness_ms: [4, 5, 6],
-  clock_lateness_ms: [7, 8, 9],
-  max_extension_columns: [7, 8, 9],
-  registry_url: ['http://a', 'http://b', 'http://c'],
-  registry_username: ['a', 'b', 'c'],
-  registry_ca_file: ['a.pem', 'b.pem', 'c.pem'],
-  log_folder: ['a', 'b', 'c'],
-  kafka_brokers: [['a:1'], ['a:1', 'b:2'], ['c:3']],
-  kafka_topics: [['a'], ['a', 'b'], ['c']],
-  kafka_group: ['a', 'b', 'c'],
-  kafka_partitions: [[0], [1, 2], [3]],
-  kafka_tls: [true, true, true],
-  kafka_tls_ca_file: ['a.pem', 'b.pem', 'c.pem'],
-  kafka_tls_cert_file: ['a.pem', 'b.pem', 'c.pem'],
-  kafka_tls_key_file: ['a.pem', 'b.pem', 'c.pem'],
-  kafka_sasl_mechanism: ['plain', 'scram-sha-256', 'oauthbearer'],
-  kafka_sasl_username: ['a', 'b', 'c'],
-  kafka_oauth_token_url: ['http://a', 'http://b', 'http://c'],
-  kafka_session_timeout_ms: [6001, 6002, 6003],
-  kafka_on_lost_records: ['skip', 'skip', 'skip'],
-  kafka_replay_horizon_hours: [1, 2, 3],
-  control_topic: ['a', 'b', 'c'],
-  status_topic: ['a', 'b', 'c'],
-  status_format: ['avro', 'avro', 'avro'],
-  service_name: ['a', 'b', 'c'],
-  exports_at_once: [3, 4, 5],
-  export_queue: [1, 2, 3],
-  export_wait_ms: [1, 2, 3],
-  export_history_days: [1, 2, 3],
-  http_host: ['127.0.0.2', '127.0.0.3', '127.0.0.4'],
-  http_port: [1, 2, 3],
-  http_tokens: [[`a:reader:${'0'.repeat(64)}`], [`b:exporter:${'1'.repeat(64)}`], [`c:operator:${'2'.repeat(64)}`]],
-  http_tokens_file: ['a', 'b', 'c'],
-  http_allow_anonymous: [true, true, true],
-  http_tls_cert_file: ['a.pem', 'b.pem', 'c.pem'],
-  http_tls_key_file: ['a.pem', 'b.pem', 'c.pem'],
-  http_rate_limit: [0, 1, 2],
-  http_stall_ms: [101, 102, 103],
-  log_level: ['debug', 'warn', 'error'],
-  stop_deadline_ms: [1001, 1002, 1003],
-};
 const openNames = Object.keys(others) as readonly OpenName[];
 const secretNames = settingNames.filter(isSecret);
 

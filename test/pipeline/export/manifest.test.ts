@@ -71,7 +71,7 @@ test('a manifest says all that is needed to rebuild the export and compare (cont
       ...hashes('', content),
       ...hashes('packed_', directory.files.get(`/exports/x_20260302_101112_345_${kind}.csv.gz`)!),
     })),
-    versions: { software: 'tidemark 1.2.3', zlib: process.versions.zlib, contract: 2, projection: 1 },
+    versions: { software: 'tidemark 1.2.3', zlib: process.versions.zlib, contract: 2, projection: 2 },
   });
   const written = directory.files.get('/exports/x_20260302_101112_345_manifest.json');
   expect(JSON.parse(Buffer.from(written ?? []).toString())).toEqual(manifest);

@@ -110,7 +110,7 @@ test('without a registry an Avro value is malformed (contract 1.4)', async () =>
   const store = await openTestStore();
   await ingested(store, { records: recordsOf([{ value: avro('a') }]) });
   expect(await quarantined(store)).toEqual([
-    ['0', null, 'MALFORMED', 'the value begins as Avro does, but no schema registry is configured'],
+    ['0', null, 'MALFORMED', 'the value begins as Avro does, but no schema registry is configured; set registry_url'],
   ]);
 });
 

@@ -178,7 +178,7 @@ describe('a request as Avro (contract 5.16)', () => {
 
   test('without a registry is faulty', () => {
     expect(readControlRequest({ key: bytes('id'), value: good }, null)).toMatchObject({
-      message: 'the value begins as Avro does, but no schema registry is configured',
+      message: 'the value begins as Avro does, but no schema registry is configured; set registry_url',
     });
     expect(readControlRequest({ key: null, value: good }, ours)).toMatchObject({ reject: { reason: 'NO_KEY' } });
   });

@@ -117,7 +117,7 @@ describe('a writer whose schema (contract 1.5)', () => {
     expect(decode([])).toMatchObject({
       reason: 'UNKNOWN_KIND',
       field: 'event',
-      message: expect.stringContaining('undefined type name: common.Address'),
+      message: expect.stringContaining('the type common.Address is not defined'),
     });
   });
 });

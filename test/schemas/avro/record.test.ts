@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { decodeRecord, type KeyFormat } from '../../../schemas/decode.ts';
+import type { KeyFormat } from '../../../schemas/cures.ts';
+import { decodeRecord } from '../../../schemas/decode.ts';
 import { isReject } from '../../../schemas/events/decode-members.ts';
 import { avroWriter, compiled, wireBytes } from '../../support/avro.ts';
 import { startedWith, whole } from '../../support/avro-events.ts';
@@ -122,5 +123,7 @@ describe('an Avro key (contract 1.2, 1.3)', () => {
 
 test('messages name the schema id and the part of the record', () => {
   const decoded = decodeRecord({ timestamp: null, key: null, value: unknown }, { keyFormat: 'string', schemas });
-  expect(decoded).toMatchObject({ message: 'the schema registry has no schema 99, which the value names' });
+  expect(decoded).toMatchObject({
+    message: expect.stringContaining('the schema registry has no schema 99, which the value names'),
+  });
 });

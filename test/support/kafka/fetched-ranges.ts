@@ -1,5 +1,6 @@
 import { bookmarkOf, encodeBookmark, type LogIdentity } from '../../../connectors/kafka/reading/bookmark.ts';
-import { type FetchedRange, PartitionReading } from '../../../connectors/kafka/reading/partition-reading.ts';
+import { PartitionReading } from '../../../connectors/kafka/reading/partition-reading.ts';
+import type { FetchedRecords } from '../../../connectors/kafka/records/fetched-records.ts';
 import { RecordTable } from '../../../connectors/kafka/records/packed-records.ts';
 import type { LogRecord, StoredPosition } from '../../../pipeline/ports.ts';
 
@@ -26,11 +27,11 @@ export function readingOf(stored?: StoredPosition): PartitionReading {
 export function fetched(
   from: number,
   offsets: readonly number[],
-  more: Partial<FetchedRange> & { content?: string } = {},
-): FetchedRange {
+  more: Partial<FetchedRecords> & { content?: string } = {},
+): FetchedRecords {
   const { content, ...facts } = more;
   const table = new RecordTable();
   for (const offset of offsets) table.addRecord(recordAt(offset, content));
   const nextOffset = facts.nextOffset ?? (offsets.at(-1) ?? from - 1) + 1;
-  return { records: table.records(), from, nextOffset, logStart: 0, high: nextOffset, ...facts };
+  return { records: table.records(), from, nextOffset, logStart: 0, high: nextOffset, damage: null, ...facts };
 }

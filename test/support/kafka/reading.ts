@@ -15,6 +15,8 @@ export function kafkaOptions(
     security: noSecurity,
     sessionTimeoutMs: 10_000,
     onLostRecords: 'stop',
+    onDamagedBatch: 'stop',
+    maxUnpackedBytes: 256 << 20,
     batchRecords: 20_000,
     batchBytes: 16 << 20,
     fetchMinBytes: 1,

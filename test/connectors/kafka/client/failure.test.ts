@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module';
 import { describe, expect, test } from 'vitest';
 import { kafkaFailure } from '../../../../connectors/kafka/client/failure.ts';
-import { DamagedBatch } from '../../../../connectors/kafka/records/record-batches.ts';
 import { isTemporary, TidemarkError } from '../../../../pipeline/errors.ts';
 
 const require = createRequire(import.meta.url);
@@ -97,11 +96,6 @@ test('a setting that the broker rejects is named', () => {
     code: 'CONFIG_INVALID',
     message: expect.stringMatching(/kafka_session_timeout_ms is outside the range.*group\.min\.session\.timeout\.ms/),
   });
-});
-
-test('damaged records are not retried', () => {
-  const error = afterRetries(new DamagedBatch('calls/0: its CRC is wrong'));
-  expect(failureOf(error)).toMatchObject({ code: 'SOURCE_CORRUPT', message: expect.stringMatching(/CRC/) });
 });
 
 test('a TidemarkError comes back unchanged, however kafkajs wrapped it', () => {

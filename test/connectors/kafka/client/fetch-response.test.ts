@@ -1,9 +1,6 @@
-import { createRequire } from 'node:module';
 import { describe, expect, test } from 'vitest';
 import { decodeFetchResponse } from '../../../../connectors/kafka/client/fetch-response.ts';
 import { batchOf } from '../../../support/kafka/record-batch.ts';
-
-const require = createRequire(import.meta.url);
 
 const int = (bytes: 2 | 4 | 8, value: number): Buffer => {
   const buffer = Buffer.alloc(8);
@@ -22,10 +19,10 @@ function responseOf(version: number, records: Buffer, aborted = array(), error =
 }
 
 describe('a fetch response', () => {
-  test.each([5, 6, 7, 8, 9, 10, 11])('of version %d is decoded', async version => {
+  test.each([5, 6, 7, 8, 9, 10, 11])('of version %d is decoded', version => {
     const records = batchOf({ baseOffset: 7, values: ['a'] });
     const aborted = array(Buffer.concat([int(8, 2 ** 40), int(8, 8)]), Buffer.concat([int(8, 3), int(8, 9)]));
-    expect(await decodeFetchResponse(responseOf(version, sized(records), aborted), version)).toEqual({
+    expect(decodeFetchResponse(responseOf(version, sized(records), aborted), version)).toEqual({
       clientSideThrottleTime: version >= 8 ? 30 : 0,
       responses: [
         {
@@ -49,8 +46,8 @@ describe('a fetch response', () => {
     });
   });
 
-  test('may hold null instead of records and aborted transactions', async () => {
-    const { responses } = await decodeFetchResponse(responseOf(11, int(4, -1), int(4, -1)), 11);
+  test('may hold null instead of records and aborted transactions', () => {
+    const { responses } = decodeFetchResponse(responseOf(11, int(4, -1), int(4, -1)), 11);
     expect(responses[0]?.partitions[0]).toMatchObject({ abortedTransactions: [], messages: Buffer.alloc(0) });
   });
 
@@ -59,22 +56,8 @@ describe('a fetch response', () => {
     [100, 3],
     [103, 3],
     [6, 6],
-  ])('with the error %d is reported to kafkajs with the error %d', async (error, errorCode) => {
-    const { responses } = await decodeFetchResponse(responseOf(11, int(4, -1), array(), error), 11);
+  ])('with the error %d is reported to kafkajs with the error %d', (error, errorCode) => {
+    const { responses } = decodeFetchResponse(responseOf(11, int(4, -1), array(), error), 11);
     expect(responses[0]?.partitions[0]).toMatchObject({ errorCode });
-  });
-
-  test('may hold records of the message formats before Kafka 0.11, which have no headers', async () => {
-    const encodeMessageSet = require('kafkajs/src/protocol/messageSet/index.js');
-    const entries = [
-      { magicByte: 1, timestamp: 1_700_000_000_123, key: 'k', value: 'one' },
-      { magicByte: 1, timestamp: -1, key: null, value: null },
-    ];
-    const set: Buffer = encodeMessageSet({ messageVersion: 1, entries }).buffer;
-    const { responses } = await decodeFetchResponse(responseOf(11, sized(set)), 11);
-    expect(responses[0]?.partitions[0]?.messages).toMatchObject([
-      { offset: 0, timestamp: 1_700_000_000_123, key: Buffer.from('k'), value: Buffer.from('one'), headers: [] },
-      { offset: 1, timestamp: null, key: null, value: null, headers: [] },
-    ]);
   });
 });

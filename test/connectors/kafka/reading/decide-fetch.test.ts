@@ -6,7 +6,8 @@ import {
   decideFetch,
   type FetchDecision,
 } from '../../../../connectors/kafka/reading/lost-records.ts';
-import type { FetchedRange, PartitionReading } from '../../../../connectors/kafka/reading/partition-reading.ts';
+import type { PartitionReading } from '../../../../connectors/kafka/reading/partition-reading.ts';
+import type { FetchedRecords } from '../../../../connectors/kafka/records/fetched-records.ts';
 import { fetched, log, partition, readingOf, storedAt } from '../../../support/kafka/fetched-ranges.ts';
 
 /** Every decision on a fetch, without a broker: take it, fetch again, store a gap, or refuse the log. */
@@ -27,6 +28,8 @@ const lost = (from: number, to: number) => ({
   reason: `deleted by Kafka before it was read; the log begins at ${to}`,
 });
 
+const stopping = { onLostRecords: 'stop', onDamagedBatch: 'stop' } as const;
+
 /** The next offset is 10; the last stored record has the offset 9 or, as before an aborted transaction, 7. */
 const at10 = () => readingOf(storedAt(10, 9));
 const at10Last7 = () => readingOf(storedAt(10, 7));
@@ -35,14 +38,14 @@ const neverRead = () => readingOf();
 /** As `at10`, after a fetch showed the same record at 9. */
 function verifiedAt10(): PartitionReading {
   const reading = at10();
-  expect(decideFetch(fetched(5, [5, 6, 7, 8, 9], { high: 30 }), reading, 'stop')).toBe('take');
+  expect(decideFetch(fetched(5, [5, 6, 7, 8, 9], { high: 30 }), reading, stopping)).toBe('take');
   return reading;
 }
 
 type Outcome = FetchDecision | ReturnType<typeof changed>;
-type Case = readonly [situation: string, () => PartitionReading, FetchedRange, stop: Outcome, skip: Outcome];
+type Case = readonly [situation: string, () => PartitionReading, FetchedRecords, stop: Outcome, skip: Outcome];
 /** A decision that does not depend on the policy. */
-const either = (situation: string, reading: () => PartitionReading, fetch: FetchedRange, outcome: Outcome): Case => [
+const either = (situation: string, reading: () => PartitionReading, fetch: FetchedRecords, outcome: Outcome): Case => [
   situation,
   reading,
   fetch,
@@ -169,7 +172,7 @@ const cases: readonly Case[] = [
 describe.each(['stop', 'skip'] as const)('with the policy %s', policy => {
   test.each(cases)('%s', (_, reading, fetch, stop, skip) => {
     const wanted = policy === 'stop' ? stop : skip;
-    const decide = () => decideFetch(fetch, reading(), policy);
+    const decide = () => decideFetch(fetch, reading(), { ...stopping, onLostRecords: policy });
     if (typeof wanted === 'object' && 'code' in wanted) expect(decide).toThrow(expect.objectContaining(wanted));
     else expect(decide()).toEqual(wanted);
   });
@@ -179,9 +182,9 @@ test('when the record to compare is deleted, one unproven fetch is taken, and la
   const reading = at10();
   reading.assign(0);
   expect(reading.fetchOffset).toBe(9);
-  expect(decideFetch(fetched(10, [10], { logStart: 10, high: 30 }), reading, 'stop')).toBe('take');
+  expect(decideFetch(fetched(10, [10], { logStart: 10, high: 30 }), reading, stopping)).toBe('take');
   expect(reading.fetchOffset).toBe(10);
-  expect(decideFetch(fetched(10, [10], { high: 30 }), reading, 'stop')).toBe('take');
+  expect(decideFetch(fetched(10, [10], { high: 30 }), reading, stopping)).toBe('take');
 });
 
 describe('the next offset to read', () => {

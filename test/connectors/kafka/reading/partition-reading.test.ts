@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bookmarkOf, decodeBookmark, encodeBookmark } from '../../../../connectors/kafka/reading/bookmark.ts';
-import type { FetchedRange, PartitionReading } from '../../../../connectors/kafka/reading/partition-reading.ts';
+import type { PartitionReading } from '../../../../connectors/kafka/reading/partition-reading.ts';
+import type { FetchedRecords } from '../../../../connectors/kafka/records/fetched-records.ts';
 import type { BatchLimits } from '../../../../pipeline/ports.ts';
 import { fetched, log, partition, readingOf, recordAt, storedAt } from '../../../support/kafka/fetched-ranges.ts';
 
@@ -10,7 +11,7 @@ const readBefore = () => readingOf(storedAt(10, 9));
 /** The batches as texts: `[from, to) of <offsets of the records>`. */
 function cut(
   reading: PartitionReading,
-  fetch: FetchedRange,
+  fetch: FetchedRecords,
   more: Partial<BatchLimits> = {},
   lost?: { from: number; to: number },
 ) {
@@ -78,7 +79,7 @@ describe('a fetch begins', () => {
 });
 
 describe('a fetch is cut', () => {
-  test.each<readonly [string, PartitionReading, FetchedRange, Partial<BatchLimits>, readonly string[]]>([
+  test.each<readonly [string, PartitionReading, FetchedRecords, Partial<BatchLimits>, readonly string[]]>([
     ['into one batch when it is small', readBefore(), fetched(10, [10, 11, 12]), {}, ['[10, 13) of 10 11 12']],
     ['without the records that were passed on before', readBefore(), fetched(7, [7, 9, 10]), {}, ['[10, 11) of 10']],
     ['into nothing when no record is new', readBefore(), fetched(7, [7, 9]), {}, []],

@@ -29,6 +29,7 @@ test('a record that was older than the retention when it was written is reported
   expect(watch.checkBatch(batch(2, 0, 25))).toEqual({
     topic: 'calls',
     kind: 'near_retention',
+    weight: 'warn',
     sentence: expect.stringMatching(
       /24 h.*offset 3 of partition 0 was already older when it was written \(2026-03-08T23:00:00\.000Z\)/,
     ),

@@ -1,18 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { openCodecs } from '../../../../connectors/kafka/records/codecs.ts';
-import { FetchedBatch } from '../../../../connectors/kafka/records/fetched-batch.ts';
-import { DamagedBatch } from '../../../../connectors/kafka/records/record-batches.ts';
 import type { LogRecord } from '../../../../pipeline/ports.ts';
+import { damageOf, fetchedFrom } from '../../../support/kafka/fetched.ts';
 import { batchOf, varint } from '../../../support/kafka/record-batch.ts';
 import { plainRecords } from '../../../support/reading.ts';
 
-const codecs = openCodecs();
-
-/** The records that a fetch of partition 0 with these bytes delivers. */
-function decodeFetch(bytes: Buffer): readonly LogRecord[] {
-  const data = { partition: 0, highWatermark: '0', logStart: 0, abortedTransactions: [], messages: bytes };
-  return plainRecords(new FetchedBatch('t', '0', data, codecs).messages);
-}
+const decodeFetch = (bytes: Buffer): readonly LogRecord[] => plainRecords(fetchedFrom(bytes).records);
 
 const values = (records: readonly LogRecord[]) => records.map(({ value }) => String(value));
 
@@ -62,9 +55,7 @@ describe('record batches', () => {
     for (let at = 17; at < batch.length; at += 1) {
       const flipped = Buffer.from(batch);
       flipped[at]! ^= 0x20;
-      expect(() => decodeFetch(flipped), `byte ${at}`).toThrow(
-        new DamagedBatch('t/0: the record batch at offset 41 fails its CRC-32C'),
-      );
+      expect(damageOf(flipped), `byte ${at}`).toBe('the record batch at offset 41 fails its CRC-32C');
     }
   });
 });
@@ -89,9 +80,8 @@ describe('a record', () => {
   });
 
   test.each([1, 2, 5, content.length])('that is %i bytes longer than it declares is refused', bytes => {
-    const reading = () => values(decodeFetch(declaring(content.length - bytes)));
-    expect(reading, 'a record longer than it declares was read').toThrow(
-      new DamagedBatch('t/0: a record of the batch at offset 41 is cut off'),
+    expect(damageOf(declaring(content.length - bytes)), 'a record longer than it declares was read').toBe(
+      'the record batch at offset 41 has a record that is cut off',
     );
   });
 });

@@ -3,12 +3,12 @@ import { compressFrameSync } from 'lz4-napi';
 import { compressSync } from 'snappy';
 import { describe, expect, test } from 'vitest';
 import { openCodecs } from '../../../../connectors/kafka/records/codecs.ts';
-import { FetchedBatch } from '../../../../connectors/kafka/records/fetched-batch.ts';
+import { fetchedFrom } from '../../../support/kafka/fetched.ts';
 import { batchOf } from '../../../support/kafka/record-batch.ts';
 import { plainRecords } from '../../../support/reading.ts';
 
 const most = 1 << 20;
-const codecs = openCodecs(most);
+const codecs = openCodecs();
 
 /** Blocks of 32 KiB with the header of Java's snappy library. */
 function xerial(bytes: Buffer): Buffer {
@@ -47,16 +47,16 @@ function halves(bytes: Buffer, pack: (part: Buffer) => Buffer): Buffer {
 
 const inTwoFramesOfLz4 = (bytes: Buffer) => halves(bytes, part => compressFrameSync(part));
 
-function fetchedBatch(codec: number, body: Buffer, count: number): FetchedBatch {
-  const messages = batchOf({ baseOffset: 41, attributes: codec, body, count });
-  const data = { partition: 3, highWatermark: '100', logStart: 0, messages, abortedTransactions: [] };
-  return new FetchedBatch('t', '41', data, codecs);
-}
+const fetchedBatch = (codec: number, body: Buffer, count: number) =>
+  fetchedFrom(batchOf({ baseOffset: 41, lastOffset: 41, attributes: codec, body, count }), {
+    from: 41,
+    maxUnpackedBytes: most,
+  });
+const damageOf = (codec: number, body: Buffer) => fetchedBatch(codec, body, 0).damage?.reason;
 
-const tooLarge = expect.objectContaining({
-  name: 'DamagedBatch',
-  message: `t/3: the record batch at offset 41 cannot be unpacked: it unpacks to more than ${most} bytes`,
-});
+/** `bytes` is null where the packed bytes do not tell their unpacked size. */
+const tooLarge = (bytes: number | null) =>
+  `the record batch at offset 41 cannot be unpacked: it unpacks to ${bytes === null ? '' : `${bytes} bytes, which is `}more than max_unpacked_bytes (${most})`;
 
 const packers = [
   ['gzip', 1, gzipSync],
@@ -73,53 +73,71 @@ const packers = [
   ['zstd in two frames that declare their sizes', 4, (bytes: Buffer) => halves(bytes, part => zstd(part, null))],
 ] as const;
 
-describe.each(packers)('%s', (_, codec, pack) => {
+describe.each(packers)('%s', (name, codec, pack) => {
   test.each([1, 70_000, most])('%i bytes are unpacked', size => {
     const bytes = Buffer.alloc(size, 7);
-    expect(codecs[codec]!(Buffer.from(pack(bytes))).equals(bytes)).toBe(true);
+    expect(codecs[codec]!(Buffer.from(pack(bytes)), most).equals(bytes)).toBe(true);
   });
 
-  test('more bytes than allowed are refused, and the error names the offset', () => {
+  test('more bytes than allowed are refused, with the offset, the unpacked size and the bound (contract 2.18)', () => {
     const body = Buffer.from(pack(Buffer.alloc(most + 1, 7)));
-    expect(() => fetchedBatch(codec, body, 1)).toThrow(tooLarge);
+    expect(damageOf(codec, body)).toBe(tooLarge(name === 'zstd' ? null : most + 1));
   });
 });
 
 describe('lz4 in two frames, although Kafka clients write and read one', () => {
   test('counts with the size of both together', () => {
-    expect(() => fetchedBatch(3, inTwoFramesOfLz4(Buffer.alloc(most + 1, 7)), 1)).toThrow(tooLarge);
-    expect(() => fetchedBatch(3, compressFrameSync(Buffer.alloc(most / 2 + 1, 7)), 0)).not.toThrow();
+    expect(damageOf(3, inTwoFramesOfLz4(Buffer.alloc(most + 1, 7)))).toBe(tooLarge(most + 1));
+    expect(damageOf(3, compressFrameSync(Buffer.alloc(most / 2 + 1, 7)))).toBeUndefined();
   });
 
   test('is refused and not read as the records of the first frame alone', () => {
     const values = ['a', 'b'].map(letter => letter.repeat(1_000));
     const plain = batchOf({ baseOffset: 41, values }).subarray(61);
-    const read = (body: Buffer) => plainRecords(fetchedBatch(3, body, 2).messages).map(({ value }) => String(value));
+    const read = (body: Buffer) => plainRecords(fetchedBatch(3, body, 2).records).map(({ value }) => String(value));
     expect(read(compressFrameSync(plain))).toEqual(values);
-    expect(() => read(inTwoFramesOfLz4(plain))).toThrow(/the batch at offset 41 is cut off/);
+    expect(fetchedBatch(3, inTwoFramesOfLz4(plain), 2).damage?.reason).toMatch(/has a record that is cut off/);
   });
 });
 
 test('a zstd frame whose window exceeds the limit is refused before the window is allocated', () => {
-  const refusal = /it unpacks to more than 1048576 bytes|too much memory/;
-  expect(() => codecs[4]!(zstd(Buffer.alloc(10), 20 << 3))).toThrow(refusal);
-  expect(codecs[4]!(zstd(Buffer.alloc(10), 10 << 3))).toEqual(Buffer.alloc(10));
+  const refusal = /it unpacks to more than max_unpacked_bytes \(1048576\)|too much memory/;
+  expect(() => codecs[4]!(zstd(Buffer.alloc(10), 20 << 3), most)).toThrow(refusal);
+  expect(codecs[4]!(zstd(Buffer.alloc(10), 10 << 3), most)).toEqual(Buffer.alloc(10));
 });
 
-test('by default a batch may unpack to 256 MiB and not to one byte more', () => {
-  const [, , unpackSnappy] = openCodecs();
-  /**
-   * The header of a snappy block, which declares the unpacked size with seven bits per byte; the block itself is
-   * missing.
-   */
-  const declaring = (last: number) => Buffer.from([last, 0x80, 0x80, 0x80, 0x01]);
-  expect(() => unpackSnappy!(declaring(0x81))).toThrow('it unpacks to more than 268435456 bytes');
-  expect(() => unpackSnappy!(declaring(0x80)), 'refused by the library, which was let at it').toThrow(
-    'expected 268435456 decompressed bytes but got 0',
-  );
+test.each<[string, number, Buffer, RegExp]>([
+  [
+    'a snappy block of negative length',
+    2,
+    Buffer.concat([xerial(Buffer.alloc(9)).subarray(0, 16), Buffer.alloc(8, 0xff)]),
+    /block 0 does not have the length that it states/,
+  ],
+  [
+    'a snappy block that is cut off',
+    2,
+    xerial(Buffer.alloc(70_000)).subarray(0, -3),
+    /block 2 does not have the length that it states/,
+  ],
+  [
+    'half a length of a snappy block',
+    2,
+    Buffer.concat([xerial(Buffer.alloc(9)), Buffer.alloc(2)]),
+    /its bytes end too early/,
+  ],
+  ['snappy of nothing', 2, Buffer.alloc(0), /empty/],
+  [
+    'zstd that is cut off in its head',
+    4,
+    zstd(Buffer.alloc(9)).subarray(0, 6),
+    /its bytes end too early|ended|incomplete|unexpected/,
+  ],
+])('%s is damage, in words', (_, codec, body, wanted) => {
+  expect(damageOf(codec, body)).toMatch(/^the record batch at offset 41 cannot be unpacked: /);
+  expect(damageOf(codec, body)).toMatch(wanted);
 });
 
 test('lz4 of random bytes, which do not shrink, is unpacked', () => {
   const bytes = Buffer.from(Array.from({ length: most }, (_, at) => (at * 7919 + (at >> 8) * 31) % 251));
-  expect(codecs[3]!(compressFrameSync(bytes)).equals(bytes)).toBe(true);
+  expect(codecs[3]!(compressFrameSync(bytes), most).equals(bytes)).toBe(true);
 });
