@@ -11,7 +11,7 @@ import type { Config } from './settings/settings.ts';
  */
 export function openSchemaRegistry(config: Config, report: ReportProblem): ConfluentRegistry | null {
   const http = openRegistryHttp(config);
-  return http === null ? null : new ConfluentRegistry(http, { clock: { now: Date.now }, report });
+  return http === null ? null : new ConfluentRegistry(http, { clock: { now: () => performance.now() }, report });
 }
 
 /** The HTTP client of the configured registry; null where none is. Throws `CONFIG_INVALID` naming every combination of settings that is not allowed. */

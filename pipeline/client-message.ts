@@ -17,6 +17,7 @@ const readableCodes: ReadonlySet<string> = new Set<FailureCode>([
   'PARTITION_UNKNOWN',
   'PARTITION_READ',
   'FILE_GONE',
+  'STREAM_TOO_LARGE',
   'QUEUE_FULL',
   'CANCELLED',
   'TOO_MANY_COLUMNS',

@@ -17,6 +17,7 @@ const failures = {
   PARTITION_READ: { retry: false, exitCode: 65, httpStatus: 409 },
   SERVICE_UNKNOWN: { retry: false, exitCode: 66, httpStatus: 404 },
   FILE_GONE: { retry: false, exitCode: 66, httpStatus: 410 },
+  STREAM_TOO_LARGE: { retry: false, exitCode: 65, httpStatus: 507 },
   QUEUE_FULL: { retry: true, exitCode: 75, httpStatus: 503 },
   CANCELLED: { retry: false, exitCode: 65, httpStatus: 409 },
   NAME_TAKEN: { retry: true, exitCode: 73, httpStatus: 409 },

@@ -1,81 +1,108 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
-import type { FastifyReply } from 'fastify';
-import { codeOf } from '../../pipeline/errors.ts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { codeOf, TidemarkError } from '../../pipeline/errors.ts';
 import type { ByteSink, Log } from '../../pipeline/ports.ts';
 import { ReceiveRate, type SlowClientLimits, tooSlow } from './slow-clients.ts';
+import { SpooledAnswer, type SpoolOptions, type StreamedQuery } from './spooled-answer.ts';
 
-/** A query whose result is written while it is read from the database. It holds one of the few snapshots until it is closed. */
-export interface StreamedQuery {
-  write(sink: ByteSink): Promise<unknown>;
-  /** Makes a running `write` fail soon. */
-  interrupt(): void;
-  close(): Promise<void>;
-}
-
-interface StreamOptions {
+export interface StreamOptions {
   readonly slowClients: SlowClientLimits;
+  readonly spool: SpoolOptions;
+  /** How many streams may be made or sent at once. */
+  readonly atOnce: number;
   readonly log: Log;
 }
 
 /**
- * Sends the results of queries as fast as the clients receive them. When a client disconnects or is too slow, its query
- * ends. When a query fails, the connection is closed, so that no client mistakes the first part of an answer for the whole.
+ * Answers with the results of queries. Each result is first kept whole on disk, so that a client that reads slowly holds
+ * neither a snapshot nor an export's place; then it is sent as fast as the client takes it. A client that is too slow is cut
+ * off: the connection is closed, so that it does not mistake the first part for the whole.
  */
 export class ResponseStreams {
   readonly #options: StreamOptions;
-  readonly #open = new Map<PassThrough, Promise<void>>();
+  /** What ends each stream that is being made. */
+  readonly #making = new Set<AbortController>();
+  readonly #sending = new Map<PassThrough, Promise<void>>();
 
   constructor(options: StreamOptions) {
     this.#options = options;
   }
 
-  /** Sends the result of a query as the reply's JSON body, and closes the query. */
-  send(reply: FastifyReply, query: StreamedQuery): FastifyReply {
+  /**
+   * Opens a query and sends its result as the reply's JSON body. Throws `QUEUE_FULL` when there are too many streams already,
+   * what `open` throws, and what `SpooledAnswer.of` throws.
+   */
+  async answer(
+    { raw }: FastifyRequest,
+    reply: FastifyReply,
+    open: () => Promise<StreamedQuery>,
+  ): Promise<FastifyReply> {
+    const { atOnce, spool } = this.#options;
+    if (this.#making.size + this.#sending.size >= atOnce) throw tooMany(atOnce);
+    const ended = new AbortController();
+    const end = (): void => ended.abort(new TidemarkError('INTERRUPTED', 'the stream was ended before it was sent'));
+    this.#making.add(ended);
+    raw.socket.once('close', end);
+    try {
+      const answer = await SpooledAnswer.of(await open(), spool, ended.signal);
+      if (!ended.signal.aborted) return this.#send(reply, answer);
+      await answer.close();
+      return reply.hijack();
+    } catch (error) {
+      // There is nobody to tell.
+      if (raw.socket.destroyed) return reply.hijack();
+      throw error;
+    } finally {
+      raw.socket.off('close', end);
+      this.#making.delete(ended);
+    }
+  }
+
+  #send(reply: FastifyReply, answer: SpooledAnswer): FastifyReply {
     const { slowClients, log } = this.#options;
     const rate = new ReceiveRate(slowClients);
     const body = new PassThrough();
     const disconnected = new AbortController();
     body.once('close', () => {
-      if (body.writableFinished) return;
-      disconnected.abort();
-      query.interrupt();
+      if (!body.writableFinished) disconnected.abort();
     });
     const write: ByteSink = async bytes => {
       disconnected.signal.throwIfAborted();
       const waitedMs = body.write(bytes) ? 0 : await drained(body, disconnected.signal, slowClients);
       rate.add(bytes.length, waitedMs);
     };
-    const sent = writeAndClose(query, write)
+    const sent = answer
+      .write(write)
       .then(() => void body.end())
       .catch(error => {
-        if (!disconnected.signal.aborted)
-          log.warn(
-            { code: codeOf(error), request_id: reply.request.id, reason: String(error) },
-            'a stream was cut off',
-          );
+        const facts = { code: codeOf(error), request_id: reply.request.id, reason: String(error) };
+        if (!disconnected.signal.aborted) log.warn(facts, 'a stream was cut off');
         body.destroy();
         reply.raw.destroy();
       })
-      .finally(() => this.#open.delete(body));
-    this.#open.set(body, sent);
-    return reply.type('application/json; charset=utf-8').send(body);
+      .finally(async () => {
+        this.#sending.delete(body);
+        await answer.close();
+      });
+    this.#sending.set(body, sent);
+    const type = 'application/json; charset=utf-8';
+    return reply.type(type).header('content-length', answer.bytes).send(body);
   }
 
-  /** Cuts off all streams; resolves when no query reads the database any more. */
+  /** Cuts off all streams; resolves when nothing is sent any more. */
   async stop(): Promise<void> {
-    const all = [...this.#open];
+    for (const making of this.#making)
+      making.abort(new TidemarkError('INTERRUPTED', 'the service is stopping; send the request again'));
+    const all = [...this.#sending];
     for (const [body] of all) body.destroy();
     await Promise.all(all.map(([, sent]) => sent));
   }
 }
 
-async function writeAndClose(query: StreamedQuery, write: ByteSink): Promise<void> {
-  try {
-    await query.write(write);
-  } finally {
-    await query.close();
-  }
+function tooMany(atOnce: number): TidemarkError {
+  const sentence = `${atOnce} streams are made or sent already, and streams_at_once allows no more; send the request again later`;
+  return new TidemarkError('QUEUE_FULL', sentence);
 }
 
 /** Waits until the client has received what was written. Returns how long that took, in milliseconds. */

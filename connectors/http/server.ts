@@ -19,6 +19,7 @@ import { addOperationRoutes, type Operations } from './operation-routes.ts';
 import { checkQueryText, faultsOf, parseQuery, requestInvalid } from './queries.ts';
 import { addRateLimit } from './rate-limit.ts';
 import { addRefusals, refusalOf, refuseBrokenRequests } from './refusals.ts';
+import type { StreamOptions } from './response-streams.ts';
 import { addServiceRoutes, type Services } from './service-routes.ts';
 import type { SlowClientLimits } from './slow-clients.ts';
 
@@ -33,6 +34,7 @@ interface HttpOptions {
   /** How many requests a client may send in a minute; 0 is no limit. */
   readonly ratePerMinute: number;
   readonly slowClients: SlowClientLimits;
+  readonly streams: Pick<StreamOptions, 'spool' | 'atOnce'>;
   readonly version: string;
   readonly operations: Operations;
   readonly jobs: Jobs;

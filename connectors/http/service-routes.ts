@@ -4,9 +4,9 @@ import { readParameters } from '../../pipeline/export/parameters.ts';
 import type { Selection } from '../../pipeline/export/selection.ts';
 import type { Clock, Log } from '../../pipeline/ports.ts';
 import { faultsOf, givenOf, requestInvalid } from './queries.ts';
-import { ResponseStreams, type StreamedQuery } from './response-streams.ts';
+import { ResponseStreams, type StreamOptions } from './response-streams.ts';
 import { refusalResponses, serviceIdParams, serviceQuery, streamQuery } from './schemas.ts';
-import type { SlowClientLimits } from './slow-clients.ts';
+import type { StreamedQuery } from './spooled-answer.ts';
 
 /** Which arrays of a service are in the answer. */
 interface ShownArrays {
@@ -27,14 +27,16 @@ interface ServiceRoutesParts {
   readonly services: Services;
   readonly clock: Clock;
   readonly log: Log;
-  readonly slowClients: SlowClientLimits;
+  readonly slowClients: StreamOptions['slowClients'];
+  readonly streams: Pick<StreamOptions, 'spool' | 'atOnce'>;
 }
 
 const tags = ['services'];
 
 /** Routes that answer with services, as they are stored at that moment; they do not wait for the log. */
 export function addServiceRoutes(server: FastifyInstance, parts: ServiceRoutesParts): void {
-  const streams = new ResponseStreams(parts);
+  const { log, slowClients } = parts;
+  const streams = new ResponseStreams({ ...parts.streams, log, slowClients });
   server.addHook('onClose', () => streams.stop());
   addStreamRoute(server, parts, streams);
   addServiceRoute(server, parts.services);
@@ -56,7 +58,7 @@ function addStreamRoute(server: FastifyInstance, parts: ServiceRoutesParts, stre
           description: 'a JSON array of ids (text) or of services (objects), in the order of export files',
           content: { 'application/json': { schema: { type: 'array', items: { type: ['string', 'object'] } } } },
         },
-        ...refusalResponses(),
+        ...refusalResponses(507),
       },
     },
     handler: (request, reply) => stream(request, reply, parts, streams),
@@ -97,11 +99,7 @@ async function stream(
 ) {
   const { export_content: content = 'false', ...given } = givenOf(request.query);
   const selection = selectionOf(given, request, clock.now());
-  const query = await services.open(selection, content === 'true');
-  // When the client has disconnected while it waited for a snapshot, no stream is opened that would close the query.
-  if (!request.raw.socket.destroyed) return streams.send(reply, query);
-  await query.close();
-  return reply.hijack();
+  return streams.answer(request, reply, () => services.open(selection, content === 'true'));
 }
 
 /**

@@ -49,6 +49,10 @@ export async function openDoor(parts: DoorParts): Promise<{ readonly url: string
     access: () => access.current(),
     ratePerMinute: config.http_rate_limit,
     slowClients: slowClientLimits(config.http_stall_ms),
+    streams: {
+      spool: { folder: database.stagingFolder, maxBytes: config.stream_spool_bytes },
+      atOnce: config.streams_at_once,
+    },
     version: readPackage().version,
     operations,
     jobs,

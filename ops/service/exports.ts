@@ -27,9 +27,11 @@ const dayMs = 86_400_000;
 export async function openJobs({ config, log, exporting, view, metrics, signal, onCrash }: JobsParts): Promise<Jobs> {
   const { store, directory, clock } = exporting;
   await store.forgetEndedBefore(clock.now() - config.export_history_days * dayMs);
+  // A clock that was set back would make a wait longer.
+  const timer = { now: () => performance.now() };
   const wait = {
     log: view,
-    clock,
+    clock: timer,
     waitMs: config.export_wait_ms,
     lateness: exporting.lateness,
     skewMs: exporting.skewMs,
@@ -37,6 +39,7 @@ export async function openJobs({ config, log, exporting, view, metrics, signal, 
   };
   const jobs = new Jobs({
     accepting: { store, directory, clock, lookAtLog: () => lookAt(view) },
+    timer,
     exporting: { ...exporting, wait: (record, until) => waitForLog(record, wait, until) },
     atOnce: config.exports_at_once,
     maxQueued: config.export_queue,

@@ -35,6 +35,17 @@ export const httpSettings = {
     default: 6_000,
     help: 'how many requests one client may make; 0 for any number',
   },
+  streams_at_once: {
+    kind: wholeNumber(1, 1_000),
+    default: 8,
+    help: 'how many streams of services may be made or sent at once',
+  },
+  stream_spool_bytes: {
+    kind: wholeNumber(1_000_000, 1_000_000_000_000),
+    unit: 'bytes',
+    default: 1_000_000_000,
+    help: 'how large the answer of one stream may be; it is kept on disk beside the database until it is sent',
+  },
   http_stall_ms: {
     kind: wholeNumber(100, 3_600_000),
     unit: 'ms',

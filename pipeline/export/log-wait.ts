@@ -18,6 +18,7 @@ export interface LogView {
 
 interface LogWait {
   readonly log: LogView;
+  /** Measures the wait; it never goes back. */
   readonly clock: Clock;
   /** The longest wait, in milliseconds. */
   readonly waitMs: number;

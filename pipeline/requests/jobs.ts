@@ -1,12 +1,17 @@
 import { TidemarkError } from '../errors.ts';
 import { cancelled, type Exporting, endAs, recoverExports, runExport } from '../export/export.ts';
 import { type ControlPosition, type ExportRecord, isEnded } from '../export/request.ts';
+import type { Clock } from '../ports.ts';
+import { within } from '../waiting.ts';
 import { type Acceptance, acceptExport, type IncomingRequest } from './accept.ts';
 import { FairQueue } from './fair-queue.ts';
 import { Job, type JobView, recordedView } from './job.ts';
+import { Places } from './places.ts';
 
 interface JobsParts {
   readonly accepting: Acceptance;
+  /** Measures how long jobs take; unlike the clock of `accepting`, it never goes back. */
+  readonly timer: Clock;
   readonly exporting: Omit<Exporting, 'signal' | 'onProgress'>;
   /** How many exports run at once. */
   readonly atOnce: number;
@@ -22,19 +27,26 @@ interface JobsParts {
   readonly signal: AbortSignal;
 }
 
+/** A job that waits longer than this for the log gives its place to another one meanwhile. */
+const briefWaitMs = 50;
+
 /**
  * The exports of a service, from every door: each is recorded before any work, runs when its client has its turn, at most
- * `atOnce` at a time, and ends exactly once.
+ * `atOnce` at a time, and ends exactly once. A job that waits for the log holds no place.
  */
 export class Jobs {
   readonly #parts: JobsParts;
   readonly #jobs = new Map<string, Job>();
   readonly #queue = new FairQueue<Job>();
-  #running = 0;
+  readonly #places: Places<Job>;
   #waitingForRoom: (() => void)[] = [];
 
   constructor(parts: JobsParts) {
     this.#parts = parts;
+    this.#places = new Places(parts.atOnce, () => {
+      this.#serve();
+      this.#announceRoom();
+    });
     parts.signal.addEventListener('abort', () => this.#stop(), { once: true });
   }
 
@@ -43,13 +55,13 @@ export class Jobs {
     for (const record of await recoverExports(this.#parts.exporting)) this.#enqueue(record);
   }
 
-  /** The number of requests that wait for their turn. */
+  /** The number of requests that wait for their turn or for the log. */
   get waiting(): number {
-    return this.#queue.length;
+    return this.#jobs.size - this.#places.taken;
   }
 
   get running(): number {
-    return this.#running;
+    return this.#places.taken;
   }
 
   /**
@@ -121,11 +133,7 @@ export class Jobs {
   }
 
   get #hasRoom(): boolean {
-    return this.#hasPlace || this.waiting < this.#parts.maxQueued;
-  }
-
-  get #hasPlace(): boolean {
-    return this.#running < this.#parts.atOnce;
+    return this.#places.hasFree || this.waiting < this.#parts.maxQueued;
   }
 
   #announceRoom(): void {
@@ -140,7 +148,7 @@ export class Jobs {
     if (signal.aborted)
       throw new TidemarkError('QUEUE_FULL', 'the service is stopping; send the request again when it has started');
     // Requests are accepted one at a time, so the place is still free when this one is recorded.
-    if (this.#hasPlace && this.waiting === 0) return 'running';
+    if (this.#places.hasFree && this.#queue.length === 0) return 'running';
     if (this.#hasRoom) return 'accepted';
     throw new TidemarkError(
       'QUEUE_FULL',
@@ -151,7 +159,7 @@ export class Jobs {
   /** A request that comes while the service stops is left to the next start. */
   #enqueue(record: ExportRecord): void {
     if (this.#parts.signal.aborted) return;
-    const job = new Job(record, this.#parts.accepting.clock);
+    const job = new Job(record, this.#parts.timer);
     this.#jobs.set(record.requestId, job);
     this.#queue.add(`${record.asker.door} ${record.asker.client}`, job);
     this.#parts.onChange?.(this.#viewOf({ ...record, state: 'accepted' }), 0);
@@ -159,17 +167,13 @@ export class Jobs {
   }
 
   #serve(): void {
-    while (this.#hasPlace && !this.#parts.signal.aborted) {
+    while (this.#places.hasFree && !this.#parts.signal.aborted) {
       const job = this.#queue.next();
       if (job === undefined) return;
-      this.#running += 1;
+      this.#places.take(job);
       job.start();
       this.#parts.onChange?.({ record: { ...job.record, state: 'running' }, progress: job.progress() }, 0);
-      void this.#end(job, () => this.#run(job)).then(() => {
-        this.#running -= 1;
-        this.#serve();
-        this.#announceRoom();
-      });
+      void this.#end(job, () => this.#run(job)).then(() => this.#places.leave(job));
     }
   }
 
@@ -185,8 +189,8 @@ export class Jobs {
       return await runExport(job.record, {
         ...exporting,
         signal: job.signal,
-        async wait(record, signal) {
-          const waited = await exporting.wait(record, signal);
+        wait: async (record, signal) => {
+          const waited = await this.#withoutPlace(job, exporting.wait(record, signal));
           job.write();
           report();
           return waited;
@@ -198,6 +202,16 @@ export class Jobs {
     } finally {
       await reported;
     }
+  }
+
+  /** Waits for the log; a job that waits long gives its place away, and has one again when this resolves. */
+  async #withoutPlace<T>(job: Job, waiting: Promise<T>): Promise<T> {
+    if ((await within(briefWaitMs, waiting)) === 'late') {
+      this.#places.leave(job);
+      await waiting;
+      await this.#places.takeAgain(job);
+    }
+    return waiting;
   }
 
   /** Runs `work`, which ends the request or leaves it to the next start, and then removes the job. */

@@ -91,6 +91,7 @@ export class SimulatedService {
     });
     this.#jobs = new Jobs({
       accepting: { store: this.#told.requests, directory, clock, lookAtLog: () => this.#lookForAcceptance() },
+      timer: clock,
       exporting: { ...this.#writing(), directory: gatedDirectory, store: this.#told.requests },
       ...{ atOnce: 100, maxQueued: 0, signal },
       onCrash: error => this.errors.push(error),

@@ -152,6 +152,7 @@ export class MemoryService {
     const exporting = { store, directory, snapshots: this.snapshots, software: 'test', ...rules };
     this.jobs = new Jobs({
       accepting: { store, directory, clock, lookAtLog: withoutLog.lookAtLog },
+      timer: clock,
       exporting: { ...exporting, wait: wait ?? withoutLog.wait },
       atOnce,
       maxQueued,

@@ -53,6 +53,8 @@ export const others: Readonly<Record<OpenName, readonly [unknown, unknown, unkno
   http_tls_cert_file: ['a.pem', 'b.pem', 'c.pem'],
   http_tls_key_file: ['a.pem', 'b.pem', 'c.pem'],
   http_rate_limit: [0, 1, 2],
+  streams_at_once: [1, 2, 3],
+  stream_spool_bytes: [1_000_001, 1_000_002, 1_000_003],
   http_stall_ms: [101, 102, 103],
   log_level: ['debug', 'warn', 'error'],
   stop_deadline_ms: [1001, 1002, 1003],

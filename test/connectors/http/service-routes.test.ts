@@ -1,4 +1,5 @@
 import net from 'node:net';
+import { tmpdir } from 'node:os';
 import Fastify from 'fastify';
 import { expect, onTestFinished, test } from 'vitest';
 import { addServiceRoutes } from '../../../connectors/http/service-routes.ts';
@@ -32,6 +33,7 @@ test('a snapshot that a client waited for is closed when the client has disconne
       clock: { now: Date.now },
       log: { warn: () => undefined } as never,
       slowClients: slowClientLimits(1_000),
+      streams: { spool: { folder: tmpdir(), maxBytes: 1_000 }, atOnce: 1 },
     });
   });
   await server.listen({ host: '127.0.0.1', port: 0 });

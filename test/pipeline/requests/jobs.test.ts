@@ -1,20 +1,6 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Asker } from '../../../pipeline/export/request.ts';
-import { given, MemoryService, memoryWorld, type ServiceOptions, settled } from '../../support/memory-service.ts';
-
-const asker: Asker = { door: 'http', client: 'anna' };
-
-async function opened(options: ServiceOptions = {}, world = memoryWorld()) {
-  const service = new MemoryService(world, options);
-  await service.start();
-  onTestFinished(async () => {
-    await service.stop();
-    expect(service.crashes).toEqual([]);
-  });
-  const submit = (requestId: string, client = 'anna', more: Record<string, string> = {}) =>
-    service.jobs.submit({ requestId, given: { ...given, ...more }, asker: { ...asker, client } });
-  return { ...world, service, jobs: service.jobs, snapshots: service.snapshots, submit };
-}
+import { describe, expect, test } from 'vitest';
+import { memoryWorld, settled } from '../../support/memory-service.ts';
+import { opened } from '../../support/opened-jobs.ts';
 
 describe('a request', () => {
   test('is recorded, runs, and has ended with its files', async () => {
