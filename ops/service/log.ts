@@ -12,6 +12,15 @@ export function openLog(level: Config['log_level']): Log {
   });
 }
 
+/** Logs why a file of certificates that has changed cannot be used. */
+export function logBadFile(log: Log): (reason: string) => void {
+  return reason =>
+    log.warn(
+      { code: 'CONFIG_INVALID', reason },
+      'a changed file of certificates cannot be used; its former content stays',
+    );
+}
+
 /** Logs why reading waits for the schema registry, and when it goes on. */
 export function logRegistryProblem(log: Log): (problem: string | null) => void {
   return problem => {

@@ -13,12 +13,16 @@ export interface ServerFile {
   readonly certificate: string | null;
 }
 
-/** Writes the file beside the database, readable by its owner only, and returns a function that removes it. */
-export async function announceServer(db: string, server: ServerFile): Promise<() => Promise<void>> {
+/** Writes the file beside the database, readable by its owner only. */
+export async function announceServer(db: string, server: ServerFile): Promise<void> {
   const path = serverFileOf(db);
   await rm(path, { force: true });
   await writeFile(path, `${JSON.stringify(server)}\n`, { mode: 0o600, flag: 'wx' });
-  return () => rm(path, { force: true });
+}
+
+/** Removes the file, when the service has stopped. */
+export function withdrawServer(db: string): Promise<void> {
+  return rm(serverFileOf(db), { force: true });
 }
 
 /** Reads the file of a database; null when there is none. The service that wrote it may have died since. */

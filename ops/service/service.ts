@@ -10,15 +10,16 @@ import type { Log } from '../../pipeline/ports.ts';
 import { type ExportParts, withDatabase, withExports, withWarehouse } from '../main.ts';
 import { openRegistryHttp, openSchemaRegistry } from '../schema-registry.ts';
 import type { Config } from '../settings/settings.ts';
+import { checkSettings } from '../settings-check.ts';
 import { readPackage } from '../software.ts';
 import { Control } from './control.ts';
-import { checkDoor, openDoor } from './door.ts';
+import { openDoor } from './door.ts';
 import { DoorMetrics } from './door-metrics.ts';
 import { EnvironmentWatch } from './environment-watch.ts';
 import { ingestEvents } from './event-reading.ts';
 import { openJobs } from './exports.ts';
 import { type LiveSource, liveSource } from './live-source.ts';
-import { logRegistryProblem } from './log.ts';
+import { logBadFile, logRegistryProblem } from './log.ts';
 import { LogWatch } from './log-watch.ts';
 import { ServiceMetrics } from './metrics.ts';
 import { operationsOf } from './operations.ts';
@@ -39,8 +40,8 @@ interface RunningService {
  */
 export async function runService(running: RunningService): Promise<void> {
   const { config, log, signal } = running;
-  checkDoor(config);
-  const registry = openSchemaRegistry(config, logRegistryProblem(log));
+  checkSettings(config);
+  const registry = openSchemaRegistry(config, logRegistryProblem(log), logBadFile(log));
   await withDatabase(config, database =>
     withWarehouse(config, database, warehouse =>
       withExports(config, { database, signal, contradictions: warehouse }, exporting =>
@@ -71,7 +72,7 @@ async function serve({ config, log, signal: stopped }: RunningService, parts: Se
   const environment = new EnvironmentWatch({
     config,
     source,
-    registry: openRegistryHttp(config),
+    registry: openRegistryHttp(config, logBadFile(log)),
     metrics,
     log,
     signal,
