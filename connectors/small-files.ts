@@ -1,5 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { diskFailure } from './disk.ts';
 
 /** Without O_NONBLOCK, opening a named pipe would wait until another process opens it for writing. */
 const forReading = constants.O_RDONLY | constants.O_NONBLOCK;
@@ -23,6 +25,33 @@ export function readSmallFileSync(file: string): string {
     return readFileSync(descriptor, 'utf8');
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/**
+ * Writes a small file under a hidden name and then renames it, so that its name always has the whole former or the whole
+ * new text, also after a crash or on a full disk. Throws `DISK_FULL` or `NOT_WRITABLE` with the name of the file.
+ */
+export async function writeSmallFile(file: string, text: string, mode = 0o666): Promise<void> {
+  const hidden = path.join(path.dirname(file), `.${path.basename(file)}`);
+  try {
+    // Whatever has the hidden name was left by a process that died.
+    await rm(hidden, { force: true });
+    await writeAndSync(hidden, text, mode);
+    await rename(hidden, file);
+  } catch (error) {
+    await rm(hidden, { force: true }).catch(() => undefined);
+    throw diskFailure(error, `write ${file}`, 'NOT_WRITABLE');
+  }
+}
+
+async function writeAndSync(file: string, text: string, mode: number): Promise<void> {
+  const handle = await open(file, 'wx', mode);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 

@@ -65,7 +65,10 @@ export async function openDoor(parts: DoorParts): Promise<{ readonly url: string
       export_root: directory.roots.at(-1)!,
       certificate: fingerprint,
     });
-  await announce(certificate?.fingerprint ?? null);
+  await announce(certificate?.fingerprint ?? null).catch(async error => {
+    await server.close();
+    throw error;
+  });
   const unfollow = certificate?.follow({ announce, serve: pair => server.useCertificate(pair) });
   return {
     url: server.url,
