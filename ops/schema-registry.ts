@@ -70,7 +70,7 @@ function faultsOf(config: Config): readonly string[] {
   if (url === null && config.key_format === 'avro') faults.push('key_format avro needs registry_url');
   if (url === null && config.status_format === 'avro') faults.push('status_format avro needs registry_url');
   if (url === null && username !== null) faults.push('registry_username needs registry_url');
-  if ((username === null) !== (password === null))
+  if (url !== null && (username === null) !== (password === null))
     faults.push('registry_username and registry_password need each other');
   // Over plain HTTP nothing would be checked against the authorities.
   if (config.registry_ca_file !== null && (url === null || new URL(url).protocol !== 'https:'))
