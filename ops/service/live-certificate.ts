@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import { type KeyPair, readKeyPair } from '../settings/certificates.ts';
 import type { Config } from '../settings/settings.ts';
@@ -60,22 +61,25 @@ export class LiveCertificate {
     };
   }
 
-  async #look({ announce, serve }: CertificateUsers): Promise<void> {
+  async #look(users: CertificateUsers): Promise<void> {
     const isNew = this.#readAgain();
-    if (isNew || !this.#isAnnounced) {
-      const wasAnnounced = this.#isAnnounced;
-      this.#isAnnounced = await announce(this.fingerprint).then(
-        () => true,
-        (error: Error) => {
-          if (wasAnnounced)
-            this.#log.warn({}, `commands on this machine cannot be told the new certificate: ${error.message}`);
-          return false;
-        },
-      );
-    }
+    if (isNew || !this.#isAnnounced) this.#isAnnounced = await this.#announce(users);
     if (!isNew) return;
-    serve(this.#pair);
+    users.serve(this.#pair);
     this.#log.info({ fingerprint: this.fingerprint }, 'the certificate of HTTPS has changed and was read again');
+  }
+
+  /** Returns false when the commands cannot be told, which is tried again at the next look and logged once. */
+  async #announce({ announce }: CertificateUsers): Promise<boolean> {
+    try {
+      await announce(this.fingerprint);
+      return true;
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error;
+      const sentence = `commands on this machine do not know the new certificate: ${error.message}`;
+      if (this.#isAnnounced) this.#log.warn({ code: error.code }, sentence);
+      return false;
+    }
   }
 
   /** True when the files hold another usable certificate or key than before. */
