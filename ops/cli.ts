@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { diskFailure } from '../connectors/disk.ts';
 import { hasSystemCode, TidemarkError } from '../pipeline/errors.ts';
 import { withExamples } from './command.ts';
 import { cancelCommand } from './commands/cancel.ts';
@@ -29,21 +30,29 @@ Exit codes: 0 done; 64 wrong usage or request; 65 the input cannot be used as it
 
 /** Runs one command line and sets the process's exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
-  ignoreClosedOutput();
+  const json = argv.includes('--json');
+  watchOutput(json);
   const program = buildProgram();
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
-    process.exitCode = report(error, argv.includes('--json'));
+    process.exitCode = report(error, json);
   }
 }
 
-/** A reader of the output may close it, as `head` does: further output is dropped, and the work goes on to its end. */
-function ignoreClosedOutput(): void {
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', error => {
-      if (!hasSystemCode(error, 'EPIPE')) throw error;
-    });
+/**
+ * A reader of the output may close it, as `head` does: further output is dropped, and the work goes on to its end. Results
+ * that cannot be written for another reason, such as a full disk, are a failure of the command.
+ */
+function watchOutput(json: boolean): void {
+  let isReported = false;
+  process.stdout.on('error', error => {
+    if (isReported || hasSystemCode(error, 'EPIPE', 'ECONNRESET')) return;
+    isReported = true;
+    process.exitCode = report(diskFailure(error, 'write to standard output', 'NOT_WRITABLE'), json);
+  });
+  // There is nowhere else to say it.
+  process.stderr.on('error', () => undefined);
 }
 
 function buildProgram(): Command {

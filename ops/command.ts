@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { interruptSignal } from './ending.ts';
 import { type Output, openOutput } from './output.ts';
 import { readConfig } from './settings/config.ts';
 import { type Config, flagOf, type SecretName, type SettingName, settings } from './settings/settings.ts';
@@ -52,14 +53,15 @@ export function prepareRun(options: Readonly<Record<string, unknown>>): Run {
   }
   const file = typeof options.config === 'string' ? options.config : null;
   const { config, places } = readConfig({ file, environment: process.env, flags });
-  return { config, places, output: openOutput(options.json === true), signal: interruptSignal() };
-}
-
-/** Aborts at the first Ctrl-C or SIGTERM; a second one ends the process at once. */
-function interruptSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
-  return controller.signal;
+  let signal: AbortSignal | null = null;
+  return {
+    ...{ config, places, output: openOutput(options.json === true) },
+    // Only for commands that use it: the others end at the first Ctrl-C, as any program.
+    get signal() {
+      signal ??= interruptSignal();
+      return signal;
+    },
+  };
 }
 
 /** Reads an argument or option that is a whole number. */

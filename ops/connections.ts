@@ -13,7 +13,7 @@ import type { Config } from './settings/settings.ts';
  */
 export async function checkConnections(config: Config, signal: AbortSignal): Promise<readonly string[]> {
   const ofTopics = config.kafka_brokers.length === 0 ? [] : await checkKafka(config, signal);
-  const registry = openRegistryHttp(config);
+  const registry = openRegistryHttp(config, () => undefined);
   const ofSubjects = registry === null ? null : await checkSubjects(registry, config, signal);
   return ofSubjects === null ? ofTopics : [...ofTopics, ofSubjects];
 }

@@ -1,7 +1,9 @@
-import type { KafkaOptions, KafkaSecurity, Sasl } from '../connectors/kafka/client/options.ts';
+import type { KafkaOptions, KafkaSecurity, Sasl, TlsFiles } from '../connectors/kafka/client/options.ts';
 import type { CheckedTopic, TopicChecks } from '../connectors/kafka/topics/topic-checks.ts';
 import { TidemarkError } from '../pipeline/errors.ts';
 import { bearerToken } from './oauth-token.ts';
+import { readAuthorities, readKeyPair } from './settings/certificates.ts';
+import { checkAll } from './settings/setting-file.ts';
 import type { Config } from './settings/settings.ts';
 
 /**
@@ -10,10 +12,9 @@ import type { Config } from './settings/settings.ts';
  */
 const fetchMinBytes = 256 << 10;
 
-/** The settings of Kafka. Throws `CONFIG_INVALID` naming every combination of settings that is not allowed. */
+/** The settings of Kafka. Throws `CONFIG_INVALID` as `checkKafka` does. */
 export function kafkaOptionsOf(config: Config): KafkaOptions {
-  const faults = faultsOf(config);
-  if (faults.length > 0) throw new TidemarkError('CONFIG_INVALID', faults.join('\n'));
+  checkKafka(config);
   return {
     brokers: config.kafka_brokers,
     topics: config.kafka_topics,
@@ -46,12 +47,22 @@ export function controlGroupOf({ kafka_group: group }: Config, topic: string): s
   return `${group}-${topic}`;
 }
 
+/** Throws `CONFIG_INVALID` naming every combination of settings that is not allowed and every TLS file that cannot be used. */
+export function checkKafka(config: Config): void {
+  const combinations = (): void => {
+    const faults = faultsOf(config);
+    if (faults.length > 0) throw new TidemarkError('CONFIG_INVALID', faults.join('\n'));
+  };
+  checkAll([combinations, () => readAuthorities(config, 'kafka_tls_ca_file'), () => readKeyPair(config, 'kafka')]);
+}
+
 function faultsOf(config: Config): readonly string[] {
   const faults: string[] = [...controlFaultsOf(config)];
   const want = (holds: boolean, fault: string): void => {
     if (!holds) faults.push(fault);
   };
-  want(config.kafka_topics.length > 0, 'kafka_topics is empty; allowed is at least one topic');
+  const hasTopics = config.kafka_brokers.length === 0 || config.kafka_topics.length > 0;
+  want(hasTopics, 'kafka_topics is empty; allowed is at least one topic');
   const mechanism = config.kafka_sasl_mechanism;
   if (mechanism === 'oauthbearer') {
     const hasToken = config.kafka_oauth_token !== null;
@@ -66,10 +77,6 @@ function faultsOf(config: Config): readonly string[] {
   }
   const tlsFiles = [config.kafka_tls_ca_file, config.kafka_tls_cert_file, config.kafka_tls_key_file];
   want(config.kafka_tls || tlsFiles.every(file => file === null), 'kafka_tls_…_file needs kafka_tls: true');
-  want(
-    (config.kafka_tls_cert_file === null) === (config.kafka_tls_key_file === null),
-    'kafka_tls_cert_file and kafka_tls_key_file need each other',
-  );
   return faults;
 }
 
@@ -89,12 +96,12 @@ function hasAccount(config: Config): boolean {
 }
 
 function securityOf(config: Config): KafkaSecurity {
-  const files = {
-    caFile: config.kafka_tls_ca_file,
-    certFile: config.kafka_tls_cert_file,
-    keyFile: config.kafka_tls_key_file,
-  };
-  return { tls: config.kafka_tls ? files : null, sasl: saslOf(config) };
+  return { tls: config.kafka_tls ? { read: () => readTls(config) } : null, sasl: saslOf(config) };
+}
+
+function readTls(config: Config): ReturnType<TlsFiles['read']> {
+  const ca = readAuthorities(config, 'kafka_tls_ca_file');
+  return { ...(ca === null ? {} : { ca }), ...readKeyPair(config, 'kafka') };
 }
 
 function saslOf(config: Config): Sasl | null {

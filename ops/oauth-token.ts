@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readSmallFile } from '../connectors/small-files.ts';
 import { TidemarkError } from '../pipeline/errors.ts';
 import type { Config } from './settings/settings.ts';
 
@@ -13,14 +13,14 @@ export async function bearerToken(config: Config): Promise<string> {
 }
 
 async function readToken(file: string): Promise<string> {
-  try {
-    return (await readFile(file, 'utf8')).trim();
-  } catch (cause) {
-    // The file may be missing for a moment while it is being replaced.
-    throw new TidemarkError('SOURCE_UNREACHABLE', `kafka_oauth_token_file cannot be read: ${reasonOf(cause)}`, {
-      cause,
-    });
-  }
+  // The file may be missing or empty for a moment while it is being replaced.
+  const text = await readSmallFile(file).catch((cause: unknown) => {
+    const problem = `kafka_oauth_token_file cannot be read: ${reasonOf(cause)}`;
+    throw new TidemarkError('SOURCE_UNREACHABLE', problem, { cause });
+  });
+  const token = text.trim();
+  if (token !== '') return token;
+  throw new TidemarkError('SOURCE_UNREACHABLE', `kafka_oauth_token_file is ${JSON.stringify(file)}; it is empty`);
 }
 
 /** OAuth 2.0 client credentials (RFC 6749, section 4.4); id and secret are encoded as in a form first (section 2.3.1). */
@@ -58,8 +58,9 @@ async function post(url: string, account: string): Promise<{ readonly status: nu
 function tokenOf(text: string): string | null {
   try {
     const answer: unknown = JSON.parse(text);
-    const hasToken = typeof answer === 'object' && answer !== null && 'access_token' in answer;
-    return hasToken ? String(answer.access_token) : null;
+    const token =
+      typeof answer === 'object' && answer !== null && 'access_token' in answer ? answer.access_token : null;
+    return typeof token === 'string' && token !== '' ? token : null;
   } catch {
     return null;
   }

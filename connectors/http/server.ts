@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Server as HttpsServer } from 'node:https';
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -23,12 +24,18 @@ import type { StreamOptions } from './response-streams.ts';
 import { addServiceRoutes, type Services } from './service-routes.ts';
 import type { SlowClientLimits } from './slow-clients.ts';
 
+/** PEM texts of a certificate and its key. */
+interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
 interface HttpOptions {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
-  /** PEM texts; null for plain HTTP. */
-  readonly tls: { readonly cert: string; readonly key: string } | null;
+  /** Null for plain HTTP. */
+  readonly tls: KeyPair | null;
   /** Called for each request, as tokens may change. */
   readonly access: () => Access;
   /** How many requests a client may send in a minute; 0 is no limit. */
@@ -51,6 +58,8 @@ interface HttpOptions {
 /** A listening server; `url` is its address for this machine. */
 interface HttpServer {
   readonly url: string;
+  /** Serves new connections with another certificate; without effect on a server of plain HTTP. */
+  useCertificate(tls: KeyPair): void;
   close(): Promise<void>;
 }
 
@@ -65,7 +74,13 @@ export async function openHttpServer(options: HttpOptions): Promise<HttpServer> 
   const server = await buildServer(options);
   try {
     await server.listen({ host, port });
-    return { url: localUrl(server, options), close: () => server.close() };
+    return {
+      url: localUrl(server, options),
+      useCertificate(tls) {
+        if (server.server instanceof HttpsServer) server.server.setSecureContext(tls);
+      },
+      close: () => server.close(),
+    };
   } catch (cause) {
     await server.close();
     if (!hasSystemCode(cause, 'EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES', 'ENOTFOUND')) throw cause;

@@ -42,7 +42,7 @@ interface RetentionReport {
 }
 
 /** For a source without a file for its member: the next process joins as a new member. */
-const unsavedMember: SavedMember = { formerId: null, save: () => undefined, forget: () => undefined };
+const unsavedMember: SavedMember = { formerId: null, save: async () => undefined, forget: async () => undefined };
 
 /**
  * Reads records from Kafka topics as a member of a consumer group. The stored positions decide where to read, not the

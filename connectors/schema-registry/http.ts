@@ -7,7 +7,10 @@ export interface RegistryOptions {
   /** The base URL of the registry's interface, such as http://registry:8081 or https://registry/apis/ccompat/v7. */
   readonly url: string;
   readonly account: { readonly username: string; readonly password: string } | null;
-  /** The certificates of the signing authorities as PEM; null for the authorities that Node knows. */
+  /**
+   * The certificates of the signing authorities as PEM; null for the authorities that Node knows. Read for each request, so
+   * a getter may give those of a renewed file.
+   */
   readonly authorities: string | null;
 }
 
@@ -37,9 +40,8 @@ export class RegistryHttp {
   constructor(options: RegistryOptions) {
     this.url = options.url.replace(/\/+$/, '');
     this.#options = options;
-    const { authorities } = options;
     // A new connection for each request: requests are rare, and a kept connection may be closed by the time of the next one.
-    this.#agent = isHttps(this.url) ? new HttpsAgent(authorities === null ? {} : { ca: authorities }) : new HttpAgent();
+    this.#agent = isHttps(this.url) ? new HttpsAgent() : new HttpAgent();
   }
 
   get(path: string, signal: AbortSignal): Promise<Answer> {
@@ -66,13 +68,14 @@ export class RegistryHttp {
   }
 
   #send(method: string, path: string, content: string | null, signal: AbortSignal): Promise<IncomingMessage> {
-    const { account } = this.#options;
+    const { account, authorities: ca } = this.#options;
     const request = isHttps(this.url) ? httpsRequest : httpRequest;
     return new Promise((resolve, reject) => {
       const sent = request(`${this.url}${path}`, {
         method,
         signal,
         agent: this.#agent,
+        ...(ca !== null && { ca }),
         headers: {
           accept: `${contentType}, application/json`,
           ...(content !== null && { 'content-type': contentType }),

@@ -3,6 +3,7 @@ import { commandWithSettings, prepareRun, withExamples } from '../command.ts';
 import { checkConnections } from '../connections.ts';
 import { formatTable } from '../output.ts';
 import { settingNames } from '../settings/settings.ts';
+import { checkSettings } from '../settings-check.ts';
 
 interface Options extends Readonly<Record<string, unknown>> {
   readonly connect: boolean;
@@ -24,6 +25,7 @@ export function configCommand(): Command {
 
 async function checkConfig(options: Options): Promise<void> {
   const { config, places, output, signal } = prepareRun(options);
+  checkSettings(config);
   const rows = settingNames.map(name => ({ name, value: config[name], place: places[name] }));
   const warnings = options.connect ? await checkConnections(config, signal) : null;
   if (output.json) {

@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
 import { Command } from 'commander';
+import { diskFailure, makeFolder } from '../../connectors/disk.ts';
 import { openLogWriter } from '../../connectors/log-files/log/log-writer.ts';
 import { logDirectorySource } from '../../connectors/log-files/log-directory-source.ts';
 import { runExport } from '../../pipeline/export/export.ts';
@@ -39,7 +40,9 @@ async function demo(base: Run): Promise<void> {
   // Only files of an earlier demo are removed, never the folder: a user may have put other files into it.
   for (const path of [places.db, `${places.db}.wal`, places.log, places.exports])
     await rm(path, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder).catch(error => {
+    throw diskFailure(error, `make the folder ${folder}`, 'NOT_WRITABLE');
+  });
   const began = performance.now();
 
   await appendDay(places.log, run);

@@ -50,7 +50,7 @@ async function ingestPaths(paths: readonly string[], options: Readonly<Record<st
   const sources = paths.map(path => openSource(path, run.config));
   const contradicted = new Set<string>();
   try {
-    const registry = openSchemaRegistry(run.config, reportProblem(run));
+    const registry = openSchemaRegistry(run.config, reportProblem(run), reason => run.output.notice(reason));
     await withDatabase(run.config, database =>
       withWarehouse(run.config, database, async warehouse => {
         try {

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { Log } from '../../pipeline/ports.ts';
 import { commandWithSettings, prepareRun } from '../command.ts';
 import { openLog } from '../service/log.ts';
 import { runService } from '../service/service.ts';
+import { logFatal, StopDeadline } from '../service/stop-deadline.ts';
 import { type Config, isSecret, type SettingName, settingNames } from '../settings/settings.ts';
+import { checkSettings } from '../settings-check.ts';
 
 const flags = settingNames.filter(
   (name): name is Exclude<SettingName, `${string}password` | `${string}token`> => !isSecret(name),
@@ -23,41 +24,22 @@ export function runCommand(): Command {
     ],
   ).action(async options => {
     const { config, signal } = prepareRun(options);
-    const log = openLog(config.log_level);
+    checkSettings(config);
+    const { log, output } = openLog(config.log_level);
     for (const sentence of plainTextWarnings(config)) log.warn({}, sentence);
-    const deadline = deadlineAfter(signal, config.stop_deadline_ms, log.error.bind(log));
+    const deadline = new StopDeadline({ log, output }, config.stop_deadline_ms);
+    signal.addEventListener('abort', () => deadline.begin(null));
+    const onFailure = (error: unknown): void => deadline.begin(error);
     try {
-      await runService({ config, log, signal });
+      await runService({ config, log, signal, droppedLines: () => output.dropped, onFailure });
     } catch (error) {
       if (error instanceof TidemarkError && error.code === 'INTERRUPTED' && signal.aborted) return;
-      const code = error instanceof TidemarkError ? error.code : 'BUG';
-      log.error({ code }, error instanceof Error ? error.message : String(error));
+      logFatal(error, log);
       throw error;
     } finally {
-      deadline.clear();
-      exitSoon();
+      await deadline.stopped();
     }
   });
-}
-
-/** Everything is stored and closed; a Kafka client that waits for a dead server must not keep the process alive. */
-function exitSoon(): void {
-  setTimeout(() => process.exit(), 1_000).unref();
-}
-
-/** Ends the process when stopping hangs on a dead server. Nothing is lost, because transactions are complete or not made at all. */
-function deadlineAfter(signal: AbortSignal, milliseconds: number, logError: Log['error']) {
-  let timer: NodeJS.Timeout | undefined;
-  signal.addEventListener('abort', () => {
-    timer = setTimeout(() => {
-      logError(
-        { stop_deadline_ms: milliseconds },
-        'stopping took longer than stop_deadline_ms: the process ends now; nothing stored is lost',
-      );
-      process.exit(75);
-    }, milliseconds);
-  });
-  return { clear: () => clearTimeout(timer) };
 }
 
 /** One sentence for each configured secret that would travel unencrypted. */

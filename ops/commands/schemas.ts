@@ -53,7 +53,7 @@ function subcommand(
     .requiredOption('--topic <topic>', 'the topic whose producers use the schemas')
     .action(async options => {
       const { config, output, signal } = prepareRun(options);
-      const http = openRegistryHttp(config);
+      const http = openRegistryHttp(config, reason => output.notice(reason));
       if (http === null)
         throw new TidemarkError('CONFIG_INVALID', 'registry_url is null; a schema registry is needed here');
       show(await act({ http, schemas: schemasOf(options.topic, config), signal }), output);

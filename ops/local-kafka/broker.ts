@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolder } from '../../connectors/disk.ts';
 import { loadKafkaJs } from '../../connectors/kafka/client/load-kafkajs.ts';
 import { brokerSettings } from './broker-settings.ts';
 import { findJava, kafkaJars } from './java.ts';
@@ -83,7 +84,7 @@ export class Broker {
     const [java, jars] = await Promise.all([findJava(17), kafkaJars(this.#options.version)]);
     const base = [...jvmFlags, markOf(this.dir), '-cp', path.join(jars, '*')];
     const settings = path.join(this.dir, 'server.properties');
-    await mkdir(this.dir, { recursive: true });
+    await makeFolder(this.dir);
     await writeFile(settings, await this.#settings());
     if (!(await exists(path.join(this.dir, 'data/meta.properties')))) await this.#format(java, base, settings);
     const log = path.join(this.dir, 'kafka.log');

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { interruptSignal } from '../ending.ts';
 import { openOutput } from '../output.ts';
 import { demo } from './demo.ts';
 import { registryUrl } from './registry.ts';
@@ -6,8 +7,7 @@ import { startServers, stopServers } from './servers.ts';
 import { type LocalState, localFolder } from './state.ts';
 
 const output = openOutput(false);
-const interrupted = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort());
+const interrupted = interruptSignal();
 
 const program = new Command('local-kafka').description(
   'Apache Kafka and a schema registry on this machine, without Docker.',
@@ -43,7 +43,7 @@ program
   .option('--rate <events>', 'send calls with the current time, this many events per second, until Ctrl-C', count)
   .option('--month', 'send the whole month of calls, 359,543 events', false)
   .option('--avro', 'encode as Avro, with schemas in the registry, instead of JSON', false)
-  .action(options => demo({ rate: null, ...options }, output, interrupted.signal));
+  .action(options => demo({ rate: null, ...options }, output, interrupted));
 
 try {
   await program.parseAsync();

@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolder } from '../../connectors/disk.ts';
 import { findJava, registryJars } from './java.ts';
 import { JavaProcess } from './java-process.ts';
 import { markOf } from './state.ts';
@@ -48,7 +48,7 @@ export class Registry {
   async start(): Promise<void> {
     if (this.#process !== null && !this.#process.hasEnded) return;
     const [java, jars] = await Promise.all([findJava(21), registryJars()]);
-    await mkdir(this.dir, { recursive: true });
+    await makeFolder(this.dir);
     // With a write delay of 0, a schema is on disk when it is acknowledged.
     const database = `jdbc:h2:file:${path.join(this.dir, 'schemas')};WRITE_DELAY=0`;
     const settings = {

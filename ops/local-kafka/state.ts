@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { makeFolder } from '../../connectors/disk.ts';
+import { readSmallFile, writeSmallFile } from '../../connectors/small-files.ts';
 import { waitFor } from './waiting.ts';
 
 /** The folder of the local Kafka: state, records and schemas. */
@@ -18,14 +19,28 @@ export interface LocalState {
   readonly registry: Server | null;
 }
 
+/** Null where there is no state that can be used. A server that still runs then refuses a second one on its folder. */
 export async function readState(folder: string): Promise<LocalState | null> {
-  const text = await readFile(stateFile(folder), 'utf8').catch(() => null);
-  return text === null ? null : JSON.parse(text);
+  try {
+    return decodeState(JSON.parse(await readSmallFile(stateFile(folder))));
+  } catch {
+    return null;
+  }
+}
+
+function decodeState(content: unknown): LocalState {
+  const { kafka, registry } = content as Partial<Record<keyof LocalState, unknown>>;
+  return { kafka: decodeServer(kafka), registry: decodeServer(registry) };
+}
+
+function decodeServer(content: unknown): Server | null {
+  const { pid, port } = (content ?? {}) as Partial<Record<keyof Server, unknown>>;
+  return typeof pid === 'number' && typeof port === 'number' ? { pid, port } : null;
 }
 
 export async function writeState(folder: string, state: LocalState): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  await writeFile(stateFile(folder), `${JSON.stringify(state, null, 2)}\n`);
+  await makeFolder(folder);
+  await writeSmallFile(stateFile(folder), `${JSON.stringify(state, null, 2)}\n`);
 }
 
 function stateFile(folder: string): string {

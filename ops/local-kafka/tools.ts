@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { makeFolder } from '../../connectors/disk.ts';
 
 /** A program that Kafka or the registry needs is missing on this machine and cannot be downloaded. */
 export class ToolsMissing extends Error {
@@ -23,15 +24,15 @@ const making = new Map<string, Promise<string>>();
  */
 export function fetchOnce(name: string, make: (folder: string) => Promise<void>): Promise<string> {
   const folder = path.join(toolsFolder(), name);
-  const begun = making.get(folder) ?? makeFolder(folder, make);
+  const begun = making.get(folder) ?? fillFolder(folder, make);
   making.set(folder, begun);
   begun.catch(() => making.delete(folder));
   return begun;
 }
 
-async function makeFolder(folder: string, make: (folder: string) => Promise<void>): Promise<string> {
+async function fillFolder(folder: string, make: (folder: string) => Promise<void>): Promise<string> {
   if (await exists(folder)) return folder;
-  await mkdir(path.dirname(folder), { recursive: true });
+  await makeFolder(path.dirname(folder));
   const unfinished = await mkdtemp(`${folder}.making-`);
   try {
     await make(unfinished);

@@ -19,9 +19,11 @@ interface ServiceRequest {
 
 /** Sends requests to the running service that owns a database, from commands on the same machine. */
 export class ServiceClient {
-  readonly #server: ServerFile;
+  readonly #db: string;
+  #server: ServerFile;
 
-  constructor(server: ServerFile) {
+  constructor(db: string, server: ServerFile) {
+    this.#db = db;
     this.#server = server;
   }
 
@@ -43,16 +45,14 @@ export class ServiceClient {
     headers,
     answerMs,
   }: Required<ServiceRequest>): Promise<{ status: number; text: string }> {
-    const { hostname, port } = new URL(this.#server.url);
-    const host = hostname.replace(/^\[|\]$/g, '');
     const signal = AbortSignal.timeout(answerMs);
-    const authorization = `Bearer ${this.#server.token}`;
     let socket: net.Socket | null = null;
     try {
-      const connected = await connect(this.#server, host, Number(port));
+      const connected = await this.#connect();
       socket = connected;
+      const authorization = `Bearer ${this.#server.token}`;
       const request = http.request({
-        ...{ method, path, host, port, signal, createConnection: () => connected },
+        ...{ method, path, ...addressOf(this.#server), signal, createConnection: () => connected },
         headers: { ...headers, authorization, connection: 'close' },
       });
       request.end();
@@ -68,6 +68,18 @@ export class ServiceClient {
     }
   }
 
+  /** The service may have renewed its certificate since the server file was read; so that is read once more. */
+  async #connect(): Promise<net.Socket> {
+    const first = await connect(this.#server);
+    if (first !== null) return first;
+    this.#server = (await findServer(this.#db)) ?? this.#server;
+    const second = await connect(this.#server);
+    if (second !== null) return second;
+    const { host, port } = addressOf(this.#server);
+    const problem = `${host}:${port} does not present the certificate of the service that owns the database`;
+    throw new TidemarkError('SOURCE_UNREACHABLE', problem);
+  }
+
   #unusableAnswer(reason: string, cause?: unknown): TidemarkError {
     const { url, pid } = this.#server;
     const message = `the service at ${url} (process ${pid}) returns no usable answer: ${reason}`;
@@ -79,7 +91,7 @@ export class ServiceClient {
 export async function findClient(db: string): Promise<ServiceClient | null> {
   const server = await findServer(db);
   if (server === null) return null;
-  const client = new ServiceClient(server);
+  const client = new ServiceClient(db, server);
   try {
     await client.ask({ path: '/healthz' });
     return client;
@@ -90,21 +102,24 @@ export async function findClient(db: string): Promise<ServiceClient | null> {
   }
 }
 
-/** Accepts exactly the certificate of the server file, whichever host name is in the certificate. */
-async function connect({ certificate }: ServerFile, host: string, port: number) {
+function addressOf({ url }: ServerFile): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
+}
+
+/** Accepts exactly the certificate of the server file, whichever host name is in the certificate; null for another one. */
+async function connect(server: ServerFile): Promise<net.Socket | null> {
+  const { certificate } = server;
   if (certificate === null) {
-    const socket = net.connect({ host, port });
+    const socket = net.connect(addressOf(server));
     await once(socket, 'connect');
     return socket;
   }
-  const socket = tls.connect({ host, port, rejectUnauthorized: false });
+  const socket = tls.connect({ ...addressOf(server), rejectUnauthorized: false });
   await once(socket, 'secureConnect');
   if (socket.getPeerCertificate().fingerprint256 === certificate) return socket;
   socket.destroy();
-  throw new TidemarkError(
-    'SOURCE_UNREACHABLE',
-    `${host}:${port} does not present the certificate of the service that owns the database`,
-  );
+  return null;
 }
 
 /** The service's refusal as an error; null where the answer is no refusal of Tidemark. */

@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import type { Database } from '../../connectors/duckdb/file/database.ts';
 import { ServiceLookup } from '../../connectors/duckdb/read/service-lookup.ts';
 import type { AnsweredRequest } from '../../connectors/http/audit.ts';
@@ -13,10 +12,11 @@ import { shortId } from '../../pipeline/requests/request-id.ts';
 import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings/settings.ts';
 import { readPackage } from '../software.ts';
-import { accessOf, localClient, newToken, tlsOf } from './access.ts';
+import { localClient, newToken } from './access.ts';
 import type { DoorMetrics } from './door-metrics.ts';
 import { LiveAccess } from './live-access.ts';
-import { announceServer } from './server-file.ts';
+import { LiveCertificate } from './live-certificate.ts';
+import { announceServer, withdrawServer } from './server-file.ts';
 import { traceRequest } from './traces.ts';
 
 interface DoorParts {
@@ -29,23 +29,17 @@ interface DoorParts {
   readonly metrics: Pick<DoorMetrics, 'answered'>;
 }
 
-/** Checks the settings of HTTP before anything is opened. Throws `CONFIG_INVALID`. */
-export function checkDoor(config: Config): void {
-  accessOf(config, '');
-  tlsOf(config);
-}
-
 /** Starts the HTTP server, and writes the file by which commands on this machine find it. */
 export async function openDoor(parts: DoorParts): Promise<{ readonly url: string; close(): Promise<void> }> {
   const { config, log, database, exporting, operations, jobs, metrics } = parts;
   const token = newToken();
-  const tls = tlsOf(config);
+  const certificate = LiveCertificate.open(config, log);
   const { directory, clock } = exporting;
   const access = new LiveAccess({ config, localToken: token, clock, log });
   const server = await openHttpServer({
     host: config.http_host,
     port: config.http_port,
-    tls,
+    tls: certificate?.pair ?? null,
     access: () => access.current(),
     ratePerMinute: config.http_rate_limit,
     slowClients: slowClientLimits(config.http_stall_ms),
@@ -67,17 +61,24 @@ export async function openDoor(parts: DoorParts): Promise<{ readonly url: string
       metrics.answered(answered);
     },
   });
-  const withdraw = await announceServer(config.db, {
-    url: server.url,
-    pid: process.pid,
-    token,
-    export_root: directory.roots.at(-1)!,
-    certificate: tls === null ? null : new X509Certificate(tls.cert).fingerprint256,
+  const announce = (fingerprint: string | null) =>
+    announceServer(config.db, {
+      url: server.url,
+      pid: process.pid,
+      token,
+      export_root: directory.roots.at(-1)!,
+      certificate: fingerprint,
+    });
+  await announce(certificate?.fingerprint ?? null).catch(async error => {
+    await server.close();
+    throw error;
   });
+  const unfollow = certificate?.follow({ announce, serve: pair => server.useCertificate(pair) });
   return {
     url: server.url,
     async close() {
-      await withdraw();
+      await unfollow?.();
+      await withdrawServer(config.db);
       await server.close();
     },
   };

@@ -1,8 +1,8 @@
-import { statSync } from 'node:fs';
 import type { Access } from '../../connectors/http/access.ts';
 import type { Clock, Log } from '../../pipeline/ports.ts';
 import type { Config } from '../settings/settings.ts';
-import { accessOf, hasOnlyLocalToken, tokensOf } from './access.ts';
+import { accessOf, tokensOf } from './access.ts';
+import { stampOf } from './file-stamp.ts';
 
 /** The shortest time between two checks of the tokens file: clients may send a thousand requests per second. */
 const lookEveryMs = 1_000;
@@ -28,46 +28,40 @@ export class LiveAccess {
   constructor(parts: LiveAccessParts) {
     this.#parts = parts;
     this.#lookedAt = parts.clock.now();
-    this.#stamp = stampOf(parts.config.http_tokens_file);
+    this.#stamp = this.#stampNow();
     this.#access = accessOf(parts.config, parts.localToken);
   }
 
   /** The access rules of this moment; reads the tokens file again when it has changed. */
   current(): Access {
-    const { config, clock } = this.#parts;
-    const now = clock.now();
+    const now = this.#parts.clock.now();
     // When the clock was set back, the difference is negative; the file must be checked then too.
     if (Math.abs(now - this.#lookedAt) < lookEveryMs) return this.#access;
     this.#lookedAt = now;
     // The stamp is read before the file, so that a change while the file is read is noticed at the next check.
-    const stamp = stampOf(config.http_tokens_file);
+    const stamp = this.#stampNow();
     if (stamp !== this.#stamp) this.#readAgain();
     this.#stamp = stamp;
     return this.#access;
   }
 
+  #stampNow(): string {
+    const { http_tokens_file: file } = this.#parts.config;
+    return stampOf(file === null ? [] : [file]);
+  }
+
   #readAgain(): void {
     const { config, localToken, log } = this.#parts;
     try {
-      const tokens = tokensOf(config, localToken);
-      // Removing the last line takes rights away; it never opens HTTP to everyone.
-      const anonymous = this.#access.anonymous && hasOnlyLocalToken(tokens);
-      this.#access = { ...this.#access, anonymous, tokens };
+      // A file without a line lets nobody in; it never opens HTTP to everyone.
+      this.#access = { ...this.#access, tokens: tokensOf(config, localToken) };
       log.info({}, 'http_tokens_file has changed and was read again');
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      log.error({ reason }, 'http_tokens_file has changed and cannot be used; the tokens known so far stay');
+      log.error(
+        { code: 'CONFIG_INVALID', reason },
+        'http_tokens_file has changed and cannot be used; the tokens known so far stay',
+      );
     }
-  }
-}
-
-/** A text that differs after the file was written, replaced or removed. */
-function stampOf(file: string | null): string {
-  if (file === null) return '';
-  try {
-    const { mtimeNs, ctimeNs, size, ino } = statSync(file, { bigint: true });
-    return [mtimeNs, ctimeNs, size, ino].join(' ');
-  } catch {
-    return 'unreadable';
   }
 }

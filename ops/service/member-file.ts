@@ -1,7 +1,8 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import type { SavedMember } from '../../connectors/kafka/group/group-consumer.ts';
+import { readSmallFileSync, writeSmallFile } from '../../connectors/small-files.ts';
 
 interface MemberFile {
   readonly group: string;
@@ -18,27 +19,29 @@ interface MemberFile {
 export function savedMember(db: string, group: string): SavedMember {
   const file = `${db}.member.json`;
   const place = `${hostname()}:${path.resolve(db)}`;
+  // One change after the other, and none that fails: without the file, joining after a crash only takes longer.
+  let last = Promise.resolve();
+  const next = (change: () => Promise<void>): Promise<void> => {
+    last = last.then(change).catch(() => undefined);
+    return last;
+  };
   return {
     formerId: readFormer(file, { group, place }),
-    save: member => keep(file, { group, member, place }),
-    forget: () => rmSync(file, { force: true }),
+    save: member => next(() => writeSmallFile(file, textOf({ group, member, place }), 0o600)),
+    forget: () => next(() => rm(file, { force: true })),
   };
 }
 
 /** Null where nothing usable is saved; the group is then joined as a new member, which only takes longer. */
 function readFormer(file: string, { group, place }: Omit<MemberFile, 'member'>): string | null {
   try {
-    const kept = JSON.parse(readFileSync(file, 'utf8')) as Partial<MemberFile>;
+    const kept = JSON.parse(readSmallFileSync(file)) as Partial<MemberFile>;
     return kept.group === group && kept.place === place && typeof kept.member === 'string' ? kept.member : null;
   } catch {
     return null;
   }
 }
 
-function keep(file: string, kept: MemberFile): void {
-  try {
-    writeFileSync(file, `${JSON.stringify(kept)}\n`, { mode: 0o600 });
-  } catch {
-    // The database reports a full disk; without this file, joining after a crash only takes longer.
-  }
+function textOf(saved: MemberFile): string {
+  return `${JSON.stringify(saved)}\n`;
 }

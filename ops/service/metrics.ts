@@ -49,8 +49,18 @@ export class ServiceMetrics {
 
   readonly #metFindings: Pick<TopicFinding, 'topic' | 'kind'>[] = [];
 
-  constructor() {
+  /** `droppedLines`: how many lines of the log could not be written so far. */
+  constructor(droppedLines = () => 0) {
     collectDefaultMetrics({ register: this.registry });
+    new Counter({
+      name: 'tidemark_log_lines_dropped_total',
+      help: 'Lines of the log that could not be written',
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        this.inc(droppedLines());
+      },
+    });
   }
 
   /** Adds the gauges of partitions, which are read from the running service at each scrape. */

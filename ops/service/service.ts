@@ -12,13 +12,13 @@ import { openRegistryHttp, openSchemaRegistry } from '../schema-registry.ts';
 import type { Config } from '../settings/settings.ts';
 import { readPackage } from '../software.ts';
 import { Control } from './control.ts';
-import { checkDoor, openDoor } from './door.ts';
+import { openDoor } from './door.ts';
 import { DoorMetrics } from './door-metrics.ts';
 import { EnvironmentWatch } from './environment-watch.ts';
 import { ingestEvents } from './event-reading.ts';
 import { openJobs } from './exports.ts';
 import { type LiveSource, liveSource } from './live-source.ts';
-import { logRegistryProblem } from './log.ts';
+import { logBadFile, logRegistryProblem } from './log.ts';
 import { LogWatch } from './log-watch.ts';
 import { ServiceMetrics } from './metrics.ts';
 import { operationsOf } from './operations.ts';
@@ -30,6 +30,10 @@ interface RunningService {
   readonly log: Log;
   /** Stops the service. */
   readonly signal: AbortSignal;
+  /** How many lines of the log could not be written; absent where that is not counted. */
+  readonly droppedLines?: () => number;
+  /** Called with the error for which the service begins to stop, before all its parts have stopped. */
+  readonly onFailure?: (error: unknown) => void;
 }
 
 /**
@@ -39,8 +43,7 @@ interface RunningService {
  */
 export async function runService(running: RunningService): Promise<void> {
   const { config, log, signal } = running;
-  checkDoor(config);
-  const registry = openSchemaRegistry(config, logRegistryProblem(log));
+  const registry = openSchemaRegistry(config, logRegistryProblem(log), logBadFile(log));
   await withDatabase(config, database =>
     withWarehouse(config, database, warehouse =>
       withExports(config, { database, signal, contradictions: warehouse }, exporting =>
@@ -60,22 +63,18 @@ interface ServiceParts {
 }
 
 /** Makes the parts of the service, each after the parts that it needs, and runs them. */
-async function serve({ config, log, signal: stopped }: RunningService, parts: ServiceParts): Promise<void> {
+async function serve(running: RunningService, parts: ServiceParts): Promise<void> {
+  const { config, log, signal: stopped } = running;
   const { database, warehouse, registry, exporting } = parts;
   const crash = new AbortController();
   const onCrash = (error: unknown): void => crash.abort(error);
+  crash.signal.addEventListener('abort', () => running.onFailure?.(crash.signal.reason));
   const signal = AbortSignal.any([stopped, crash.signal]);
-  const metrics = new ServiceMetrics();
+  const metrics = new ServiceMetrics(running.droppedLines);
   const doorMetrics = new DoorMetrics(metrics.registry);
   const source = liveSource({ config, log, signal, onFinding: finding => metrics.addFinding(finding) });
-  const environment = new EnvironmentWatch({
-    config,
-    source,
-    registry: openRegistryHttp(config),
-    metrics,
-    log,
-    signal,
-  });
+  const http = openRegistryHttp(config, logBadFile(log));
+  const environment = new EnvironmentWatch({ config, source, registry: http, metrics, log, signal });
   const clock = { now: Date.now };
   await warehouse.record(sources => withTopics(sources, source.topics()));
   const watch = new LogWatch({ source, warehouse, clock, log, signal });
@@ -108,10 +107,10 @@ async function serve({ config, log, signal: stopped }: RunningService, parts: Se
     // What the last looks found: the next start, and commands without a service, rest on it.
     await warehouse.record(sources => sources);
   } catch (error) {
-    // What the other parts throw when one has failed is only that they were stopped.
-    const reason = crash.signal.aborted ? crash.signal.reason : error;
-    await recordChangedLog(reason, warehouse);
-    throw reason;
+    // What the other parts throw when one has failed is only that they were stopped. Exports do not wait for the log further.
+    crash.abort(error);
+    await recordChangedLog(crash.signal.reason, warehouse);
+    throw crash.signal.reason;
   } finally {
     await jobs.stopped();
     await control?.stop();

@@ -9,6 +9,7 @@ import { pause, within } from '../../pipeline/waiting.ts';
 import { openRegistryHttp } from '../schema-registry.ts';
 import type { Config } from '../settings/settings.ts';
 import type { ControlMetrics } from './control-metrics.ts';
+import { logBadFile } from './log.ts';
 
 interface StatusPublisherParts {
   readonly config: Config;
@@ -39,7 +40,7 @@ export class StatusPublisher {
     const { config, options, topic, outbox, metrics, log, onCrash } = parts;
     const { signal } = this.#stopping;
     this.#parts = parts;
-    this.#topic = new StatusTopic({ ...options, topic, encode: encodingOf(config, topic, signal) }, log);
+    this.#topic = new StatusTopic({ ...options, topic, encode: encodingOf(config, { topic, signal, log }) }, log);
     this.#sending = {
       outbox,
       sender: this.#topic,
@@ -94,8 +95,11 @@ export class StatusPublisher {
 }
 
 /** Returns JSON unchanged, or encodes Avro with the registry's schema; the signal ends the wait for that schema's id. */
-function encodingOf(config: Config, topic: string, signal: AbortSignal): EncodeStatus {
-  const http = config.status_format === 'avro' ? openRegistryHttp(config) : null;
+function encodingOf(
+  config: Config,
+  { topic, signal, log }: { readonly topic: string; readonly signal: AbortSignal; readonly log: Log },
+): EncodeStatus {
+  const http = config.status_format === 'avro' ? openRegistryHttp(config, logBadFile(log)) : null;
   if (http === null) return async status => status;
   const statuses = new AvroStatuses(http, topic);
   return status => statuses.encode(status, signal);

@@ -1,4 +1,4 @@
-import { flag, optionalText, type Settings, text, tokenLines, wholeNumber } from './kinds.ts';
+import { flag, type Settings, securityFile, text, tokenLines, wholeNumber } from './kinds.ts';
 
 /** The HTTP server of the service. */
 export const httpSettings = {
@@ -10,13 +10,13 @@ export const httpSettings = {
   },
   http_tokens: {
     kind: tokenLines,
-    default: [],
-    help: 'who may use HTTP, one line per token; without tokens, anyone on this machine may',
+    default: null,
+    help: 'who may use HTTP, one line per token; without this and http_tokens_file, anyone on this machine may',
   },
   http_tokens_file: {
-    kind: optionalText,
+    kind: securityFile,
     default: null,
-    help: 'a file with more such lines; it is read again when it changes',
+    help: 'a file with more such lines; it is read again when it changes, and without a line it lets nobody in',
   },
   http_allow_anonymous: {
     kind: flag,
@@ -24,11 +24,11 @@ export const httpSettings = {
     help: 'whether to listen beyond this machine without tokens',
   },
   http_tls_cert_file: {
-    kind: optionalText,
+    kind: securityFile,
     default: null,
-    help: 'PEM file of the certificate for HTTPS; without it, HTTP is unencrypted',
+    help: 'PEM file of the certificate for HTTPS, read again when it changes; without it, HTTP is unencrypted',
   },
-  http_tls_key_file: { kind: optionalText, default: null, help: 'PEM file of the private key of that certificate' },
+  http_tls_key_file: { kind: securityFile, default: null, help: 'PEM file of the private key of that certificate' },
   http_rate_limit: {
     kind: wholeNumber(0, 10_000_000),
     unit: 'requests/min',

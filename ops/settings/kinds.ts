@@ -29,6 +29,15 @@ export const optionalText: Kind<string | null> = {
   read: given => (given === null || given === '' ? null : text.read(given)),
 };
 
+/**
+ * The file of a token, key, certificate or password. Unlike in `optionalText`, an empty text is refused: a variable that was
+ * meant to name a file would leave the service without what the file protects.
+ */
+export const securityFile: Kind<string | null> = {
+  allowed: 'the path of a file, or null for none (as a variable: not set)',
+  read: given => (given === null ? null : text.read(given)),
+};
+
 /** No password is allowed in an address, because addresses are shown in messages and logs. */
 export const webAddress: Kind<string | null> = {
   allowed: 'an address that begins with http:// or https:// and holds no password, or null for none',
@@ -112,11 +121,14 @@ export const partitions: Kind<readonly number[] | null> = {
 /** The line of a token: name, role and SHA-256 of the token. It holds no secret. */
 export const tokenLine = /^([A-Za-z0-9._-]{1,64}):(reader|exporter|operator):([0-9a-f]{64})$/;
 
-export const tokenLines: Kind<readonly string[]> = {
-  allowed: 'a list of lines name:role:SHA-256 as `tidemark token` prints them; roles are reader, exporter, operator',
+/** An empty list is refused: it may come from a template or variable that should have held tokens. */
+export const tokenLines: Kind<readonly string[] | null> = {
+  allowed:
+    'a list of lines name:role:SHA-256 as `tidemark token` prints them, at least one, or null for none; roles are reader, exporter, operator',
   read(given) {
-    const lines = list.read(given);
-    return lines?.every(line => tokenLine.test(line)) ? lines : undefined;
+    if (given === null) return null;
+    const lines = list.read(given) ?? [];
+    return lines.length > 0 && lines.every(line => tokenLine.test(line)) ? lines : undefined;
   },
 };
 

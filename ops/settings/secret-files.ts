@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { TidemarkError } from '../../pipeline/errors.ts';
 import { Secret } from './secret.ts';
+import { readSettingFile, settingFault } from './setting-file.ts';
 import { isSecret, settingNames } from './settings.ts';
 
 /** Reads each secret whose `…_file` setting is given from that file, without a line end at the end; adds faults to the list. */
@@ -19,19 +20,19 @@ export function readSecretFiles(
       );
       continue;
     }
-    const read = readSecret(file);
-    if (read instanceof Secret) config[name] = read;
-    else faults.push(`${place}: ${setting} is ${JSON.stringify(file)}; ${read}`);
+    try {
+      config[name] = readSecret(setting, file);
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error;
+      faults.push(`${place}: ${error.message}`);
+    }
     places[name] = `${place}, ${file}`;
   }
 }
 
-/** The secret, or a sentence that says why it cannot be used. The content of the file is never part of a message. */
-function readSecret(file: string): Secret | string {
-  try {
-    const text = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
-    return text === '' ? 'allowed is a file that is not empty' : new Secret(text);
-  } catch (error) {
-    return `it cannot be read: ${error instanceof Error ? error.message : String(error)}`;
-  }
+/** Throws `CONFIG_INVALID`. The content of the file is never part of a message. */
+function readSecret(setting: string, file: string): Secret {
+  const { text } = readSettingFile(setting, file);
+  if (text.trim() === '') throw settingFault({ setting, file }, 'allowed is a file that is not empty');
+  return new Secret(text.replace(/\r?\n$/, ''));
 }

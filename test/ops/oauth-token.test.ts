@@ -48,6 +48,8 @@ test.each([
   ['is overloaded', 503, 'later'],
   ['answers with a web page', 200, '<html>'],
   ['answers without a token', 200, '{"token":"abc"}'],
+  ['answers with a token that is null', 200, '{"access_token":null}'],
+  ['answers with an empty token', 200, '{"access_token":""}'],
 ])('the error is temporary when the server %s', async (_, status, text) => {
   const url = await addressOf((_request, response) => response.writeHead(status).end(text));
   await expect(tokenAt(url)).rejects.toMatchObject({
@@ -66,6 +68,11 @@ test('the error is temporary when the server does not answer, and while the toke
   await writeFile(file, 'abc\n');
   const config = configOf({ kafka_oauth_token_file: file });
   expect(await bearerToken(config)).toBe('abc');
+  await writeFile(file, '\n');
+  await expect(bearerToken(config), 'while the file is being written').rejects.toMatchObject({
+    code: 'SOURCE_UNREACHABLE',
+    message: `kafka_oauth_token_file is ${JSON.stringify(file)}; it is empty`,
+  });
   await folder.remove();
   await expect(bearerToken(config)).rejects.toMatchObject({
     code: 'SOURCE_UNREACHABLE',

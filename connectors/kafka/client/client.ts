@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
-import type { ConnectionOptions } from 'node:tls';
-import type { Kafka, KafkaConfig, LogEntry } from 'kafkajs';
-import { TidemarkError } from '../../../pipeline/errors.ts';
+import { isIP } from 'node:net';
+import { connect } from 'node:tls';
+import type { ISocketFactory, Kafka, KafkaConfig, LogEntry } from 'kafkajs';
 import type { Log } from '../../../pipeline/ports.ts';
+import { lastGood } from '../../last-good.ts';
 import { loadKafkaJs } from './load-kafkajs.ts';
 import { oauthBearer } from './oauth-bearer.ts';
 import type { KafkaOptions, Sasl, TlsFiles } from './options.ts';
@@ -10,7 +10,10 @@ import type { KafkaOptions, Sasl, TlsFiles } from './options.ts';
 /** Few and short attempts, because the callers retry themselves and stop when their signal aborts. */
 const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 };
 
-/** Makes a client; nothing is connected yet. Throws `CONFIG_INVALID` for TLS files that cannot be read. */
+/** How long a connection is silent before the system checks that it is alive; kafkajs's own value. */
+const keepAliveMs = 60_000;
+
+/** Makes a client; nothing is connected yet. Throws `CONFIG_INVALID` for TLS files that cannot be used. */
 export function createClient({ brokers, security }: Pick<KafkaOptions, 'brokers' | 'security'>, log: Log): Kafka {
   const { Kafka, logLevel } = loadKafkaJs();
   const config: KafkaConfig = {
@@ -22,7 +25,7 @@ export function createClient({ brokers, security }: Pick<KafkaOptions, 'brokers'
     requestTimeout: 15_000,
     logLevel: logLevel.WARN,
     logCreator: () => entry => logDebug(entry, log),
-    ...(security.tls === null ? {} : { ssl: readTls(security.tls) }),
+    ...(security.tls === null ? {} : { ssl: true, socketFactory: tlsSockets(security.tls, log) }),
     ...(security.sasl === null ? {} : { sasl: saslOf(security.sasl) }),
   };
   return new Kafka(config);
@@ -52,21 +55,18 @@ function withoutErrors(facts: Record<string, unknown>): Record<string, unknown> 
   );
 }
 
-function readTls({ caFile, certFile, keyFile }: TlsFiles): ConnectionOptions {
-  const read = (setting: string, file: string | null): Record<string, string> => {
-    if (file === null) return {};
-    try {
-      // Node's name of the option is in the setting's name: `kafka_tls_ca_file` sets `ca`.
-      return { [setting.split('_')[2]!]: readFileSync(file, 'utf8') };
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new TidemarkError('CONFIG_INVALID', `${setting} is ${file}, which cannot be read: ${reason}`, { cause });
-    }
-  };
-  return {
-    ...read('kafka_tls_ca_file', caFile),
-    ...read('kafka_tls_cert_file', certFile),
-    ...read('kafka_tls_key_file', keyFile),
+/** Connects as kafkajs does, but with the certificates and key that the files hold at that moment. */
+function tlsSockets(files: TlsFiles, log: Log): ISocketFactory {
+  const texts = lastGood(files.read, reason =>
+    log.warn(
+      { code: 'CONFIG_INVALID', reason },
+      'a changed file of certificates cannot be used; its former content stays',
+    ),
+  );
+  return ({ host, port, onConnect }) => {
+    const name = isIP(host) === 0 ? { servername: host } : {};
+    const socket = connect({ host, port, ...name, ...texts() }, onConnect);
+    return socket.setKeepAlive(true, keepAliveMs);
   };
 }
 

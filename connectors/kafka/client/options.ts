@@ -22,15 +22,23 @@ export interface KafkaOptions {
 }
 
 export interface KafkaSecurity {
+  /** Null: unencrypted. */
   readonly tls: TlsFiles | null;
   readonly sasl: Sasl | null;
 }
 
-/** Paths of PEM files. */
 export interface TlsFiles {
-  readonly caFile: string | null;
-  readonly certFile: string | null;
-  readonly keyFile: string | null;
+  /** Reads the files of the settings again, because certificates are renewed. Throws when they cannot be used. */
+  read(): TlsTexts;
+}
+
+/** PEM texts. */
+interface TlsTexts {
+  /** The authorities of the brokers' certificates; absent for those that Node knows. */
+  readonly ca?: string;
+  /** The certificate of this client and its key, for mutual TLS. */
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 export type Sasl =

@@ -27,9 +27,10 @@ const leaveTimeoutMs = 5_000;
 export interface SavedMember {
   /** The id that the previous process saved; null when it left the group, or saved none. */
   readonly formerId: string | null;
-  save(memberId: string): void;
-  /** Called once the member has left the group. */
-  forget(): void;
+  /** Never rejects, and nothing waits for it: a disk may hang. */
+  save(memberId: string): Promise<void>;
+  /** Called once the member has left the group. Never rejects. */
+  forget(): Promise<void>;
 }
 
 /** Where to read, and what to do with the fetched batches. */
@@ -132,7 +133,7 @@ export class GroupConsumer {
     this.#consumer = null;
     if (consumer === null) return;
     await within(leaveTimeoutMs, consumer.disconnect()).catch(() => undefined);
-    if (!this.#isMember) this.#savedMember.forget();
+    if (!this.#isMember) await within(leaveTimeoutMs, this.#savedMember.forget());
     else {
       const sentence = 'the consumer group could not be left; it keeps this member until the session times out';
       this.#log.warn({ code: 'SOURCE_UNREACHABLE' }, sentence);
@@ -207,7 +208,7 @@ export class GroupConsumer {
     this.#problem = null;
     this.#memberId = memberId;
     this.#isMember = true;
-    this.#savedMember.save(memberId);
+    void this.#savedMember.save(memberId);
     this.#log.info({ member: memberId, partitions: this.#assigned.map(partitionName) }, 'partitions were assigned');
   }
 }

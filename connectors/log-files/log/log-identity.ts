@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../../pipeline/errors.ts';
 import { syncFolder } from '../../disk.ts';
+import { readSmallFile, writeSmallFile } from '../../small-files.ts';
 
 const FILE_NAME = 'log.json';
 const TOPIC = /^[a-zA-Z0-9._-]{1,249}$/;
@@ -35,7 +35,7 @@ export function logFolderName(topic: string, partition: number): string {
 /** The identity of the log in `folder`; null when it has no identity file. Throws `SOURCE_CORRUPT` when the file is invalid. */
 export async function readIdentity(folder: string): Promise<LogIdentity | null> {
   const file = path.join(folder, FILE_NAME);
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+  const text = await readSmallFile(file).catch((error: unknown) => {
     if (hasSystemCode(error, 'ENOENT', 'ENOTDIR')) return null;
     throw error;
   });
@@ -57,15 +57,7 @@ export function identityLost(folder: string): TidemarkError {
 /** Makes a new identity; it is on disk when the promise resolves. Only the holder of the folder's lock may call this. */
 export async function makeIdentity(folder: string, topic: string, partition: number): Promise<LogIdentity> {
   const identity = { id: randomUUID(), topic, partition };
-  const hidden = path.join(folder, `.${FILE_NAME}`);
-  const handle = await open(hidden, 'w');
-  try {
-    await handle.writeFile(`${JSON.stringify(identity)}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(hidden, path.join(folder, FILE_NAME));
+  await writeSmallFile(path.join(folder, FILE_NAME), `${JSON.stringify(identity)}\n`);
   await syncFolder(folder);
   return identity;
 }

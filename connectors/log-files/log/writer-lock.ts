@@ -11,9 +11,11 @@
  *   higher claim, and removes its own.
  */
 import { randomUUID } from 'node:crypto';
-import { link, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { link, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../../pipeline/errors.ts';
+import { diskFailure } from '../../disk.ts';
+import { readSmallFile } from '../../small-files.ts';
 import { isAlive, type LockOwner, thisProcess } from './lock-owner.ts';
 
 const CLAIM_NAME = /^lock-([0-9]{1,15})$/;
@@ -44,14 +46,14 @@ export async function lockForWriting(folder: string): Promise<WriterLock> {
 
 async function claim(folder: string, number: number): Promise<boolean> {
   const hidden = path.join(folder, `${HIDDEN_PREFIX}${randomUUID()}`);
-  await writeFile(hidden, `${JSON.stringify(await thisProcess())}\n`, { flag: 'wx' });
   try {
+    await writeFile(hidden, `${JSON.stringify(await thisProcess())}\n`, { flag: 'wx' });
     await link(hidden, claimPath(folder, number));
     return true;
   } catch (error) {
     // ENOENT: the process that made the claim has removed this hidden file.
     if (hasSystemCode(error, 'EEXIST', 'ENOENT')) return false;
-    throw error;
+    throw diskFailure(error, `write ${claimPath(folder, number)}`, 'NOT_WRITABLE');
   } finally {
     await rm(hidden, { force: true });
   }
@@ -79,7 +81,7 @@ function claimPath(folder: string, number: number): string {
 /** Null for a claim that is released (empty), gone or damaged. A claim appears complete, so only a power cut can damage it. */
 async function readOwner(claimFile: string): Promise<LockOwner | null> {
   try {
-    return decodeOwner(JSON.parse(await readFile(claimFile, 'utf8')));
+    return decodeOwner(JSON.parse(await readSmallFile(claimFile)));
   } catch (error) {
     if (error instanceof SyntaxError || hasSystemCode(error, 'ENOENT')) return null;
     throw error;

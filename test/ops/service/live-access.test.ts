@@ -21,7 +21,7 @@ beforeEach(async () => {
   await writeFile(file, `${firstLine}\n`);
 });
 
-test('a running service refuses a removed token, accepts a new one, and keeps its tokens when the file is broken', async () => {
+test('a running service refuses a removed token, accepts a new one, keeps its tokens when the file is broken, and lets nobody in when it is empty (contract 5.14)', async () => {
   const served = await serve({ settings: { http_tokens_file: file } });
   const statusOf = async (token: string) =>
     (await fetch(`${served.url}/exports`, { headers: { authorization: `Bearer ${token}` } })).status;
@@ -45,6 +45,10 @@ test('a running service refuses a removed token, accepts a new one, and keeps it
   await writeFile(file, `${firstLine}\n`);
   await becomes(second, 401);
   expect(await statusOf(first)).toBe(200);
+
+  await writeFile(file, '');
+  await becomes(first, 401);
+  expect((await fetch(`${served.url}/exports`)).status, 'nobody without a token').toBe(401);
   await served.stop();
   expect(served.log()).toMatch(/"reason":"http_tokens_file: line 2 of [^"]* cannot be read/);
   for (const token of [first, second, secret]) expect(served.log()).not.toContain(token);
@@ -85,15 +89,25 @@ describe('the tokens file', () => {
     expect(access.current().anonymous).toBe(false);
   });
 
-  test('ends anonymous access with its first line, and an empty file does not allow it again', async () => {
+  test.each([
+    ['empty', '', {}],
+    ['of comments', '# nobody\n', {}],
+    ['empty, although http_allow_anonymous is set', '', { http_allow_anonymous: true }],
+  ])('that is %s at the start is refused, and the message names it', async (_, text, flags) => {
+    await writeFile(file, text);
+    expect(() => opened(flags), 'everybody would be let in').toThrowError(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining(`http_tokens_file is ${JSON.stringify(file)}; it holds no token`),
+      }),
+    );
+  });
+
+  test('may be empty while http_tokens holds a token', async () => {
     await writeFile(file, '');
-    const { access, wait } = opened();
-    expect(access.current().anonymous).toBe(true);
-    for (const text of [`${firstLine}\n`, '']) {
-      await writeFile(file, text);
-      wait(1_000);
-      expect(access.current().anonymous).toBe(false);
-    }
+    const { names, access } = opened({ http_tokens: secondLine });
+    expect(names()).toEqual(['second', 'command line']);
+    expect(access.current().anonymous).toBe(false);
   });
 
   test('that is gone is logged once, and the tokens stay', async () => {

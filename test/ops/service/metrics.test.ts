@@ -50,6 +50,14 @@ const groupOf = ({ rejected = new Map(), contradicted = [] }: Given): StoredGrou
   contradicted,
 });
 
+test('the lines of the log that were dropped are counted', async () => {
+  let dropped = 3;
+  const metrics = new ServiceMetrics(() => dropped);
+  expect(await metrics.registry.metrics()).toMatch(/^tidemark_log_lines_dropped_total 3$/m);
+  dropped = 5;
+  expect(await metrics.registry.metrics()).toMatch(/^tidemark_log_lines_dropped_total 5$/m);
+});
+
 test('quarantined records are counted by partition and reason', async () => {
   const metrics = new ServiceMetrics();
   const rejected = new Map([

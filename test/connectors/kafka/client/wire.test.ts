@@ -24,8 +24,8 @@ describe('the bytes of a flexible request', () => {
 
   test('for metadata of some topics, and of all topics, are as in the protocol', () => {
     const some = encodeMetadataRequest({ topics: ['é'] }).toString('hex');
-    expect(some).toBe(['00', '02', zeros, '03', 'c3a9', '00', '00', '00', '00', '00'].join(''));
-    expect(encodeMetadataRequest({ topics: [], allowAutoTopicCreation: true }).toString('hex')).toBe('000001000000');
+    expect(some).toBe(['00', '02', zeros, '03', 'c3a9', '00', '00', '00', '01', '00'].join(''));
+    expect(encodeMetadataRequest({ topics: [], allowAutoTopicCreation: true }).toString('hex')).toBe('000001000100');
   });
 });
 

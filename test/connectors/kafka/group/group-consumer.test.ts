@@ -50,7 +50,7 @@ function member(prepare: (consumer: FakeConsumer) => void) {
   const forget = vi.fn();
   const options = kafkaOptions({ brokers: ['localhost:9'], topics: ['t'], group: 'g' });
   const cluster = { kafka: { consumer } } as unknown as KafkaCluster;
-  const savedMember = { formerId: null, save: () => undefined, forget };
+  const savedMember = { formerId: null, save: async () => undefined, forget };
   const log = new LogLines();
   const controller = new AbortController();
   const group = new GroupConsumer(cluster, options, savedMember, log);
