@@ -3,7 +3,8 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import { commandWithSettings, prepareRun } from '../command.ts';
 import { openLog } from '../service/log.ts';
 import { runService } from '../service/service.ts';
-import { logFatal, StopDeadline } from '../service/stop-deadline.ts';
+import { StopDeadline } from '../service/stop-deadline.ts';
+import { logSuspensions } from '../service/suspension.ts';
 import { type Config, isSecret, type SettingName, settingNames } from '../settings/settings.ts';
 import { checkSettings } from '../settings-check.ts';
 
@@ -25,8 +26,10 @@ export function runCommand(): Command {
   ).action(async options => {
     const { config, signal } = prepareRun(options);
     checkSettings(config);
-    const { log, output } = openLog(config.log_level);
-    for (const sentence of plainTextWarnings(config)) log.warn({}, sentence);
+    const opened = openLog(config.log_level);
+    const { output } = opened;
+    const log = logSuspensions(opened.log, signal);
+    for (const sentence of plainTextWarnings(config)) log.warn({ code: 'CONFIG_INVALID' }, sentence);
     const deadline = new StopDeadline({ log, output }, config.stop_deadline_ms);
     signal.addEventListener('abort', () => deadline.begin(null));
     const onFailure = (error: unknown): void => deadline.begin(error);
@@ -34,7 +37,7 @@ export function runCommand(): Command {
       await runService({ config, log, signal, droppedLines: () => output.dropped, onFailure });
     } catch (error) {
       if (error instanceof TidemarkError && error.code === 'INTERRUPTED' && signal.aborted) return;
-      logFatal(error, log);
+      // The command ends with it: it is the last line on standard error.
       throw error;
     } finally {
       await deadline.stopped();

@@ -39,6 +39,6 @@ export function logBadFile(log: Log): (reason: string) => void {
 export function logRegistryProblem(log: Log): (problem: string | null) => void {
   return problem => {
     if (problem === null) log.info({}, 'the schema registry answers again');
-    else log.error({}, `reading waits: ${problem}`);
+    else log.error({ code: 'REGISTRY_UNREACHABLE' }, `reading waits: ${problem}`);
   };
 }

@@ -46,8 +46,8 @@ export class StopDeadline {
   }
 }
 
-/** Logs the error that ends the service. */
-export function logFatal(error: unknown, log: ServiceLog['log']): void {
+/** Logs the error that ends the service, because nobody will print it any more. */
+function logFatal(error: unknown, log: ServiceLog['log']): void {
   const code = error instanceof TidemarkError ? error.code : 'BUG';
   log.error({ code }, error instanceof Error ? error.message : String(error));
 }
