@@ -1,5 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../../ops/local-kafka/waiting.ts';
+import type { Manifest } from '../../pipeline/export/manifest.ts';
+import { tidemarkDoneHere } from '../support/in-process.ts';
 import { sharedKafka } from '../support/kafka/shared.ts';
 import { Service, servingOf } from '../support/service.ts';
 import { TestStore } from '../support/store.ts';
@@ -14,6 +16,13 @@ const event = (kind: string, service_id: string, partition = 0) => ({
 });
 const started = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => event('service.started', `s${from + index}`));
+
+/** What an export of the database says, without a service, of a window that ends at a time. */
+async function judged({ db }: Service, to: number): Promise<Pick<Manifest, 'status' | 'reasons'>> {
+  const times = ['--time-from', '2026-01-01T00:00:00Z', '--time-to', new Date(to).toISOString()];
+  const places = ['--db', db, '--export-root', `${db}.out`, '--file-prefix', 'x_', '--clock-lateness-ms', '0'];
+  return JSON.parse(await tidemarkDoneHere(['export', ...places, ...times, '--json']));
+}
 
 describe.skipIf(!kafka.available)('a running service', () => {
   test('warns of retention, commits to its group, reads an added partition, and ends when its topic is recreated', async () => {
@@ -50,6 +59,10 @@ describe.skipIf(!kafka.available)('a running service', () => {
       code: 65,
       stderr: expect.stringMatching(/topic \S+ was recreated.*\[SOURCE_CHANGED\]/),
     });
+
+    const { status, reasons } = await judged(service, Date.now());
+    expect(status).toBe('provisional');
+    expect(reasons.join('\n')).toMatch(new RegExp(`${topic}/0: .*its log has changed: topic \\S+ was recreated`));
 
     const store = await TestStore.open(service.db);
     onTestFinished(() => store.close());
@@ -109,5 +122,20 @@ describe.skipIf(!kafka.available)('a running service', () => {
     expect(await second.stop()).toMatchObject({ code: 0 });
     const lost = await queryDatabase(second.db, query => query('SELECT from_offset, to_offset FROM gaps'));
     expect(lost).toEqual([['10', '25']]);
+    const { status, reasons } = await judged(second, Date.now());
+    expect(status).toBe('provisional');
+    expect(reasons.join('\n')).toContain(`${topic}/0: 15 offsets from 10 on were lost`);
+  });
+
+  test('records what its last look found as it stops: a window is complete without the service (contract 4.23)', async () => {
+    const topic = await kafka.createTopic('looked');
+    const service = new Service(await servingOf(kafka, topic, '--clock-lateness-ms', '0'));
+    await kafka.produce(topic, started(0, 5));
+    await service.reachesOffsets([{ partition: 0, high: 5 }]);
+    const end = Date.now();
+    // A look after the window's end, less than a minute after the last one that was recorded.
+    await service.reaches('a look after it', ({ partitions }) => Date.parse(partitions[0]?.watermark ?? '') > end);
+    expect(await service.stop()).toMatchObject({ code: 0 });
+    expect(await judged(service, end)).toMatchObject({ status: 'complete', reasons: [] });
   });
 });

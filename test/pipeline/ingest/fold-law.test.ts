@@ -94,6 +94,6 @@ test('any events, split into any batches with any restarts, give the rows of the
         await folder.remove();
       }
     }),
-    { numRuns: process.env.SOAK ? 800 : process.env.CI === 'true' ? 50 : 30 },
+    { numRuns: process.env.SOAK ? 300 : process.env.CI === 'true' ? 50 : 30 },
   );
 });
