@@ -1,3 +1,4 @@
+import { TidemarkError } from '../../pipeline/errors.ts';
 import { partitionName } from '../../pipeline/partition.ts';
 import type {
   BatchLimits,
@@ -12,10 +13,12 @@ import { logBytes } from './log/list-logs.ts';
 import { logDirectorySource } from './log-directory-source.ts';
 
 const checkEveryMs = 100;
+const missingCheckEveryMs = 1_000;
 
 /**
  * Reads the logs under a folder, and then the records that are appended to them, until the signal aborts. Synced records are
- * read within a tenth of a second. Throws as `logDirectorySource` does.
+ * read within a tenth of a second. While there is no folder, or no log in it, it waits. Throws as `logDirectorySource` does
+ * for all else.
  */
 export class FollowedLogSource implements LiveEventSource {
   readonly #path: string;
@@ -23,6 +26,7 @@ export class FollowedLogSource implements LiveEventSource {
   readonly #positions = new Map<string, StoredPosition>();
   /** The partitions that are to be read again from their positions, by name, and from when on (`performance.now()`). */
   readonly #waiting = new Map<string, number>();
+  #problem: string | null = null;
 
   constructor(options: BatchLimits & { readonly path: string }) {
     this.#path = options.path;
@@ -30,23 +34,37 @@ export class FollowedLogSource implements LiveEventSource {
     this.#source = logDirectorySource({ ...options, kind: 'live', skips });
   }
 
+  /** Why nothing is read at the moment; null while there is a log. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
   async *read(stored: readonly StoredPosition[], signal: AbortSignal): AsyncGenerator<RecordBatch> {
     for (const position of stored) this.#positions.set(partitionName(position.partition), position);
     let seenBytes = -1;
     while (!signal.aborted) {
-      // Measured before reading: bytes that are appended while this round reads are noticed in the next one.
-      const bytes = await logBytes(this.#path);
-      const hasWaited = this.#endWaits();
-      if (bytes === seenBytes && !hasWaited) {
-        await pause(checkEveryMs, signal);
-        continue;
+      try {
+        // Measured before reading: bytes that are appended while this round reads are noticed in the next one.
+        const bytes = await logBytes(this.#path);
+        this.#problem = null;
+        const hasWaited = this.#endWaits();
+        if (bytes !== seenBytes || hasWaited) yield* this.#readRound(signal);
+        else await pause(checkEveryMs, signal);
+        seenBytes = bytes;
+      } catch (error) {
+        if (!(error instanceof TidemarkError) || error.code !== 'SOURCE_MISSING') throw error;
+        this.#problem = error.message;
+        seenBytes = -1;
+        await pause(missingCheckEveryMs, signal);
       }
-      seenBytes = bytes;
-      for await (const batch of this.#source.read([...this.#positions.values()], signal)) {
-        const { partition, origin, next } = batch;
-        this.#positions.set(partitionName(partition), { ...next, partition, origin });
-        yield batch;
-      }
+    }
+  }
+
+  async *#readRound(signal: AbortSignal): AsyncGenerator<RecordBatch> {
+    for await (const batch of this.#source.read([...this.#positions.values()], signal)) {
+      const { partition, origin, next } = batch;
+      this.#positions.set(partitionName(partition), { ...next, partition, origin });
+      yield batch;
     }
   }
 

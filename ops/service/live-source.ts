@@ -162,6 +162,12 @@ class LiveTopics implements LiveSource {
   }
 }
 
+/** A folder that is not there yet, or that is away, is waited for as a broker is. */
+function unlessMissing(error: unknown): never {
+  if (!(error instanceof TidemarkError) || error.code !== 'SOURCE_MISSING') throw error;
+  throw new TidemarkError('SOURCE_UNREACHABLE', error.message, { cause: error });
+}
+
 function liveFolder(config: Config, path: string): LiveSource {
   const source = new FollowedLogSource({ path, batchRecords: config.batch_records, batchBytes: config.batch_bytes });
   const topic = basename(path);
@@ -169,11 +175,11 @@ function liveFolder(config: Config, path: string): LiveSource {
   return {
     connect: async () => undefined,
     name: () => `the log ${topic}`,
-    problem: () => null,
+    problem: () => source.problem,
     topics: () => [{ topic, declared: null }],
     assigned: () => assigned,
     async look() {
-      const logs = await listLogs(path);
+      const logs = await listLogs(path).catch(unlessMissing);
       const ends = logs.map(({ topic, partition, low, high }) => ({
         partition: { topic, partition },
         low,
