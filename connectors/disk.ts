@@ -83,14 +83,18 @@ export function diskFailure(error: unknown, attempt: string, otherwise: FailureC
 }
 
 /**
- * Turns a failed read into a TidemarkError: `SOURCE_MISSING` when nothing readable is at the path or permission is missing,
- * else `SOURCE_CORRUPT`. A TidemarkError is returned unchanged.
+ * Turns a failed read into a TidemarkError: `SOURCE_MISSING` when nothing readable is at the path or permission is missing;
+ * `SOURCE_UNREACHABLE` for what passes, such as too many open files; else `SOURCE_CORRUPT`. A TidemarkError is returned
+ * unchanged.
  */
 export function readFailure(error: unknown, path: string): TidemarkError {
   if (error instanceof TidemarkError) return error;
   const reason = error instanceof Error ? error.message : String(error);
   if (hasSystemCode(error, 'ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG')) {
     return new TidemarkError('SOURCE_MISSING', `could not open ${path}: ${reason}`, { cause: error });
+  }
+  if (hasSystemCode(error, 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'ESTALE')) {
+    return new TidemarkError('SOURCE_UNREACHABLE', `could not read ${path} now: ${reason}`, { cause: error });
   }
   return new TidemarkError('SOURCE_CORRUPT', `could not read ${path}: ${reason}`, { cause: error });
 }

@@ -74,6 +74,8 @@ export async function openHttpServer(options: HttpOptions): Promise<HttpServer> 
   const server = await buildServer(options);
   try {
     await server.listen({ host, port });
+    // Further connections are closed at once; otherwise they would take the files that reading and storing need.
+    server.server.maxConnections = mostConnections();
     return {
       url: localUrl(server, options),
       useCertificate(tls) {
@@ -88,6 +90,19 @@ export async function openHttpServer(options: HttpOptions): Promise<HttpServer> 
     const message = `cannot listen on ${host}:${port}: ${reason}; set http_host and http_port`;
     throw new TidemarkError('CONFIG_INVALID', message, { cause });
   }
+}
+
+/** Files and connections that the service itself needs: the database, logs, brokers, exports. */
+const ownFiles = 96;
+const fewestConnections = 8;
+
+/** How many connections may be open at once: what the limit of open files of this process leaves, or any number. */
+function mostConnections(): number {
+  const report = process.report.getReport() as {
+    readonly userLimits?: { readonly open_files?: { readonly soft: unknown } };
+  };
+  const files = report.userLimits?.open_files?.soft;
+  return typeof files === 'number' ? Math.max(files - ownFiles, fewestConnections) : Number.POSITIVE_INFINITY;
 }
 
 async function buildServer(options: HttpOptions): Promise<FastifyInstance> {

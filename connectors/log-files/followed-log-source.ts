@@ -1,4 +1,4 @@
-import { TidemarkError } from '../../pipeline/errors.ts';
+import { isTemporary, TidemarkError } from '../../pipeline/errors.ts';
 import { partitionName } from '../../pipeline/partition.ts';
 import type {
   BatchLimits,
@@ -17,8 +17,8 @@ const missingCheckEveryMs = 1_000;
 
 /**
  * Reads the logs under a folder, and then the records that are appended to them, until the signal aborts. Synced records are
- * read within a tenth of a second. While there is no folder, or no log in it, it waits. Throws as `logDirectorySource` does
- * for all else.
+ * read within a tenth of a second. While there is no folder, or no log in it, or it cannot be read for a reason that passes,
+ * it waits. Throws as `logDirectorySource` does for all else.
  */
 export class FollowedLogSource implements LiveEventSource {
   readonly #path: string;
@@ -52,7 +52,7 @@ export class FollowedLogSource implements LiveEventSource {
         else await pause(checkEveryMs, signal);
         seenBytes = bytes;
       } catch (error) {
-        if (!(error instanceof TidemarkError) || error.code !== 'SOURCE_MISSING') throw error;
+        if (!isPassing(error)) throw error;
         this.#problem = error.message;
         seenBytes = -1;
         await pause(missingCheckEveryMs, signal);
@@ -82,4 +82,8 @@ export class FollowedLogSource implements LiveEventSource {
     for (const [name] of ready) this.#waiting.delete(name);
     return ready.length > 0;
   }
+}
+
+function isPassing(error: unknown): error is TidemarkError {
+  return isTemporary(error) || (error instanceof TidemarkError && error.code === 'SOURCE_MISSING');
 }
