@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Database } from '../connectors/duckdb/file/database.ts';
+import { databaseFailure } from '../connectors/duckdb/file/failure.ts';
 import { DuckDbRequestStore } from '../connectors/duckdb/request-store.ts';
 import { DuckDbSnapshots } from '../connectors/duckdb/snapshot.ts';
 import { DuckDbWarehouse } from '../connectors/duckdb/warehouse.ts';
@@ -24,6 +25,9 @@ export async function withDatabase<T>(config: Config, use: (database: Database) 
   const database = await Database.open({ path: config.db, memoryLimit: config.memory_limit, threads: config.threads });
   try {
     return await use(database);
+  } catch (error) {
+    // Damage may be found by any statement.
+    throw databaseFailure(error, `read the database ${database.path}`) ?? error;
   } finally {
     await database.close();
   }

@@ -2,7 +2,7 @@ import { TidemarkError } from '../../../pipeline/errors.ts';
 
 /**
  * Turns an error of DuckDB that the disk or the memory caused into a TidemarkError, with the error as its cause:
- * `DISK_FULL`, `OUT_OF_MEMORY` or `NOT_WRITABLE`. Returns null for every other error, which is a bug or a fault of the
+ * `DISK_FULL`, `OUT_OF_MEMORY`, `NOT_WRITABLE` or, for a file that is damaged, `WAREHOUSE_BROKEN`. Returns null for every other error, which is a bug or a fault of the
  * query. The message begins with "could not" and `attempt`; clients read it, so `attempt` names a path only where no
  * client made the request. `memoryAdvice` says what to do when memory ran out.
  */
@@ -25,6 +25,14 @@ export function databaseFailure(
   if (/read-only file system|permission denied|operation not permitted|not a directory/i.test(reason)) {
     const needed = 'this process needs permission to write there';
     return new TidemarkError('NOT_WRITABLE', `could not ${attempt}: ${needed} (${reason})`, options);
+  }
+  if (/corrupt|checksum|failed to deserialize|could not read (enough|all) bytes|has been invalidated/i.test(reason)) {
+    const advice = 'keep the file and its .wal, and restore both from a copy or build it anew from the logs';
+    return new TidemarkError(
+      'WAREHOUSE_BROKEN',
+      `could not ${attempt}: the database is damaged; ${advice} (${reason})`,
+      options,
+    );
   }
   return null;
 }
