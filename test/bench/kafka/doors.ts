@@ -9,13 +9,14 @@ import { Broker } from '../../../ops/local-kafka/broker.ts';
 import { makeLargeStore } from '../large-store.ts';
 import { describeMachine, median } from '../machine.ts';
 import { installedPeers, projectRoot, ServiceUnderTest } from './children.ts';
+import { besideACrowd } from './crowd.ts';
 
 /**
  * `npm run bench:doors [-- part…]`: requests over HTTP against a running service with a real broker: how long an empty
  * window takes, idle and under load; how long it takes with 60 topics; a thousand exports in a row; ingest and a large
- * export at once.
+ * export at once; an export beside a crowd of slow readers and waiting requests.
  */
-const parts = { empty: emptyWindows, many: manyTopics, row: thousandInARow, both: ingestBesideExport };
+const parts = { empty: emptyWindows, many: manyTopics, row: thousandInARow, both: ingestBesideExport, crowd };
 const asked = process.argv.slice(2);
 const topicCount = 60;
 const services = Number(process.env.BENCH_SERVICES ?? 833_340);
@@ -131,8 +132,23 @@ async function ingestBesideExport(broker: Broker): Promise<void> {
   await service.stop();
 }
 
+async function crowd(broker: Broker): Promise<void> {
+  const db = path.join(folder, 'crowd.duckdb');
+  await makeLargeStore({ path: db, services: 40_000, perService: { service: 1, state: 3, task: 2 }, hits: 0 });
+  const { service, url, producer } = await startOn(broker, ['crowd'], db, { export_wait_ms: '600000' });
+  const window = { time_from: '2010-01-01T00:00:00Z', time_to: '2029-01-01T00:00:00Z' };
+  await besideACrowd({ url, exportOnce: name => post(url, { file_prefix: name, ...window }) });
+  await producer.disconnect();
+  await service.stop();
+}
+
 /** Creates the topics and starts a service that reads them in a group named after the first one. */
-async function startOn(broker: Broker, topics: readonly string[], db: string) {
+async function startOn(
+  broker: Broker,
+  topics: readonly string[],
+  db: string,
+  more: Readonly<Record<string, string>> = {},
+) {
   const [group = ''] = topics;
   const kafka = new Kafka({ brokers: [...broker.brokers], logLevel: logLevel.ERROR });
   const admin = kafka.admin();
@@ -145,6 +161,7 @@ async function startOn(broker: Broker, topics: readonly string[], db: string) {
     kafka_group: group,
     db,
     export_root: path.join(folder, `out-${group}`),
+    ...more,
   });
   await service.until(() => service.lines.some(({ msg }) => msg === 'partitions were assigned'));
   const producer = kafka.producer();
