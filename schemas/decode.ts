@@ -25,6 +25,8 @@ export interface RecordFormat {
   readonly keyFormat: KeyFormat;
   /** Null where no schema registry is configured: then every value is JSON. */
   readonly schemas: WriterSchemas | null;
+  /** How many bytes key and value may have together; absent: any number. */
+  readonly maxRecordBytes?: number | undefined;
 }
 
 /**
@@ -33,6 +35,11 @@ export interface RecordFormat {
  * returns a Reject with the first reason that holds (contract 1.17).
  */
 export function decodeRecord(record: RawRecord, format: RecordFormat): Decoded {
+  const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0);
+  if (format.maxRecordBytes !== undefined && bytes > format.maxRecordBytes) {
+    const allowed = `max_record_bytes allows ${format.maxRecordBytes}`;
+    return rejected('TOO_LARGE', null, `key and value have ${bytes} bytes together; ${allowed}`);
+  }
   try {
     const key = record.key === null ? null : readKey(record.key, format);
     const body = record.value === null ? null : readValue(record.value, format.schemas);

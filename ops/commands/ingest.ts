@@ -23,7 +23,7 @@ export function ingestCommand(): Command {
     'ingest',
     'read events into the database, each exactly once',
     [
-      ...(['db', 'memory_limit', 'threads', 'batch_records', 'batch_bytes', 'key_format'] as const),
+      ...(['db', 'memory_limit', 'threads', 'batch_records', 'batch_bytes', 'key_format', 'max_record_bytes'] as const),
       ...(['allowed_lateness_ms', 'clock_lateness_ms'] as const),
       ...(['registry_url', 'registry_username', 'registry_password_file', 'registry_ca_file'] as const),
     ],
@@ -143,6 +143,7 @@ async function ingestOne(
   const progress = startProgress(path === '-' ? 'standard input' : path, await totalBytes(), output);
   const options = {
     keyFormat: config.key_format,
+    maxRecordBytes: config.max_record_bytes,
     registry,
     clock: { now: Date.now },
     signal,

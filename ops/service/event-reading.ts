@@ -12,7 +12,7 @@ import type { LiveEventSource, Log, PartitionId } from '../../pipeline/ports.ts'
 import type { Config } from '../settings/settings.ts';
 
 interface EventReading extends Required<Pick<IngestOptions, 'registry' | 'signal' | 'onStored'>> {
-  readonly config: Pick<Config, 'key_format' | 'max_misfit_percent'>;
+  readonly config: Pick<Config, 'key_format' | 'max_record_bytes' | 'max_misfit_percent'>;
   readonly source: LiveEventSource;
   readonly warehouse: Pick<Warehouse, 'positions' | 'store' | 'note'>;
   readonly log: Log;
@@ -28,7 +28,14 @@ export async function ingestEvents(reading: EventReading): Promise<Ingested> {
   const summary = new MinuteSummary(log);
   try {
     return await ingest(source, warehouse, {
-      ...{ keyFormat: config.key_format, clock: { now: Date.now }, registry, signal, gatherMs },
+      ...{
+        keyFormat: config.key_format,
+        maxRecordBytes: config.max_record_bytes,
+        clock: { now: Date.now },
+        registry,
+        signal,
+        gatherMs,
+      },
       hold: {
         source,
         maxPercent: config.max_misfit_percent,

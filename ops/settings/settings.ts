@@ -52,6 +52,12 @@ export const settings = {
     help: 'how many bytes of records one transaction stores at most',
   },
   key_format: { kind: oneOf('string', 'json', 'avro'), default: 'string', help: 'how record keys are encoded' },
+  max_record_bytes: {
+    kind: wholeNumber(1_024, 1 << 30),
+    unit: 'bytes',
+    default: 32 << 20,
+    help: 'how many bytes key and value of a record may have together; a larger record is quarantined as TOO_LARGE',
+  },
   max_misfit_percent: {
     kind: wholeNumber(1, 100),
     unit: 'percent',

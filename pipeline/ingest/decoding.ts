@@ -1,8 +1,11 @@
 import { compileSchema, type WriterSchema } from '../../schemas/avro/decoder.ts';
 import type { KeyFormat } from '../../schemas/cures.ts';
 import type { RecordFormat, WriterSchemas } from '../../schemas/decode.ts';
+import type { Reject } from '../../schemas/events/events.ts';
 import { schemaIdOf } from '../../schemas/events/wire-format.ts';
+import { cutRecord, describeSizes } from '../../schemas/large-records.ts';
 import type { LogRecord, LogRecords, SchemaRegistry } from '../ports.ts';
+import type { QuarantinedRecord } from './warehouse.ts';
 
 /** How many schemas are fetched at once. A first batch may name tens of schemas, a corrupt batch thousands. */
 const fetchesAtOnce = 8;
@@ -69,6 +72,14 @@ function schemaIdsIn(records: LogRecords, keyFormat: KeyFormat): ReadonlySet<num
     if (keyId !== null) ids.add(keyId);
   }
   return ids;
+}
+
+/** A rejected record as it is quarantined: of one that is too large, a part and what describes the whole. */
+export function quarantined(record: LogRecord, reject: Reject, format: RecordFormat): QuarantinedRecord {
+  const schemaId = listedSchemaId(record, format);
+  if (reject.reason !== 'TOO_LARGE') return { record, reject, schemaId };
+  const message = `${reject.message}; ${describeSizes(record)}`;
+  return { record: cutRecord(record), reject: { ...reject, message }, schemaId };
 }
 
 /** The schema id that a quarantined record is listed with: its value's, else its key's. */

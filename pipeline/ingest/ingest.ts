@@ -6,7 +6,7 @@ import type { BatchFacts } from '../completeness/batch-facts.ts';
 import { Timeline } from '../completeness/timeline.ts';
 import type { Clock, EventSource, LogRecord, RecordBatch, SchemaRegistry } from '../ports.ts';
 import { BatchGroup } from './batch-group.ts';
-import { listedSchemaId, SchemaLookup, unlessAborted } from './decoding.ts';
+import { quarantined, SchemaLookup, unlessAborted } from './decoding.ts';
 import { Fold } from './fold.ts';
 import { type HoldOptions, Holds } from './holds.ts';
 import type { FoundMisfit } from './misfits.ts';
@@ -14,6 +14,8 @@ import type { FoldedBatch, QuarantinedRecord, Warehouse } from './warehouse.ts';
 
 export interface IngestOptions {
   readonly keyFormat: KeyFormat;
+  /** A larger record is quarantined, in bytes of key and value together; absent: none is too large. */
+  readonly maxRecordBytes?: number;
   /** Finds schemas of Avro records; without one all records are JSON. */
   readonly registry?: SchemaRegistry | null;
   readonly clock: Clock;
@@ -119,7 +121,7 @@ export async function ingest(
   return total;
 }
 
-interface FoldOptions extends Pick<IngestOptions, 'keyFormat' | 'clock'> {
+interface FoldOptions extends Pick<IngestOptions, 'keyFormat' | 'maxRecordBytes' | 'clock'> {
   /** The schemas that the records of the batch carry and that exist; null where all records are JSON. */
   readonly schemas?: WriterSchemas | null;
 }
@@ -161,9 +163,9 @@ class BatchFolding {
   #latestEvent: number | null = null;
   readonly misfits: FoundMisfit[] = [];
 
-  constructor(batch: RecordBatch, { keyFormat, schemas, clock }: FoldOptions) {
+  constructor(batch: RecordBatch, { keyFormat, maxRecordBytes, schemas, clock }: FoldOptions) {
     this.#batch = batch;
-    this.#format = { keyFormat, schemas: schemas ?? null };
+    this.#format = { keyFormat, maxRecordBytes, schemas: schemas ?? null };
     this.#now = clock.now();
   }
 
@@ -173,7 +175,7 @@ class BatchFolding {
       const record = records.at(index)!;
       const decoded = decodeRecord(record, this.#format);
       if (isReject(decoded)) {
-        this.#rejects.push({ record, reject: decoded, schemaId: listedSchemaId(record, this.#format) });
+        this.#rejects.push(quarantined(record, decoded, this.#format));
         const kind = misfitOf(record, decoded, this.#format);
         if (kind !== null) this.misfits.push({ index, kind });
       } else {

@@ -75,6 +75,7 @@ export type EventKind = Event['kind'];
 
 /** Why a record is quarantined, in the order in which the reasons are checked. */
 export type RejectReason =
+  | 'TOO_LARGE'
   | 'MALFORMED'
   | 'UNKNOWN_SCHEMA'
   | 'UNKNOWN_KIND'

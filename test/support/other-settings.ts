@@ -12,6 +12,7 @@ export const others: Readonly<Record<OpenName, readonly [unknown, unknown, unkno
   batch_records: [101, 102, 103],
   batch_bytes: [2001, 2002, 2003],
   key_format: ['json', 'json', 'json'],
+  max_record_bytes: [2_000, 3_000, 4_000],
   max_misfit_percent: [1, 50, 100],
   skew_ms: [1, 2, 3],
   allowed_lateness_ms: [4, 5, 6],
