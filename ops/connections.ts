@@ -8,8 +8,8 @@ import type { Config } from './settings/settings.ts';
 
 /**
  * Connects to the brokers and the schema registry that the settings name, and checks what `run` checks. Returns what
- * somebody should know of, as sentences. Throws the error with which `run` would end or would not become ready, without
- * trying again: `SOURCE_UNREACHABLE`, `SOURCE_REFUSED`, `TOPIC_UNFIT`, `REGISTRY_UNREACHABLE`, `REGISTRY_REFUSED`.
+ * somebody should know of, as sentences. Throws the error with which `run` would end, would not become ready, or of which it
+ * would only warn because it cannot check something, without trying again: `SOURCE_UNREACHABLE`, `SOURCE_REFUSED`, `TOPIC_UNFIT`, `REGISTRY_UNREACHABLE`, `REGISTRY_REFUSED`.
  */
 export async function checkConnections(config: Config, signal: AbortSignal): Promise<readonly string[]> {
   const ofTopics = config.kafka_brokers.length === 0 ? [] : await checkKafka(config, signal);
@@ -21,7 +21,8 @@ export async function checkConnections(config: Config, signal: AbortSignal): Pro
 async function checkKafka(config: Config, signal: AbortSignal): Promise<readonly string[]> {
   const cluster = await connectOnce(config, signal);
   try {
-    const { findings } = await checkTopics({ ...topicChecksOf(config), cluster, now: Date.now() });
+    const { findings, failures } = await checkTopics({ ...topicChecksOf(config), cluster, now: Date.now() });
+    if (failures.length > 0) throw failures[0];
     const faults = findings.filter(({ weight }) => weight !== 'warn');
     if (faults.length === 0) return findings.map(({ sentence }) => sentence);
     throw new TidemarkError('TOPIC_UNFIT', faults.map(({ sentence }) => sentence).join('\n'));

@@ -103,8 +103,8 @@ export interface SecondReading {
 /** A source of which a partition can wait while the others go on. */
 export interface LiveEventSource extends EventSource {
   /**
-   * Forgets what was read of a partition beyond its stored position, and reads on from there after a while. The caller
-   * drops the batches of it that were yielded meanwhile.
+   * Forgets what was read of a partition beyond its stored position, and reads on from there after a while. No batch of it
+   * that was read before the call is yielded after it.
    */
   readAgain(partition: PartitionId, reading: SecondReading): void;
 }

@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { codeOf, TidemarkError } from '../../pipeline/errors.ts';
 import type { ByteSink, Log } from '../../pipeline/ports.ts';
+import { orAborted } from '../../pipeline/waiting.ts';
 import { ReceiveRate, type SlowClientLimits, tooSlow } from './slow-clients.ts';
 import { SpooledAnswer, type SpoolOptions, type StreamedQuery } from './spooled-answer.ts';
 
@@ -45,7 +46,8 @@ export class ResponseStreams {
     this.#making.add(ended);
     raw.socket.once('close', end);
     try {
-      const answer = await SpooledAnswer.of(await open(), spool, ended.signal);
+      const query = await opened(open(), ended.signal);
+      const answer = await SpooledAnswer.of(query, spool, ended.signal);
       if (!ended.signal.aborted) return this.#send(reply, answer);
       await answer.close();
       return reply.hijack();
@@ -98,6 +100,14 @@ export class ResponseStreams {
     for (const [body] of all) body.destroy();
     await Promise.all(all.map(([, sent]) => sent));
   }
+}
+
+/** Waits for a query, which may wait for a snapshot. When the signal aborts before, the query is closed as soon as it is there. */
+async function opened(opening: Promise<StreamedQuery>, signal: AbortSignal): Promise<StreamedQuery> {
+  const query = await orAborted(signal, opening);
+  if (query !== undefined) return query;
+  opening.then(late => late.close()).catch(() => undefined);
+  throw signal.reason;
 }
 
 function tooMany(atOnce: number): TidemarkError {

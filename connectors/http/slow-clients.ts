@@ -1,6 +1,6 @@
 import { TidemarkError } from '../../pipeline/errors.ts';
 
-/** How slow a client may receive an answer before it is cut off. An answer holds a snapshot or a file until it is sent. */
+/** How slow a client may receive an answer before it is cut off. An answer holds a file until it is sent. */
 export interface SlowClientLimits {
   /** A client that receives nothing for this many milliseconds is cut off. */
   readonly stallMs: number;
@@ -11,8 +11,8 @@ export interface SlowClientLimits {
 
 /**
  * 4 bytes per millisecond are 4 kB per second; even a modem of 56 kbit/s receives 6 kB per second. The rate is measured over
- * ten times the stall time, so that a client may pause now and then. A stream holds one of two snapshots: at this rate 100 MB
- * take 7 hours.
+ * ten times the stall time, so that a client may pause now and then. A stream holds one of `streams_at_once` places: at this
+ * rate 100 MB take 7 hours.
  */
 const minBytesPerMs = 4;
 const stallsPerPeriod = 10;

@@ -3,7 +3,6 @@ import type { AssignedPartition } from '../../pipeline/completeness/changes.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { isSamePartition, partitionName } from '../../pipeline/partition.ts';
 import type {
-  Clock,
   LiveEventSource,
   Log,
   LogEnd,
@@ -21,24 +20,21 @@ import type { LogIdentity } from './reading/bookmark.ts';
 import { BoundedQueue } from './reading/bounded-queue.ts';
 import { checkIdentity, checkRange, checkTopicId, decideFetch } from './reading/lost-records.ts';
 import { PartitionReading } from './reading/partition-reading.ts';
-import type { RetentionWatch } from './reading/retention-watch.ts';
+import type { RetentionReport } from './reading/retention-watch.ts';
 import { WaitingPartitions } from './reading/waiting-partitions.ts';
 import { openCodecs } from './records/codecs.ts';
 import type { FetchedBatch } from './records/fetched-batch.ts';
 import { type FetchedRecords, readFetched } from './records/fetched-records.ts';
 import type { KafkaCluster } from './topics/cluster.ts';
 import type { ClusterLook } from './topics/cluster-look.ts';
-import type { TopicFinding } from './topics/topic-checks.ts';
 
 /** Batches that wait for the reader. One is enough, because one more is being folded and up to four are being stored. */
 const queuedBatches = 1;
 const heartbeatEveryMs = 1_000;
 
-/** Where to report records that were older than their topic's retention when they were written. */
-interface RetentionReport {
-  readonly watch: RetentionWatch;
-  readonly clock: Clock;
-  readonly onWarning: (warning: TopicFinding) => void;
+interface QueuedBatch {
+  readonly batch: RecordBatch;
+  readonly reading: PartitionReading;
 }
 
 /** For a source without a file for its member: the next process joins as a new member. */
@@ -56,7 +52,7 @@ export class KafkaSource implements LiveEventSource {
   readonly #consumer: GroupConsumer;
   readonly #retention: RetentionReport | null;
   readonly #readings = new Map<string, PartitionReading>();
-  readonly #queue = new BoundedQueue<RecordBatch>(queuedBatches);
+  readonly #queue = new BoundedQueue<QueuedBatch>(queuedBatches);
   /** The topic ids when reading began, by topic name. */
   readonly #topicIds = new TopicIds();
   readonly #waiting = new WaitingPartitions();
@@ -98,7 +94,10 @@ export class KafkaSource implements LiveEventSource {
       const take = (payload: EachBatchPayload): Promise<void> => this.#take(payload);
       const reader = { topicIds: this.#topicIds, startOf: this.#startOf, take };
       this.#consumer.run(reader, AbortSignal.any([signal, ended.signal])).catch(error => this.#queue.fail(error));
-      for (let batch = await this.#queue.take(); batch !== null; batch = await this.#queue.take()) {
+      for (let next = await this.#queue.take(); next !== null; next = await this.#queue.take()) {
+        const { batch, reading } = next;
+        // Read before the partition had to be read again.
+        if (this.#readingOf(batch.partition) !== reading) continue;
         const warning = this.#retention?.watch.checkBatch(batch) ?? null;
         if (warning !== null) this.#retention?.onWarning(warning);
         yield batch;
@@ -137,8 +136,9 @@ export class KafkaSource implements LiveEventSource {
     this.#readings.set(partitionName(partition), reading);
     if (this.#isAssigned(partition)) this.#consumer.pause(partition);
     this.#waiting.add(partition, afterMs, () => {
-      if (this.#queue.isClosed || !this.#isAssigned(partition)) return;
-      this.#consumer.seek(partition, this.#startOf(partition));
+      if (this.#queue.isClosed) return;
+      if (this.#isAssigned(partition)) this.#consumer.seek(partition, this.#startOf(partition));
+      // Also while another member reads it: kafkajs would keep it paused when it comes back.
       this.#consumer.resume(partition);
     });
   }
@@ -191,7 +191,7 @@ export class KafkaSource implements LiveEventSource {
         await this.#waitForSpace(heartbeat);
         // Meanwhile the partition may have been unassigned, assigned again and read by another call.
         if (this.#queue.isClosed || this.#readingOf(batch) !== reading || !follows(cut, reading.position)) return;
-        this.#queue.add(cut);
+        this.#queue.add({ batch: cut, reading });
         reading.advance(cut);
       }
       if (this.#isAssigned(reading.partition)) resolveOffset(String(fetched.nextOffset - 1));

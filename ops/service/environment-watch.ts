@@ -1,6 +1,6 @@
 import type { TopicFinding } from '../../connectors/kafka/topics/topic-checks.ts';
 import type { RegistryHttp } from '../../connectors/schema-registry/http.ts';
-import { TidemarkError } from '../../pipeline/errors.ts';
+import { codeOf } from '../../pipeline/errors.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import { orAborted, pause } from '../../pipeline/waiting.ts';
 import { checkSubjects } from '../schema-registry.ts';
@@ -57,12 +57,17 @@ export class EnvironmentWatch {
   async #check(): Promise<void> {
     const { source, metrics, signal } = this.#parts;
     const found = new Set<string>();
+    let isWhole = true;
     const failed = (error: unknown): void => {
-      if (!(error instanceof TidemarkError)) throw error;
-      if (!signal.aborted) this.#log(found, { code: error.code }, error.message);
+      isWhole = false;
+      // It only reports, so even a bug in it stops nothing.
+      const message = error instanceof Error ? error.message : String(error);
+      if (!signal.aborted) this.#log(found, { code: codeOf(error) }, message);
     };
-    const findings = await source.check().catch(failed);
-    if (findings !== undefined) {
+    const checked = await source.check().catch(failed);
+    if (checked !== undefined) {
+      const { findings, failures } = checked;
+      failures.forEach(failed);
       this.#problems = findings
         .filter(({ weight }) => weight !== 'warn')
         .map(({ kind, sentence }) => ({ general: general[kind] ?? 'a topic has a problem', detail: sentence }));
@@ -72,7 +77,8 @@ export class EnvironmentWatch {
     }
     const subjects = await this.#checkSubjects().catch(failed);
     if (typeof subjects === 'string') this.#log(found, { code: 'REGISTRY_UNREACHABLE' }, subjects);
-    this.#found = found;
+    // What a check that failed did not find again was not shown to be mended.
+    this.#found = isWhole ? found : new Set([...this.#found, ...found]);
   }
 
   async #checkSubjects(): Promise<string | null> {

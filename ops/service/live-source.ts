@@ -4,7 +4,7 @@ import { retryUntilConnected } from '../../connectors/kafka/client/retry-until-c
 import { KafkaSource } from '../../connectors/kafka/kafka-source.ts';
 import { RetentionWatch } from '../../connectors/kafka/reading/retention-watch.ts';
 import { KafkaCluster } from '../../connectors/kafka/topics/cluster.ts';
-import { checkTopics, type TopicFinding } from '../../connectors/kafka/topics/topic-checks.ts';
+import { checkTopics, type TopicFinding, type TopicsFound } from '../../connectors/kafka/topics/topic-checks.ts';
 import { FollowedLogSource } from '../../connectors/log-files/followed-log-source.ts';
 import { listLogs } from '../../connectors/log-files/log/list-logs.ts';
 import type { AssignedPartition, Look } from '../../pipeline/completeness/changes.ts';
@@ -40,7 +40,7 @@ export interface LiveSource extends LiveEventSource {
    */
   look(): Promise<Omit<Look, 'at'>>;
   /** Looks at the settings of all topics that the service uses. Throws as `look` does. */
-  check(): Promise<readonly TopicFinding[]>;
+  check(): Promise<Pick<TopicsFound, 'findings' | 'failures'>>;
   /** Commits what is stored to the consumer group, for lag tools; Tidemark never reads it back. */
   commit(positions: readonly StoredPosition[]): Promise<void>;
   close(): Promise<void>;
@@ -101,7 +101,11 @@ class LiveTopics implements LiveSource {
     const topics = checks.topics.filter(({ role }) => role === 'events');
     const { findings, retentions } = await retryUntilConnected(
       { what: 'look at the topics', brokers, log, signal, onProblem },
-      () => checkTopics({ ...checks, topics, cluster, now: Date.now() }),
+      async () => {
+        const found = await checkTopics({ ...checks, topics, cluster, now: Date.now() });
+        if (found.failures.length > 0) throw found.failures[0];
+        return found;
+      },
     );
     for (const { weight, sentence } of findings)
       if (weight === 'refuse') throw new TidemarkError('TOPIC_UNFIT', sentence);
@@ -134,10 +138,10 @@ class LiveTopics implements LiveSource {
     return { ends, topics: new Map(Array.from(topics, ([name, { partitions }]) => [name, partitions])) };
   }
 
-  async check(): Promise<readonly TopicFinding[]> {
+  async check(): Promise<Pick<TopicsFound, 'findings' | 'failures'>> {
     if (this.#connection.state !== 'connected') throw new TidemarkError('SOURCE_UNREACHABLE', this.#connection.problem);
     const { cluster } = this.#connection;
-    return (await checkTopics({ ...topicChecksOf(this.#parts.config), cluster, now: Date.now() })).findings;
+    return checkTopics({ ...topicChecksOf(this.#parts.config), cluster, now: Date.now() });
   }
 
   async commit(positions: readonly StoredPosition[]): Promise<void> {
@@ -189,7 +193,7 @@ function liveFolder(config: Config, path: string): LiveSource {
       assigned = ends.map(({ partition, low }) => ({ partition, at: low }));
       return { ends, topics: new Map([[topic, logs.length]]) };
     },
-    check: async () => [],
+    check: async () => ({ findings: [], failures: [] }),
     commit: async () => undefined,
     read: (stored, signal) => source.read(stored, signal),
     readAgain: (partition, reading) => source.readAgain(partition, reading),

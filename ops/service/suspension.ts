@@ -7,8 +7,8 @@ const suspendedMs = 10_000;
 const quietMs = 30_000;
 
 /**
- * A log that says when this process did not run for a while, as when it was stopped by a signal, frozen with its container, or
- * its machine was suspended. What fails then is not the broker: for half a minute such failures are only for debugging.
+ * A log that says when this process did not run for a while, as when it was stopped by a signal or frozen with its container.
+ * What fails then is not the broker: for half a minute such failures are only for debugging.
  * The watch ends when the signal aborts.
  */
 export function logSuspensions(log: Log, signal: AbortSignal): Log {

@@ -17,40 +17,30 @@ export interface HoldOptions {
 export class Holds {
   readonly #options: HoldOptions;
   readonly #watch: MisfitWatch;
-  /** Where each waiting partition stands, by its name. */
-  readonly #waiting = new Map<string, { readonly from: number; readonly reason: string }>();
+  /** Why each waiting partition waits, by its name. */
+  readonly #waiting = new Map<string, string>();
 
   constructor(options: HoldOptions) {
     this.#options = options;
     this.#watch = new MisfitWatch(options.maxPercent);
   }
 
-  /** True for a batch that follows one that was not stored, and so must be dropped; it is read again after that one. */
-  isPastHold(batch: RecordBatch): boolean {
-    const waiting = this.#waiting.get(partitionName(batch.partition));
-    return waiting !== undefined && firstOffset(batch) !== waiting.from;
-  }
-
   /** Decides whether a batch must wait instead of being stored, and reports what changed. */
-  mustWait(batch: RecordBatch, misfits: readonly FoundMisfit[]): boolean {
-    const { partition, records } = batch;
+  mustWait({ partition, records }: RecordBatch, misfits: readonly FoundMisfit[]): boolean {
     const name = partitionName(partition);
-    const reason = this.#watch.check(partition, records.length, misfits);
-    const before = this.#waiting.get(name)?.reason ?? null;
+    const before = this.#waiting.get(name) ?? null;
+    const batch = { records: records.length, misfits };
+    const reason = before === null ? this.#watch.check(partition, batch) : this.#watch.checkAgain(partition, batch);
     if (reason === null) this.#waiting.delete(name);
-    else this.#waiting.set(name, { from: firstOffset(batch), reason });
+    else this.#waiting.set(name, reason);
     if (reason !== before) this.#options.onChange(partition, reason);
     return reason !== null;
   }
 
   /** Makes the source give the batch again after a while. All batches before it must have been stored. */
   readAgain(batch: RecordBatch, positions: readonly StoredPosition[]): void {
-    const { partition } = batch;
+    const { partition, from, lost } = batch;
     const stored = positions.find(position => isSamePartition(position.partition, partition));
-    this.#options.source.readAgain(partition, { stored, from: firstOffset(batch), afterMs: readAgainAfterMs });
+    this.#options.source.readAgain(partition, { stored, from: lost?.from ?? from, afterMs: readAgainAfterMs });
   }
-}
-
-function firstOffset({ from, lost }: RecordBatch): number {
-  return lost?.from ?? from;
 }

@@ -5,7 +5,7 @@ import type { Event, RejectReason } from '../../schemas/events/events.ts';
 import type { BatchFacts } from '../completeness/batch-facts.ts';
 import { Timeline } from '../completeness/timeline.ts';
 import type { Clock, EventSource, LogRecord, RecordBatch, SchemaRegistry } from '../ports.ts';
-import { BatchGroup } from './batch-group.ts';
+import { BatchGroup, type GroupedBatch } from './batch-group.ts';
 import { quarantined, SchemaLookup, unlessAborted } from './decoding.ts';
 import { Fold } from './fold.ts';
 import { type HoldOptions, Holds } from './holds.ts';
@@ -82,7 +82,7 @@ export async function ingest(
       return { facts, bytesRead, rejected: countReasons(rejects) };
     });
     const queuedAt = options.clock.now();
-    const stored = warehouse.store(...gathered.map(({ folded }) => folded)).then(contradicted => {
+    const stored = storeAll(warehouse, gathered).then(contradicted => {
       const beganAt = Math.max(queuedAt, lastStoredAt);
       lastStoredAt = options.clock.now();
       for (const { facts } of batches) addCounts(total, facts);
@@ -95,7 +95,6 @@ export async function ingest(
   const signal = AbortSignal.any([options.signal, failed.signal]);
   try {
     for await (const batch of source.read(warehouse.positions(), signal)) {
-      if (holds?.isPastHold(batch)) continue;
       const schemas = await lookup.schemasOf(batch.records, signal).catch(unlessAborted(signal));
       if (schemas === undefined) break;
       const { folded, misfits } = await foldInSlices(batch, { ...options, schemas });
@@ -218,6 +217,11 @@ class BatchFolding {
     };
     return { facts, fragments: this.#fold.fragments, rejects: this.#rejects, timeline: this.#timeline };
   }
+}
+
+/** A failure to begin rejects, too. It must not wait for anything itself, as it would keep the batches in memory meanwhile. */
+async function storeAll(warehouse: Pick<Warehouse, 'store'>, batches: readonly GroupedBatch[]) {
+  return warehouse.store(...batches.map(({ folded }) => folded));
 }
 
 function addCounts(total: Counts, { recordsRead, applied, quarantined }: BatchFacts): void {

@@ -20,6 +20,12 @@ export interface FoundMisfit {
   readonly kind: Misfit;
 }
 
+/** The records of a batch, and those of them that seem not to fit. */
+interface CountedBatch {
+  readonly records: number;
+  readonly misfits: readonly FoundMisfit[];
+}
+
 interface Counted {
   /** Records counted since the start. */
   readonly records: number;
@@ -43,25 +49,52 @@ export class MisfitWatch {
 
   /**
    * Counts the records of a batch. Returns why the batch must not be stored, with the cure of the commonest kind, and
-   * then does not count it; null where it may be stored. The result does not depend on how records are cut into batches.
+   * then does not count it; null where it may be stored. It is judged at each of its misfits, so that the result does not
+   * depend on how records are cut into batches, and a batch without any is always stored.
    */
-  check(partition: PartitionId, records: number, found: readonly FoundMisfit[]): string | null {
-    const name = partitionName(partition);
-    const before = this.#counted.get(name) ?? { records: 0, misfits: [] };
+  check(partition: PartitionId, { records, misfits: found }: CountedBatch): string | null {
+    const before = this.#before(partition);
     const numbers = found.map(({ index }) => before.records + index + 1);
-    const after = before.records + records;
-    // The share is highest at a misfit, or where there are just enough records to judge.
-    const judgedAt = before.records < leastRecords && after >= leastRecords ? [leastRecords, ...numbers] : numbers;
     const all = [...before.misfits, ...numbers];
-    if (judgedAt.some(at => this.#exceeds(all, at))) return describe(found);
-    this.#counted.set(name, { records: after, misfits: newest(all, after) });
+    if (numbers.some(at => this.#exceeds(all, at))) return this.#describe(found);
+    this.#count(partition, before.records + records, all);
     return null;
+  }
+
+  /**
+   * As `check`, for a batch that was not stored and is read again. It is judged by its own records alone: what was stored
+   * before it cannot change, and would make it wait for ever.
+   */
+  checkAgain(partition: PartitionId, { records, misfits: found }: CountedBatch): string | null {
+    const numbers = found.map(({ index }) => index + 1);
+    const isSmall = records < leastRecords && found.length * 100 > this.#maxPercent * records;
+    if (isSmall || numbers.some(at => this.#exceeds(numbers, at))) return this.#describe(found);
+    const before = this.#before(partition);
+    this.#count(partition, before.records + records, [...before.misfits, ...numbers.map(at => before.records + at)]);
+    return null;
+  }
+
+  #before(partition: PartitionId): Counted {
+    return this.#counted.get(partitionName(partition)) ?? { records: 0, misfits: [] };
+  }
+
+  #count(partition: PartitionId, records: number, misfits: readonly number[]): void {
+    this.#counted.set(partitionName(partition), { records, misfits: newest(misfits, records) });
   }
 
   #exceeds(misfits: readonly number[], at: number): boolean {
     const judged = Math.min(at, countedRecords);
     const count = countUpTo(misfits, at) - countUpTo(misfits, at - judged);
     return judged >= leastRecords && count * 100 > this.#maxPercent * judged;
+  }
+
+  #describe(found: readonly FoundMisfit[]): string {
+    const counts = new Map<Misfit, number>();
+    for (const { kind } of found) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    const [[commonest] = []] = [...counts].toSorted(([, one], [, other]) => other - one);
+    // A batch is only held at a misfit of its own.
+    const cause = descriptions[commonest!];
+    return `more than ${this.#maxPercent} % of the newest records seem not to fit the configuration: ${cause}`;
   }
 }
 
@@ -78,12 +111,4 @@ function countUpTo(numbers: readonly number[], most: number): number {
     else high = middle;
   }
   return low;
-}
-
-function describe(found: readonly FoundMisfit[]): string {
-  const counts = new Map<Misfit, number>();
-  for (const { kind } of found) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  const [commonest] = [...counts].toSorted(([, one], [, other]) => other - one);
-  const cause = commonest === undefined ? 'the records before it did not fit either' : descriptions[commonest[0]];
-  return `nearly all records seem not to fit the configuration: ${cause}`;
 }

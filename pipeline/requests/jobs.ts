@@ -133,7 +133,7 @@ export class Jobs {
   }
 
   get #hasRoom(): boolean {
-    return this.#places.hasFree || this.waiting < this.#parts.maxQueued;
+    return this.#jobs.size < this.#parts.atOnce + this.#parts.maxQueued;
   }
 
   #announceRoom(): void {
@@ -147,8 +147,8 @@ export class Jobs {
     const { maxQueued, signal } = this.#parts;
     if (signal.aborted)
       throw new TidemarkError('QUEUE_FULL', 'the service is stopping; send the request again when it has started');
-    // Requests are accepted one at a time, so the place is still free when this one is recorded.
-    if (this.#places.hasFree && this.#queue.length === 0) return 'running';
+    // Requests are accepted one at a time, and no job wants a place again, so it is still free when this one is recorded.
+    if (this.#places.hasFree && this.waiting === 0) return 'running';
     if (this.#hasRoom) return 'accepted';
     throw new TidemarkError(
       'QUEUE_FULL',
@@ -224,13 +224,18 @@ export class Jobs {
       const record = completed ?? (await this.#parts.accepting.store.find(job.requestId));
       const ended = record !== null && isEnded(record.state) ? record : null;
       job.finish(ended);
-      this.#jobs.delete(job.requestId);
+      this.#remove(job);
       if (ended !== null) this.#parts.onChange?.({ record: ended, progress: job.progress() }, job.milliseconds);
     } catch (error) {
       job.finish(null);
-      this.#jobs.delete(job.requestId);
+      this.#remove(job);
       this.#parts.onCrash(error);
     }
+  }
+
+  #remove(job: Job): void {
+    this.#jobs.delete(job.requestId);
+    this.#announceRoom();
   }
 
   #stop(): void {

@@ -1,5 +1,5 @@
 import { partitionName } from '../../../pipeline/partition.ts';
-import type { LogEnd, PartitionId, RecordBatch } from '../../../pipeline/ports.ts';
+import type { Clock, LogEnd, PartitionId, RecordBatch } from '../../../pipeline/ports.ts';
 import { formatTimestamp } from '../../../schemas/json/timestamps.ts';
 import { nearRetention, type TopicFinding } from '../topics/topic-checks.ts';
 
@@ -57,6 +57,8 @@ export class RetentionWatch {
         observed.next = null;
       }
       if (observed.passed === null || timestamp === null) continue;
+      // Read again: it was written before that end was seen.
+      if (offset < observed.passed.high) continue;
       if (observed.passed.atMs - replicationMs - timestamp <= retentionMs) continue;
       this.#retentions.delete(partition.topic);
       const oldRecord = `offset ${offset} of partition ${partition.partition} was already older when it was written (${formatTimestamp(timestamp)})`;
@@ -71,4 +73,11 @@ export class RetentionWatch {
     this.#observedEnds.set(name, observed);
     return observed;
   }
+}
+
+/** Where to report records that were older than their topic's retention when they were written. */
+export interface RetentionReport {
+  readonly watch: RetentionWatch;
+  readonly clock: Clock;
+  readonly onWarning: (warning: TopicFinding) => void;
 }

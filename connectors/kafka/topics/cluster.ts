@@ -25,6 +25,9 @@ const staleAnswerPauseMs = 250;
 const writeOperation = 1 << 4;
 const noOperations = -2_147_483_648;
 
+/** How many groups one check asks. */
+const groupsAtOnce = 50;
+
 /** A request about topics. A failure names the topic if the error does, or if there is only one. */
 interface TopicRequest {
   /** Completes "could not … topic calls". */
@@ -40,6 +43,8 @@ export class KafkaCluster {
   readonly clusterId: string;
   readonly #admin: OpenAdmin;
   readonly #options: KafkaOptions;
+  /** Whether groups have read the control topic, those asked longest ago first. */
+  #groupsReading: ReadonlyMap<string, boolean> = new Map();
   /** One request at a time: concurrent ones of kafkajs's admin client overwrite each other's metadata. */
   readonly #oneAtATime = new Semaphore(1);
 
@@ -127,20 +132,29 @@ export class KafkaCluster {
     return operations === noOperations ? null : (operations & writeOperation) !== 0;
   }
 
-  /** The groups, as far as this client may see them, that have committed an offset of a topic. */
+  /**
+   * The groups, as far as this client may see them, that have committed an offset of a topic. Each call asks a few groups
+   * only, new ones and those asked longest ago first, because a cluster may have thousands, and looks wait meanwhile.
+   */
   async groupsReading(topic: string): Promise<readonly string[]> {
     const request = { what: 'list the groups that read', right: 'DESCRIBE', topics: [topic] };
     const { groups } = await this.#request(request, () => this.#admin.listGroups());
-    const reading: string[] = [];
-    for (const { groupId } of groups) {
+    const listed = new Set(groups.map(({ groupId }) => groupId));
+    const known = new Map([...this.#groupsReading].filter(([group]) => listed.has(group)));
+    const unknown = [...listed].filter(group => !known.has(group));
+    for (const groupId of [...unknown, ...known.keys()].slice(0, groupsAtOnce)) {
       // A group that this client may list but not look at stays unknown.
       const offsets = await this.#request(request, () => this.#admin.fetchOffsets({ groupId, topics: [topic] })).catch(
         unlessTemporary,
       );
-      if (offsets?.some(({ partitions }) => partitions.some(({ offset }) => Number(offset) >= 0)))
-        reading.push(groupId);
+      known.delete(groupId);
+      known.set(
+        groupId,
+        offsets?.some(({ partitions }) => partitions.some(({ offset }) => Number(offset) >= 0)) === true,
+      );
     }
-    return reading.toSorted();
+    this.#groupsReading = known;
+    return [...known].flatMap(([group, reads]) => (reads ? [group] : [])).toSorted();
   }
 
   /** Disconnects. It does not wait for requests that a broker leaves unanswered. */

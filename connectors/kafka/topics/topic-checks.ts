@@ -31,8 +31,10 @@ export interface TopicChecks {
   readonly now: number;
 }
 
-interface TopicsFound {
+export interface TopicsFound {
   readonly findings: readonly TopicFinding[];
+  /** Why topics could not be checked, such as a missing right; the others were. */
+  readonly failures: readonly unknown[];
   /** Retention in milliseconds by topic, of the topics of events that delete records by their producers' timestamps. */
   readonly retentions: ReadonlyMap<string, number>;
 }
@@ -44,15 +46,17 @@ const leastRetentionMs = 86_400_000;
 
 /**
  * Checks the settings of each topic, the right to write statuses, and who else reads the control topic. Throws what
- * `KafkaCluster` throws, such as `TOPIC_UNFIT` for a missing topic.
+ * `KafkaCluster.look` throws, such as `TOPIC_UNFIT` for a missing topic.
  */
 export async function checkTopics(checks: TopicChecks): Promise<TopicsFound> {
   const { ends } = await checks.cluster.look();
-  const found = await Promise.all(checks.topics.map(checked => checkTopic(checked, ends, checks)));
+  const checked = await Promise.allSettled(checks.topics.map(topic => checkTopic(topic, ends, checks)));
+  const found = checked.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []));
+  const failures = checked.flatMap(result => (result.status === 'rejected' ? [result.reason] : []));
   const retentions = new Map(
     found.flatMap(({ topic, retentionMs }) => (retentionMs === null ? [] : [[topic, retentionMs] as const])),
   );
-  return { findings: found.flatMap(({ findings }) => findings), retentions };
+  return { findings: found.flatMap(({ findings }) => findings), failures, retentions };
 }
 
 interface FoundOfTopic {

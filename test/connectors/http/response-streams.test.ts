@@ -44,7 +44,7 @@ class Query implements StreamedQuery {
   }
 }
 
-async function serving(query: Query, { atOnce = 8, maxBytes = 1e9 } = {}) {
+async function serving(query: Query, { atOnce = 8, maxBytes = 1e9, open = async () => query } = {}) {
   const server: FastifyInstance = Fastify({ forceCloseConnections: true });
   const log = { warn: () => undefined, error: () => undefined } as never;
   addRefusals(server, { roots: [], log });
@@ -54,7 +54,7 @@ async function serving(query: Query, { atOnce = 8, maxBytes = 1e9 } = {}) {
     atOnce,
     log,
   });
-  server.get('/stream', (asked, reply) => streams.answer(asked, reply, async () => query));
+  server.get('/stream', (asked, reply) => streams.answer(asked, reply, open));
   await server.listen({ host: '127.0.0.1', port: 0 });
   onTestFinished(async () => {
     query.interrupt();
@@ -141,4 +141,25 @@ test('a query that fails is a refusal, not half an answer', async () => {
   const answer = await fetch(`http://127.0.0.1:${port}/stream`);
   expect(answer.status).toBe(500);
   expect(query.isClosed).toBe(true);
+});
+
+test('a client that leaves while its query waits for a snapshot leaves its place, and the query is closed when it comes', async () => {
+  const query = new Query(never);
+  let come = (): void => undefined;
+  const opening = new Promise<Query>(resolve => {
+    come = () => resolve(query);
+  });
+  const { port } = await serving(query, { atOnce: 1, open: () => opening });
+  const first = connected(port);
+  const ask = () => fetch(`http://127.0.0.1:${port}/stream`, { signal: AbortSignal.timeout(300) });
+  await expect.poll(async () => (await ask()).status).toBe(503);
+  first.destroy();
+  const whatComes = () =>
+    ask().then(
+      ({ status }) => status,
+      () => 'it waits',
+    );
+  await expect.poll(whatComes).toBe('it waits');
+  come();
+  await expect.poll(() => query.isClosed).toBe(true);
 });

@@ -10,7 +10,7 @@ function firstWaiting(fits: readonly boolean[], size: number, watch = new Misfit
   for (let from = 0; from < fits.length; from += size) {
     const batch = fits.slice(from, from + size);
     const found = batch.flatMap((isFit, index) => (isFit ? [] : [{ index, kind: 'key mismatch' as const }]));
-    if (watch.check(partition, batch.length, found) !== null) return from;
+    if (watch.check(partition, { records: batch.length, misfits: found }) !== null) return from;
   }
   return null;
 }
@@ -22,7 +22,8 @@ describe('a batch must wait (contract 1.19)', () => {
     ['not before the 100th record', null, records(99, false)],
     ['with 100 misfits from the start', 99, records(100, false)],
     ['not with exactly 90 of 100', null, [...records(90, false), ...records(10, true)]],
-    ['with 91 of the first 100, though the last of them fits', 99, [...records(91, false), ...records(9, true)]],
+    ['not with 91 of the first 100 while the newest fit', null, [...records(91, false), ...records(9, true)]],
+    ['with the next misfit after them', 100, [...records(91, false), ...records(9, true), false]],
     ['not for 900 misfits after 1,000 good records', null, [...records(1_000, true), ...records(900, false)]],
     ['with the 901st misfit after 1,000 good records', 1_900, [...records(1_000, true), ...records(901, false)]],
   ])('%s', (_, expected, fits) => {
@@ -44,14 +45,27 @@ describe('a batch must wait (contract 1.19)', () => {
   test('each partition for itself', () => {
     const watch = new MisfitWatch(90);
     expect(firstWaiting(records(100, false), 100, watch)).toBe(0);
-    expect(watch.check(other, 100, [])).toBeNull();
+    expect(watch.check(other, { records: 100, misfits: [] })).toBeNull();
   });
 
   test('and is not counted: the same batch, decoded well, is stored', () => {
     const watch = new MisfitWatch(90);
     firstWaiting(records(200, false), 200, watch);
-    expect(watch.check(partition, 200, [])).toBeNull();
+    expect(watch.checkAgain(partition, { records: 200, misfits: [] })).toBeNull();
     expect(firstWaiting(records(99, false), 1, watch)).toBeNull();
+  });
+
+  test('and is judged by itself when it is read again: what was stored before does not hold it', () => {
+    const watch = new MisfitWatch(90);
+    const misfits = (count: number) =>
+      Array.from({ length: count }, (_, index) => ({ index, kind: 'key mismatch' as const }));
+    for (let batch = 0; batch < 99; batch += 1) watch.check(partition, { records: 1, misfits: misfits(1) });
+    expect(watch.check(partition, { records: 1, misfits: misfits(1) })).toContain('more than 90 %');
+    expect(watch.checkAgain(partition, { records: 1, misfits: misfits(1) })).not.toBeNull();
+    expect(watch.checkAgain(partition, { records: 50, misfits: misfits(46) })).not.toBeNull();
+    expect(watch.checkAgain(partition, { records: 5_000, misfits: misfits(950) })).not.toBeNull();
+    expect(watch.checkAgain(partition, { records: 50, misfits: misfits(45) })).toBeNull();
+    expect(watch.check(partition, { records: 500, misfits: [] })).toBeNull();
   });
 
   test('never where all may be misfits', () => {
@@ -63,6 +77,6 @@ describe('a batch must wait (contract 1.19)', () => {
       index,
       kind: index % 3 === 0 ? ('unreadable key' as const) : ('no registry' as const),
     }));
-    expect(new MisfitWatch(90).check(partition, 100, found)).toContain('set registry_url');
+    expect(new MisfitWatch(90).check(partition, { records: 100, misfits: found })).toContain('set registry_url');
   });
 });

@@ -47,3 +47,21 @@ test('a job that is cancelled while it waits for a place again ends, and takes n
   expect(await jobs.ended('two')).toMatchObject({ state: 'completed' });
   expect([jobs.running, jobs.waiting]).toEqual([0, 0]);
 });
+
+test('jobs that wait for the log count for the queue, and none is announced as running without a place', async () => {
+  const wait: ServiceOptions['wait'] = (_, signal) =>
+    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  const { jobs, submit } = await opened({ atOnce: 1, maxQueued: 2, wait });
+  expect((await submit('one')).record.state).toBe('running');
+  await vi.waitFor(() => expect([jobs.running, jobs.waiting]).toEqual([0, 1]));
+  expect((await submit('two')).record.state, 'the first may want its place again').toBe('accepted');
+  await submit('three');
+  await expect(submit('four')).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+  let hasRoom = false;
+  void jobs.room().then(() => {
+    hasRoom = true;
+  });
+  await jobs.cancel('one', 'anna');
+  await settled();
+  expect(hasRoom).toBe(true);
+});
