@@ -184,6 +184,16 @@ export interface Destination {
 export interface ExportDirectory {
   /** Checks a `file_prefix` and returns its destination; writes nothing. Throws `PREFIX_REFUSED` with the reason. */
   resolve(filePrefix: string): Promise<Destination>;
+  /**
+   * Reserves all file names with this stem and stamp for the request, against every service that uses the same export root.
+   * False when another request has them. Reserving them again for the same request is true. The reservation outlives this
+   * process. Where the disk refuses it, nothing is reserved, and the result is true.
+   */
+  reserve(destination: Destination, requestId: string, stamp: number): Promise<boolean>;
+  /** Gives a reservation of the request back; does nothing where it has none. */
+  release(destination: Destination, requestId: string, stamp: number): Promise<void>;
+  /** Gives back what an earlier process of this service reserved for any request but these. */
+  releaseAllBut(requestIds: readonly string[]): Promise<void>;
   /** True when none of the names exists in the destination, also when its folder does not exist. */
   areFree(destination: Destination, names: readonly string[]): Promise<boolean>;
   /** Makes missing folders and opens a hidden file that will get this name. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { TidemarkError } from '../../pipeline/errors.ts';
@@ -10,6 +11,7 @@ import { parsePrefix, prefixRefused } from './prefix.ts';
 import { checkPrefixMap, type PrefixMap } from './prefix-map.ts';
 import { publishFiles } from './publish.ts';
 import { openPublished } from './published-file.ts';
+import { ReservedNames } from './reserved-names.ts';
 import { checkRootUnchanged, type ExportRoot, openRoot } from './root.ts';
 import { sweepFolder } from './sweep.ts';
 
@@ -19,6 +21,8 @@ interface ExportDirectorySettings {
   readonly prefixMap?: PrefixMap;
   /** Whether a missing root is made; false by default. */
   readonly create?: boolean;
+  /** Tells the reservations of one service, also after its restart, from those of others; by default of this object alone. */
+  readonly owner?: string;
 }
 
 /** An export directory on the local disk, whose published files can be read. */
@@ -36,16 +40,19 @@ export interface LocalExportDirectory extends ExportDirectory {
 export async function openExportDirectory(settings: ExportDirectorySettings): Promise<LocalExportDirectory> {
   const prefixMap = settings.prefixMap ?? {};
   checkPrefixMap(prefixMap);
-  return new LocalDirectory(await openRoot(settings.root, settings.create ?? false), prefixMap);
+  const root = await openRoot(settings.root, settings.create ?? false);
+  return new LocalDirectory(root, prefixMap, settings.owner ?? randomUUID());
 }
 
 class LocalDirectory implements LocalExportDirectory {
   readonly #root: ExportRoot;
   readonly #prefixMap: PrefixMap;
+  readonly #reserved: ReservedNames;
 
-  constructor(root: ExportRoot, prefixMap: PrefixMap) {
+  constructor(root: ExportRoot, prefixMap: PrefixMap, owner: string) {
     this.#root = root;
     this.#prefixMap = prefixMap;
+    this.#reserved = new ReservedNames(root, owner);
   }
 
   get roots(): readonly string[] {
@@ -73,6 +80,18 @@ class LocalDirectory implements LocalExportDirectory {
     if (!(await hasFolder(this.#root, destination.folder))) return true;
     const holders = await Promise.all(names.map(name => lstatOrNull(path.join(destination.folder, name))));
     return holders.every(holder => holder === null);
+  }
+
+  reserve(destination: Destination, requestId: string, stamp: number): Promise<boolean> {
+    return this.#reserved.reserve(destination, requestId, stamp);
+  }
+
+  release(destination: Destination, requestId: string, stamp: number): Promise<void> {
+    return this.#reserved.release(destination, requestId, stamp);
+  }
+
+  releaseAllBut(requestIds: readonly string[]): Promise<void> {
+    return this.#reserved.releaseAllBut(requestIds);
   }
 
   async create(to: Destination, requestId: string, name: string, compression: Compression): Promise<PendingFile> {

@@ -34,7 +34,7 @@ function cancelInFile(requestId: string, { config, signal }: Run): Promise<void>
       if (!(await store.cancel(requestId, localAsker.client)))
         throw new TidemarkError('REQUEST_ENDED', `export ${requestId} cannot be cancelled: it is ${record.state}`);
       await directory.sweep(record.plan.destination, requestId);
-      await endAs(cancelled(requestId, localAsker.client), requestId, store);
+      await endAs(cancelled(requestId, localAsker.client), record, { store, directory });
     }),
   );
 }

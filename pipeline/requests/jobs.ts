@@ -94,17 +94,17 @@ export class Jobs {
    * stops before the request has ended; the next start then ends it.
    */
   async cancel(requestId: string, by: string, control?: ControlPosition): Promise<ExportRecord> {
-    const { store } = this.#parts.accepting;
+    const { store, directory } = this.#parts.accepting;
     if (!(await store.cancel(requestId, by, control))) {
       const { state } = (await this.find(requestId)).record;
       throw new TidemarkError('REQUEST_ENDED', `export ${requestId} cannot be cancelled: it is ${state}`);
     }
     const reason = cancelled(requestId, by);
     const job = this.#jobs.get(requestId);
-    if (job === undefined) await endAs(reason, requestId, store);
+    if (job === undefined) await endAs(reason, (await this.find(requestId)).record, { store, directory });
     else {
       job.abort(reason);
-      if (this.#queue.remove(job)) await this.#end(job, () => endAs(reason, requestId, store));
+      if (this.#queue.remove(job)) await this.#end(job, () => endAs(reason, job.record, { store, directory }));
       this.#announceRoom();
     }
     return this.ended(requestId);

@@ -88,7 +88,8 @@ describe('tidemark exports and cancel', () => {
       const { code: ended, stderr } = await tidemark(['cancel', id, ...flags(served)]);
       expect([ended, stderr]).toEqual([code, expect.stringContaining(told)]);
     }
-    expect(await readdir(served.root)).toEqual([]);
+    const hidden = await readdir(served.root);
+    expect(hidden, 'the names of the export that runs again').toEqual([expect.stringMatching(/^\.tidemark-reserved-/)]);
   });
 });
 
