@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TidemarkError } from '../../pipeline/errors.ts';
+import { manifestText } from '../../pipeline/export/manifest.ts';
 import type { ExportRecord } from '../../pipeline/export/request.ts';
 import type { Destination } from '../../pipeline/ports.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
+import { CheckedFiles } from './checked-files.ts';
 import { attachment, byteRange, includesTag } from './download-headers.ts';
 import { addCompleteness } from './export-report.ts';
 import { completenessHeaders, fileParams, noQuery, refusalResponses } from './schemas.ts';
@@ -34,6 +36,7 @@ const wholeFileSchemas: Readonly<Record<string, object>> = { [types.json!]: { ty
 
 /** The route that downloads a file of a completed export. It opens only names in the export's plan. */
 export function addDownloadRoutes(server: FastifyInstance, parts: DownloadParts): void {
+  const checked = new CheckedFiles();
   server.route<{ Params: { id: string; name: string } }>({
     method: ['GET', 'HEAD'],
     url: '/exports/:id/files/:name',
@@ -54,7 +57,7 @@ export function addDownloadRoutes(server: FastifyInstance, parts: DownloadParts)
         ...refusalResponses(404, 410, 416),
       },
     },
-    handler: (request, reply) => download(request, reply, parts),
+    handler: (request, reply) => download(request, reply, parts, checked),
   });
 }
 
@@ -62,7 +65,8 @@ function contentOf(schemaOf: (type: string) => object): Readonly<Record<string, 
   return Object.fromEntries(Object.values(types).map(type => [type, { schema: schemaOf(type) }]));
 }
 
-async function download(request: FileRequest, reply: FastifyReply, { jobs, files, slowClients }: DownloadParts) {
+async function download(request: FileRequest, reply: FastifyReply, parts: DownloadParts, checked: CheckedFiles) {
+  const { jobs, files, slowClients } = parts;
   const { id, name } = request.params;
   request.exportId = id;
   const { record } = await jobs.find(id);
@@ -70,7 +74,7 @@ async function download(request: FileRequest, reply: FastifyReply, { jobs, files
   const handle = await files.openFile(record.plan.destination, name);
   if (handle === null) throw fileGone(name);
   try {
-    const file = await sizeAndHash(record, name, handle);
+    const file = await checkContent(record, name, handle, checked);
     addCompleteness(reply, record);
     return await answer(request, reply, { ...file, name, handle, slowClients });
   } catch (error) {
@@ -132,19 +136,19 @@ function cutOffWhenSlow({ raw }: FastifyRequest, reply: FastifyReply, limits: Sl
   });
 }
 
-/**
- * Size and hash of the file. Those of a data file come from the export's manifest; `FILE_GONE` is thrown when the file has
- * another size now. A manifest file is not listed there, so it is read and hashed.
- */
-async function sizeAndHash({ manifest }: ExportRecord, name: string, handle: FileHandle) {
-  const known = manifest?.files.find(file => file.name === name);
-  if (known === undefined) {
-    const content = await handle.readFile();
-    return { bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') };
-  }
-  const { size } = await handle.stat();
-  if (size !== known.packed_bytes) throw fileGone(name);
-  return { bytes: size, sha256: known.packed_sha256 };
+/** Size and hash of the file. Throws `FILE_GONE` when its bytes are not those that were exported. */
+async function checkContent({ manifest }: ExportRecord, name: string, handle: FileHandle, checked: CheckedFiles) {
+  const exported = manifest?.files.find(file => file.name === name);
+  if (exported !== undefined && (await handle.stat()).size !== exported.packed_bytes) throw fileGone(name);
+  const found = await checked.check(handle);
+  // A manifest does not list itself, so its bytes are made again.
+  if (found.sha256 !== (exported?.packed_sha256 ?? sha256(manifest === null ? '' : manifestText(manifest))))
+    throw fileGone(name);
+  return found;
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 function noSuchFile(name: string): TidemarkError {
