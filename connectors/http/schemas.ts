@@ -24,9 +24,24 @@ export const serviceQuery = closed({
   completed_tasks: flag,
 });
 
+/** The states of an export and the doors as clients know them. */
+export const reportStates = ['accepted', 'running', 'completed', 'failed', 'cancelled'] as const;
+export const doorNames = ['http', 'control', 'cli'] as const;
+
+const acceptedRange = { type: 'string', format: 'date-time' } as const;
+
 export const listQuery = closed({
   limit: { type: 'integer', minimum: 1, maximum: 1000, description: 'a whole number from 1 to 1000' },
+  cursor: { type: 'string', minLength: 1, description: 'the cursor of a Link header of this service' },
+  state: { type: 'string', enum: reportStates },
+  door: { type: 'string', enum: doorNames },
+  accepted_from: { ...acceptedRange, description: 'a date and time with zone; only exports accepted then or later' },
+  accepted_to: { ...acceptedRange, description: 'a date and time with zone; only exports accepted before' },
 });
+
+export const nextPageHeaders = {
+  Link: { type: 'string', description: '</exports?…>; rel="next": the next page; absent on the last one' },
+} as const;
 
 export const noQuery = closed({});
 
@@ -70,7 +85,7 @@ const file = {
 
 const reportMembers = {
   request_id: { type: 'string' },
-  state: { type: 'string', enum: ['accepted', 'running', 'completed', 'failed', 'cancelled'] },
+  state: { type: 'string', enum: reportStates },
   door: { type: 'string' },
   client: { type: 'string' },
   accepted_at: { type: 'string' },

@@ -1,6 +1,6 @@
 import { TidemarkError } from '../errors.ts';
 import { cancelled, type Exporting, endAs, recoverExports, runExport } from '../export/export.ts';
-import { type ControlPosition, type ExportRecord, isEnded } from '../export/request.ts';
+import { type ControlPosition, type ExportRecord, isEnded, type ListFilter } from '../export/request.ts';
 import { type Acceptance, acceptExport, type IncomingRequest } from './accept.ts';
 import { FairQueue } from './fair-queue.ts';
 import { Job, type JobView, recordedView } from './job.ts';
@@ -83,9 +83,9 @@ export class Jobs {
     throw new TidemarkError('REQUEST_UNKNOWN', `there is no export with request id ${JSON.stringify(requestId)}`);
   }
 
-  /** The newest jobs, newest first. */
-  async list(limit: number): Promise<readonly JobView[]> {
-    return (await this.#parts.accepting.store.list(limit)).map(record => this.#viewOf(record));
+  /** As `RequestStore.list`. */
+  async list(limit: number, filter: ListFilter): Promise<readonly JobView[]> {
+    return (await this.#parts.accepting.store.list(limit, filter)).map(record => this.#viewOf(record));
   }
 
   /**
