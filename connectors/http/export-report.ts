@@ -27,7 +27,7 @@ export function reportOf({ record, progress }: JobView, roots: Roots) {
     ended_at: endedAt === null ? null : formatTimestamp(endedAt),
     request: given,
     folder: folderBelow(roots.at(-1) ?? '', plan.destination.folder),
-    created: plan.names,
+    created: answeredPaths(plan),
     progress: {
       phase: record.state === 'publishing' ? 'publishing' : progress.phase,
       file: progress.file,

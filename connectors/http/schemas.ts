@@ -95,7 +95,7 @@ const reportMembers = {
     type: ['string', 'null'],
     description: 'the folder of the files, relative to the export root; null when it is in an earlier export root',
   },
-  created: { ...paths, description: 'the names of the files, also before they exist' },
+  created: { ...paths, description: 'the paths of the files as the client spells them, also before they exist' },
   progress: {
     type: 'object',
     properties: {
