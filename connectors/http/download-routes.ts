@@ -3,12 +3,12 @@ import type { FileHandle } from 'node:fs/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { manifestText } from '../../pipeline/export/manifest.ts';
-import type { ExportRecord } from '../../pipeline/export/request.ts';
+import { type ExportRecord, isEnded } from '../../pipeline/export/request.ts';
 import type { Destination } from '../../pipeline/ports.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
 import { CheckedFiles } from './checked-files.ts';
 import { attachment, byteRange, includesTag } from './download-headers.ts';
-import { addCompleteness } from './export-report.ts';
+import { addCompleteness, reportedState } from './export-report.ts';
 import { completenessHeaders, fileParams, noQuery, refusalResponses } from './schemas.ts';
 import type { SlowClientLimits } from './slow-clients.ts';
 
@@ -54,7 +54,7 @@ export function addDownloadRoutes(server: FastifyInstance, parts: DownloadParts)
         },
         206: { description: 'the requested range', content: contentOf(() => ({})), headers: completenessHeaders },
         304: { type: 'null', description: 'the client already has the file', headers: completenessHeaders },
-        ...refusalResponses(404, 410, 416),
+        ...refusalResponses(404, 409, 410, 416),
       },
     },
     handler: (request, reply) => download(request, reply, parts, checked),
@@ -70,7 +70,9 @@ async function download(request: FileRequest, reply: FastifyReply, parts: Downlo
   const { id, name } = request.params;
   request.exportId = id;
   const { record } = await jobs.find(id);
-  if (record.state !== 'completed' || !record.plan.names.includes(name)) throw noSuchFile(name);
+  if (!record.plan.names.includes(name)) throw noSuchFile(name);
+  if (!isEnded(record.state)) throw notYet(record, name);
+  if (record.state !== 'completed') throw noSuchFile(name);
   const handle = await files.openFile(record.plan.destination, name);
   if (handle === null) throw fileGone(name);
   try {
@@ -149,6 +151,12 @@ async function checkContent({ manifest }: ExportRecord, name: string, handle: Fi
 
 function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
+}
+
+function notYet({ requestId, state }: ExportRecord, name: string): TidemarkError {
+  const shown = reportedState(state);
+  const message = `export ${JSON.stringify(requestId)} is ${shown}; ${JSON.stringify(name)} is there when it is completed`;
+  return new TidemarkError('REQUEST_UNFINISHED', message);
 }
 
 function noSuchFile(name: string): TidemarkError {

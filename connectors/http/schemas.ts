@@ -174,7 +174,7 @@ const refusalDescriptions: Readonly<Record<number, string>> = {
   401: 'the token is missing or unknown',
   403: `the token does not have the needed role; the roles are ${roles.join(', ')}`,
   404: 'no export, file or service has this id or name',
-  409: 'the export has ended or was cancelled, or its request id was used with other parameters',
+  409: 'the export has ended, was cancelled or has not ended yet, or its request id was used with other parameters',
   410: 'the file was moved away or changed',
   413: 'the body is too large; parameters go into the query',
   416: 'the range is outside of the file',

@@ -38,6 +38,24 @@ test('a full queue answers 503 with Retry-After and records nothing (contract 5.
   expect((await ask(served, '/exports?limit=1')).body).toHaveLength(1);
 });
 
+test('a file of an export that has not ended is 409 with the state, any other name 404 (contract 5.13)', async () => {
+  const served = await serve({ lines: goldenLines('seed/events.ndjson'), settings: oneAtOnce });
+  await post(served, endless, 'runs');
+  await post(served, endless, 'waits');
+  for (const [id, state] of [
+    ['runs', 'running'],
+    ['waits', 'accepted'],
+  ] as const) {
+    const name = (await reportOf(served, id)).created[0];
+    const { status, body } = await ask(served, `/exports/${id}/files/${name}`);
+    expect([status, body.exception]).toEqual([409, 'REQUEST_UNFINISHED']);
+    expect(body.message).toBe(`export "${id}" is ${state}; "${name}" is there when it is completed`);
+    expect((await ask(served, `/exports/${id}/files/other.csv`)).status).toBe(404);
+  }
+  const { created } = (await cancel(served, 'runs')).body as ExportReport;
+  expect((await ask(served, `/exports/runs/files/${created[0]}`)).status, 'it will never be there').toBe(404);
+});
+
 // contract 5.12
 test('an export can be cancelled while it is queued and while it runs, but not when it has ended', async () => {
   const served = await serve({ lines: goldenLines('seed/events.ndjson'), settings: oneAtOnce });
