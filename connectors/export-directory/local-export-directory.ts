@@ -8,7 +8,7 @@ import { FolderRefused, findFolder, hasFolder, lstatOrNull, makeFolderInRoot } f
 import { HIDDEN_START } from './hidden-names.ts';
 import { openPendingFile } from './pending-file.ts';
 import { parsePrefix, prefixRefused } from './prefix.ts';
-import { checkPrefixMap, type PrefixMap } from './prefix-map.ts';
+import { type PrefixMap, prefixMapFaults } from './prefix-map.ts';
 import { publishFiles } from './publish.ts';
 import { openPublished } from './published-file.ts';
 import { ReservedNames } from './reserved-names.ts';
@@ -39,7 +39,8 @@ export interface LocalExportDirectory extends ExportDirectory {
  */
 export async function openExportDirectory(settings: ExportDirectorySettings): Promise<LocalExportDirectory> {
   const prefixMap = settings.prefixMap ?? {};
-  checkPrefixMap(prefixMap);
+  const faults = prefixMapFaults(prefixMap);
+  if (faults.length > 0) throw new TidemarkError('CONFIG_INVALID', faults.join('\n'));
   const root = await openRoot(settings.root, settings.create ?? false);
   return new LocalDirectory(root, prefixMap, settings.owner ?? randomUUID());
 }

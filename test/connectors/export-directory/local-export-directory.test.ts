@@ -46,6 +46,7 @@ describe('an export directory', () => {
     ['whose folder leaves the root', { 'C:/': '../other' }],
     ['whose folder is absolute', { 'C:/': '/other' }],
     ['whose folder has a backslash', { 'C:/': 'a\\b' }],
+    ['for the prefix of another entry, spelled otherwise', { 'C:/export': 'a', 'c:\\export': 'b' }],
   ])('a prefix_map entry %s is refused', async (_, prefixMap) => {
     const refused = { code: 'CONFIG_INVALID', message: expect.stringContaining('prefix_map') };
     await expect(openExportDirectory({ root: root.path, prefixMap })).rejects.toMatchObject(refused);
