@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import type { Clock } from '../../pipeline/ports.ts';
 
 /** Beyond this number the file that was hashed first is forgotten, and hashed again when it is asked for. */
 const mostRemembered = 10_000;
@@ -9,7 +10,12 @@ const longestTickMs = 2_000;
 
 /** The SHA-256 of files. Each is read once and then known by its device, inode, size and mtime. */
 export class CheckedFiles {
+  readonly #clock: Clock;
   readonly #hashes = new Map<string, Promise<string>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** Size and SHA-256, in hex, of an open file; concurrent calls for one file share the reading. */
   async check(handle: FileHandle): Promise<{ readonly bytes: number; readonly sha256: string }> {
@@ -20,7 +26,7 @@ export class CheckedFiles {
   }
 
   async #read(key: string, { mtimeMs }: BigIntStats, handle: FileHandle): Promise<string> {
-    const isSettled = Date.now() - Number(mtimeMs) > longestTickMs;
+    const isSettled = this.#clock.now() - Number(mtimeMs) > longestTickMs;
     const reading = hashContent(handle);
     this.#hashes.set(key, reading);
     const oldest = this.#hashes.size > mostRemembered ? this.#hashes.keys().next() : null;

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { manifestText } from '../../pipeline/export/manifest.ts';
 import { type ExportRecord, isEnded } from '../../pipeline/export/request.ts';
-import type { Destination } from '../../pipeline/ports.ts';
+import type { Clock, Destination } from '../../pipeline/ports.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
 import { CheckedFiles } from './checked-files.ts';
 import { attachment, byteRange, includesTag } from './download-headers.ts';
@@ -19,6 +19,7 @@ export interface DownloadParts {
     openFile(destination: Destination, name: string): Promise<FileHandle | null>;
   };
   readonly slowClients: SlowClientLimits;
+  readonly clock: Clock;
 }
 
 type FileRequest = FastifyRequest<{ Params: { id: string; name: string } }>;
@@ -36,7 +37,7 @@ const wholeFileSchemas: Readonly<Record<string, object>> = { [types.json!]: { ty
 
 /** The route that downloads a file of a completed export. It opens only names in the export's plan. */
 export function addDownloadRoutes(server: FastifyInstance, parts: DownloadParts): void {
-  const checked = new CheckedFiles();
+  const checked = new CheckedFiles(parts.clock);
   server.route<{ Params: { id: string; name: string } }>({
     method: ['GET', 'HEAD'],
     url: '/exports/:id/files/:name',

@@ -39,7 +39,7 @@ const [monday, tuesday] = [new Date('2026-03-02T00:00:00Z'), new Date('2026-03-0
 
 // contract 5.13
 test('a file is read once, and again when its mtime or its size is another', async () => {
-  const checked = new CheckedFiles();
+  const checked = new CheckedFiles({ now: Date.now });
   await write('one', monday);
   expect(await check(checked)).toEqual({ ...facts('one'), isRead: true });
   expect(await check(checked)).toEqual({ ...facts('one'), isRead: false });
@@ -50,7 +50,7 @@ test('a file is read once, and again when its mtime or its size is another', asy
 });
 
 test('a file that was changed a moment ago is read each time, as it may change again with the same mtime', async () => {
-  const checked = new CheckedFiles();
+  const checked = new CheckedFiles({ now: Date.now });
   const now = new Date();
   await write('one', now);
   expect(await check(checked)).toEqual({ ...facts('one'), isRead: true });
@@ -59,7 +59,7 @@ test('a file that was changed a moment ago is read each time, as it may change a
 });
 
 test('a reading that fails is not remembered', async () => {
-  const checked = new CheckedFiles();
+  const checked = new CheckedFiles({ now: Date.now });
   await write('one', monday);
   await expect(check(checked, async handle => void (await handle.close()))).rejects.toThrow();
   expect(await check(checked)).toEqual({ ...facts('one'), isRead: true });

@@ -85,6 +85,7 @@ test('a download to a slow client is cut off', async () => {
       jobs: { find: async () => view },
       files: { openFile: () => open(file) },
       slowClients: demanding,
+      clock: { now: Date.now },
     }),
   );
   const received = await receiveSlowly(port, `/exports/one/files/${name}`);
