@@ -178,6 +178,8 @@ export interface Destination {
   readonly stem: string;
   /** The prefix as the client spelled it; the paths in answers begin with it. */
   readonly spelled: string;
+  /** The outermost folder of the path that did not exist when the prefix was resolved; absent when all existed. */
+  readonly missing?: string;
 }
 
 /** The folder tree of export files. The names of a request's hidden files contain its id. */
@@ -203,7 +205,7 @@ export interface ExportDirectory {
    * in the middle, a second call finishes the work. Throws `NAME_TAKEN` when another file has one of the names.
    */
   publish(destination: Destination, requestId: string, names: readonly string[]): Promise<void>;
-  /** Removes every hidden file of the request; published files stay. */
+  /** Removes every hidden file of the request, and of the folders that were missing those that are empty; published files stay. */
   sweep(destination: Destination, requestId: string): Promise<void>;
 }
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { TidemarkError } from '../../pipeline/errors.ts';
+import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import type { Compression } from '../../pipeline/export/selection.ts';
 import type { Destination, ExportDirectory, PendingFile } from '../../pipeline/ports.ts';
-import { FolderRefused, findFolder, hasFolder, lstatOrNull, makeFolderInRoot } from './folders.ts';
+import { FolderRefused, findFolder, hasFolder, lstatOrNull, makeFolderInRoot, removeEmptyFolders } from './folders.ts';
 import { HIDDEN_START } from './hidden-names.ts';
 import { openPendingFile } from './pending-file.ts';
 import { parsePrefix, prefixRefused } from './prefix.ts';
@@ -24,6 +24,9 @@ interface ExportDirectorySettings {
   /** Tells the reservations of one service, also after its restart, from those of others; by default of this object alone. */
   readonly owner?: string;
 }
+
+/** How often a folder that is removed meanwhile is made for a file. */
+const mostTries = 10;
 
 /** An export directory on the local disk, whose published files can be read. */
 export interface LocalExportDirectory extends ExportDirectory {
@@ -69,7 +72,7 @@ class LocalDirectory implements LocalExportDirectory {
     const { folders, stem } = parsePrefix(filePrefix, this.#root, this.#prefixMap);
     await checkRootUnchanged(this.#root);
     try {
-      return { folder: await findFolder(this.#root, folders), stem, spelled: filePrefix };
+      return { ...(await findFolder(this.#root, folders)), stem, spelled: filePrefix };
     } catch (error) {
       if (!(error instanceof FolderRefused)) throw error;
       throw prefixRefused(filePrefix, error.message, 'a prefix whose folders all lie in the export root', error);
@@ -97,8 +100,16 @@ class LocalDirectory implements LocalExportDirectory {
 
   async create(to: Destination, requestId: string, name: string, compression: Compression): Promise<PendingFile> {
     checkName(name);
-    await makeFolderInRoot(this.#root, to.folder);
-    return openPendingFile({ folder: to.folder, requestId, name, compression });
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await makeFolderInRoot(this.#root, to.folder);
+        return await openPendingFile({ folder: to.folder, requestId, name, compression });
+      } catch (error) {
+        // A request that failed may have removed the folder, as long as it was empty.
+        if (tries === mostTries || !(error instanceof TidemarkError && hasSystemCode(error.cause, 'ENOENT')))
+          throw error;
+      }
+    }
   }
 
   async publish(destination: Destination, requestId: string, names: readonly string[]): Promise<void> {
@@ -115,6 +126,7 @@ class LocalDirectory implements LocalExportDirectory {
 
   async sweep(destination: Destination, requestId: string): Promise<void> {
     if (await hasFolder(this.#root, destination.folder)) await sweepFolder(destination.folder, requestId);
+    await removeEmptyFolders(this.#root, destination);
   }
 }
 

@@ -37,6 +37,18 @@ test('two services with one export root that accept at the same millisecond both
   expect(await readdir(root()), 'two files, and no hidden one').toHaveLength(2);
 });
 
+// contract 4.4
+test('an export that fails takes the folders with it that it made, also after a crash in the middle', async () => {
+  const { parts } = await openService('one');
+  const record = await acceptAs({ ...window, file_prefix: 'new/deep/x_' }, 'fails', parts);
+  await parts.store.update('fails', { state: 'running' });
+  await parts.directory.create(record.plan.destination, 'fails', record.plan.names[0]!, 'uncompressed');
+  const [left] = await recoverExports(parts);
+  const failing = { ...parts, wait: () => Promise.reject(new Error('it was made to fail')) };
+  await expect(runExport(left!, failing)).rejects.toMatchObject({ code: 'EXPORT_FAILED' });
+  expect(await readdir(root())).toEqual([]);
+});
+
 test('what a dying process reserved for a request that it did not record is free after the next start', async () => {
   const { parts } = await openService('one');
   await parts.directory.reserve(await parts.directory.resolve('x_'), 'never recorded', 5);

@@ -60,7 +60,9 @@ describe('a prefix is accepted:', () => {
     ['a foreign absolute path mapped to the root', '/mnt/other/x', '', 'x'],
   ])('%s: %j', async (_, filePrefix, folder, stem) => {
     const expected = { folder: path.join(root, folder), stem, spelled: filePrefix };
-    expect(await directory.resolve(filePrefix)).toEqual(expected);
+    const { missing, ...found } = await directory.resolve(filePrefix);
+    expect(found).toEqual(expected);
+    expect(missing ?? expected.folder, 'a folder of the path').toSatisfy(step => expected.folder.startsWith(step));
   });
 
   test('an absolute path inside the root', async () => {
