@@ -80,7 +80,12 @@ export async function withExports<T>(
   },
   use: (parts: ExportParts) => Promise<T>,
 ): Promise<T> {
-  const directory = await openExportDirectory({ root: config.export_root, prefixMap: config.prefix_map, create: true });
+  const directory = await openExportDirectory({
+    root: config.export_root,
+    prefixMap: config.prefix_map,
+    create: true,
+    owner: await running.database.id(),
+  });
   const store = await DuckDbRequestStore.open(running.database, {
     now: Date.now,
     statuses: config.status_topic !== null,

@@ -10,6 +10,7 @@ const readableCodes: ReadonlySet<string> = new Set<FailureCode>([
   'PREFIX_REFUSED',
   'REQUEST_UNKNOWN',
   'REQUEST_ENDED',
+  'REQUEST_UNFINISHED',
   'UNAUTHORIZED',
   'FORBIDDEN',
   'RATE_LIMITED',

@@ -10,6 +10,7 @@ const failures = {
   PREFIX_REFUSED: { retry: false, exitCode: 64, httpStatus: 400 },
   REQUEST_UNKNOWN: { retry: false, exitCode: 66, httpStatus: 404 },
   REQUEST_ENDED: { retry: false, exitCode: 65, httpStatus: 409 },
+  REQUEST_UNFINISHED: { retry: true, exitCode: 75, httpStatus: 409 },
   UNAUTHORIZED: { retry: false, exitCode: 77, httpStatus: 401 },
   FORBIDDEN: { retry: false, exitCode: 77, httpStatus: 403 },
   RATE_LIMITED: { retry: true, exitCode: 75, httpStatus: 429 },

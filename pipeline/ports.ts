@@ -178,12 +178,24 @@ export interface Destination {
   readonly stem: string;
   /** The prefix as the client spelled it; the paths in answers begin with it. */
   readonly spelled: string;
+  /** The outermost folder of the path that did not exist when the prefix was resolved; absent when all existed. */
+  readonly missing?: string;
 }
 
 /** The folder tree of export files. The names of a request's hidden files contain its id. */
 export interface ExportDirectory {
   /** Checks a `file_prefix` and returns its destination; writes nothing. Throws `PREFIX_REFUSED` with the reason. */
   resolve(filePrefix: string): Promise<Destination>;
+  /**
+   * Reserves all file names with this stem and stamp for the request, against every service that uses the same export root.
+   * False when another request has them. Reserving them again for the same request is true. The reservation outlives this
+   * process. Where the disk refuses it, nothing is reserved, and the result is true.
+   */
+  reserve(destination: Destination, requestId: string, stamp: number): Promise<boolean>;
+  /** Gives a reservation of the request back; does nothing where it has none. */
+  release(destination: Destination, requestId: string, stamp: number): Promise<void>;
+  /** Gives back what an earlier process of this service reserved for any request but these. */
+  releaseAllBut(requestIds: readonly string[]): Promise<void>;
   /** True when none of the names exists in the destination, also when its folder does not exist. */
   areFree(destination: Destination, names: readonly string[]): Promise<boolean>;
   /** Makes missing folders and opens a hidden file that will get this name. */
@@ -193,7 +205,7 @@ export interface ExportDirectory {
    * in the middle, a second call finishes the work. Throws `NAME_TAKEN` when another file has one of the names.
    */
   publish(destination: Destination, requestId: string, names: readonly string[]): Promise<void>;
-  /** Removes every hidden file of the request; published files stay. */
+  /** Removes every hidden file of the request, and of the folders that were missing those that are empty; published files stay. */
   sweep(destination: Destination, requestId: string): Promise<void>;
 }
 

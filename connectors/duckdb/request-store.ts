@@ -3,6 +3,7 @@ import {
   type ControlPosition,
   type ExportRecord,
   isEnded,
+  type ListFilter,
   type RequestChange,
   type RequestStore,
 } from '../../pipeline/export/request.ts';
@@ -15,6 +16,7 @@ import { DuckDbControlStore } from './requests/control-store.ts';
 import { DuckDbOutbox } from './requests/outbox.ts';
 import {
   insertRequest,
+  listRequests,
   OpenRequests,
   type RequestRow,
   readChangedSince,
@@ -151,9 +153,9 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     );
   }
 
-  list(limit: number): Promise<readonly ExportRecord[]> {
+  list(limit: number, filter?: ListFilter): Promise<readonly ExportRecord[]> {
     return this.#transactions.autocommit(async connection => {
-      const rows = await selectRequests(connection, 'ORDER BY accepted_at DESC, request_id LIMIT $1', [limit]);
+      const rows = await listRequests(connection, limit, filter);
       return rows.map(({ record }) => record);
     });
   }

@@ -1,6 +1,7 @@
-import { lstat, mkdir, realpath } from 'node:fs/promises';
+import { lstat, mkdir, realpath, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
+import type { Destination } from '../../pipeline/ports.ts';
 import { diskFailure, syncFolder } from '../disk.ts';
 import { checkRootUnchanged, type ExportRoot } from './root.ts';
 
@@ -10,19 +11,22 @@ export class FolderRefused extends Error {
 }
 
 /**
- * The real path of the last of the folders; links are followed when they stay inside the root. Writes nothing. Folders that
- * do not exist yet are taken as spelled. Throws `FolderRefused` for a link that leaves the root and for a file in the path.
+ * The real path of the last of the folders, and the outermost one that does not exist yet, if any. Links are followed when
+ * they stay inside the root, missing folders are taken as spelled. Writes nothing. Throws `FolderRefused` for a link that leaves the root and for a file in the path.
  */
-export async function findFolder(root: ExportRoot, folders: readonly string[]): Promise<string> {
+export async function findFolder(
+  root: ExportRoot,
+  folders: readonly string[],
+): Promise<Pick<Destination, 'folder' | 'missing'>> {
   let current = root.path;
   for (const [depth, folder] of folders.entries()) {
     const next = path.join(current, folder);
     const stats = await lstatOrNull(next);
-    if (stats === null) return path.join(current, ...folders.slice(depth));
+    if (stats === null) return { folder: path.join(current, ...folders.slice(depth)), missing: next };
     current = stats.isSymbolicLink() ? await followInside(root, next) : next;
     if (!stats.isSymbolicLink() && !stats.isDirectory()) throw new FolderRefused(`runs through the file ${next}`);
   }
-  return current;
+  return { folder: current };
 }
 
 async function followInside(root: ExportRoot, link: string): Promise<string> {
@@ -46,6 +50,23 @@ export async function makeFolderInRoot(root: ExportRoot, folder: string): Promis
       // Another export may have made it in the meantime, which is fine; a link or a file is not.
       if (!hasSystemCode(error, 'EEXIST')) throw diskFailure(error, `make the folder ${step}`, 'EXPORT_FAILED');
       await isPlainFolder(step);
+    }
+  }
+}
+
+/**
+ * Removes the folders that were missing when the path was resolved, the innermost first, as far as they are empty and the
+ * disk allows it.
+ */
+export async function removeEmptyFolders(root: ExportRoot, { folder, missing }: Destination): Promise<void> {
+  if (missing === undefined) return;
+  for (const step of foldersDownTo(root, folder).toReversed()) {
+    if (step.length < missing.length) return;
+    try {
+      await rmdir(step);
+      await syncFolder(path.dirname(step));
+    } catch (error) {
+      if (!hasSystemCode(error, 'ENOENT')) return;
     }
   }
 }

@@ -24,6 +24,7 @@ function readable(requestId: string): string {
   return requestId.replace(/[^A-Za-z0-9]/g, '').slice(0, 36);
 }
 
-function digest(text: string): string {
+/** A short hash for the name of a hidden file. */
+export function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }

@@ -1,15 +1,17 @@
+import { randomUUID } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { TidemarkError } from '../../pipeline/errors.ts';
+import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import type { Compression } from '../../pipeline/export/selection.ts';
 import type { Destination, ExportDirectory, PendingFile } from '../../pipeline/ports.ts';
-import { FolderRefused, findFolder, hasFolder, lstatOrNull, makeFolderInRoot } from './folders.ts';
+import { FolderRefused, findFolder, hasFolder, lstatOrNull, makeFolderInRoot, removeEmptyFolders } from './folders.ts';
 import { HIDDEN_START } from './hidden-names.ts';
 import { openPendingFile } from './pending-file.ts';
 import { parsePrefix, prefixRefused } from './prefix.ts';
-import { checkPrefixMap, type PrefixMap } from './prefix-map.ts';
+import { type PrefixMap, prefixMapFaults } from './prefix-map.ts';
 import { publishFiles } from './publish.ts';
 import { openPublished } from './published-file.ts';
+import { ReservedNames } from './reserved-names.ts';
 import { checkRootUnchanged, type ExportRoot, openRoot } from './root.ts';
 import { sweepFolder } from './sweep.ts';
 
@@ -19,7 +21,12 @@ interface ExportDirectorySettings {
   readonly prefixMap?: PrefixMap;
   /** Whether a missing root is made; false by default. */
   readonly create?: boolean;
+  /** Tells the reservations of one service, also after its restart, from those of others; by default of this object alone. */
+  readonly owner?: string;
 }
+
+/** How often a folder that is removed meanwhile is made for a file. */
+const mostTries = 10;
 
 /** An export directory on the local disk, whose published files can be read. */
 export interface LocalExportDirectory extends ExportDirectory {
@@ -35,17 +42,21 @@ export interface LocalExportDirectory extends ExportDirectory {
  */
 export async function openExportDirectory(settings: ExportDirectorySettings): Promise<LocalExportDirectory> {
   const prefixMap = settings.prefixMap ?? {};
-  checkPrefixMap(prefixMap);
-  return new LocalDirectory(await openRoot(settings.root, settings.create ?? false), prefixMap);
+  const faults = prefixMapFaults(prefixMap);
+  if (faults.length > 0) throw new TidemarkError('CONFIG_INVALID', faults.join('\n'));
+  const root = await openRoot(settings.root, settings.create ?? false);
+  return new LocalDirectory(root, prefixMap, settings.owner ?? randomUUID());
 }
 
 class LocalDirectory implements LocalExportDirectory {
   readonly #root: ExportRoot;
   readonly #prefixMap: PrefixMap;
+  readonly #reserved: ReservedNames;
 
-  constructor(root: ExportRoot, prefixMap: PrefixMap) {
+  constructor(root: ExportRoot, prefixMap: PrefixMap, owner: string) {
     this.#root = root;
     this.#prefixMap = prefixMap;
+    this.#reserved = new ReservedNames(root, owner);
   }
 
   get roots(): readonly string[] {
@@ -61,7 +72,7 @@ class LocalDirectory implements LocalExportDirectory {
     const { folders, stem } = parsePrefix(filePrefix, this.#root, this.#prefixMap);
     await checkRootUnchanged(this.#root);
     try {
-      return { folder: await findFolder(this.#root, folders), stem, spelled: filePrefix };
+      return { ...(await findFolder(this.#root, folders)), stem, spelled: filePrefix };
     } catch (error) {
       if (!(error instanceof FolderRefused)) throw error;
       throw prefixRefused(filePrefix, error.message, 'a prefix whose folders all lie in the export root', error);
@@ -75,10 +86,30 @@ class LocalDirectory implements LocalExportDirectory {
     return holders.every(holder => holder === null);
   }
 
+  reserve(destination: Destination, requestId: string, stamp: number): Promise<boolean> {
+    return this.#reserved.reserve(destination, requestId, stamp);
+  }
+
+  release(destination: Destination, requestId: string, stamp: number): Promise<void> {
+    return this.#reserved.release(destination, requestId, stamp);
+  }
+
+  releaseAllBut(requestIds: readonly string[]): Promise<void> {
+    return this.#reserved.releaseAllBut(requestIds);
+  }
+
   async create(to: Destination, requestId: string, name: string, compression: Compression): Promise<PendingFile> {
     checkName(name);
-    await makeFolderInRoot(this.#root, to.folder);
-    return openPendingFile({ folder: to.folder, requestId, name, compression });
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await makeFolderInRoot(this.#root, to.folder);
+        return await openPendingFile({ folder: to.folder, requestId, name, compression });
+      } catch (error) {
+        // A request that failed may have removed the folder, as long as it was empty.
+        if (tries === mostTries || !(error instanceof TidemarkError && hasSystemCode(error.cause, 'ENOENT')))
+          throw error;
+      }
+    }
   }
 
   async publish(destination: Destination, requestId: string, names: readonly string[]): Promise<void> {
@@ -95,6 +126,7 @@ class LocalDirectory implements LocalExportDirectory {
 
   async sweep(destination: Destination, requestId: string): Promise<void> {
     if (await hasFolder(this.#root, destination.folder)) await sweepFolder(destination.folder, requestId);
+    await removeEmptyFolders(this.#root, destination);
   }
 }
 

@@ -50,9 +50,10 @@ function checkCharacters(filePrefix: string): void {
 /** The prefix as a path below the root, without its leading slash. */
 function insideRoot(filePrefix: string, root: ExportRoot, map: PrefixMap): string {
   const mapping = findMapping(filePrefix, map);
-  const inside = mapping ? `${mapping.folder}/${mapping.rest}` : filePrefix;
-  if ((mapping?.rest ?? filePrefix).includes('\\')) throw prefixRefused(filePrefix, 'holds a backslash', INSIDE);
-  if (mapping) return inside;
+  if (mapping) {
+    if (mapping.rest.includes('\\')) throw prefixRefused(filePrefix, 'holds a backslash', INSIDE);
+    return `${mapping.folder}/${mapping.rest}`;
+  }
   if (/^([A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*:\/)/.test(filePrefix)) {
     throw prefixRefused(
       filePrefix,
@@ -60,6 +61,7 @@ function insideRoot(filePrefix: string, root: ExportRoot, map: PrefixMap): strin
       INSIDE,
     );
   }
+  if (filePrefix.includes('\\')) throw prefixRefused(filePrefix, 'holds a backslash', INSIDE);
   return filePrefix.startsWith('/') ? belowRoot(filePrefix, root) : filePrefix;
 }
 

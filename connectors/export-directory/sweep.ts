@@ -1,5 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { hasSystemCode } from '../../pipeline/errors.ts';
 import { diskFailure, syncFolder } from '../disk.ts';
 import { lstatOrNull } from './folders.ts';
 import { hiddenStart } from './hidden-names.ts';
@@ -12,17 +13,23 @@ import { hiddenStart } from './hidden-names.ts';
 export async function sweepFolder(folder: string, requestId: string): Promise<void> {
   const start = hiddenStart(requestId);
   try {
-    const names = await readdir(folder);
+    const names = await readdir(folder).catch(emptyIfMissing);
     const hidden = names.filter(name => name.startsWith(start)).map(name => path.join(folder, name));
     if (hidden.length === 0) return;
     const visible = names.filter(name => !name.startsWith(start)).map(name => path.join(folder, name));
     const linked = await linkedNames(hidden, visible);
     if (linked.length < hidden.length) for (const final of linked) await rm(final);
     for (const file of hidden) await rm(file, { force: true });
-    await syncFolder(folder);
+    await syncFolder(folder).catch(emptyIfMissing);
   } catch (error) {
     throw diskFailure(error, `remove hidden files from ${folder}`, 'EXPORT_FAILED');
   }
+}
+
+/** Another request may remove the folder meanwhile, when it is empty. */
+function emptyIfMissing(error: unknown): readonly string[] {
+  if (hasSystemCode(error, 'ENOENT')) return [];
+  throw error;
 }
 
 /** The visible files that are second links to hidden files. The folder is searched only when a hidden file has two links. */

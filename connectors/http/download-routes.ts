@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { ExportRecord } from '../../pipeline/export/request.ts';
-import type { Destination } from '../../pipeline/ports.ts';
+import { manifestText } from '../../pipeline/export/manifest.ts';
+import { type ExportRecord, isEnded } from '../../pipeline/export/request.ts';
+import type { Clock, Destination } from '../../pipeline/ports.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
+import { CheckedFiles } from './checked-files.ts';
 import { attachment, byteRange, includesTag } from './download-headers.ts';
-import { addCompleteness } from './export-report.ts';
+import { addCompleteness, reportedState } from './export-report.ts';
 import { completenessHeaders, fileParams, noQuery, refusalResponses } from './schemas.ts';
 import type { SlowClientLimits } from './slow-clients.ts';
 
@@ -17,6 +19,7 @@ export interface DownloadParts {
     openFile(destination: Destination, name: string): Promise<FileHandle | null>;
   };
   readonly slowClients: SlowClientLimits;
+  readonly clock: Clock;
 }
 
 type FileRequest = FastifyRequest<{ Params: { id: string; name: string } }>;
@@ -34,6 +37,7 @@ const wholeFileSchemas: Readonly<Record<string, object>> = { [types.json!]: { ty
 
 /** The route that downloads a file of a completed export. It opens only names in the export's plan. */
 export function addDownloadRoutes(server: FastifyInstance, parts: DownloadParts): void {
+  const checked = new CheckedFiles(parts.clock);
   server.route<{ Params: { id: string; name: string } }>({
     method: ['GET', 'HEAD'],
     url: '/exports/:id/files/:name',
@@ -51,10 +55,10 @@ export function addDownloadRoutes(server: FastifyInstance, parts: DownloadParts)
         },
         206: { description: 'the requested range', content: contentOf(() => ({})), headers: completenessHeaders },
         304: { type: 'null', description: 'the client already has the file', headers: completenessHeaders },
-        ...refusalResponses(404, 410, 416),
+        ...refusalResponses(404, 409, 410, 416),
       },
     },
-    handler: (request, reply) => download(request, reply, parts),
+    handler: (request, reply) => download(request, reply, parts, checked),
   });
 }
 
@@ -62,15 +66,18 @@ function contentOf(schemaOf: (type: string) => object): Readonly<Record<string, 
   return Object.fromEntries(Object.values(types).map(type => [type, { schema: schemaOf(type) }]));
 }
 
-async function download(request: FileRequest, reply: FastifyReply, { jobs, files, slowClients }: DownloadParts) {
+async function download(request: FileRequest, reply: FastifyReply, parts: DownloadParts, checked: CheckedFiles) {
+  const { jobs, files, slowClients } = parts;
   const { id, name } = request.params;
   request.exportId = id;
   const { record } = await jobs.find(id);
-  if (record.state !== 'completed' || !record.plan.names.includes(name)) throw noSuchFile(name);
+  if (!record.plan.names.includes(name)) throw noSuchFile(name);
+  if (!isEnded(record.state)) throw notYet(record, name);
+  if (record.state !== 'completed') throw noSuchFile(name);
   const handle = await files.openFile(record.plan.destination, name);
   if (handle === null) throw fileGone(name);
   try {
-    const file = await sizeAndHash(record, name, handle);
+    const file = await checkContent(record, name, handle, checked);
     addCompleteness(reply, record);
     return await answer(request, reply, { ...file, name, handle, slowClients });
   } catch (error) {
@@ -132,19 +139,25 @@ function cutOffWhenSlow({ raw }: FastifyRequest, reply: FastifyReply, limits: Sl
   });
 }
 
-/**
- * Size and hash of the file. Those of a data file come from the export's manifest; `FILE_GONE` is thrown when the file has
- * another size now. A manifest file is not listed there, so it is read and hashed.
- */
-async function sizeAndHash({ manifest }: ExportRecord, name: string, handle: FileHandle) {
-  const known = manifest?.files.find(file => file.name === name);
-  if (known === undefined) {
-    const content = await handle.readFile();
-    return { bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') };
-  }
-  const { size } = await handle.stat();
-  if (size !== known.packed_bytes) throw fileGone(name);
-  return { bytes: size, sha256: known.packed_sha256 };
+/** Size and hash of the file. Throws `FILE_GONE` when its bytes are not those that were exported. */
+async function checkContent({ manifest }: ExportRecord, name: string, handle: FileHandle, checked: CheckedFiles) {
+  const exported = manifest?.files.find(file => file.name === name);
+  if (exported !== undefined && (await handle.stat()).size !== exported.packed_bytes) throw fileGone(name);
+  const found = await checked.check(handle);
+  // A manifest does not list itself, so its bytes are made again.
+  if (found.sha256 !== (exported?.packed_sha256 ?? sha256(manifest === null ? '' : manifestText(manifest))))
+    throw fileGone(name);
+  return found;
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function notYet({ requestId, state }: ExportRecord, name: string): TidemarkError {
+  const shown = reportedState(state);
+  const message = `export ${JSON.stringify(requestId)} is ${shown}; ${JSON.stringify(name)} is there when it is completed`;
+  return new TidemarkError('REQUEST_UNFINISHED', message);
 }
 
 function noSuchFile(name: string): TidemarkError {

@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { clientMessage } from '../../pipeline/client-message.ts';
 import { answeredPaths } from '../../pipeline/export/file-names.ts';
 import { reportCompleteness } from '../../pipeline/export/reported-completeness.ts';
-import type { ExportRecord } from '../../pipeline/export/request.ts';
+import type { ExportRecord, RequestState } from '../../pipeline/export/request.ts';
 import type { JobView } from '../../pipeline/requests/job.ts';
 import { formatTimestamp } from '../../schemas/json/timestamps.ts';
 
@@ -19,15 +19,14 @@ export function reportOf({ record, progress }: JobView, roots: Roots) {
   const manifestName = hasFiles ? plan.names.find(name => name.endsWith('_manifest.json')) : undefined;
   return {
     request_id: requestId,
-    // The files are complete but not yet linked to their names, so for clients the export is still running.
-    state: state === 'publishing' ? ('running' as const) : state,
+    state: reportedState(state),
     door: asker.door,
     client: asker.client,
     accepted_at: formatTimestamp(acceptedAt),
     ended_at: endedAt === null ? null : formatTimestamp(endedAt),
     request: given,
     folder: folderBelow(roots.at(-1) ?? '', plan.destination.folder),
-    created: plan.names,
+    created: answeredPaths(plan),
     progress: {
       phase: record.state === 'publishing' ? 'publishing' : progress.phase,
       file: progress.file,
@@ -47,6 +46,11 @@ export function reportOf({ record, progress }: JobView, roots: Roots) {
     error: error === null ? null : { code: error.code, message: clientMessage(error, roots) },
     ...reportCompleteness(record),
   };
+}
+
+/** The state as clients know it: files that are complete but not yet linked to their names belong to a running export. */
+export function reportedState(state: RequestState): Exclude<RequestState, 'publishing'> {
+  return state === 'publishing' ? 'running' : state;
 }
 
 /** Adds `Tidemark-Completeness` to an answer about an export; an export without a verdict has no such header. */

@@ -1,7 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
+import { nextPageLink, type PageQuery, readPage } from './export-pages.ts';
 import { addCompleteness, type Roots, reportOf } from './export-report.ts';
-import { completenessHeaders, listQuery, noQuery, refusalResponses, report, requestIdParams } from './schemas.ts';
+import {
+  completenessHeaders,
+  listQuery,
+  nextPageHeaders,
+  noQuery,
+  refusalResponses,
+  report,
+  requestIdParams,
+} from './schemas.ts';
 
 interface JobRoutesParts {
   readonly jobs: Pick<Jobs, 'list' | 'find' | 'cancel'>;
@@ -18,17 +27,25 @@ export function addJobRoutes(server: FastifyInstance, parts: JobRoutesParts): vo
 }
 
 function addListRoute(server: FastifyInstance, { jobs, roots }: JobRoutesParts): void {
-  server.get<{ Querystring: { limit?: number } }>('/exports', {
+  server.get<{ Querystring: PageQuery }>('/exports', {
     config: { audience: 'reader' },
     schema: {
-      summary: 'List the newest exports, newest first, without their manifests',
+      summary: 'List exports from all doors, newest first, without their manifests; a page at a time',
       tags,
       querystring: listQuery,
-      response: { 200: { type: 'array', items: report, description: 'the exports' }, ...refusalResponses() },
+      response: {
+        200: { type: 'array', items: report, description: 'the exports', headers: nextPageHeaders },
+        ...refusalResponses(),
+      },
     },
-    handler: async ({ query }) => {
-      const views = await jobs.list(query.limit ?? 100);
-      return views.map(view => ({ ...reportOf(view, roots), manifest: null }));
+    handler: async ({ query }, reply) => {
+      const { limit, filter } = readPage(query);
+      // One more than the page holds shows whether there is a next page.
+      const views = await jobs.list(limit + 1, filter);
+      const page = views.slice(0, limit);
+      const last = page.at(-1);
+      if (views.length > limit && last !== undefined) reply.header('link', nextPageLink(query, last.record));
+      return page.map(view => ({ ...reportOf(view, roots), manifest: null }));
     },
   });
 }

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance } from 'fastify';
 import { clientMessage } from '../../pipeline/client-message.ts';
@@ -50,6 +51,20 @@ const statuses: Readonly<Record<string, readonly [status: number, phrase: string
   HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large', 'the address and headers are longer than 16 KiB'],
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout', 'the request was not sent in time'],
 };
+
+/** Throws `REQUEST_INVALID` when the header Host is missing, which HTTP/1.1 forbids. */
+export function checkHost({ httpVersion, headers }: IncomingMessage): void {
+  if (headers.host !== undefined || httpVersion !== '1.1') return;
+  throw new TidemarkError('REQUEST_INVALID', 'the header Host is missing; a request of HTTP/1.1 needs one');
+}
+
+/** Answers a header Expect that Node does not know, and would answer without a body, with a refusal like all others. */
+export function refuseExpectation({ headers }: IncomingMessage, response: ServerResponse): void {
+  const message = `the header Expect is ${JSON.stringify(headers.expect)}; allowed is 100-continue`;
+  const body = JSON.stringify({ message, exception: 'REQUEST_INVALID', code: 417 } satisfies Refusal);
+  const type = { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) };
+  response.writeHead(417, { ...type, connection: 'close' }).end(body);
+}
 
 /** Answers bytes that are not an HTTP request, which Fastify never sees, with a refusal like all others. */
 export function refuseBrokenRequests(error: Error & { readonly code?: string }, socket: Socket): void {

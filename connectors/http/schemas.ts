@@ -24,9 +24,24 @@ export const serviceQuery = closed({
   completed_tasks: flag,
 });
 
+/** The states of an export and the doors as clients know them. */
+export const reportStates = ['accepted', 'running', 'completed', 'failed', 'cancelled'] as const;
+export const doorNames = ['http', 'control', 'cli'] as const;
+
+const acceptedRange = { type: 'string', format: 'date-time' } as const;
+
 export const listQuery = closed({
   limit: { type: 'integer', minimum: 1, maximum: 1000, description: 'a whole number from 1 to 1000' },
+  cursor: { type: 'string', minLength: 1, description: 'the cursor of a Link header of this service' },
+  state: { type: 'string', enum: reportStates },
+  door: { type: 'string', enum: doorNames },
+  accepted_from: { ...acceptedRange, description: 'a date and time with zone; only exports accepted then or later' },
+  accepted_to: { ...acceptedRange, description: 'a date and time with zone; only exports accepted before' },
 });
+
+export const nextPageHeaders = {
+  Link: { type: 'string', description: '</exports?…>; rel="next": the next page; absent on the last one' },
+} as const;
 
 export const noQuery = closed({});
 
@@ -70,7 +85,7 @@ const file = {
 
 const reportMembers = {
   request_id: { type: 'string' },
-  state: { type: 'string', enum: ['accepted', 'running', 'completed', 'failed', 'cancelled'] },
+  state: { type: 'string', enum: reportStates },
   door: { type: 'string' },
   client: { type: 'string' },
   accepted_at: { type: 'string' },
@@ -80,7 +95,7 @@ const reportMembers = {
     type: ['string', 'null'],
     description: 'the folder of the files, relative to the export root; null when it is in an earlier export root',
   },
-  created: { ...paths, description: 'the names of the files, also before they exist' },
+  created: { ...paths, description: 'the paths of the files as the client spells them, also before they exist' },
   progress: {
     type: 'object',
     properties: {
@@ -159,7 +174,7 @@ const refusalDescriptions: Readonly<Record<number, string>> = {
   401: 'the token is missing or unknown',
   403: `the token does not have the needed role; the roles are ${roles.join(', ')}`,
   404: 'no export, file or service has this id or name',
-  409: 'the export has ended or was cancelled, or its request id was used with other parameters',
+  409: 'the export has ended, was cancelled or has not ended yet, or its request id was used with other parameters',
   410: 'the file was moved away or changed',
   413: 'the body is too large; parameters go into the query',
   416: 'the range is outside of the file',

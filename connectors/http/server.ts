@@ -19,7 +19,7 @@ import { addOpenApi } from './openapi.ts';
 import { addOperationRoutes, type Operations } from './operation-routes.ts';
 import { checkQueryText, faultsOf, parseQuery, requestInvalid } from './queries.ts';
 import { addRateLimit } from './rate-limit.ts';
-import { addRefusals, refusalOf, refuseBrokenRequests } from './refusals.ts';
+import { addRefusals, checkHost, refusalOf, refuseBrokenRequests, refuseExpectation } from './refusals.ts';
 import type { StreamOptions } from './response-streams.ts';
 import { addServiceRoutes, type Services } from './service-routes.ts';
 import type { SlowClientLimits } from './slow-clients.ts';
@@ -117,7 +117,11 @@ async function buildServer(options: HttpOptions): Promise<FastifyInstance> {
   const countRefused = await addRateLimit(server, options.ratePerMinute);
   addAccess(server, options.access, countRefused);
   addRefusals(server, options);
-  server.addHook('onRequest', async ({ url }) => checkQueryText(url));
+  server.addHook('onRequest', async ({ raw, url }) => {
+    checkHost(raw);
+    checkQueryText(url);
+  });
+  server.server.on('checkExpectation', refuseExpectation);
   await addOpenApi(server, options.version);
   const refuseMethods = refuseOtherMethods(server);
   addOperationRoutes(server, options.operations);
@@ -130,7 +134,8 @@ async function buildServer(options: HttpOptions): Promise<FastifyInstance> {
 }
 
 function serverOptions({ tls, roots, onAnswered }: HttpOptions): FastifyServerOptions {
-  const http = { maxHeaderSize: limits.headBytes, headersTimeout: limits.requestMs };
+  // A missing Host is refused by `checkHost`: Node's own refusal has no body.
+  const http = { maxHeaderSize: limits.headBytes, headersTimeout: limits.requestMs, requireHostHeader: false };
   return {
     forceCloseConnections: true,
     bodyLimit: limits.bodyBytes,

@@ -5,6 +5,7 @@ import { commandWithSettings, prepareRun, type Run } from '../command.ts';
 import { withExistingDatabase, withExports } from '../main.ts';
 import { findClient } from '../service/client.ts';
 import { addressOf } from '../service/remote-export.ts';
+import { tellUnusedSettings } from '../service/unused-settings.ts';
 import { localAsker } from './export.ts';
 
 const examples = ['tidemark cancel 1f0c… --db calls.duckdb', 'tidemark cancel nightly-2010-08-05 --json'];
@@ -16,6 +17,7 @@ export function cancelCommand(): Command {
     .action(async (requestId: string, options) => {
       const run = prepareRun(options);
       const client = await findClient(run.config.db);
+      if (client !== null) tellUnusedSettings(run, client);
       if (client === null) await cancelInFile(requestId, run);
       else await client.ask({ method: 'DELETE', path: addressOf(requestId) });
       const { output } = run;
@@ -34,7 +36,7 @@ function cancelInFile(requestId: string, { config, signal }: Run): Promise<void>
       if (!(await store.cancel(requestId, localAsker.client)))
         throw new TidemarkError('REQUEST_ENDED', `export ${requestId} cannot be cancelled: it is ${record.state}`);
       await directory.sweep(record.plan.destination, requestId);
-      await endAs(cancelled(requestId, localAsker.client), requestId, store);
+      await endAs(cancelled(requestId, localAsker.client), record, { store, directory });
     }),
   );
 }

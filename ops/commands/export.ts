@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { recoverExports, runExport } from '../../pipeline/export/export.ts';
@@ -14,7 +14,8 @@ import { formatCount, formatTable, type Output } from '../output.ts';
 import { startProgress } from '../progress.ts';
 import { findClient, type ServiceClient } from '../service/client.ts';
 import { exportByService } from '../service/remote-export.ts';
-import { flagOf, settings } from '../settings/settings.ts';
+import { tellUnusedSettings } from '../service/unused-settings.ts';
+import { flagOf } from '../settings/settings.ts';
 
 /** The client that requests of the command line are recorded with. */
 export const localAsker: Asker = { door: 'cli', client: 'command line' };
@@ -67,10 +68,8 @@ interface WantedExport {
 
 /** The running service owns the database, so it makes the export, with its own settings and in its own export root. */
 async function exportByRunningService(client: ServiceClient, { requestId, given, run }: WantedExport): Promise<void> {
-  const { config, output, signal } = run;
-  const isElsewhere =
-    config.export_root !== settings.export_root.default && resolve(config.export_root) !== client.exportRoot;
-  if (isElsewhere) output.notice(`the running service makes the export, in its own export root ${client.exportRoot}`);
+  const { output, signal } = run;
+  tellUnusedSettings(run, client);
   const progress = startProgress('export', null, output);
   const onProgress = (bytes: number): void => progress.advance(bytes, 0);
   const asked = exportByService({ client, requestId, given, signal, onProgress });

@@ -3,11 +3,11 @@ import type { Command } from 'commander';
 import { DuckDbRequestStore } from '../../connectors/duckdb/request-store.ts';
 import { type ExportReport, reportOf } from '../../connectors/http/export-report.ts';
 import { recordedView } from '../../pipeline/requests/job.ts';
-import { commandWithSettings, prepareRun, wholeNumber } from '../command.ts';
+import { commandWithSettings, prepareRun, type Run, wholeNumber } from '../command.ts';
 import { withExistingDatabase } from '../main.ts';
 import { formatBytes, formatTable, type Output } from '../output.ts';
 import { findClient } from '../service/client.ts';
-import type { Config } from '../settings/settings.ts';
+import { tellUnusedSettings } from '../service/unused-settings.ts';
 
 const examples = ['tidemark exports --db calls.duckdb', 'tidemark exports --limit 5 --json'];
 
@@ -16,15 +16,18 @@ export function exportsCommand(): Command {
   return commandWithSettings('exports', 'list the newest exports, newest first', ['db', 'export_root'], examples)
     .option('--limit <exports>', 'how many to list at most', wholeNumber, 20)
     .action(async options => {
-      const { config, output } = prepareRun(options);
-      const reports = await readReports(config, Math.min(Math.max(options.limit, 1), 1000));
+      const run = prepareRun(options);
+      const { output } = run;
+      const reports = await readReports(run, Math.min(Math.max(options.limit, 1), 1000));
       if (output.json) output.result(JSON.stringify(reports));
       else show(reports, output);
     });
 }
 
-async function readReports(config: Config, limit: number): Promise<readonly ExportReport[]> {
+async function readReports(run: Run, limit: number): Promise<readonly ExportReport[]> {
+  const { config } = run;
   const client = await findClient(config.db);
+  if (client !== null) tellUnusedSettings(run, client);
   if (client !== null) return client.ask<readonly ExportReport[]>({ path: `/exports?limit=${limit}` });
   return withExistingDatabase(config, async database => {
     const store = await DuckDbRequestStore.open(database, { now: Date.now });

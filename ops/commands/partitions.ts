@@ -5,7 +5,7 @@ import { latenessOf, withExistingDatabase, withWarehouse } from '../main.ts';
 import { formatTable, type Output } from '../output.ts';
 import { findClient } from '../service/client.ts';
 import { endPartition, type ListedPartition, listPartitions } from '../service/partition-list.ts';
-import type { Config } from '../settings/settings.ts';
+import { tellUnusedSettings } from '../service/unused-settings.ts';
 import { localAsker } from './export.ts';
 
 /** `tidemark partitions`: the sources of the events, and up to when each has given its events. */
@@ -18,8 +18,8 @@ export function partitionsCommand(): Command {
     ['db', 'allowed_lateness_ms', 'clock_lateness_ms'],
     list,
   ).action(async options => {
-    const { config, output } = prepareRun(options);
-    show(await readPartitions(config), output);
+    const run = prepareRun(options);
+    show(await readPartitions(run), run.output);
   });
   return command.addCommand(
     withExamples(new Command('end'), end)
@@ -30,8 +30,10 @@ export function partitionsCommand(): Command {
 }
 
 /** Asks the service that owns the database, or else looks into the file. */
-async function readPartitions(config: Config): Promise<readonly ListedPartition[]> {
+async function readPartitions(run: Run): Promise<readonly ListedPartition[]> {
+  const { config } = run;
   const client = await findClient(config.db);
+  if (client !== null) tellUnusedSettings(run, client);
   if (client !== null) return client.ask<readonly ListedPartition[]>({ path: '/partitions' });
   return withExistingDatabase(config, async database => {
     const connection = await database.connect();
@@ -43,10 +45,12 @@ async function readPartitions(config: Config): Promise<readonly ListedPartition[
   });
 }
 
-async function endByHand(name: string, { config, output }: Run): Promise<void> {
+async function endByHand(name: string, run: Run): Promise<void> {
+  const { config, output } = run;
   const partition = parseName(name);
   const client = await findClient(config.db);
   if (client !== null) {
+    tellUnusedSettings(run, client);
     const number = partition.partition === null ? '' : `/${partition.partition}`;
     await client.ask({ method: 'POST', path: `/partitions/${encodeURIComponent(partition.topic)}${number}/end` });
   } else

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ExportReport } from '../../connectors/http/export-report.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Manifest } from '../../pipeline/export/manifest.ts';
@@ -38,11 +38,19 @@ export async function exportByService(asked: RemoteExport): Promise<DoneExport> 
     headers: { prefer: 'respond-async', 'idempotency-key': Buffer.from(requestId).toString('latin1') },
     answerMs,
   });
-  const { manifest, error, folder, created } = await ended(asked);
+  const report = await ended(asked);
+  const { manifest, error, folder } = report;
   if (error !== null) throw new TidemarkError(error.code, error.message);
   // An ended export without an error is completed, and a completed export has a manifest.
   const destination = { folder: join(client.exportRoot, folder ?? '') };
-  return { manifest: manifest!, plan: { destination, names: created } };
+  return { manifest: manifest!, plan: { destination, names: namesOf(report) } };
+}
+
+/** The names of all files in the order of their publication: the manifest before the last one. */
+function namesOf({ files, manifest_href: href }: ExportReport): readonly string[] {
+  const names = files.map(({ name }) => name);
+  if (href !== null) names.splice(-1, 0, decodeURIComponent(basename(href)));
+  return names;
 }
 
 async function ended({ client, requestId, signal, onProgress }: RemoteExport): Promise<ExportReport> {

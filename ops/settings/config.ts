@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { closest } from 'fastest-levenshtein';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { type PrefixMap, prefixMapFaults } from '../../connectors/export-directory/prefix-map.ts';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import type { Setting } from './kinds.ts';
 import { hidden } from './secret.ts';
@@ -67,6 +68,8 @@ export function readConfig(sources: ConfigSources): ResolvedConfig {
     places[name] = place;
   }
   readSecretFiles(config, places, faults);
+  for (const fault of prefixMapFaults((config.prefix_map ?? {}) as PrefixMap))
+    faults.push(`${places.prefix_map}: ${fault}`);
   // With this variable Node checks no certificate of any TLS connection, whatever the settings say.
   if (sources.environment[uncheckedTls] === '0') {
     const instead = 'a _ca_file setting names the authority that signs a certificate';

@@ -4,7 +4,7 @@ import { type Completeness, judgeCompleteness } from '../completeness/verdict.ts
 import type { ExportDirectory, PendingFile } from '../ports.ts';
 import { exportFileName } from './file-names.ts';
 import type { WaitOutcome } from './log-wait.ts';
-import { buildManifest, type Manifest, type WrittenFile } from './manifest.ts';
+import { buildManifest, type Manifest, manifestText, type WrittenFile } from './manifest.ts';
 import type { ExportRecord } from './request.ts';
 import { type FileKind, fileKinds, type Selection } from './selection.ts';
 import type { Snapshot, SnapshotReader, WrittenRows } from './snapshot.ts';
@@ -186,7 +186,7 @@ async function writeManifest(
   const name = plan.names.find(candidate => candidate.endsWith('_manifest.json'))!;
   const pending = await directory.create(plan.destination, requestId, name, 'uncompressed');
   await keepOrDiscard(pending, async () => {
-    await pending.write(Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+    await pending.write(Buffer.from(manifestText(manifest)));
     await pending.seal();
   });
 }

@@ -1,4 +1,5 @@
 import { TidemarkError } from '../errors.ts';
+import type { ExportDirectory } from '../ports.ts';
 import { type Writing, writeFiles } from './export-files.ts';
 import type { Manifest } from './manifest.ts';
 import { type ExportRecord, isEnded, type RequestChange, type RequestStore } from './request.ts';
@@ -38,13 +39,14 @@ async function writeAndPublish(record: ExportRecord, exporting: Exporting): Prom
     await recordChange(record, { state: 'publishing', manifest, snapshotBatch }, store);
     isStoppable = false;
     await directory.publish(plan.destination, requestId, plan.names);
+    await releaseNames(record, directory);
     return manifest;
   } catch (cause) {
     exporting.contradictions.unwatch(requestId);
     const stopped = isStoppable && exporting.signal.aborted;
     const error = stopped ? reasonOf(exporting.signal, requestId) : asExportError(cause, requestId);
     await directory.sweep(plan.destination, requestId).catch(() => undefined);
-    if (error.code !== 'INTERRUPTED') await endAs(error, requestId, store);
+    if (error.code !== 'INTERRUPTED') await endAs(error, record, exporting);
     throw error;
   }
 }
@@ -85,7 +87,10 @@ export async function recoverExports({
   directory,
 }: Pick<Exporting, 'store' | 'directory'>): Promise<readonly ExportRecord[]> {
   const toRun: ExportRecord[] = [];
-  for (const record of await store.unfinished()) {
+  const unfinished = await store.unfinished();
+  // A process may have died after it reserved names and before it recorded the request.
+  await directory.releaseAllBut(unfinished.map(({ requestId }) => requestId));
+  for (const record of unfinished) {
     if (await recoverExport(record, { store, directory })) toRun.push(record);
   }
   return toRun;
@@ -96,34 +101,45 @@ export async function recoverExports({
  * others from running; one whose folder lies in another export root is left for the next start with that root.
  */
 async function recoverExport(
-  { requestId, plan, state, cancelledBy }: ExportRecord,
+  record: ExportRecord,
   { store, directory }: Pick<Exporting, 'store' | 'directory'>,
 ): Promise<boolean> {
+  const { requestId, plan, state, cancelledBy } = record;
   try {
     if (state !== 'publishing') {
       await directory.sweep(plan.destination, requestId);
-      if (cancelledBy !== null) await endAs(cancelled(requestId, cancelledBy), requestId, store);
+      // A request of an earlier version has no reservation, and a loss of power may have taken it.
+      if (cancelledBy === null) await directory.reserve(plan.destination, requestId, plan.stamp);
+      else await endAs(cancelled(requestId, cancelledBy), record, { store, directory });
       return cancelledBy === null;
     }
     await directory.publish(plan.destination, requestId, plan.names);
+    await releaseNames(record, directory);
     await store.update(requestId, { state: 'completed' });
   } catch (cause) {
     const { code, message } = asExportError(cause, requestId);
     if (code === 'PREFIX_REFUSED') return false;
     await directory.sweep(plan.destination, requestId).catch(() => undefined);
+    await releaseNames(record, directory);
     await store.update(requestId, { state: 'failed', error: { code, message } });
   }
   return false;
 }
 
 /** Records that a request ended without files; returns null where it had ended before. */
-export function endAs(
+export async function endAs(
   { code, message }: TidemarkError,
-  requestId: string,
-  store: RequestStore,
+  record: ExportRecord,
+  { store, directory }: Pick<Exporting, 'store' | 'directory'>,
 ): Promise<ExportRecord | null> {
   const state = code === 'CANCELLED' ? 'cancelled' : 'failed';
-  return store.update(requestId, { state, error: { code, message } });
+  await releaseNames(record, directory);
+  return store.update(record.requestId, { state, error: { code, message } });
+}
+
+/** Before the end is recorded, so that whoever sees the end finds no hidden file. What fails here, the next start does. */
+async function releaseNames({ requestId, plan }: ExportRecord, directory: ExportDirectory): Promise<void> {
+  await directory.release(plan.destination, requestId, plan.stamp).catch(() => undefined);
 }
 
 /** Why the signal aborted: the request was cancelled, or the process is stopping. */

@@ -71,6 +71,11 @@ export function buildManifest(parts: ManifestParts) {
   };
 }
 
+/** The content of a manifest file. */
+export function manifestText(manifest: Manifest): string {
+  return `${JSON.stringify(manifest, null, 2)}\n`;
+}
+
 /** A source of which something was stored, or that was ended by hand, as manifests show it. */
 function describeSource(source: Source, { judged, lateness }: ManifestParts) {
   const { partition, kind, firstOffset, nextOffset, end } = source;

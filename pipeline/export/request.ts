@@ -81,6 +81,17 @@ export interface ControlPosition {
 
 export type RequestChange = Partial<Pick<ExportRecord, 'state' | 'manifest' | 'error' | 'snapshotBatch'>>;
 
+/** Which requests a list holds; null lets all through. */
+export interface ListFilter {
+  /** Only those that follow this one in the list, whether it is still recorded or not. */
+  readonly after: Pick<ExportRecord, 'acceptedAt' | 'requestId'> | null;
+  readonly states: readonly RequestState[] | null;
+  readonly door: Asker['door'] | null;
+  /** The range of `acceptedAt`: from the first moment to before the second one. */
+  readonly acceptedFrom: number | null;
+  readonly acceptedTo: number | null;
+}
+
 /**
  * Keeps requests in the database. Each call is one transaction, on disk when it resolves. A control position that is given
  * is moved in the same transaction.
@@ -101,8 +112,8 @@ export interface RequestStore {
   find(requestId: string): Promise<ExportRecord | null>;
   /** Requests without a terminal state, oldest first. */
   unfinished(): Promise<readonly ExportRecord[]>;
-  /** The newest requests, ended or not, newest first. */
-  list(limit: number): Promise<readonly ExportRecord[]>;
+  /** The newest requests that the filter lets through, ended or not, newest first; of one millisecond by id. */
+  list(limit: number, filter?: ListFilter): Promise<readonly ExportRecord[]>;
   /**
    * Writes a status for each of these requests that is completed and that new events contradict for the first time. To be
    * called after the batch that they contradict is stored; without ids, for those that an earlier process did not report.

@@ -4,7 +4,7 @@ import { exportFileName, manifestFileName } from '../export/file-names.ts';
 import { type ExportParameters, type Fault, type GivenParameters, readParameters } from '../export/parameters.ts';
 import type { Asker, ControlPosition, ExportPlan, ExportRecord, RequestStore } from '../export/request.ts';
 import { fileKinds } from '../export/selection.ts';
-import type { Clock, Destination, ExportDirectory } from '../ports.ts';
+import type { Clock, ExportDirectory } from '../ports.ts';
 import { requestIdFault, shortId } from './request-id.ts';
 import { Semaphore } from './semaphore.ts';
 
@@ -45,7 +45,7 @@ export function acceptExport(request: IncomingRequest, acceptance: Acceptance): 
 
 const semaphores = new WeakMap<RequestStore, Semaphore>();
 
-/** Requests of one store are accepted one after the other; two at once could reserve the same names. */
+/** Requests of one store are accepted one after the other; two at once could both find the same id unknown. */
 function semaphoreOf(store: RequestStore): Semaphore {
   const semaphore = semaphores.get(store) ?? new Semaphore(1);
   semaphores.set(store, semaphore);
@@ -72,18 +72,21 @@ async function acceptNext(request: IncomingRequest, acceptance: Acceptance): Pro
   const { parameters } = read;
   const timeTo = parameters.timeTo ?? acceptedAt;
   const destination = await directory.resolve(parameters.filePrefix);
-  const [{ stamp, names }, look] = await Promise.all([
-    freeNames(parameters, destination, acceptedAt, acceptance),
-    parameters.wait === 'none' ? null : lookAtLog(),
-  ]);
+  const look = parameters.wait === 'none' ? null : await lookAtLog();
   const seen = look === null ? null : { at: look.at, ends: look.ends };
-  const plan: ExportPlan = { parameters, timeTo, stamp, destination, names, look: seen };
-  const state = admit?.() ?? 'accepted';
-  const notEnded = { endedAt: null, manifest: null, error: null, cancelledBy: null };
-  const unread = { snapshotBatch: null, changedSince: null };
-  const record: ExportRecord = { requestId, state, asker, acceptedAt, given, plan, ...notEnded, ...unread };
-  await store.insert(record, control);
-  return record;
+  const { stamp, names } = await reserveNames(requestId, { parameters, destination, acceptedAt }, directory);
+  try {
+    const plan: ExportPlan = { parameters, timeTo, stamp, destination, names, look: seen };
+    const state = admit?.() ?? 'accepted';
+    const notEnded = { endedAt: null, manifest: null, error: null, cancelledBy: null };
+    const unread = { snapshotBatch: null, changedSince: null };
+    const record: ExportRecord = { requestId, state, asker, acceptedAt, given, plan, ...notEnded, ...unread };
+    await store.insert(record, control);
+    return record;
+  } catch (error) {
+    await directory.release(destination, requestId, stamp).catch(() => undefined);
+    throw error;
+  }
 }
 
 /** The fault of the prefix, if any, so that it can be named together with the other faults. */
@@ -98,19 +101,22 @@ async function prefixFaults({ file_prefix }: GivenParameters, directory: ExportD
   }
 }
 
-/** The first millisecond at or after acceptance whose file names neither exist nor are reserved by another request. */
-async function freeNames(
-  parameters: ExportParameters,
-  destination: Destination,
-  acceptedAt: number,
-  { store, directory }: Acceptance,
+/**
+ * Reserves the names of the first millisecond at or after acceptance that are free: no file has one of them, and no other
+ * request, of this service or another one, has reserved them.
+ */
+async function reserveNames(
+  requestId: string,
+  wanted: Pick<ExportPlan, 'parameters' | 'destination'> & { readonly acceptedAt: number },
+  directory: ExportDirectory,
 ): Promise<{ stamp: number; names: readonly string[] }> {
-  const others = (await store.unfinished()).filter(({ plan }) => plan.destination.folder === destination.folder);
-  const reserved = new Set(others.flatMap(({ plan }) => plan.names));
+  const { parameters, destination, acceptedAt } = wanted;
   for (let stamp = acceptedAt; ; stamp += 1) {
+    if (!(await directory.reserve(destination, requestId, stamp))) continue;
     const names = exportNames(parameters, destination.stem, stamp);
-    if (names.every(name => !reserved.has(name)) && (await directory.areFree(destination, names)))
-      return { stamp, names };
+    // Looked at after the reservation, because another request gives its reservation back once its files are there.
+    if (await directory.areFree(destination, names)) return { stamp, names };
+    await directory.release(destination, requestId, stamp);
   }
 }
 

@@ -1,6 +1,6 @@
 import { TidemarkError } from '../errors.ts';
 import { cancelled, type Exporting, endAs, recoverExports, runExport } from '../export/export.ts';
-import { type ControlPosition, type ExportRecord, isEnded } from '../export/request.ts';
+import { type ControlPosition, type ExportRecord, isEnded, type ListFilter } from '../export/request.ts';
 import type { Clock } from '../ports.ts';
 import { within } from '../waiting.ts';
 import { type Acceptance, acceptExport, type IncomingRequest } from './accept.ts';
@@ -95,9 +95,9 @@ export class Jobs {
     throw new TidemarkError('REQUEST_UNKNOWN', `there is no export with request id ${JSON.stringify(requestId)}`);
   }
 
-  /** The newest jobs, newest first. */
-  async list(limit: number): Promise<readonly JobView[]> {
-    return (await this.#parts.accepting.store.list(limit)).map(record => this.#viewOf(record));
+  /** As `RequestStore.list`. */
+  async list(limit: number, filter: ListFilter): Promise<readonly JobView[]> {
+    return (await this.#parts.accepting.store.list(limit, filter)).map(record => this.#viewOf(record));
   }
 
   /**
@@ -106,17 +106,17 @@ export class Jobs {
    * stops before the request has ended; the next start then ends it.
    */
   async cancel(requestId: string, by: string, control?: ControlPosition): Promise<ExportRecord> {
-    const { store } = this.#parts.accepting;
+    const { store, directory } = this.#parts.accepting;
     if (!(await store.cancel(requestId, by, control))) {
       const { state } = (await this.find(requestId)).record;
       throw new TidemarkError('REQUEST_ENDED', `export ${requestId} cannot be cancelled: it is ${state}`);
     }
     const reason = cancelled(requestId, by);
     const job = this.#jobs.get(requestId);
-    if (job === undefined) await endAs(reason, requestId, store);
+    if (job === undefined) await endAs(reason, (await this.find(requestId)).record, { store, directory });
     else {
       job.abort(reason);
-      if (this.#queue.remove(job)) await this.#end(job, () => endAs(reason, requestId, store));
+      if (this.#queue.remove(job)) await this.#end(job, () => endAs(reason, job.record, { store, directory }));
       this.#announceRoom();
     }
     return this.ended(requestId);

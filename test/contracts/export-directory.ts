@@ -129,6 +129,36 @@ export function describeExportDirectory(implementation: string, open: () => Prom
       expect(await opened.directory.areFree(destination, ['other.csv'])).toBe(true);
     });
 
+    // contract 4.3
+    test('a reservation keeps others from a stem and a stamp, and only its request gives it back', async () => {
+      const { directory } = opened;
+      const reserve = (id: string, stamp: number, to = destination) => directory.reserve(to, id, stamp);
+      expect(await reserve('first', 1)).toBe(true);
+      expect(await reserve('first', 1), 'the request has it already').toBe(true);
+      expect(await reserve('second', 1)).toBe(false);
+      expect(await reserve('second', 2)).toBe(true);
+      expect(await reserve('third', 1, await directory.resolve('nightly/night_'))).toBe(true);
+      expect(await reserve('fourth', 1, await directory.resolve('weekly/day_'))).toBe(true);
+      await directory.release(destination, 'second', 1);
+      expect(await reserve('second', 1), 'another request gave it back').toBe(false);
+      await directory.release(destination, 'first', 1);
+      expect(await reserve('second', 1)).toBe(true);
+    });
+
+    test('of many requests at once one reserves a stamp', async () => {
+      const ids = Array.from({ length: 20 }, (_, index) => `request-${index}`);
+      const reserved = await Promise.all(ids.map(id => opened.directory.reserve(destination, id, 1)));
+      expect(reserved.filter(Boolean)).toHaveLength(1);
+    });
+
+    test('reservations of all but some requests are given back', async () => {
+      const { directory } = opened;
+      for (const [stamp, id] of ['kept', 'dead'].entries()) await directory.reserve(destination, id, stamp);
+      await directory.releaseAllBut(['kept']);
+      expect(await directory.reserve(destination, 'next', 0)).toBe(false);
+      expect(await directory.reserve(destination, 'next', 1)).toBe(true);
+    });
+
     test.each(['../x', '', '/elsewhere/x', 'a\\b', 'nul\0'])('the prefix %j is refused', async prefix => {
       const refused = { code: 'PREFIX_REFUSED', message: expect.stringContaining('file_prefix') };
       await expect(opened.directory.resolve(prefix)).rejects.toMatchObject(refused);

@@ -56,6 +56,9 @@ test('when a file cannot be sealed, the export ends before the others are writte
   const made: string[] = [];
   const failing: ExportDirectory = {
     resolve: prefix => directory.resolve(prefix),
+    reserve: (...of) => directory.reserve(...of),
+    release: (...of) => directory.release(...of),
+    releaseAllBut: (...of) => directory.releaseAllBut(...of),
     areFree: (...of) => directory.areFree(...of),
     publish: (...of) => directory.publish(...of),
     sweep: (...of) => directory.sweep(...of),
@@ -155,6 +158,9 @@ describe('a sink that fails', () => {
   /** The real directory, whose files fail after so many plain bytes. */
   const failingAfter = (bytes: number, directory: ExportDirectory): ExportDirectory => ({
     resolve: prefix => directory.resolve(prefix),
+    reserve: (...reserve) => directory.reserve(...reserve),
+    release: (...release) => directory.release(...release),
+    releaseAllBut: (...release) => directory.releaseAllBut(...release),
     areFree: (...free) => directory.areFree(...free),
     publish: (...publish) => directory.publish(...publish),
     sweep: (...sweep) => directory.sweep(...sweep),
@@ -196,7 +202,9 @@ describe('a sink that fails', () => {
     const record = await acceptAs({ ...window, file_prefix: 'x_' }, 'stopped', parts);
     const interrupted = { ...parts, signal: stopping.signal, onProgress: () => stopping.abort() };
     await expect(runExport(record, interrupted)).rejects.toMatchObject({ code: 'INTERRUPTED' });
-    expect(await readdir(place.root)).toEqual([]);
+    expect(await readdir(place.root), 'only its names are still reserved').toEqual([
+      expect.stringMatching(/^\.tidemark-reserved-/),
+    ]);
     expect(await requestStates(database)).toEqual({ stopped: 'running' });
     for (const left of await recoverExports(parts)) await runExport(left, parts);
     expect(await requestStates(database)).toEqual({ stopped: 'completed' });
@@ -213,6 +221,8 @@ test('when the export root was replaced by a link, nothing is written to its tar
   await symlink(elsewhere, place.root);
   await expect(runExport(record, parts)).rejects.toMatchObject({ code: 'PREFIX_REFUSED' });
   await expect(acceptAs({ ...window, file_prefix: 'y_' }, 'next', parts)).rejects.toThrow(/export root .*replaced/);
-  expect([await readdir(elsewhere), await readdir(`${place.root}-moved`)]).toEqual([[], []]);
+  expect(await readdir(elsewhere)).toEqual([]);
+  const moved = await readdir(`${place.root}-moved`);
+  expect(moved, 'what was reserved there before').toEqual([expect.stringMatching(/^\.tidemark-reserved-/)]);
   expect(await requestStates(database)).toEqual({ faulty: 'failed' });
 });

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fileSizes, killWhen } from '../support/killing.ts';
 import { chosenSeed, seededRandom } from '../support/random.ts';
 import { queryDatabase } from '../support/tables.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { tidemarkDone, tidemarkKilled } from '../support/tidemark.ts';
+import { startTidemark, tidemarkDone, tidemarkKilled } from '../support/tidemark.ts';
 
 const seed = chosenSeed();
 const random = seededRandom(seed);
@@ -91,6 +92,19 @@ test.each([
     expect(killed, 'most kills came before the end').toBeGreaterThan(kills / 3);
   },
 );
+
+// contract 4.3
+test('an export killed as soon as it has reserved its names leaves nothing reserved when the next one has run', async () => {
+  const hidden = () => [...fileSizes(place().root).keys()].filter(name => path.basename(name).startsWith('.tidemark-'));
+  for (let kill = 1; kill <= 4; kill += 1) {
+    const before = hidden().length;
+    await killWhen(startTidemark(exportArgs('reserved/', 'json')), 'a reservation', () => hidden().length > before);
+  }
+  await tidemarkDone(exportArgs('after-reserved/', 'json'));
+  expect(hidden()).toEqual([]);
+  const states = await queryDatabase(place().db, query => query('SELECT DISTINCT state FROM exports'));
+  expect(states).toEqual([['completed']]);
+});
 
 /** The next export finishes what all dead ones left. */
 async function recoverAll(format: keyof typeof layouts, kill: number, whole: ReadonlyMap<string, string>) {

@@ -88,8 +88,24 @@ describe('tidemark exports and cancel', () => {
       const { code: ended, stderr } = await tidemark(['cancel', id, ...flags(served)]);
       expect([ended, stderr]).toEqual([code, expect.stringContaining(told)]);
     }
-    expect(await readdir(served.root)).toEqual([]);
+    const hidden = await readdir(served.root);
+    expect(hidden, 'the names of the export that runs again').toEqual([expect.stringMatching(/^\.tidemark-reserved-/)]);
   });
+});
+
+test('a command that asks the running service says which of its settings do not apply (contract 5.19)', async () => {
+  const served = await serve({ lines });
+  const elsewhere = path.join(served.folder, 'elsewhere');
+  const args = ['--db', served.db, '--export-root', elsewhere];
+  const exported = await tidemark(['export', ...args, '--threads', '3', ...window, '--file-prefix', 'x_']);
+  const told = `in its export root ${served.root}; these of the command do not apply: `;
+  expect(exported.stderr).toContain(`${told}--export-root ${JSON.stringify(elsewhere)}, --threads 3\n`);
+  expect((await tidemark(['exports', ...args])).stderr).toContain(`${told}--export-root "${elsewhere}"\n`);
+  expect((await tidemark(['cancel', 'nobody', ...args])).stderr).toContain(`${told}--export-root "${elsewhere}"\n`);
+  const lateness = await tidemark(['partitions', '--db', served.db, '--clock-lateness-ms', '7']);
+  expect(lateness.stderr).toContain(`${told}--clock-lateness-ms 7\n`);
+  const same = await tidemark(['exports', ...flags(served)]);
+  expect([same.code, same.stderr]).toEqual([0, '']);
 });
 
 test('the server file of a dead service is ignored', async () => {

@@ -16,6 +16,8 @@ export class MemoryExportDirectory implements ExportDirectory {
   readonly files = new Map<string, Uint8Array>();
   /** Hidden files, by absolute path. */
   readonly hidden = new Map<string, Uint8Array>();
+  /** The request that has reserved the names with a stem and a stamp. */
+  readonly reserved = new Map<string, string>();
   readonly #capacityBytes: number;
 
   /** With `capacityBytes`, writing fails with `DISK_FULL` as soon as all files together would hold more. */
@@ -26,6 +28,22 @@ export class MemoryExportDirectory implements ExportDirectory {
   async resolve(filePrefix: string): Promise<Destination> {
     const { folders, stem } = parsePrefix(filePrefix, ROOT, {});
     return { folder: path.join(ROOT.path, ...folders), stem, spelled: filePrefix };
+  }
+
+  async reserve(to: Destination, requestId: string, stamp: number): Promise<boolean> {
+    const key = `${to.folder}/${to.stem}${stamp}`;
+    const holder = this.reserved.get(key) ?? requestId;
+    this.reserved.set(key, holder);
+    return holder === requestId;
+  }
+
+  async release(to: Destination, requestId: string, stamp: number): Promise<void> {
+    const key = `${to.folder}/${to.stem}${stamp}`;
+    if (this.reserved.get(key) === requestId) this.reserved.delete(key);
+  }
+
+  async releaseAllBut(requestIds: readonly string[]): Promise<void> {
+    for (const [key, holder] of this.reserved) if (!requestIds.includes(holder)) this.reserved.delete(key);
   }
 
   async areFree({ folder }: Destination, names: readonly string[]): Promise<boolean> {

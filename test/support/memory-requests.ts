@@ -5,6 +5,7 @@ import {
   type ControlPosition,
   type ExportRecord,
   isEnded,
+  type ListFilter,
   type RequestChange,
   type RequestStore,
 } from '../../pipeline/export/request.ts';
@@ -21,6 +22,8 @@ export interface MemoryContradiction extends Contradiction, PartitionId {
   /** When it was stored, in milliseconds since 1970 UTC. */
   readonly at: number;
 }
+
+type ListPlace = Pick<ExportRecord, 'acceptedAt' | 'requestId'>;
 
 /** Keeps requests as the database does, without one, and all that it was ever told of them. */
 export class MemoryRequestStore implements RequestStore {
@@ -95,9 +98,22 @@ export class MemoryRequestStore implements RequestStore {
     return records.toSorted((one, other) => one.acceptedAt - other.acceptedAt);
   }
 
-  async list(limit: number): Promise<readonly ExportRecord[]> {
-    const newestFirst = [...this.records.values()].toSorted((one, other) => other.acceptedAt - one.acceptedAt);
-    return newestFirst.slice(0, limit).map(record => this.#withChanges(record));
+  async list(limit: number, filter?: ListFilter): Promise<readonly ExportRecord[]> {
+    const { after = null, states = null, door = null, acceptedFrom = null, acceptedTo = null } = filter ?? {};
+    const order = (one: ListPlace, other: ListPlace): number =>
+      other.acceptedAt - one.acceptedAt || Buffer.compare(Buffer.from(one.requestId), Buffer.from(other.requestId));
+    const listed = [...this.records.values()].filter(
+      record =>
+        (after === null || order(after, record) < 0) &&
+        (states === null || states.includes(record.state)) &&
+        (door === null || record.asker.door === door) &&
+        (acceptedFrom === null || record.acceptedAt >= acceptedFrom) &&
+        (acceptedTo === null || record.acceptedAt < acceptedTo),
+    );
+    return listed
+      .toSorted(order)
+      .slice(0, limit)
+      .map(record => this.#withChanges(record));
   }
 
   async reportChanges(requestIds: readonly string[] = [...this.records.keys()]): Promise<void> {

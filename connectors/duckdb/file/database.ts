@@ -69,6 +69,17 @@ export class Database {
     return this.#instance.connect();
   }
 
+  /** Tells this database from all others; it was drawn when the file was created. */
+  async id(): Promise<string> {
+    const connection = await this.connect();
+    try {
+      const reader = await connection.runAndReadAll('SELECT store_id::VARCHAR FROM layout');
+      return String(reader.value(0, 0));
+    } finally {
+      connection.closeSync();
+    }
+  }
+
   async close(): Promise<void> {
     // A failure here loses nothing: without the merge the file is only larger.
     await this.#mergeSmallRowGroups().catch(() => undefined);

@@ -1,5 +1,5 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
-import type { Asker, ChangedSince, ExportRecord, RequestState } from '../../../pipeline/export/request.ts';
+import type { Asker, ChangedSince, ExportRecord, ListFilter, RequestState } from '../../../pipeline/export/request.ts';
 import { appendChunks, buildChunks, type Column, flag, text, timestamp, whole } from '../vectors/row-chunks.ts';
 
 /** A row of the table `exports`. */
@@ -38,6 +38,26 @@ export async function selectRequests(
 
 export async function selectRequest(connection: DuckDBConnection, requestId: string): Promise<RequestRow | null> {
   return (await selectRequests(connection, 'WHERE request_id = $1', [requestId]))[0] ?? null;
+}
+
+/** The newest requests that the filter lets through, newest first. */
+export function listRequests(
+  connection: DuckDBConnection,
+  limit: number,
+  filter?: ListFilter,
+): Promise<readonly RequestRow[]> {
+  const { after = null, states = null, door = null, acceptedFrom = null, acceptedTo = null } = filter ?? {};
+  const clause = `WHERE ($2::BIGINT IS NULL OR accepted_at < make_timestamp($2::BIGINT * 1000)
+      OR (accepted_at = make_timestamp($2::BIGINT * 1000) AND request_id > $3::VARCHAR))
+    AND ($4::VARCHAR IS NULL OR list_contains(string_split($4::VARCHAR, ','), state))
+    AND ($5::VARCHAR IS NULL OR door = $5::VARCHAR)
+    AND ($6::BIGINT IS NULL OR accepted_at >= make_timestamp($6::BIGINT * 1000))
+    AND ($7::BIGINT IS NULL OR accepted_at < make_timestamp($7::BIGINT * 1000))
+    ORDER BY accepted_at DESC, request_id LIMIT $1`;
+  return selectRequests(connection, clause, [
+    ...[limit, bigint(after?.acceptedAt ?? null), after?.requestId ?? null, states?.join(',') ?? null, door],
+    ...[bigint(acceptedFrom), bigint(acceptedTo)],
+  ]);
 }
 
 export function insertRequest(connection: DuckDBConnection, row: RequestRow): Promise<void> {

@@ -6,6 +6,8 @@ import { readSmallFile, writeSmallFile } from '../../small-files.ts';
 
 const FILE_NAME = 'log.json';
 const TOPIC = /^[a-zA-Z0-9._-]{1,249}$/;
+/** Kafka counts partitions with 32 bits and a sign. */
+const LAST_PARTITION = 2 ** 31 - 1;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** What identifies a log, also after its folder was moved or copied. */
@@ -16,15 +18,24 @@ export interface LogIdentity {
   readonly partition: number;
 }
 
-/** Throws `USAGE` unless Kafka would accept the topic name and the partition is a whole number from 0. */
+/** Throws `USAGE` unless Kafka would accept the topic name and the partition. */
 export function checkLogName(topic: string, partition: number): void {
-  if (!TOPIC.test(topic) || topic === '.' || topic === '..') {
+  if (!isTopicName(topic)) {
     const allowed = '1 to 249 of the characters a-z A-Z 0-9 . _ - are allowed, but not "." or ".."';
     throw new TidemarkError('USAGE', `the topic ${JSON.stringify(topic)} cannot name a log; ${allowed}`);
   }
-  if (!Number.isSafeInteger(partition) || partition < 0) {
-    throw new TidemarkError('USAGE', `${partition} is not a partition number of a log; 0, 1, 2, … are allowed`);
+  if (!isPartitionNumber(partition)) {
+    const allowed = `whole numbers from 0 to ${LAST_PARTITION} are allowed`;
+    throw new TidemarkError('USAGE', `${partition} is not a partition number of a log; ${allowed}`);
   }
+}
+
+function isTopicName(topic: unknown): topic is string {
+  return typeof topic === 'string' && TOPIC.test(topic) && topic !== '.' && topic !== '..';
+}
+
+function isPartitionNumber(partition: unknown): partition is number {
+  return Number.isInteger(partition) && Number(partition) >= 0 && Number(partition) <= LAST_PARTITION;
 }
 
 /** Name of a log's folder inside the log root. */
@@ -42,7 +53,8 @@ export async function readIdentity(folder: string): Promise<LogIdentity | null> 
   if (text === null) return null;
   const identity = decodeIdentity(text);
   if (identity === null) {
-    const allowed = 'restore the file that was made with the log: {"id", "topic", "partition"}';
+    const members = 'a UUID as "id", and a "topic" and a "partition" that Kafka would accept';
+    const allowed = `allowed are ${members}: restore the file that was made with the log`;
     throw new TidemarkError('SOURCE_CORRUPT', `${file} holds ${JSON.stringify(text.slice(0, 200))}; ${allowed}`);
   }
   return identity;
@@ -65,8 +77,8 @@ export async function makeIdentity(folder: string, topic: string, partition: num
 function decodeIdentity(text: string): LogIdentity | null {
   try {
     const { id, topic, partition } = JSON.parse(text) as Partial<Record<string, unknown>>;
-    if (typeof id !== 'string' || !UUID.test(id) || typeof topic !== 'string') return null;
-    return typeof partition === 'number' && Number.isSafeInteger(partition) ? { id, topic, partition } : null;
+    if (typeof id !== 'string' || !UUID.test(id)) return null;
+    return isTopicName(topic) && isPartitionNumber(partition) ? { id, topic, partition } : null;
   } catch {
     return null;
   }

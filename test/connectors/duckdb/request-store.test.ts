@@ -4,6 +4,7 @@ import { Database } from '../../../connectors/duckdb/file/database.ts';
 import { DuckDbRequestStore } from '../../../connectors/duckdb/request-store.ts';
 import type { Manifest } from '../../../pipeline/export/manifest.ts';
 import type { Status } from '../../../pipeline/requests/statuses.ts';
+import { describeRequestLists } from '../../contracts/request-lists.ts';
 import { acceptedAt, describeRequestStore, positionAt, recordOf } from '../../contracts/request-store.ts';
 import { type MemoryContradiction, MemoryRequestStore } from '../../support/memory-requests.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -50,6 +51,9 @@ describeRequestStore('memory', async () => {
   const contradict = async (contradiction: MemoryContradiction) => void contradictions.push(contradiction);
   return { store, control: store.control, statuses: async () => store.statuses, contradict };
 });
+
+describeRequestLists('DuckDB', async () => (await (await openDatabase())()).store);
+describeRequestLists('memory', async () => new MemoryRequestStore());
 
 test('the open requests held in memory equal those that the next process reads', async () => {
   const open = await openDatabase();

@@ -46,6 +46,7 @@ describe('an export directory', () => {
     ['whose folder leaves the root', { 'C:/': '../other' }],
     ['whose folder is absolute', { 'C:/': '/other' }],
     ['whose folder has a backslash', { 'C:/': 'a\\b' }],
+    ['for the prefix of another entry, spelled otherwise', { 'C:/export': 'a', 'c:\\export': 'b' }],
   ])('a prefix_map entry %s is refused', async (_, prefixMap) => {
     const refused = { code: 'CONFIG_INVALID', message: expect.stringContaining('prefix_map') };
     await expect(openExportDirectory({ root: root.path, prefixMap })).rejects.toMatchObject(refused);
@@ -67,6 +68,41 @@ describe('an export directory', () => {
     await directory.sweep(destination, 'id');
     await (await directory.create(destination, 'id', 'c_1.csv', 'gzip')).discard();
     expect(await readdir(path.join(root.path, 'a'))).toEqual(['b']);
+  });
+
+  // contract 4.4
+  test('a sweep takes the empty folders that the request made, and no others', async () => {
+    const directory = await openExportDirectory({ root: root.path });
+    await mkdir(path.join(root.path, 'there/empty'), { recursive: true });
+    const [made, inside, beside] = [
+      await directory.resolve('there/new/deep/x_'),
+      await directory.resolve('there/empty/x_'),
+      await directory.resolve('there/new/kept/x_'),
+    ];
+    expect([made.missing, inside.missing]).toEqual([path.join(root.path, 'there/new'), undefined]);
+    const kept = await directory.create(beside, 'other', 'x_1.csv', 'gzip');
+    for (const destination of [made, inside]) {
+      await directory.create(destination, 'id', 'x_1.csv', 'gzip').then(file => file.discard());
+      await directory.sweep(destination, 'id');
+    }
+    expect((await readdir(path.join(root.path, 'there'))).toSorted()).toEqual(['empty', 'new']);
+    expect(await readdir(path.join(root.path, 'there/new'))).toEqual(['kept']);
+    await kept.discard();
+    await directory.sweep(beside, 'other');
+    await directory.sweep(made, 'id');
+    expect(await readdir(path.join(root.path, 'there'))).toEqual(['empty']);
+  });
+
+  test('a file finds its folder also while failed requests remove it', async () => {
+    const directory = await openExportDirectory({ root: root.path });
+    const destination = await directory.resolve('a/b/c_');
+    const requests = Array.from({ length: 20 }, async (_, index) => {
+      const file = await directory.create(destination, `id-${index}`, 'c_1.csv', 'uncompressed');
+      await file.discard();
+      await directory.sweep(destination, `id-${index}`);
+    });
+    await Promise.all(requests);
+    expect(await readdir(root.path)).toEqual([]);
   });
 
   test('fails to publish when the folder with the sealed files was removed', async () => {

@@ -5,7 +5,14 @@ import { openExportDirectory } from '../../../connectors/export-directory/local-
 import type { ExportDirectory } from '../../../pipeline/ports.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-const PREFIX_MAP = { 'C:/': 'drives/c', 'C:/export': 'genesys', 'D:\\out\\': 'd', '/mnt/other/': '.' };
+const PREFIX_MAP = {
+  'C:/': 'drives/c',
+  'C:/export': 'genesys',
+  'D:\\out\\': 'd',
+  '/mnt/other/': '.',
+  'X:/export': 'x',
+  '\\\\server\\share': 'share',
+};
 /** `00000000_000000_000_services.ndjson.zip` has 39 bytes, so a stem may have 216. */
 const LONGEST_STEM = 255 - 39;
 
@@ -45,10 +52,17 @@ describe('a prefix is accepted:', () => {
     ['a folder whose name only begins like a mapped one', 'C:/exports/b', 'drives/c/exports', 'b'],
     ['a mapped prefix with backslashes', 'D:\\out\\x', 'd', 'x'],
     ['folders below a mapped prefix with backslashes', 'D:\\out\\a/b/x', 'd/a/b', 'x'],
+    ['a mapped prefix as Windows spells it', 'C:\\export', 'genesys', ''],
+    ['a drive in the other case', 'c:/export', 'genesys', ''],
+    ['both, with folders below', 'c:\\export\\a/b\\day_', 'genesys/a/b', 'day_'],
+    ['an entry with backslashes, spelled with slashes', 'd:/out/x', 'd', 'x'],
+    ['a mapped share', '\\\\server\\share\\x', 'share', 'x'],
     ['a foreign absolute path mapped to the root', '/mnt/other/x', '', 'x'],
   ])('%s: %j', async (_, filePrefix, folder, stem) => {
     const expected = { folder: path.join(root, folder), stem, spelled: filePrefix };
-    expect(await directory.resolve(filePrefix)).toEqual(expected);
+    const { missing, ...found } = await directory.resolve(filePrefix);
+    expect(found).toEqual(expected);
+    expect(missing ?? expected.folder, 'a folder of the path').toSatisfy(step => expected.folder.startsWith(step));
   });
 
   test('an absolute path inside the root', async () => {
@@ -85,9 +99,11 @@ describe('a prefix is refused:', () => {
     ['a C1 control character', 'x\u0085y', 'control character'],
     ['a lone surrogate', 'x\ud800', 'Unicode'],
     ['a backslash', 'there\\x', 'backslash'],
-    ['a backslash after a mapped prefix', 'C:/export\\x', 'backslash'],
+    ['a backslash after a mapped prefix of another system', '/mnt/other/a\\x', 'backslash'],
+    ['.. between backslashes', 'C:\\export\\..\\x', '".."'],
+    ['an unmapped drive with backslashes', 'E:\\export', 'prefix_map'],
+    ['a mapped prefix in another case', 'X:/EXPORT', 'prefix_map'],
     ['an unmapped drive', 'E:/export', 'prefix_map'],
-    ['a drive in another case than mapped', 'c:/export', 'prefix_map'],
     ['a path relative to a drive', 'E:export', 'prefix_map'],
     ['a URL', 's3://bucket/x', 'prefix_map'],
     ['another absolute path', '/etc/x', 'outside the export root.*prefix_map'],

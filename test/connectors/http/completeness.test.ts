@@ -37,7 +37,12 @@ async function serverOf(record: ExportRecord, content = '') {
   addExportRoutes(server, { submit: find, ended: async () => record });
   addJobRoutes(server, { jobs: { list: async () => [view], find, cancel }, roots: ['/exports'] });
   const slowClients = { stallMs: 60_000, periodMs: 60_000, minBytesPerPeriod: 0 };
-  addDownloadRoutes(server, { jobs: { find }, files: { openFile: () => open(file) }, slowClients });
+  addDownloadRoutes(server, {
+    jobs: { find },
+    files: { openFile: () => open(file) },
+    slowClients,
+    clock: { now: Date.now },
+  });
   await server.listen({ host: '127.0.0.1', port: 0 });
   const url = `http://127.0.0.1:${server.addresses()[0]!.port}`;
   return (route: string, init: RequestInit = {}) => fetch(`${url}${route}`, init);

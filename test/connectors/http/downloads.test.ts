@@ -118,6 +118,15 @@ test('a manifest can be downloaded when it was requested', async () => {
   expect((await exported('file_prefix=told_')).manifest_href).toBeNull();
 });
 
+test('a manifest file that is not the exported one is not sent (contract 5.13)', async () => {
+  const report = await exported('file_prefix=forged/&manifest=true');
+  const name = decodeURIComponent(report.manifest_href!.split('/').at(-1)!);
+  const file = path.join(served.root, 'forged', name);
+  await writeFile(file, (await readFile(file, 'utf8')).replace('"rows": ', '"rows": 1'));
+  const answer = await fetch(new URL(report.manifest_href!, served.url));
+  expect([answer.status, ((await answer.json()) as { exception: string }).exception]).toEqual([410, 'FILE_GONE']);
+});
+
 describe('a name that is not a file of the export (contract 5.13):', () => {
   let report: ExportReport;
   beforeAll(async () => {
@@ -163,6 +172,15 @@ describe('a file that is not the exported one is not sent (contract 5.13):', () 
   test.each([
     ['it was moved away', 'moved', (file: string) => rm(file)],
     ['it was changed', 'changed', (file: string) => writeFile(file, 'something else')],
+    [
+      'one byte of it was changed',
+      'flipped',
+      async (file: string) => {
+        const bytes = await readFile(file);
+        bytes[bytes.length - 2]! ^= 1;
+        await writeFile(file, bytes);
+      },
+    ],
     [
       'it is a link now',
       'linked',

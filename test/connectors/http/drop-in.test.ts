@@ -154,6 +154,8 @@ describe('a request that no route takes (contract 5.15):', () => {
     ['an unknown address', 404, request('GET /nothing')],
     ['an unsupported method', 405, request(`GET ${address}/files`)],
     ['an address that is not UTF-8', 400, request('GET /exports/%ff')],
+    ['a request without a Host', 400, ['GET /exports HTTP/1.1', 'Connection: close', '', '']],
+    ['an unknown expectation', 417, request('GET /exports', 'Expect: a-miracle')],
     ['bytes that are not HTTP', 400, ['nonsense', '', '']],
     ['an address that is too long', 431, request(`GET /exports?${'x'.repeat(20_000)}`)],
     ['a body that is too large', 413, request(`POST ${address}/files`, `Content-Length: ${2 << 20}`)],

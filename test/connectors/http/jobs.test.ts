@@ -38,6 +38,24 @@ test('a full queue answers 503 with Retry-After and records nothing (contract 5.
   expect((await ask(served, '/exports?limit=1')).body).toHaveLength(1);
 });
 
+test('a file of an export that has not ended is 409 with the state, any other name 404 (contract 5.13)', async () => {
+  const served = await serve({ lines: goldenLines('seed/events.ndjson'), settings: oneAtOnce });
+  await post(served, endless, 'runs');
+  await post(served, endless, 'waits');
+  for (const [id, state] of [
+    ['runs', 'running'],
+    ['waits', 'accepted'],
+  ] as const) {
+    const name = (await reportOf(served, id)).created[0];
+    const { status, body } = await ask(served, `/exports/${id}/files/${name}`);
+    expect([status, body.exception]).toEqual([409, 'REQUEST_UNFINISHED']);
+    expect(body.message).toBe(`export "${id}" is ${state}; "${name}" is there when it is completed`);
+    expect((await ask(served, `/exports/${id}/files/other.csv`)).status).toBe(404);
+  }
+  const { created } = (await cancel(served, 'runs')).body as ExportReport;
+  expect((await ask(served, `/exports/runs/files/${created[0]}`)).status, 'it will never be there').toBe(404);
+});
+
 // contract 5.12
 test('an export can be cancelled while it is queued and while it runs, but not when it has ended', async () => {
   const served = await serve({ lines: goldenLines('seed/events.ndjson'), settings: oneAtOnce });
@@ -58,6 +76,46 @@ test('an export can be cancelled while it is queued and while it runs, but not w
   expect(await readdir(served.root)).toEqual([expect.stringMatching(/^q_.*_services\.json$/)]);
   const unknown = await cancel(served, 'nobody');
   expect([unknown.status, unknown.body.exception]).toEqual([404, 'REQUEST_UNKNOWN']);
+});
+
+test('the history of exports is listed page by page, and by state, door and time (contract 5.12)', async () => {
+  const served = await serve({ lines: goldenLines('seed/events.ndjson') });
+  const ids = ['one', 'two', 'three', 'four', 'five'];
+  const accepted: string[] = [];
+  for (const id of ids) {
+    await post(served, quick, id, '');
+    accepted.push((await reportOf(served, id)).accepted_at);
+  }
+  const paged: string[] = [];
+  let pages = 0;
+  for (let next: string | undefined = '/exports?limit=2&state=completed&door=http'; next !== undefined; pages += 1) {
+    const { body, headers } = await ask(served, next);
+    paged.push(...(body as readonly ExportReport[]).map(({ request_id }) => request_id));
+    next = /^<([^>]+)>; rel="next"$/.exec(headers.get('link') ?? '')?.[1];
+    await post(served, quick, `while page ${pages}`, '');
+  }
+  expect(paged).toEqual(ids.toReversed());
+  expect(pages).toBe(3);
+  const listed = async (query: string) =>
+    ((await ask(served, `/exports?${query}`)).body as readonly ExportReport[]).map(({ request_id }) => request_id);
+  expect(await listed('door=control')).toEqual([]);
+  expect(await listed('state=failed')).toEqual([]);
+  expect(await listed(`accepted_from=${accepted[1]}&accepted_to=${accepted[3]}`)).toEqual(['three', 'two']);
+});
+
+test('a wrong cursor and a wrong time are refused together (contract 5.9, 5.12)', async () => {
+  const served = await serve({ lines: goldenLines('seed/events.ndjson') });
+  for (const cursor of ['x', btoa('[1]'), btoa('[1e99,"x"]'), btoa('{}')]) {
+    const { status, body } = await ask(served, `/exports?cursor=${cursor}&accepted_to=2014-13-01T00:00:00Z`);
+    expect([status, body.exception]).toEqual([400, 'REQUEST_INVALID']);
+    expect(body.message).toMatch(/accepted_to is "2014-13-01T00:00:00Z"; allowed is a date/);
+  }
+  expect((await ask(served, '/exports?cursor=x')).body.message).toMatch(
+    /cursor is "x"; allowed is the cursor of a Link/,
+  );
+  expect((await ask(served, '/exports?state=done')).body.message).toMatch(
+    /state is "done"; allowed is accepted, running/,
+  );
 });
 
 test('a failed export answers with the status of its failure, also when it is requested again', async () => {

@@ -1,4 +1,4 @@
-import { cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openLogWriter } from '../../../connectors/log-files/log/log-writer.ts';
@@ -116,6 +116,26 @@ test.each([
   expect((await readValues(root)).failure).toMatchObject({
     code: 'SOURCE_CORRUPT',
     message: expect.stringContaining('log.json'),
+  });
+});
+
+test.each([
+  ['a topic with a slash', { topic: 'calls/eu' }],
+  ['an empty topic', { topic: '' }],
+  ['a topic that is a folder', { topic: '..' }],
+  ['a topic with another letter', { topic: 'anrufe-ä' }],
+  ['a topic of 250 characters', { topic: 'x'.repeat(250) }],
+  ['a negative partition', { partition: -1 }],
+  ['a partition beyond 32 bits', { partition: 2 ** 31 }],
+  ['half a partition', { partition: 0.5 }],
+])('a log.json with %s, which Kafka would refuse, is refused', async (_, change) => {
+  const file = path.join(await write(['1']), 'log.json');
+  await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), ...change }));
+  expect((await readValues(root)).failure).toMatchObject({
+    code: 'SOURCE_CORRUPT',
+    message: expect.stringMatching(
+      /log\.json holds .*; allowed are a UUID as "id", and a "topic" and a "partition" that Kafka/,
+    ),
   });
 });
 

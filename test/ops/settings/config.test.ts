@@ -180,6 +180,16 @@ test.each([
     'kafka_oauth_token_url: idp/token\n',
     /:1: kafka_oauth_token_url is "idp\/token"; allowed is an address/,
   ],
+  [
+    'a prefix mapped out of the root',
+    'prefix_map: {"C:/": "../x"}\n',
+    /:1: prefix_map entry "C:\/": "..\/x" is not allowed/,
+  ],
+  [
+    'a prefix mapped twice',
+    'prefix_map: {"C:/x": a, "c:\\\\x": b}\n',
+    /prefix_map entry "c:\\\\x": "b" is the entry "C:\/x" again/,
+  ],
   ['a map of numbers', 'prefix_map: {"C:/": 1}\n', /:1: prefix_map is .*; allowed is a map of foreign prefixes/],
 ])('refused: %s', async (name, content, told) => {
   const file = content === null ? path.join(folder.path, 'missing.yaml') : await fileOf(`${name}.yaml`, content);

@@ -64,8 +64,9 @@ describe('the next free millisecond (contract 4.3)', () => {
   });
 
   test('but not when that request failed without a file', async () => {
-    await accept('one');
+    const { plan } = await accept('one');
     await store.update('one', { state: 'failed' });
+    await directory.release(plan.destination, 'one', plan.stamp);
     expect((await accept('two')).plan.stamp).toBe(now);
   });
 
@@ -77,11 +78,30 @@ describe('the next free millisecond (contract 4.3)', () => {
   test.each([
     ['another folder', { file_prefix: 'night/x_' }],
     ['another stem', { file_prefix: 'day/y_' }],
-    ['another format', { format: 'json' }],
-    ['another compression', { compression: 'gzip' }],
   ])('%s needs no other millisecond', async (_, more) => {
     await accept('one');
     expect((await accept('two', more)).plan.stamp).toBe(now);
+  });
+
+  // Their manifests would have the same name, and a reservation holds for all names of a stem and a millisecond.
+  test.each([
+    ['another format', { format: 'json' }],
+    ['another compression', { compression: 'gzip' }],
+  ])('%s does', async (_, more) => {
+    await accept('one');
+    expect((await accept('two', more)).plan.stamp).toBe(now + 1);
+  });
+
+  test('when another service with the same export root has reserved it', async () => {
+    const other = { ...acceptance, store: new MemoryRequestStore() };
+    await accept('one');
+    expect((await acceptAs(given, 'two', other)).plan.stamp, 'both services have the same names').toBe(now + 1);
+  });
+
+  test('a request that is not recorded leaves nothing reserved', async () => {
+    store.insert = () => Promise.reject(new Error('the database refuses'));
+    await expect(accept('one')).rejects.toThrow('the database refuses');
+    expect([...directory.reserved]).toEqual([]);
   });
 
   test('the same folder in another spelling does', async () => {
