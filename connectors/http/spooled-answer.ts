@@ -3,7 +3,7 @@ import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import type { ByteSink } from '../../pipeline/ports.ts';
-import { diskFailure, makeFolder } from '../disk.ts';
+import { diskFailure } from '../disk.ts';
 
 /** A query whose result is written while it is read from the database. It holds one of the few snapshots until it is closed. */
 export interface StreamedQuery {
@@ -84,7 +84,6 @@ export class SpooledAnswer {
 
 /** A new file that no folder names any more, so that nothing is left of it after a crash. */
 async function openUnnamed(folder: string): Promise<FileHandle> {
-  await makeFolder(folder);
   const path = join(folder, `${randomUUID()}.stream`);
   const file = await open(path, 'wx+', 0o600);
   await unlink(path);

@@ -30,9 +30,13 @@ test('a full queue answers 503 with Retry-After and records nothing (contract 5.
   const { status, headers, body } = await post(served, endless, 'too-many');
   expect([status, headers.get('retry-after'), body.exception]).toEqual([503, '5', 'QUEUE_FULL']);
   expect((await ask(served, '/exports/too-many')).status).toBe(404);
-  const listed = (await ask(served, '/exports')).body as readonly ExportReport[];
-  expect(listed.map(({ request_id, state, progress }) => [request_id, state, progress.phase])).toEqual([
-    ['waits', 'accepted', 'queued'],
+  const listed = async () => {
+    const reports = (await ask(served, '/exports')).body as readonly ExportReport[];
+    return reports.map(({ request_id, state, progress }) => [request_id, state, progress.phase]);
+  };
+  // What waits for the log holds no place, but counts for the queue.
+  await expect.poll(listed).toEqual([
+    ['waits', 'running', 'waiting for the log'],
     ['runs', 'running', 'waiting for the log'],
   ]);
   expect((await ask(served, '/exports?limit=1')).body).toHaveLength(1);
@@ -42,14 +46,12 @@ test('a file of an export that has not ended is 409 with the state, any other na
   const served = await serve({ lines: goldenLines('seed/events.ndjson'), settings: oneAtOnce });
   await post(served, endless, 'runs');
   await post(served, endless, 'waits');
-  for (const [id, state] of [
-    ['runs', 'running'],
-    ['waits', 'accepted'],
-  ] as const) {
+  for (const id of ['runs', 'waits']) {
+    await expect.poll(async () => (await reportOf(served, id)).state).toBe('running');
     const name = (await reportOf(served, id)).created[0];
     const { status, body } = await ask(served, `/exports/${id}/files/${name}`);
     expect([status, body.exception]).toEqual([409, 'REQUEST_UNFINISHED']);
-    expect(body.message).toBe(`export "${id}" is ${state}; "${name}" is there when it is completed`);
+    expect(body.message).toBe(`export "${id}" is running; "${name}" is there when it is completed`);
     expect((await ask(served, `/exports/${id}/files/other.csv`)).status).toBe(404);
   }
   const { created } = (await cancel(served, 'runs')).body as ExportReport;

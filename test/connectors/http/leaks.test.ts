@@ -128,7 +128,7 @@ describe('no refusal shows them either when the service fails:', () => {
       request(`GET ${services}/stream?time_from=${valid.time_from}&export_content=true`),
     ]);
     await rename(`${staging}.away`, staging);
-    expect(refused.map(([, { status }]) => status)).toEqual([500, 500]);
+    expect(refused.map(([, { status }]) => status)).toEqual([500, 500, 500]);
     expectNoLeak(refused);
   });
 
