@@ -19,7 +19,7 @@ interface EventReading extends Required<Pick<IngestOptions, 'registry' | 'signal
 }
 
 /** A broker answers a fetch of all its partitions at once, so their batches come together; several brokers do not. */
-const gatherMs = 100;
+const gatherMs = 50;
 
 /** Stores the events of a live source, as `ingest` does, and logs what happens to them. */
 export async function ingestEvents(reading: EventReading): Promise<Ingested> {
