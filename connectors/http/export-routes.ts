@@ -4,6 +4,7 @@ import { answeredPaths } from '../../pipeline/export/file-names.ts';
 import type { Fault } from '../../pipeline/export/parameters.ts';
 import { type ExportPlan, isEnded } from '../../pipeline/export/request.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
+import { utf8Text } from '../../pipeline/requests/request-id.ts';
 import { addCompleteness } from './export-report.ts';
 import { faultsOf, givenOf, isRepeated } from './queries.ts';
 import { completenessHeaders, exportQuery, paths, refusalResponses } from './schemas.ts';
@@ -92,21 +93,11 @@ function httpFaults({ validationError, body }: FastifyRequest): Fault[] {
  */
 function idOf({ raw, id }: FastifyRequest, faults: Fault[]): string {
   const [key, ...more] = raw.headersDistinct['idempotency-key'] ?? [id];
-  const text = key === undefined || more.length > 0 ? undefined : headerText(key);
+  // Node makes one character of each byte of a header.
+  const text = key === undefined || more.length > 0 ? undefined : utf8Text(Buffer.from(key, 'latin1'));
   if (text !== undefined) return text;
   faults.push({ parameter: 'Idempotency-Key', message: 'Idempotency-Key is invalid; allowed is one header in UTF-8' });
   return id;
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** A header as UTF-8, of which Node makes one character for each byte; undefined where it is no UTF-8. */
-function headerText(header: string): string | undefined {
-  try {
-    return utf8.decode(Buffer.from(header, 'latin1'));
-  } catch {
-    return undefined;
-  }
 }
 
 function prefersAsync({ headers }: FastifyRequest): boolean {

@@ -1,4 +1,4 @@
-import { TidemarkError } from '../../pipeline/errors.ts';
+import { codeOf, TidemarkError } from '../../pipeline/errors.ts';
 import { endProcess } from '../ending.ts';
 import type { ServiceLog } from './log.ts';
 
@@ -48,6 +48,5 @@ export class StopDeadline {
 
 /** Logs the error that ends the service, because nobody will print it any more. */
 function logFatal(error: unknown, log: ServiceLog['log']): void {
-  const code = error instanceof TidemarkError ? error.code : 'BUG';
-  log.error({ code }, error instanceof Error ? error.message : String(error));
+  log.error({ code: codeOf(error) }, error instanceof Error ? error.message : String(error));
 }

@@ -8,7 +8,7 @@ import { isJsonObject, JsonNumber, JsonSyntaxError, parseJson } from '../../sche
 import { show, WrongType } from '../../schemas/json/members.ts';
 import type { GivenParameters } from '../export/parameters.ts';
 import type { LogRecord } from '../ports.ts';
-import { requestIdFault } from './request-id.ts';
+import { requestIdFault, utf8Text } from './request-id.ts';
 
 /** The request of a record of the control topic. The key is the request id; a record without one gets no status. */
 export type ControlRequest =
@@ -27,7 +27,7 @@ export function readControlRequest(
   { key, value }: Pick<LogRecord, 'key' | 'value'>,
   schemas: WriterSchemas | null,
 ): ControlRequest {
-  const requestId = key === null ? null : textOf(key);
+  const requestId = key === null ? null : utf8Text(key);
   if (requestId === undefined) return unanswerable('BAD_FIELD', 'the key, a request id, is not UTF-8', 'request_id');
   const idFault = requestId === null ? null : requestIdFault(requestId);
   if (idFault !== null) return unanswerable('BAD_FIELD', idFault, 'request_id');
@@ -89,7 +89,7 @@ function shown(body: RequestMembers, name: string): string {
 function readJson(value: Uint8Array | null): RequestMembers | Reject {
   const allowed = 'allowed is a JSON object with an action';
   if (value === null) return malformed(`the record has no value; ${allowed}`);
-  const text = textOf(value);
+  const text = utf8Text(value);
   if (text === undefined) return malformed(`the value is not UTF-8; ${allowed}`);
   try {
     const body = parseJson(text);
@@ -117,16 +117,6 @@ function readAvro(value: Uint8Array, schemas: WriterSchemas | null): RequestMemb
   } catch (error) {
     if (error instanceof AvroSyntaxError) return malformed(error.message);
     throw error;
-  }
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-function textOf(bytes: Uint8Array): string | undefined {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    return undefined;
   }
 }
 

@@ -19,3 +19,14 @@ export function shortId(id: string): string {
 export function isLong(id: string): boolean {
   return Buffer.byteLength(id) > mostBytes;
 }
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The text of bytes that a client sent, such as an id; undefined where they are not UTF-8. */
+export function utf8Text(bytes: Uint8Array): string | undefined {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -100,8 +100,7 @@ async function sendFitting(entries: readonly OutboxEntry[], sending: Pick<Sendin
   if (refusal === null) return entries.length;
   let sent = 0;
   for (const entry of entries) {
-    const isTried = entries.length === 1;
-    const tooLarge = isTried ? refusal : await refusalOfSize([entry], sender);
+    const tooLarge = entries.length === 1 ? refusal : await refusalOfSize([entry], sender);
     const reason = tooLarge === null ? null : await refusalOfSize([withoutManifest(entry)], sender);
     if (reason === null) sent += 1;
     else onDropped(shortId(entry.requestId), reason);
