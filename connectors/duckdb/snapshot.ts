@@ -12,7 +12,7 @@ import { writePlannedFile } from './read/file-plan.ts';
 import { planJson } from './read/json-query.ts';
 import { countSplitServices, countWithoutStart, type LocatedRows, locateRows } from './read/located-rows.ts';
 import { SelectedIds } from './read/selected-ids.ts';
-import { defaultSlicing, type Slicing } from './read/slices.ts';
+import { defaultSlicing, type Slicing } from './read/slice-plan.ts';
 import { readSchemaIds } from './store/schema-ids.ts';
 import { readSources, type StoredSources } from './store/source-rows.ts';
 
@@ -140,7 +140,7 @@ class DuckDbSnapshot implements Snapshot {
     const { located, slicing, layout, maxExtensionColumns, pipePath } = this.#parts;
     const plan =
       layout.format === 'csv'
-        ? await planCsv({ located, slicing, layout, kind, maxExtensionColumns })
+        ? await planCsv({ located, slicing, layout, kind, maxExtensionColumns, scratchPath: pipePath })
         : planJson({ located, slicing, format: layout.format, scratchPath: pipePath });
     try {
       return await writePlannedFile(plan, { connection: located.connection, pipePath }, sink);

@@ -8,26 +8,26 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import type { FoldedBatch, SourcesChange, Warehouse } from '../../pipeline/ingest/warehouse.ts';
 import { partitionName } from '../../pipeline/partition.ts';
 import type { Clock, StoredPosition } from '../../pipeline/ports.ts';
-import { entityTables } from '../../schemas/columns.ts';
-import { entities } from '../../schemas/events/events.ts';
-import { entitySql, readSql } from '../../schemas/tables/sql.ts';
 import type { Database } from './file/database.ts';
 import { adviceForStoring, databaseFailure } from './file/failure.ts';
+import { defaultApartBytes, readApartRows } from './store/apart-rows.ts';
+import { BatchTransaction } from './store/batch-transaction.ts';
 import { ContradictionMarks } from './store/contradiction-marks.ts';
 import { TableMaintenance } from './store/maintenance.ts';
 import { SavedSchemaIds } from './store/schema-ids.ts';
-import { readSeenKeys, type SeenKeys } from './store/seen-keys.ts';
+import { readSeenKeys } from './store/seen-keys.ts';
 import { SourceTable } from './store/source-table.ts';
-import { joinStaged, type StagedBatch, type StagedRows, stageBatch } from './store/staging.ts';
-import { appendChunks } from './vectors/row-chunks.ts';
+import { joinStaged, type StagedBatch, type StoredKeys, stageBatch } from './store/staging.ts';
 
 interface WarehouseOptions {
   readonly clock: Clock;
   readonly lateness: Lateness;
+  /** A row's extensions are kept apart when storing them in the row has taken more bytes than this; tests set few. */
+  readonly apartBytes?: number | undefined;
 }
 
 interface StoreParts extends WarehouseOptions {
-  readonly seenKeys: SeenKeys;
+  readonly keys: StoredKeys;
   readonly sources: SourceTable;
   readonly marks: ContradictionMarks;
   readonly memoryLimit: string;
@@ -44,6 +44,7 @@ interface QueuedBatch {
 export class DuckDbWarehouse implements Warehouse {
   readonly #connection: DuckDBConnection;
   readonly #parts: StoreParts;
+  readonly #transaction: BatchTransaction;
   readonly maintenance: TableMaintenance;
   readonly #schemaIds = new SavedSchemaIds();
   #lastStaged: number;
@@ -52,6 +53,7 @@ export class DuckDbWarehouse implements Warehouse {
 
   private constructor(connection: DuckDBConnection, parts: StoreParts, maintenance: TableMaintenance) {
     this.#connection = connection;
+    this.#transaction = new BatchTransaction(connection);
     this.#parts = parts;
     this.maintenance = maintenance;
     this.#lastStaged = parts.sources.lastBatch;
@@ -61,7 +63,10 @@ export class DuckDbWarehouse implements Warehouse {
     const connection = await database.connect();
     const parts = {
       ...options,
-      seenKeys: await readSeenKeys(connection),
+      keys: {
+        seenKeys: await readSeenKeys(connection),
+        apartRows: await readApartRows(connection, options.apartBytes ?? defaultApartBytes),
+      },
       sources: await SourceTable.open(connection),
       marks: await ContradictionMarks.open(connection),
       memoryLimit: database.memoryLimit,
@@ -84,7 +89,7 @@ export class DuckDbWarehouse implements Warehouse {
   record(change: SourcesChange): Promise<void> {
     return this.#inTurn('record the state of the sources', async () => {
       const write = this.#parts.sources.prepareAll(change);
-      await this.#transaction(async () => {
+      await this.#transaction.run(async () => {
         await this.#connection.run(`BEGIN TRANSACTION; ${write.deleteSql}`);
         await write.append(this.#connection);
         await this.#connection.run('COMMIT');
@@ -109,11 +114,11 @@ export class DuckDbWarehouse implements Warehouse {
   }
 
   #stage(batch: FoldedBatch): QueuedBatch {
-    const { sources, seenKeys } = this.#parts;
+    const { sources, keys } = this.#parts;
     this.#lastStaged += 1;
     const { facts, timeline } = batch;
     const { log } = sources.numbersOf(facts.partition, facts.kind);
-    return { facts, timeline, staged: stageBatch(batch, { number: this.#lastStaged, log }, seenKeys) };
+    return { facts, timeline, staged: stageBatch(batch, { number: this.#lastStaged, log }, keys) };
   }
 
   /**
@@ -140,20 +145,20 @@ export class DuckDbWarehouse implements Warehouse {
     const change: SourcesChange = known => queued.reduce((next, { facts }) => withBatch(next, facts, lateness), known);
     const write = sources.prepareBatches(change, written);
     const staged = joinStaged(queued.map(batch => batch.staged));
-    const marked = await this.#transaction(async () => {
+    const marked = await this.#transaction.run(async () => {
       // The rows of sources are deleted first: a transaction that deletes has steady rowids (steady-rowids.ts), which merging needs.
-      await this.#begin(staged, write.deleteSql);
+      await this.#transaction.begin(staged, write.deleteSql);
       const found = await this.#mark(queued);
-      await this.#delete(staged);
-      await this.#append(staged);
+      await this.#transaction.delete(staged);
+      await this.#transaction.append(staged);
       await write.append(this.#connection);
       for (const { facts } of queued) await this.#schemaIds.save(this.#connection, facts);
-      await this.#mergeSeenAndCommit(staged);
+      await this.#transaction.mergeSeenAndCommit(staged);
       return found;
     });
     write.committed();
     for (const { facts } of queued) this.#schemaIds.markSaved(facts);
-    await this.maintenance.runAfter(staged);
+    await this.maintenance.runAfter(staged, this.#parts.keys.apartRows.takeWrittenAnew());
     await marks.compact(this.#connection);
     return [...marked];
   }
@@ -168,49 +173,6 @@ export class DuckDbWarehouse implements Warehouse {
       for (const { requestId } of marked) found.add(requestId);
     }
     return found;
-  }
-
-  /** Runs statements that begin with `BEGIN` or follow it, and end with `COMMIT`; rolls back when one fails. */
-  async #transaction<T>(run: () => Promise<T>): Promise<T> {
-    try {
-      return await run();
-    } catch (error) {
-      await this.#connection.run('ROLLBACK').catch(() => undefined);
-      throw error;
-    }
-  }
-
-  /** Begins the transaction, with the fragments of rows that may be stored already in tables of their own. */
-  async #begin({ rows }: StagedRows, deleteSql: string): Promise<void> {
-    const seen = entities.filter(entity => rows[entity].seenCount > 0);
-    const tables = seen.map(entity => entitySql('create_seen', entity));
-    await this.#connection.run(['BEGIN TRANSACTION;', deleteSql, ...tables].join('\n'));
-    for (const entity of seen)
-      await appendChunks(this.#connection, `seen_${entityTables[entity].table}`, rows[entity].seen);
-  }
-
-  /** Before the batches' rows are added: their fragments of a deleted service come from events after its deletion. */
-  async #delete({ number, deletions }: StagedRows): Promise<void> {
-    if (deletions.length === 0) return;
-    await appendChunks(this.#connection, 'deletions', deletions);
-    const statements = entities.map(entity => entitySql('delete_services', entity));
-    const ownLogs = readSql('tables/keep_deleted_logs.sql');
-    await this.#connection.run([`SET VARIABLE first_batch = ${number};`, ...statements, ownLogs].join('\n'));
-  }
-
-  async #append({ rows, quarantined }: StagedRows): Promise<void> {
-    for (const entity of entities) {
-      const { table } = entityTables[entity];
-      await appendChunks(this.#connection, `${table}_open`, rows[entity].open);
-      await appendChunks(this.#connection, `${table}_closed`, rows[entity].closed);
-    }
-    await appendChunks(this.#connection, 'quarantine', quarantined);
-  }
-
-  /** One call: between two calls, DuckDB would wait until JavaScript's thread has folded the next batch. */
-  async #mergeSeenAndCommit({ rows }: StagedRows): Promise<void> {
-    const seen = entities.filter(entity => rows[entity].seenCount > 0);
-    await this.#connection.run([...seen.map(entity => entitySql('merge_seen', entity)), 'COMMIT;'].join('\n'));
   }
 
   /**

@@ -4,7 +4,7 @@ import { compactJson, isJsonObject, JsonNumber, type JsonValue } from '../json/j
  * One extension as a row stores it: its value as compact JSON, and flattened, so that no later step parses JSON again
  * (DuckDB's parser would change the spelling of numbers: 1.50 becomes 1.5).
  */
-interface StoredExtension {
+export interface StoredExtension {
   readonly name: string;
   readonly json: string;
   /** Dotted paths of the scalars inside, in order; null, {} and [] give no path. */

@@ -43,8 +43,12 @@ const extensionsObject = `CASE WHEN len(x.extensions) > 0 THEN '{' || list_aggre
 export function oneServiceLines(entity: Entity): string {
   // For services the condition selects nothing new, but lets DuckDB skip row groups.
   const condition = entity === 'service' ? oneServiceCondition : 'true';
-  const columns = ['s.rank', ...sortedColumns(entity, 'object')].join(', ');
-  const rows = `${entityTables[entity].table}_rows x JOIN selected_services s ON ${selectedServiceJoin} WHERE ${condition}`;
+  const { table, ids } = entityTables[entity];
+  const plain = sortedColumns(entity, 'none');
+  const columns = ['s.rank', ...plain, `coalesce(a.extensions, ${extensionsObject}) AS extensions`].join(', ');
+  const rows = `${table}_rows x JOIN selected_services s ON ${selectedServiceJoin}
+    LEFT JOIN (FROM ${table}_apart_objects WHERE service_id = getvariable('service_id')) a USING (${ids.join(', ')})
+    WHERE ${condition}`;
   return jsonLines(entity, `(SELECT ${columns} FROM ${rows} ORDER BY ${orderKeys(entity, 's.rank')}) x`);
 }
 
@@ -56,7 +60,7 @@ export function oneServiceLines(entity: Entity): string {
  */
 export function jsonLines(entity: Entity, rows: string): string {
   if (entity === 'service') return `SELECT ${jsonHead(entity)} FROM ${rows}`;
-  const prefix = `x.rank || chr(9) || CASE WHEN x.end_timestamp IS NULL THEN 'A' ELSE 'C' END || coalesce(to_json(x.state_id)::VARCHAR, '')`;
+  const prefix = `x.rank || chr(9) || CASE WHEN x.end_timestamp IS NULL THEN 'A' ELSE 'C' END || coalesce(${jsonText('x.state_id')}, '')`;
   return `SELECT ${prefix} || chr(9) || ${jsonHead(entity)} FROM ${rows}`;
 }
 
@@ -65,7 +69,7 @@ function jsonHead(entity: Entity): string {
   const { id, exported } = entityTables[entity];
   const own = exported.filter(column => column !== 'service_id' && column !== id && !/^(start|end)_/.test(column));
   const members = [
-    `'{"${id}":' || to_json(x.${id})::VARCHAR`,
+    `'{"${id}":' || ${jsonText(`x.${id}`)}`,
     ...own.map(jsonMember),
     `',"duration":' || (epoch_ms(x.end_timestamp) - epoch_ms(x.start_timestamp))`,
     jsonSide('started', 'start'),
@@ -75,14 +79,34 @@ function jsonHead(entity: Entity): string {
   return `concat(${members.join(', ')})`;
 }
 
+/**
+ * A text as JSON. `to_json` takes six times the length of the text from DuckDB's memory, so long texts are escaped by
+ * `replace`, unless they hold a control character that has no short escape.
+ */
+function jsonText(text: string): string {
+  const escaped = shortEscapes.reduce((made, [from, to]) => `replace(${made}, ${from}, '${to}')`, text);
+  return `CASE WHEN strlen(${text}) <= 1000000 OR regexp_matches(${text}, '[\\x00-\\x07\\x0b\\x0e-\\x1f]')
+    THEN to_json(${text})::VARCHAR ELSE '"' || ${escaped} || '"' END`;
+}
+
+const shortEscapes = [
+  ["'\\'", '\\\\'],
+  [`'"'`, '\\"'],
+  ['chr(8)', '\\b'],
+  ['chr(9)', '\\t'],
+  ['chr(10)', '\\n'],
+  ['chr(12)', '\\f'],
+  ['chr(13)', '\\r'],
+] as const;
+
 function jsonMember(column: string): string {
   if (column === 'is_anonymous') return `',"is_anonymous":' || (x.customer_id IS NULL)`;
-  return `',"${column}":' || ${column === 'est_duration' ? 'x.est_duration' : `to_json(x.${column})::VARCHAR`}`;
+  return `',"${column}":' || ${column === 'est_duration' ? 'x.est_duration' : jsonText(`x.${column}`)}`;
 }
 
 /** The fields of one side, as an object; absent when none of them was ever set. */
 function jsonSide(name: string, side: 'start' | 'end'): string {
-  const members = occasionFields.map(field => `',"${field}":' || to_json(x.${side}_${field})::VARCHAR`);
+  const members = occasionFields.map(field => `',"${field}":' || ${jsonText(`x.${side}_${field}`)}`);
   const time = `',"timestamp":"' || strftime(x.${side}_timestamp, ${isoFormat}) || '"'`;
   return `',"${name}":{' || nullif(substr(concat(${[...members, time].join(', ')}), 2), '') || '}'`;
 }

@@ -5,7 +5,7 @@
 CREATE OR REPLACE TEMP TABLE selected_services AS
 SELECT (row_number() OVER ())::UINTEGER AS rank, *
 FROM (
-  SELECT x.address, x.service_key, hash(x.service_id) AS service_hash, x.log, x.split AS is_split, x.start_timestamp IS NULL AS has_no_start, {{deleted_in}} AS deleted_in
+  SELECT x.address, x.bytes, x.service_key, hash(x.service_id) AS service_hash, x.log, x.split AS is_split, x.start_timestamp IS NULL AS has_no_start, {{deleted_in}} AS deleted_in
   FROM {{rows}} x
   {{deletions}}
   WHERE {{condition}} AND {{is_alive}}

@@ -7,7 +7,10 @@ import { type ExtensionForm, orderKeys, sortedColumns } from './file-rows.ts';
  * entity's tables the row lies in. It identifies the row until the export's transaction ends: other transactions may
  * write meanwhile, but rowids stay the same in this one (`connectors/duckdb/file/steady-rowids.ts`).
  */
-const parts = ['open', 'closed', 'changed'] as const;
+const parts = ['open', 'closed', 'changed', 'placed'] as const;
+
+/** The part of rows whose extensions are kept apart: copies with placeholders (`find_apart_rows.sql`). */
+export const placedPart = parts.indexOf('placed');
 
 /** Part numbers are below this, so an address is one whole number. */
 export const addressStep = 4;
@@ -38,6 +41,17 @@ export function addressedRows(entity: Entity, hasLate: boolean): string {
   const rows = (part: number): string => `SELECT ${addressOf(part)}, x.* FROM ${partTable(entity, part)} x`;
   const unchanged = ` WHERE NOT EXISTS (FROM ${table}_late l WHERE l.row_key = x.row_key)`;
   const queries = hasLate ? [rows(0), `${rows(1)}${unchanged}`, rows(2)] : [rows(0), rows(1)];
+  return `(${queries.join(' UNION ALL ')})`;
+}
+
+/** The rows of an entity whose addresses are in the table `addresses`, with all their columns. */
+export function rowsAtAddresses(entity: Entity, addresses: string, hasLate: boolean): string {
+  const queries = (hasLate ? [0, 1, 2] : [0, 1]).map(
+    part =>
+      // By rowid, so that only these rows are read in full.
+      `SELECT ${addressOf(part)}, x.* FROM ${partTable(entity, part)} x
+       WHERE x.rowid IN (SELECT address // ${addressStep} FROM ${addresses} WHERE address % ${addressStep} = ${part})`,
+  );
   return `(${queries.join(' UNION ALL ')})`;
 }
 

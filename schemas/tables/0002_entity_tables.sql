@@ -11,7 +11,22 @@ CREATE TABLE {{table}}_open (
   service_key BIGINT NOT NULL,      -- hash of the service_id
   batch BIGINT NOT NULL,            -- the last batch that changed the row
   log INTEGER NOT NULL,             -- the log of its events: partitions.log
-  split BOOLEAN NOT NULL            -- true when its events come from more than one log
+  split BOOLEAN NOT NULL,           -- true when its events come from more than one log
+  bytes BIGINT NOT NULL             -- the length of its texts, or more where events replaced some
 );
 CREATE TABLE {{table}}_closed AS FROM {{table}}_open;
 CREATE TABLE {{table}}_late AS FROM {{table}}_open;
+
+-- Extensions that are kept apart from their row, because the row has many bytes of them and each batch that changes an open
+-- row writes it anew: one row for each name that a batch set. They are newer than the extensions in the row itself. The
+-- last of a name has its value, the first has its place among the names.
+CREATE TABLE {{table}}_apart (
+{{id_definitions}},
+  name VARCHAR NOT NULL,
+  json VARCHAR NOT NULL,            -- the value as compact JSON
+  bytes BIGINT NOT NULL,            -- the length of json
+  place INTEGER NOT NULL,           -- among the names that the batch set
+  row_key BIGINT NOT NULL,
+  service_key BIGINT NOT NULL,
+  batch BIGINT NOT NULL
+);

@@ -11,7 +11,8 @@ SELECT
   service_key,
   max(batch) AS batch,
   arg_min(log, batch) AS log,
-  bool_or(split) OR min(log) <> max(log) AS split
+  bool_or(split) OR min(log) <> max(log) AS split,
+  sum(bytes)::BIGINT AS bytes
 FROM (
   FROM {{table}}_late
   UNION ALL
@@ -33,11 +34,33 @@ WHERE NOT EXISTS (FROM {{table}}_late l WHERE l.row_key = c.row_key)
 UNION ALL
 FROM {{table}}_merged;
 
+-- Rows whose extensions are kept apart, with all their extensions as JSON text.
+CREATE OR REPLACE VIEW {{table}}_apart_objects AS
+SELECT {{ids}}, '{' || string_agg(to_json(name)::VARCHAR || ':' || json, ',' ORDER BY first_at) || '}' AS extensions
+FROM (
+  SELECT {{ids}}, name, min(set_at) AS first_at, arg_max(json, set_at) AS json
+  FROM (
+    SELECT {{ids}}, name, json, {'batch': batch, 'place': place} AS set_at FROM {{table}}_apart
+    UNION ALL
+    SELECT {{ids}}, own.name, own.json, {'batch': -1, 'place': place} AS set_at
+    FROM (
+      SELECT {{row_ids}}, unnest(r.extensions) AS own, generate_subscripts(r.extensions, 1) AS place
+      FROM {{table}}_rows r
+      WHERE r.row_key IN (SELECT row_key FROM {{table}}_apart)
+        AND EXISTS (FROM {{table}}_apart a WHERE a.row_key = r.row_key AND {{same_apart_ids}})
+    )
+  )
+  GROUP BY {{ids}}, name
+)
+GROUP BY {{ids}};
+
 -- The view for users: the columns of the exports, then the extensions as JSON text (contract 2.16).
 CREATE OR REPLACE VIEW {{table}} AS
 SELECT
   {{exported}},
-  CASE WHEN len(extensions) > 0 THEN
-    '{' || list_aggregate(list_transform(extensions, lambda e: to_json(e.name)::VARCHAR || ':' || e.json), 'string_agg', ',') || '}'
+  CASE
+    WHEN a.extensions IS NOT NULL THEN a.extensions
+    WHEN len(r.extensions) > 0 THEN
+      '{' || list_aggregate(list_transform(r.extensions, lambda e: to_json(e.name)::VARCHAR || ':' || e.json), 'string_agg', ',') || '}'
   END AS extensions
-FROM {{table}}_rows;
+FROM {{table}}_rows r LEFT JOIN {{table}}_apart_objects a USING ({{ids}});

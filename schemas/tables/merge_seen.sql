@@ -8,6 +8,7 @@ SELECT
   s.row_key, s.service_key, s.batch,
   coalesce(o.log, s.log) AS log,
   coalesce(o.split OR o.log <> s.log, false) AS split,
+  s.bytes + coalesce(o.bytes, 0) AS bytes,
   o.rowid AS open_row
 FROM seen_{{table}} s
 LEFT JOIN {{table}}_open o ON {{same_ids}} AND o.row_key = s.row_key;

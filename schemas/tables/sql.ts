@@ -33,23 +33,34 @@ export function entitySql(name: string, entity: Entity): string {
   return sql;
 }
 
+/** The values of `ids_tuple` and `same_apart_ids` in templates of exports. */
+export function entityIdValues(entity: Entity): Record<string, string> {
+  const { ids } = entityTables[entity];
+  return {
+    ids_tuple: ids.length === 1 ? ids[0]! : `(${ids.join(', ')})`,
+    same_apart_ids: ids.map(column => `a.${column} = r.${column}`).join(' AND '),
+  };
+}
+
 /** The lists of columns that the templates of an entity's tables need. */
 function templateValues(entity: Entity): Record<string, string> {
   const { table, ids, values, exported } = entityTables[entity];
   const stored = [...ids, ...values];
+  const define = (column: string): string =>
+    `  ${column} ${columnType(column)}${ids.includes(column) ? ' NOT NULL' : ''}`;
   const each = (columns: readonly string[], write: (column: string) => string): string => columns.map(write).join(', ');
   return {
     table,
     ids: ids.join(', '),
-    ids_tuple: ids.length === 1 ? ids[0]! : `(${ids.join(', ')})`,
-    definitions: stored
-      .map(column => `  ${column} ${columnType(column)}${ids.includes(column) ? ' NOT NULL' : ''}`)
-      .join(',\n'),
+    ...entityIdValues(entity),
+    definitions: stored.map(define).join(',\n'),
+    id_definitions: ids.map(define).join(',\n'),
     exported: each(exported, column => (column === 'is_anonymous' ? 'customer_id IS NULL AS is_anonymous' : column)),
     latest_values: each(values, column => `arg_max(${column}, batch) AS ${column}`),
     merged_values: each(values, column => `coalesce(s.${column}, o.${column}) AS ${column}`),
     seen_ids: each(ids, column => `s.${column}`),
     same_ids: ids.map(column => `o.${column} = s.${column}`).join(' AND '),
+    row_ids: each(ids, column => `r.${column}`),
   };
 }
 

@@ -35,9 +35,13 @@ export class TestStore {
     for (const { partition, nextOffset } of warehouse.positions()) this.#next.set(partition.partition, nextOffset);
   }
 
-  static async open(databasePath: string): Promise<TestStore> {
-    const database = await Database.open({ path: databasePath, memoryLimit: '256MB', threads: 1 });
-    return new TestStore(database, await DuckDbWarehouse.open(database, storing));
+  /** `apartBytes` as in the options of `DuckDbWarehouse`. */
+  static async open(
+    databasePath: string,
+    { apartBytes, memoryLimit = '256MB' }: { readonly apartBytes?: number; readonly memoryLimit?: string } = {},
+  ): Promise<TestStore> {
+    const database = await Database.open({ path: databasePath, memoryLimit, threads: 1 });
+    return new TestStore(database, await DuckDbWarehouse.open(database, { ...storing, apartBytes }));
   }
 
   /** Stores one batch of JSON lines or Avro values as the next records of a partition, in one transaction. */

@@ -4,12 +4,12 @@ import { entities } from '../../../schemas/events/events.ts';
 import { entitySql, readSql } from '../../../schemas/tables/sql.ts';
 import { readNumber } from './read-number.ts';
 
-/** The version of the tables that `layoutSql` creates. Version 2 is carried over; version 1 was never released. */
-const layoutVersion = 3;
+/** The version of the tables that `layoutSql` creates. Versions 2 and 3 are carried over; version 1 was never released. */
+const layoutVersion = 4;
 
 /**
- * Creates the tables of a new database file, or carries the tables of an older version over, in one transaction: after a
- * crash the file is as it was, or as it should be. `path` is for the message. Throws `WAREHOUSE_UNFIT` for any other
+ * Creates the tables of a new database file, or carries the tables of an older version over, in transactions: after a crash
+ * the file is as one of the versions should be. `path` is for the message. Throws `WAREHOUSE_UNFIT` for any other
  * version.
  */
 export async function prepareLayout(connection: DuckDBConnection, path: string): Promise<void> {
@@ -20,7 +20,7 @@ export async function prepareLayout(connection: DuckDBConnection, path: string):
   }
   const version = await readNumber(connection, 'SELECT version FROM layout');
   if (version === layoutVersion) return;
-  if (version === 2) return carryOver(connection);
+  if (version === 2 || version === 3) return carryOver(connection, version);
   throw new TidemarkError(
     'WAREHOUSE_UNFIT',
     `${path} has layout ${version}, of another version of tidemark; this version reads and writes layout ${layoutVersion}. ` +
@@ -42,18 +42,28 @@ function layoutSql(): string {
   ].join('\n');
 }
 
-async function carryOver(connection: DuckDBConnection): Promise<void> {
-  const statements = [
-    'BEGIN;',
-    readSql('tables/carry_over_2.sql'),
-    readSql('tables/merge_extensions.sql'),
-    ...entities.map(entity => entitySql('carry_over_2_entity', entity)),
+/**
+ * Two transactions from layout 2: DuckDB adds no column to a table that the same transaction has changed. A crash between
+ * them leaves a file of layout 3.
+ */
+async function carryOver(connection: DuckDBConnection, version: 2 | 3): Promise<void> {
+  if (version === 2)
+    await inTransaction(connection, [
+      readSql('tables/carry_over_2.sql'),
+      readSql('tables/merge_extensions.sql'),
+      ...entities.map(entity => entitySql('carry_over_2_entity', entity)),
+      'DROP TABLE kinds; UPDATE layout SET version = 3;',
+    ]);
+  await inTransaction(connection, [
+    ...entities.map(entity => entitySql('carry_over_3_entity', entity)),
     ...entities.map(entity => entitySql('0003_entity_views', entity)),
-    `DROP TABLE kinds; UPDATE layout SET version = ${layoutVersion};`,
-    'COMMIT;',
-  ];
+    `UPDATE layout SET version = ${layoutVersion};`,
+  ]);
+}
+
+async function inTransaction(connection: DuckDBConnection, statements: readonly string[]): Promise<void> {
   try {
-    await connection.run(statements.join('\n'));
+    await connection.run(['BEGIN;', ...statements, 'COMMIT;'].join('\n'));
   } catch (error) {
     await connection.run('ROLLBACK').catch(() => undefined);
     throw error;

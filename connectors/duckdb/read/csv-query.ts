@@ -8,9 +8,13 @@ import { csvColumns } from '../../../schemas/exports/file-rows.ts';
 import { orderedSlice, type Slice, sliceRows } from '../../../schemas/exports/row-addresses.ts';
 import { quoteText, readSql } from '../../../schemas/tables/sql.ts';
 import { readNumber } from '../file/read-number.ts';
+import { countLeftOutApart, csvColumnsForm, csvObjectForm, csvOptions, keyEnd, newPaths } from './apart-columns.ts';
+import type { ApartExtensions } from './apart-extensions.ts';
+import { ApartInsertion } from './apart-insertion.ts';
 import type { FilePlan } from './file-plan.ts';
 import type { LocatedRows } from './located-rows.ts';
-import { cutSlices, type Slicing, servicesPerSlice } from './slices.ts';
+import { planSlices, type Slicing } from './slice-plan.ts';
+import { cutSlices } from './slices.ts';
 
 interface CsvPlanning {
   readonly located: LocatedRows;
@@ -18,6 +22,8 @@ interface CsvPlanning {
   readonly layout: Layout;
   readonly kind: FileKind;
   readonly maxExtensionColumns: number;
+  /** The beginning of the paths of scratch files. */
+  readonly scratchPath: string;
 }
 
 const entityOf: Readonly<Record<FileKind, Entity>> = { services: 'service', states: 'state', tasks: 'task' };
@@ -26,19 +32,25 @@ const entityOf: Readonly<Record<FileKind, Entity>> = { services: 'service', stat
 export async function planCsv(planning: CsvPlanning): Promise<FilePlan> {
   const { layout, kind, located, slicing } = planning;
   const entity = entityOf[kind];
-  const perSlice = servicesPerSlice(located, slicing, [entity]);
   const isEmpty = located.counts[entity] === 0;
-  const slices = isEmpty ? [] : await cutSlices(located, { entity, servicesPerSlice: perSlice, slicing });
+  const slices = isEmpty ? [] : await cutSlices(located, entity, await planSlices(located, slicing, [entity]));
   const { paths, valuesLeftOut } = await extensionColumns(planning, entity, slices);
   const core = entityTables[entity].exported;
   const columns = [...core, ...extensionNames(paths, core)];
   const { separator } = layout;
+  const insertion = planInsertion(planning, entity, paths);
+  const form = {
+    layout,
+    pathCount: paths.length,
+    placeholder: located.apart.has(entity) ? located.apart.placeholder : null,
+  };
   return {
     isEmpty,
     head: layout.header ? headerLine(columns, separator) : '',
     queries: async function* () {
       for (const slice of slices) {
-        const query = csvQuery(entity, slice, { layout, pathCount: paths.length });
+        await insertion?.prepare(entity, slice);
+        const query = csvQuery(entity, slice, form);
         if (query !== null) yield query;
       }
     },
@@ -47,16 +59,27 @@ export async function planCsv(planning: CsvPlanning): Promise<FilePlan> {
     columns,
     valuesLeftOut,
     transform: null,
-    release: () => undefined,
+    insertion,
+    release: () => insertion?.release(),
   };
+}
+
+/** Null when the file's lines hold no placeholder. */
+function planInsertion({ located, layout, scratchPath }: CsvPlanning, entity: Entity, paths: readonly string[]) {
+  const { apart } = located;
+  if (!apart.has(entity) || paths.length === 0) return null;
+  const form = layout.extensions === 'json' ? csvObjectForm(apart) : csvColumnsForm(apart, paths, layout.separator);
+  return new ApartInsertion(apart, form, scratchPath);
 }
 
 interface CsvForm {
   readonly layout: Layout;
   readonly pathCount: number;
+  /** Stands for the extensions of rows that have them kept apart; null when there are no such rows. */
+  readonly placeholder: string | null;
 }
 
-function csvQuery(entity: Entity, slice: Slice, { layout, pathCount }: CsvForm): string | null {
+function csvQuery(entity: Entity, slice: Slice, { layout, pathCount, placeholder }: CsvForm): string | null {
   const core = csvColumns(entityTables[entity]);
   const asObject = layout.extensions === 'json';
   const rows = orderedSlice(entity, slice, asObject ? 'object' : pathCount === 0 ? 'none' : 'lists');
@@ -64,6 +87,8 @@ function csvQuery(entity: Entity, slice: Slice, { layout, pathCount }: CsvForm):
   if (asObject) return `SELECT ${[...core, 'x.extensions'].join(', ')} FROM ${rows}`;
   if (pathCount === 0) return `SELECT ${core.join(', ')} FROM ${rows}`;
   const paths = Array.from({ length: pathCount }, (_, index) => pathColumn(index + 1));
+  if (placeholder !== null)
+    paths[0] = `CASE WHEN paths[1] = '${placeholder}' THEN '${placeholder}' || texts[1] || '${keyEnd}' ELSE ${paths[0]} END`;
   // Reversed: `list_position` finds the first match, but of two equal paths the later value counts (contract 4.11).
   const lists = `list_reverse(flatten(list_transform(x.extensions, lambda e: e.paths))) AS paths,
     list_reverse(flatten(list_transform(x.extensions, lambda e: e.texts))) AS texts`;
@@ -98,13 +123,13 @@ async function extensionColumns(
   const { located, layout } = planning;
   if (layout.extensions === 'none') return { paths: [], valuesLeftOut: 0 };
   if (layout.extensions === 'json') return { paths: ['extensions'], valuesLeftOut: 0 };
-  const hasAny = slices.length > 0 && (await hasExtensions(located.connection, entity));
+  const hasAny = slices.length > 0 && (located.apart.has(entity) || (await hasExtensions(located.connection, entity)));
   const rows = hasAny ? extensionRows(entity, slices) : [];
   const paths = layout.extensionColumns ?? (rows.length === 0 ? [] : await collectPaths(planning, entity, rows));
   if (paths.length > planning.maxExtensionColumns) throw tooManyColumns(planning, paths.length);
   if (slices.length === 0) return { paths, valuesLeftOut: 0 };
   await located.connection.run('SET VARIABLE extension_paths = $1', [listValue([...paths])], [LIST(VARCHAR)]);
-  const valuesLeftOut = layout.extensionColumns === null ? 0 : await countLeftOut(located.connection, rows);
+  const valuesLeftOut = layout.extensionColumns === null ? 0 : await countLeftOut(planning, entity, rows);
   return { paths, valuesLeftOut };
 }
 
@@ -129,10 +154,11 @@ async function collectPaths(
   entity: Entity,
   slices: readonly string[],
 ): Promise<readonly string[]> {
-  const { connection } = planning.located;
+  const { connection, apart } = planning.located;
   await connection.run(readSql('exports/create_path_lists.sql'));
   const { id } = entityTables[entity];
   for (const rows of slices) await connection.run(readSql('exports/collect_path_lists.sql', { rows, id }));
+  if (apart.has(entity)) await collectApartPaths(connection, apart, entity);
   const distinctPaths = 'SELECT count(DISTINCT path) FROM (SELECT unnest(paths) AS path FROM path_lists)';
   const count = await readNumber(connection, distinctPaths);
   if (count > planning.maxExtensionColumns) throw tooManyColumns(planning, count);
@@ -143,6 +169,19 @@ async function collectPaths(
   return reader.getRows().map(([path]) => String(path));
 }
 
+/** Adds the paths of extensions that are kept apart, each list with the first row that has its paths. */
+async function collectApartPaths(connection: DuckDBConnection, apart: ApartExtensions, entity: Entity): Promise<void> {
+  const { table, id } = entityTables[entity];
+  await connection.run('DELETE FROM path_lists WHERE paths = [$1]', [apart.placeholder]);
+  for await (const { row, paths } of newPaths(apart.read(entity)))
+    await connection.run(
+      `INSERT INTO path_lists SELECT $1, {'rank': rank, 'started': start_timestamp, 'id': ${id}}
+       FROM ${table}_placed WHERE number = ${row}`,
+      [listValue([...paths])],
+      [LIST(VARCHAR)],
+    );
+}
+
 function tooManyColumns({ kind, maxExtensionColumns }: CsvPlanning, count: number): TidemarkError {
   return new TidemarkError(
     'TOO_MANY_COLUMNS',
@@ -151,18 +190,20 @@ function tooManyColumns({ kind, maxExtensionColumns }: CsvPlanning, count: numbe
   );
 }
 
-async function countLeftOut(connection: DuckDBConnection, slices: readonly string[]): Promise<number> {
+async function countLeftOut(
+  { located, layout }: CsvPlanning,
+  entity: Entity,
+  slices: readonly string[],
+): Promise<number> {
+  const { apart, connection } = located;
+  const values = { placeholder: quoteText(apart.placeholder) };
   let count = 0;
-  for (const rows of slices) count += await readNumber(connection, readSql('exports/count_left_out.sql', { rows }));
-  return count;
+  for (const rows of slices)
+    count += await readNumber(connection, readSql('exports/count_left_out.sql', { ...values, rows }));
+  const ofApart = apart.read(entity);
+  return count + (await countLeftOutApart(ofApart, layout.extensionColumns ?? []));
 }
 
 function headerLine(columns: readonly string[], separator: string): string {
-  const quotedMatch = /[#\r\n]/;
-  return stringify([[...columns]], {
-    delimiter: separator,
-    quoted_match: quotedMatch,
-    quoted_empty: true,
-    record_delimiter: '\n',
-  });
+  return stringify([[...columns]], csvOptions(separator));
 }

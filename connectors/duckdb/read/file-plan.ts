@@ -3,6 +3,7 @@ import type { WrittenRows } from '../../../pipeline/export/snapshot.ts';
 import type { ByteSink } from '../../../pipeline/ports.ts';
 import { quoteText } from '../../../schemas/tables/sql.ts';
 import { readNumber } from '../file/read-number.ts';
+import type { ApartInsertion } from './apart-insertion.ts';
 import { Pipe } from './pipe.ts';
 
 /** How one exported file is made: the queries whose output lines are its content, and the text around them. */
@@ -19,6 +20,8 @@ export interface FilePlan {
   readonly valuesLeftOut: number;
   /** Makes the file's bytes from those of the queries; null when they are the same. `rows` counts what it made. */
   readonly transform: { take(bytes: Uint8Array): Uint8Array; end(): Uint8Array; readonly rows: number } | null;
+  /** Replaces placeholders in the file's bytes; null when there are none. */
+  readonly insertion: Pick<ApartInsertion, 'take' | 'end'> | null;
   /** Closes the files that the plan has open. To be called once, whether the file was written or not. */
   release(): void;
 }
@@ -32,15 +35,23 @@ export async function writePlannedFile(
   { connection, pipePath }: { readonly connection: DuckDBConnection; readonly pipePath: string },
   sink: ByteSink,
 ): Promise<WrittenRows> {
-  const { head, tail, transform, columns, valuesLeftOut } = plan;
+  const { head, tail, transform, insertion, columns, valuesLeftOut } = plan;
   if (plan.isEmpty) return writeEmptyFile(plan, sink);
   if (head !== '') await sink(Buffer.from(head));
   const pipe = await Pipe.open(pipePath);
-  const takeBytes = transform === null ? sink : (bytes: Uint8Array) => sink(transform.take(bytes));
+  const insert = insertion === null ? sink : insertingSink(insertion, sink);
+  const takeBytes = transform === null ? insert : (bytes: Uint8Array) => insert(transform.take(bytes));
   const lines = await pipe.transfer(sinkFailed => runQueries(plan, { connection, pipePath, sinkFailed }), takeBytes);
-  if (transform !== null) await sink(transform.end());
+  if (transform !== null) await insert(transform.end());
+  if (insertion !== null) await sink(insertion.end());
   if (tail !== '') await sink(Buffer.from(tail));
   return { rows: transform === null ? lines : transform.rows, columns, valuesLeftOut };
+}
+
+function insertingSink(insertion: Pick<ApartInsertion, 'take'>, sink: ByteSink): ByteSink {
+  return async bytes => {
+    for (const part of insertion.take(bytes)) await sink(part);
+  };
 }
 
 async function writeEmptyFile(

@@ -2,11 +2,14 @@ import { type Entity, entities } from '../../../schemas/events/events.ts';
 import { jsonLines } from '../../../schemas/exports/file-rows.ts';
 import { orderedSlice, type Slice } from '../../../schemas/exports/row-addresses.ts';
 import { quoteText } from '../../../schemas/tables/sql.ts';
+import type { ApartExtensions } from './apart-extensions.ts';
+import { type ApartForm, ApartInsertion, jsonObject } from './apart-insertion.ts';
 import type { FilePlan } from './file-plan.ts';
 import type { LocatedRows } from './located-rows.ts';
 import { RankedLines } from './ranked-lines.ts';
 import { ServiceAssembler } from './service-assembler.ts';
-import { cutSlices, type Slicing, servicesPerSlice } from './slices.ts';
+import { planSlices, type Slicing } from './slice-plan.ts';
+import { cutSlices } from './slices.ts';
 
 /** Writes one column as it is, without quotes: JSON on one line holds no line break. */
 const lineOptions = "QUOTE '', ESCAPE '', DELIMITER ''";
@@ -24,12 +27,15 @@ interface JsonPlanning {
  * scratch files beside the database, and are inserted into the lines of their services as these arrive.
  */
 export function planJson(planning: JsonPlanning): FilePlan {
-  const { format } = planning;
+  const { format, located, scratchPath } = planning;
+  const insertion = entities.some(entity => located.apart.has(entity))
+    ? new ApartInsertion(located.apart, jsonForm(located.apart), scratchPath)
+    : null;
   const scratch = { state: new RankedLines(), task: new RankedLines() };
   return {
     isEmpty: planning.located.counts.service === 0,
     head: format === 'json' ? '[\n' : '',
-    queries: () => sliceQueries(planning, scratch),
+    queries: () => sliceQueries(planning, scratch, insertion),
     tail: format === 'json' ? ']\n' : '',
     copyOptions: lineOptions,
     columns: [],
@@ -39,11 +45,17 @@ export function planJson(planning: JsonPlanning): FilePlan {
       states: scratch.state,
       tasks: scratch.task,
     }),
+    insertion,
     release: () => {
+      insertion?.release();
       scratch.state.close();
       scratch.task.close();
     },
   };
+}
+
+function jsonForm({ placeholder }: ApartExtensions): ApartForm {
+  return { before: `{"${placeholder}":`, after: '}', render: jsonObject };
 }
 
 type ScratchLines = Readonly<Record<'state' | 'task', RankedLines>>;
@@ -52,16 +64,19 @@ type ScratchLines = Readonly<Record<'state' | 'task', RankedLines>>;
 async function* sliceQueries(
   { located, slicing, scratchPath }: JsonPlanning,
   scratch: ScratchLines,
+  insertion: ApartInsertion | null,
 ): AsyncGenerator<string> {
   const slices = await cutAllFiles(located, slicing);
   for (const [index, services] of slices.service.entries()) {
     for (const entity of ['state', 'task'] as const) {
+      await insertion?.prepare(entity, slices[entity][index]!);
       const lines = sliceLines(entity, slices[entity][index]!);
       if (lines === null) continue;
       const path = `${scratchPath}.${entity}-${index}`;
       await located.connection.run(`COPY (${lines}) TO ${quoteText(path)} (FORMAT csv, HEADER false, ${lineOptions})`);
       scratch[entity].add(path);
     }
+    await insertion?.prepare('service', services);
     const query = sliceLines('service', services);
     if (query !== null) yield query;
   }
@@ -74,10 +89,10 @@ function sliceLines(entity: Entity, slice: Slice): string | null {
 
 /** The slices of all three entities, cut at the same services. */
 async function cutAllFiles(located: LocatedRows, slicing: Slicing): Promise<Record<Entity, readonly Slice[]>> {
-  const cut = { servicesPerSlice: servicesPerSlice(located, slicing, entities), slicing };
+  const plan = await planSlices(located, slicing, entities);
   return {
-    service: await cutSlices(located, { ...cut, entity: 'service' }),
-    state: await cutSlices(located, { ...cut, entity: 'state' }),
-    task: await cutSlices(located, { ...cut, entity: 'task' }),
+    service: await cutSlices(located, 'service', plan),
+    state: await cutSlices(located, 'state', plan),
+    task: await cutSlices(located, 'task', plan),
   };
 }

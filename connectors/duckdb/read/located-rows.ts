@@ -8,6 +8,7 @@ import { readSql } from '../../../schemas/tables/sql.ts';
 import type { Database } from '../file/database.ts';
 import { readNumber } from '../file/read-number.ts';
 import { beginWithSteadyRowids } from '../file/steady-rowids.ts';
+import { ApartExtensions } from './apart-extensions.ts';
 
 /**
  * An open transaction, and temporary tables with what it exports: `selected_services` holds the services in file order,
@@ -18,21 +19,23 @@ export interface LocatedRows {
   readonly connection: DuckDBConnection;
   /** The number of rows to export. */
   readonly counts: Readonly<Record<Entity, number>>;
+  readonly apart: ApartExtensions;
 }
 
 /** Begins a transaction and finds the rows to export. The caller closes the connection. */
 export async function locateRows(database: Database, selection: Selection): Promise<LocatedRows> {
   const connection = await database.connect();
+  const apart = new ApartExtensions(connection);
   try {
     await connection.run(`${beginWithSteadyRowids} ${setWindow(selection)}`);
-    const service = await locateServices(connection, selection);
-    if (service === 0) return { connection, counts: { service, state: 0, task: 0 } };
+    const service = await locateServices(connection, selection, apart);
+    if (service === 0) return { connection, apart, counts: { service, state: 0, task: 0 } };
     await connection.run(
-      'CREATE OR REPLACE TEMP VIEW services_addresses AS SELECT rank, address, is_split FROM selected_services',
+      'CREATE OR REPLACE TEMP VIEW services_addresses AS SELECT rank, address, bytes, is_split FROM selected_services',
     );
-    const state = await locateParts(connection, 'state');
-    const task = await locateParts(connection, 'task');
-    return { connection, counts: { service, state, task } };
+    const state = await locateParts(connection, 'state', apart);
+    const task = await locateParts(connection, 'task', apart);
+    return { connection, apart, counts: { service, state, task } };
   } catch (error) {
     connection.closeSync();
     throw error;
@@ -69,7 +72,11 @@ export async function countWithoutStart({ connection, counts }: LocatedRows): Pr
  * Creates `selected_services` and returns its number of rows. Late fragments and deletions are joined only when there
  * are any, because DuckDB takes longer to plan these joins than to run them.
  */
-async function locateServices(connection: DuckDBConnection, selection: Selection): Promise<number> {
+async function locateServices(
+  connection: DuckDBConnection,
+  selection: Selection,
+  apart: ApartExtensions,
+): Promise<number> {
   const reader = await connection.runAndReadAll(
     `SELECT count(*) FILTER (late), count(*) FILTER (NOT late)
      FROM ((SELECT true AS late FROM services_late LIMIT 1) UNION ALL (SELECT false AS late FROM deletions LIMIT 1))`,
@@ -77,7 +84,9 @@ async function locateServices(connection: DuckDBConnection, selection: Selection
   const [hasLate, hasDeletions] = reader.getRows()[0]!.map(count => Number(count) > 0);
   const rows = await prepareRows(connection, 'service', hasLate!);
   const values = { rows, condition: windowCondition(selection), ...(hasDeletions! ? withDeletions : withoutDeletions) };
-  return readNumber(connection, readSql('exports/locate_services.sql', values));
+  const count = await readNumber(connection, readSql('exports/locate_services.sql', values));
+  if (count > 0) await apart.find('service', rows, hasLate!);
+  return count;
 }
 
 const withoutDeletions = { deleted_in: 'NULL::BIGINT', deletions: '', is_alive: 'true' };
@@ -89,12 +98,17 @@ const withDeletions = {
 };
 
 /** Finds the states or tasks of the selected services, and returns how many there are. */
-async function locateParts(connection: DuckDBConnection, entity: 'state' | 'task'): Promise<number> {
+async function locateParts(
+  connection: DuckDBConnection,
+  entity: 'state' | 'task',
+  apart: ApartExtensions,
+): Promise<number> {
   const { table } = entityTables[entity];
   const late = `FROM ${table}_late l SEMI JOIN selected_services s ON s.service_key = l.service_key`;
   const hasLate = (await readNumber(connection, `SELECT count(*) FROM (${late} LIMIT 1)`)) > 0;
   const rows = await prepareRows(connection, entity, hasLate);
   await connection.run(readSql('exports/locate_rows.sql', { table, rows, join_condition: selectedServiceJoin }));
+  await apart.find(entity, rows, hasLate);
   return readNumber(connection, `SELECT count(*) FROM ${table}_addresses`);
 }
 

@@ -10,18 +10,7 @@ import {
 } from '../../../schemas/exports/row-addresses.ts';
 import { readSql } from '../../../schemas/tables/sql.ts';
 import type { LocatedRows } from './located-rows.ts';
-
-/** The sizes in which an export is cut. */
-export interface Slicing {
-  /** How many rows are sorted in memory at once. Compressing them takes long enough to sort the next slice meanwhile. */
-  readonly rowsPerSlice: number;
-  /** The consecutive rowids of a table that make one block, which is read whole. DuckDB's row groups have 122,880 rows. */
-  readonly blockRows: number;
-  /** A slice that needs at most this many blocks reads all of them, however few of its rows they hold. */
-  readonly fewBlocks: number;
-}
-
-export const defaultSlicing: Slicing = { rowsPerSlice: 50_000, blockRows: 20_480, fewBlocks: 8 };
+import type { SlicePlan, Slicing } from './slice-plan.ts';
 
 /**
  * Scattered rows are read from at most this many ranges, or one for each table when there are more tables than that: each
@@ -29,45 +18,35 @@ export const defaultSlicing: Slicing = { rowsPerSlice: 50_000, blockRows: 20_480
  */
 const maxScatteredRanges = 32;
 
-interface SliceCut {
-  readonly entity: Entity;
-  readonly servicesPerSlice: number;
-  readonly slicing: Slicing;
-}
-
-/** How many services make one slice of files that are cut at the same services. */
-export function servicesPerSlice({ counts }: LocatedRows, { rowsPerSlice }: Slicing, files: readonly Entity[]): number {
-  const rows = files.reduce((sum, entity) => sum + counts[entity], 0);
-  return Math.max(1, Math.floor((rowsPerSlice * counts.service) / Math.max(rows, 1)));
-}
-
 /**
- * Cuts the rows of one file into slices of consecutive services. Tables are nearly in time order, so the rows of a
+ * Cuts the rows of one file into slices of consecutive services, as planned. Tables are nearly in time order, so the rows of a
  * slice lie in few blocks, and each slice reads only its own. Rows in other blocks are scattered rows: they are copied
  * once for all slices. In the worst case, rows in no order, all are scattered.
  */
-export async function cutSlices({ connection, counts }: LocatedRows, cut: SliceCut): Promise<readonly Slice[]> {
-  const { table } = entityTables[cut.entity];
+export async function cutSlices(
+  { connection, counts }: LocatedRows,
+  entity: Entity,
+  { slicing, servicesPerSlice, ranks }: SlicePlan,
+): Promise<readonly Slice[]> {
+  const { table } = entityTables[entity];
   const values = {
     table,
     step: addressStep,
-    block_rows: cut.slicing.blockRows,
-    few_blocks: cut.slicing.fewBlocks,
-    services_per_slice: cut.servicesPerSlice,
+    block_rows: slicing.blockRows,
+    few_blocks: slicing.fewBlocks,
+    services_per_slice: servicesPerSlice,
   };
   await connection.run(readSql('exports/slice_blocks.sql', values));
-  const blocks = await readSliceBlocks(connection, table, cut.slicing);
-  const hasScattered = blocks.rows < counts[cut.entity];
+  const blocks = await readSliceBlocks(connection, table, slicing);
+  const hasScattered = blocks.rows < counts[entity];
   if (hasScattered) {
     await connection.run(readSql('exports/scattered_addresses.sql', values));
-    await copyScatteredRows(connection, cut);
+    await copyScatteredRows(connection, entity, slicing);
   }
-  return Array.from({ length: Math.ceil(counts.service / cut.servicesPerSlice) }, (_, index) => ({
-    firstRank: index * cut.servicesPerSlice + 1,
-    lastRank: (index + 1) * cut.servicesPerSlice,
-    ranges: blocks.ranges.get(index) ?? [],
-    hasScattered,
-  }));
+  return ranks.map(({ firstRank, lastRank }) => {
+    const ranges = blocks.ranges.get(Math.floor((firstRank - 1) / servicesPerSlice)) ?? [];
+    return { firstRank, lastRank, ranges, hasScattered };
+  });
 }
 
 /** The ranges that each slice reads, by the slice's index, and how many rows to export they hold. */
@@ -95,8 +74,7 @@ function addBlock(ranges: RowRange[], block: RowRange): void {
   } else ranges.push(block);
 }
 
-async function copyScatteredRows(connection: DuckDBConnection, { entity, slicing }: SliceCut): Promise<void> {
-  const { blockRows } = slicing;
+async function copyScatteredRows(connection: DuckDBConnection, entity: Entity, { blockRows }: Slicing): Promise<void> {
   const { table } = entityTables[entity];
   const reader = await connection.runAndReadAll(
     `SELECT DISTINCT address % ${addressStep} AS part, address // ${addressStep * blockRows} AS block

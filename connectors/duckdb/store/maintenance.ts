@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { entityTables } from '../../../schemas/columns.ts';
-import { entities } from '../../../schemas/events/events.ts';
+import { type Entity, entities } from '../../../schemas/events/events.ts';
 import { entitySql } from '../../../schemas/tables/sql.ts';
 import { readNumber } from '../file/read-number.ts';
 import { beginWithSteadyRowids } from '../file/steady-rowids.ts';
@@ -10,6 +10,11 @@ import type { StagedBatch } from './staging.ts';
 const settleAfter = 100_000;
 /** After this many changes of open rows, the open tables are checked for gaps of deleted rows. */
 const checkGapsAfter = 100_000;
+/**
+ * All open rows are moved after so many bytes of rows were written anew, or half of the database's bytes if that is more:
+ * what a row was before stays in the file until then.
+ */
+const moveAfterBytes = 64 << 20;
 
 /**
  * Work between two batches that keeps storing and reading fast: it settles late fragments and moves open rows. Readers
@@ -20,6 +25,10 @@ export class TableMaintenance {
   /** An upper bound of the number of late fragments and deletions. */
   #maxLate: number;
   #changedSinceCheck = 0;
+  #writtenAnew = 0;
+  #moveAfterBytes = moveAfterBytes;
+  /** The open rows up to these rowids are being moved. */
+  #moveUpTo: Readonly<Record<Entity, number>> = { service: -1, state: -1, task: -1 };
 
   private constructor(connection: DuckDBConnection, late: number) {
     this.#connection = connection;
@@ -30,8 +39,14 @@ export class TableMaintenance {
     return new TableMaintenance(connection, await countLate(connection));
   }
 
-  /** Does the work that is due after a batch. Each of its `seen` rows may now be a late fragment, or a gap in `open`. */
-  async runAfter({ rows, deletedCount }: Pick<StagedBatch, 'rows' | 'deletedCount'>): Promise<void> {
+  /**
+   * Does the work that is due after a batch. Each of its `seen` rows may now be a late fragment, or a gap in `open`.
+   * `writtenAnew`: about how many bytes of rows the batch wrote anew.
+   */
+  async runAfter(
+    { rows, deletedCount }: Pick<StagedBatch, 'rows' | 'deletedCount'>,
+    writtenAnew: number,
+  ): Promise<void> {
     const seen = entities.reduce((sum, entity) => sum + rows[entity].seenCount, 0);
     this.#maxLate += seen + deletedCount;
     if (this.#maxLate > settleAfter) {
@@ -39,8 +54,23 @@ export class TableMaintenance {
       if (this.#maxLate > settleAfter) await this.settleLate();
     }
     this.#changedSinceCheck += seen + deletedCount;
+    this.#writtenAnew += writtenAnew;
+    if (this.#writtenAnew > this.#moveAfterBytes) {
+      await this.#moveAllOpen();
+      this.#changedSinceCheck = checkGapsAfter + 1;
+    }
     // As long as rows have to move, each batch moves some of them.
     if (this.#changedSinceCheck > checkGapsAfter && !(await this.moveFirstOpen())) this.#changedSinceCheck = 0;
+  }
+
+  async #moveAllOpen(): Promise<void> {
+    const last = entities.map(entity => `(SELECT coalesce(max(rowid), -1) FROM ${entityTables[entity].table}_open)`);
+    const size = '(SELECT used_blocks * block_size FROM pragma_database_size())';
+    const reader = await this.#connection.runAndReadAll(`SELECT ${[...last, size].join(', ')}`);
+    const [service, state, task, bytes] = reader.getRows()[0]!.map(Number) as [number, number, number, number];
+    this.#moveUpTo = { service, state, task };
+    this.#writtenAnew = 0;
+    this.#moveAfterBytes = Math.max(moveAfterBytes, bytes / 2);
   }
 
   /** Stores the rows that late fragments change, merged, and removes the closed rows of deleted services. */
@@ -51,17 +81,17 @@ export class TableMaintenance {
   }
 
   /**
-   * Moves the first rows of an open table to its end when the gaps of deleted rows between its first and its last row
-   * outnumber its rows by more than `minGaps`. DuckDB frees a row group only when its last row is deleted, so a few
+   * Moves the first rows of an open table to its end when all of them are to be moved, or when the gaps of deleted rows
+   * between its first and its last row outnumber its rows by more than `minGaps`. DuckDB frees a row group only when its last row is deleted, so a few
    * services that never end would keep the disk space of all that ended. Returns whether any rows were moved.
    */
   async moveFirstOpen(minGaps = checkGapsAfter): Promise<boolean> {
     let hasMoved = false;
     for (const entity of entities) {
-      const count = `SELECT count(*), max(rowid) - min(rowid) + 1 FROM ${entityTables[entity].table}_open`;
+      const count = `SELECT count(*), min(rowid), max(rowid) FROM ${entityTables[entity].table}_open`;
       const reader = await this.#connection.runAndReadAll(count);
-      const rows = Number(reader.value(0, 0));
-      if (Number(reader.value(1, 0)) <= 2 * rows + minGaps) continue;
+      const [rows, first, last] = reader.getRows()[0]!.map(Number) as [number, number, number];
+      if (rows === 0 || (first > this.#moveUpTo[entity] && last - first + 1 <= 2 * rows + minGaps)) continue;
       await this.#inTransaction([entitySql('move_first_open', entity)]);
       hasMoved = true;
     }

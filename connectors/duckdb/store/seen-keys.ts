@@ -85,7 +85,12 @@ export async function readSeenKeys(connection: DuckDBConnection): Promise<SeenKe
   return seenKeys;
 }
 
-async function forEachKey(connection: DuckDBConnection, tables: readonly string[], visit: (key: number) => void) {
+/** Calls `visit` with the column `row_key` of all rows of the tables. */
+export async function forEachKey(
+  connection: DuckDBConnection,
+  tables: readonly string[],
+  visit: (key: number) => void,
+) {
   // A row key fits into a double, which the client reads much faster than a BIGINT.
   const keys = tables.map(table => `SELECT row_key::DOUBLE FROM ${table}`).join(' UNION ALL ');
   const result = await connection.stream(keys);

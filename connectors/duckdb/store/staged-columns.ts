@@ -3,6 +3,7 @@ import type { QuarantinedRecord } from '../../../pipeline/ingest/warehouse.ts';
 import type { LogRecord, PartitionId } from '../../../pipeline/ports.ts';
 import { columnType, entityTables } from '../../../schemas/columns.ts';
 import type { Entity } from '../../../schemas/events/events.ts';
+import type { StoredExtension } from '../../../schemas/events/extensions.ts';
 import { blob, type Column, extensions, falseColumn, integer, text, timestamp, whole } from '../vectors/row-chunks.ts';
 
 /** The batch that changes a row. */
@@ -20,10 +21,22 @@ export interface StagedRow {
   readonly key: number;
   readonly serviceKey: number;
   readonly fragment: Fragment;
+  /** Those that the row itself gets; null for none. */
+  readonly extensions: readonly StoredExtension[] | null;
+  /** The length of the texts that the row itself gets. */
+  readonly bytes: number;
   readonly origin: BatchOrigin;
 }
 
-/** The columns of an entity's tables, in the order of `schemas/tables/0002_entity.sql`. */
+/** An extension that is kept apart from its row. */
+export interface ApartExtension {
+  readonly row: StagedRow;
+  readonly extension: Pick<StoredExtension, 'name' | 'json'>;
+  /** Its position among those of the row in the batch. */
+  readonly place: number;
+}
+
+/** The columns of an entity's tables, in the order of `schemas/tables/0002_entity_tables.sql`. */
 export const entityColumns: Readonly<Record<Entity, readonly Column<StagedRow>[]>> = {
   service: columnsOf('service'),
   state: columnsOf('state'),
@@ -36,12 +49,13 @@ function columnsOf(entity: Entity): readonly Column<StagedRow>[] {
     text(row => row.serviceId),
     ...(ids.length > 1 ? [text<StagedRow>(row => row.id)] : []),
     ...values.map(valueColumn),
-    extensions(row => row.fragment.extensions),
+    extensions(row => row.extensions),
     whole(row => row.key),
     whole(row => row.serviceKey),
     whole(row => row.origin.number),
     integer(row => row.origin.log),
     falseColumn(),
+    whole(row => row.bytes),
   ];
 }
 
@@ -51,6 +65,27 @@ function valueColumn(name: string, position: number): Column<StagedRow> {
   if (type === 'VARCHAR') return text(({ fragment }) => fragment.columns[position] as string | undefined);
   const number = ({ fragment }: StagedRow) => fragment.columns[position] as number | undefined;
   return type === 'TIMESTAMP' ? timestamp(number) : whole(number);
+}
+
+/** The columns of an entity's table of extensions that are kept apart. */
+export const apartColumns: Readonly<Record<Entity, readonly Column<ApartExtension>[]>> = {
+  service: apartColumnsOf('service'),
+  state: apartColumnsOf('state'),
+  task: apartColumnsOf('task'),
+};
+
+function apartColumnsOf(entity: Entity): readonly Column<ApartExtension>[] {
+  return [
+    text(({ row }) => row.serviceId),
+    ...(entityTables[entity].ids.length > 1 ? [text<ApartExtension>(({ row }) => row.id)] : []),
+    text(({ extension }) => extension.name),
+    text(({ extension }) => extension.json),
+    whole(({ extension }) => extension.json.length),
+    integer(({ place }) => place),
+    whole(({ row }) => row.key),
+    whole(({ row }) => row.serviceKey),
+    whole(({ row }) => row.origin.number),
+  ];
 }
 
 /** The columns of the table `deletions`. */

@@ -3,11 +3,15 @@ import type { Fragment, ServiceFragments } from '../../../pipeline/ingest/fold.t
 import type { FoldedBatch } from '../../../pipeline/ingest/warehouse.ts';
 import { entityTables } from '../../../schemas/columns.ts';
 import { type Entity, entities } from '../../../schemas/events/events.ts';
+import { type StoredExtension, storedExtension } from '../../../schemas/events/extensions.ts';
 import { buildChunks } from '../vectors/row-chunks.ts';
 import { rowKey } from '../vectors/row-key.ts';
+import type { ApartRows } from './apart-rows.ts';
 import type { SeenKeys } from './seen-keys.ts';
 import { ServiceChanges } from './service-changes.ts';
 import {
+  type ApartExtension,
+  apartColumns,
   type BatchOrigin,
   deletionColumns,
   entityColumns,
@@ -24,6 +28,8 @@ interface StagedEntity {
   /** Rows that may be stored already; merged with the stored ones. */
   readonly seen: readonly DuckDBDataChunk[];
   readonly seenCount: number;
+  /** Extensions that are kept apart from their rows. */
+  readonly apart: readonly DuckDBDataChunk[];
 }
 
 /** The rows of one batch, or of several that are stored together. */
@@ -50,6 +56,7 @@ export function joinStaged(batches: readonly StagedRows[]): StagedRows {
     closed: batches.flatMap(({ rows }) => rows[entity].closed),
     seen: batches.flatMap(({ rows }) => rows[entity].seen),
     seenCount: batches.reduce((sum, { rows }) => sum + rows[entity].seenCount, 0),
+    apart: batches.flatMap(({ rows }) => rows[entity].apart),
   });
   return {
     number: first.number,
@@ -60,16 +67,23 @@ export function joinStaged(batches: readonly StagedRows[]): StagedRows {
   };
 }
 
+/** What is known of the stored rows. */
+export interface StoredKeys {
+  readonly seenKeys: SeenKeys;
+  readonly apartRows: ApartRows;
+}
+
 /**
  * Copies a batch's fragments, deletions and rejects into data chunks. Reads and writes no table. Adds the keys of its
- * rows to `seenKeys`. They stay there when the batch is not stored afterwards; its rows are then stored as late
- * fragments when they come again, which changes no result.
+ * rows to `keys`. They stay there when the batch is not stored afterwards; when its rows come again, they are then stored
+ * as late fragments, and some extensions apart, which changes no result.
  */
 export function stageBatch(
   { facts, fragments, rejects }: FoldedBatch,
   origin: BatchOrigin,
-  seenKeys: SeenKeys,
+  keys: StoredKeys,
 ): StagedBatch {
+  const { seenKeys } = keys;
   const grouped = { service: new GroupedRows(), state: new GroupedRows(), task: new GroupedRows() };
   const deletions: Pick<StagedRow, 'serviceId' | 'serviceKey' | 'origin'>[] = [];
   const changes = new ServiceChanges();
@@ -78,7 +92,7 @@ export function stageBatch(
     changes.note({ serviceId, serviceKey, fragment: service.service.get(serviceId) }, seenKeys);
     if (service.deleted) deletions.push({ serviceId, serviceKey, origin });
     for (const entity of entities)
-      groupFragments({ entity, serviceId, serviceKey, service, seenKeys, origin }, grouped[entity]);
+      groupFragments({ entity, serviceId, serviceKey, service, keys, origin }, grouped[entity]);
   }
   return {
     number: origin.number,
@@ -101,6 +115,7 @@ class GroupedRows {
   readonly open: StagedRow[] = [];
   readonly closed: StagedRow[] = [];
   readonly seen: StagedRow[] = [];
+  readonly apart: ApartExtension[] = [];
 }
 
 interface ServiceStaging {
@@ -108,7 +123,7 @@ interface ServiceStaging {
   readonly serviceId: string;
   readonly serviceKey: number;
   readonly service: ServiceFragments;
-  readonly seenKeys: SeenKeys;
+  readonly keys: StoredKeys;
   readonly origin: BatchOrigin;
 }
 
@@ -122,26 +137,52 @@ const endColumns: Readonly<Record<Entity, number>> = {
 };
 
 function groupFragments(staging: ServiceStaging, grouped: GroupedRows): void {
-  const { entity, serviceId, serviceKey, service, seenKeys, origin } = staging;
+  const { entity, serviceId, serviceKey, service, keys, origin } = staging;
   for (const [id, fragment] of service[entity]) {
     const key = entity === 'service' ? serviceKey : rowKey(id, serviceKey + seeds[entity]);
-    const row = { serviceId, id, key, serviceKey, fragment, origin };
-    if (seenKeys.add(key)) grouped.seen.push(row);
-    else if (isOpen(entity, fragment)) grouped.open.push(row);
+    const extensions = storedExtensions(fragment);
+    const ofTexts = textBytes(fragment);
+    const isApart = keys.apartRows.add(key, bytesOf(extensions), ofTexts);
+    const own = isApart ? null : extensions;
+    // A row holds the values of its extensions twice: as JSON, and flattened.
+    const bytes = ofTexts + 2 * bytesOf(own);
+    const row = { serviceId, id, key, serviceKey, fragment, extensions: own, bytes, origin };
+    if (isApart) for (const [place, extension] of extensions!.entries()) grouped.apart.push({ row, extension, place });
+    if (keys.seenKeys.add(key)) {
+      grouped.seen.push(row);
+      keys.apartRows.noteWrittenAnew(key);
+    } else if (isOpen(entity, fragment)) grouped.open.push(row);
     else grouped.closed.push(row);
   }
+}
+
+function storedExtensions({ extensions }: Fragment): readonly StoredExtension[] | null {
+  return extensions === null ? null : Array.from(extensions, ([name, value]) => storedExtension(name, value));
+}
+
+function bytesOf(extensions: readonly StoredExtension[] | null): number {
+  return extensions === null ? 0 : extensions.reduce((sum, { name, json }) => sum + name.length + json.length, 0);
+}
+
+const bytesOfRow = ({ bytes }: StagedRow): number => bytes;
+
+function textBytes({ columns }: Fragment): number {
+  let bytes = 0;
+  for (const value of columns) if (typeof value === 'string') bytes += value.length;
+  return bytes;
 }
 
 function isOpen(entity: Entity, { columns }: Fragment): boolean {
   return columns[endColumns[entity]] === undefined;
 }
 
-function buildEntityChunks(entity: Entity, { open, closed, seen }: GroupedRows): StagedEntity {
+function buildEntityChunks(entity: Entity, { open, closed, seen, apart }: GroupedRows): StagedEntity {
   const columns = entityColumns[entity];
   return {
-    open: buildChunks(columns, open),
-    closed: buildChunks(columns, closed),
-    seen: buildChunks(columns, seen),
+    open: buildChunks(columns, open, bytesOfRow),
+    closed: buildChunks(columns, closed, bytesOfRow),
+    seen: buildChunks(columns, seen, bytesOfRow),
     seenCount: seen.length,
+    apart: buildChunks(apartColumns[entity], apart, ({ extension }) => extension.json.length),
   };
 }

@@ -1,7 +1,6 @@
 import { LIST, STRUCT, VARCHAR } from '@duckdb/node-api';
 import bindings from '@duckdb/node-bindings';
-import type { Extensions } from '../../../schemas/events/events.ts';
-import { storedExtension } from '../../../schemas/events/extensions.ts';
+import type { StoredExtension } from '../../../schemas/events/extensions.ts';
 import { ListWriter, writeTexts } from './list-vector.ts';
 
 /** The type of the column `extensions` in `schemas/tables/0002_entity.sql`. */
@@ -25,11 +24,10 @@ export class ExtensionWriter {
       gathered.length = 0;
   }
 
-  set(row: number, extensions: Extensions | null): void {
-    this.#rows.set(row, extensions === null ? null : extensions.size);
+  set(row: number, extensions: readonly StoredExtension[] | null): void {
+    this.#rows.set(row, extensions === null ? null : extensions.length);
     if (extensions === null) return;
-    for (const [name, value] of extensions) {
-      const { json, paths, texts } = storedExtension(name, value);
+    for (const { name, json, paths, texts } of extensions) {
       this.#names.push(name);
       this.#jsons.push(json);
       this.#pathCounts.push(paths.length);

@@ -10,7 +10,7 @@ import {
   VARCHAR,
 } from '@duckdb/node-api';
 import bindings from '@duckdb/node-bindings';
-import type { Extensions } from '../../../schemas/events/events.ts';
+import type { StoredExtension } from '../../../schemas/events/extensions.ts';
 import { ExtensionWriter, extensionsType } from './extension-vector.ts';
 import { WholeNumberWriter } from './number-vector.ts';
 import { TextWriter } from './text-vector.ts';
@@ -43,7 +43,7 @@ export const timestamp = <R>(getValue: (row: R) => Maybe<number>): Column<R> =>
     const instant = getValue(row);
     return instant === null || instant === undefined ? instant : instant * 1000;
   });
-export const extensions = <R>(getValue: (row: R) => Extensions | null): Column<R> =>
+export const extensions = <R>(getValue: (row: R) => readonly StoredExtension[] | null): Column<R> =>
   column(extensionsType, extensionWriter, getValue);
 export const integer = <R>(getValue: (row: R) => number): Column<R> => ({
   type: INTEGER,
@@ -80,12 +80,21 @@ function column<R, V>(type: DuckDBType, writer: Writer<V>, getValue: (row: R) =>
   };
 }
 
-/** Copies rows into DuckDB's memory as data chunks, column by column. */
-export function buildChunks<R>(columns: readonly Column<R>[], rows: readonly R[]): readonly DuckDBDataChunk[] {
+/** A chunk ends with the row that brings it to this many bytes of texts: DuckDB holds chunks whole in its memory. */
+const chunkBytes = 4 << 20;
+
+/** Copies rows into DuckDB's memory as data chunks, column by column. `bytesOf` says how long a row's texts are. */
+export function buildChunks<R>(
+  columns: readonly Column<R>[],
+  rows: readonly R[],
+  bytesOf: (row: R) => number = () => 0,
+): readonly DuckDBDataChunk[] {
   const types = columns.map(({ type }) => type);
   const chunks: DuckDBDataChunk[] = [];
-  for (let from = 0; from < rows.length; from += chunkRows) {
-    const part = rows.length <= chunkRows ? rows : rows.slice(from, from + chunkRows);
+  for (let from = 0, to = 0; from < rows.length; from = to) {
+    for (let bytes = 0; to < rows.length && to - from < chunkRows && bytes < chunkBytes; to += 1)
+      bytes += bytesOf(rows[to]!);
+    const part = to - from === rows.length ? rows : rows.slice(from, to);
     const chunk = DuckDBDataChunk.create(types, part.length);
     for (const [position, { write }] of columns.entries())
       write(bindings.data_chunk_get_vector(chunk.chunk, position), part);

@@ -3,7 +3,8 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { locateRows } from '../../../../connectors/duckdb/read/located-rows.ts';
-import { cutSlices, defaultSlicing, joinRanges, type Slicing } from '../../../../connectors/duckdb/read/slices.ts';
+import { defaultSlicing, type Slicing } from '../../../../connectors/duckdb/read/slice-plan.ts';
+import { cutSlices, joinRanges } from '../../../../connectors/duckdb/read/slices.ts';
 import { DuckDbSnapshots } from '../../../../connectors/duckdb/snapshot.ts';
 import { type FileKind, fileKinds, type Layout, type Selection } from '../../../../pipeline/export/selection.ts';
 import { pickPlainly, plainCopyOptions, plainSelect, plainSplit } from '../../../support/plain-export.ts';
@@ -18,7 +19,7 @@ const all: Selection = {
   filterState: 'any',
 };
 /** So small that a few hundred rows make several slices and have scattered rows. */
-const small: Slicing = { rowsPerSlice: 30, blockRows: 20, fewBlocks: 1 };
+const small: Slicing = { rowsPerSlice: 30, bytesPerSlice: 1 << 20, blockRows: 20, fewBlocks: 1 };
 
 async function exported(
   store: TestStore,
@@ -163,7 +164,8 @@ describe('the ranges that slices read', () => {
     await store.storeLines(lines);
     const located = await locateRows(store.database, all);
     onTestFinished(() => located.connection.closeSync());
-    return cutSlices(located, { entity: 'service', servicesPerSlice: 40, slicing: small });
+    const ranks = [0, 1, 2].map(slice => ({ firstRank: slice * 40 + 1, lastRank: slice * 40 + 40 }));
+    return cutSlices(located, 'service', { servicesPerSlice: 40, ranks, slicing: small });
   };
 
   test('are the blocks of each slice, joined, when rows are in time order', async () => {

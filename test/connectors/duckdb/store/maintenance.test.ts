@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { TableMaintenance } from '../../../../connectors/duckdb/store/maintenance.ts';
@@ -41,6 +42,38 @@ describe('open rows that stay while most others end', () => {
     expect(await rows("SELECT end_timestamp IS NOT NULL FROM services WHERE service_id = 's-0'")).toEqual([[true]]);
   });
 
+  test('all move once many bytes were written anew, so that what they were before leaves the file', async () => {
+    const store = await storeMostlyEnded(200);
+    const rows = (sql: string) => store.rows(sql);
+    const [update, bytes] = [
+      JSON.stringify({ event: 'service.started', service_id: 's-0', contact_key: '%' }),
+      1_000_000,
+    ];
+    for (let round = 0; round < 5; round += 1) {
+      const filled = update.replace('%', randomBytes(bytes / 2).toString('hex'));
+      await store.storeLines([filled.replace('"contact_key"', '"timestamp":"2026-03-01T10:00:00Z","contact_key"')]);
+      await rows('CHECKPOINT');
+    }
+    const usedBytes = async () =>
+      Number((await rows('SELECT used_blocks * block_size FROM pragma_database_size()'))[0]![0]);
+    const before = { bytes: await usedBytes(), rows: await rows('FROM services ORDER BY service_id') };
+    const none = { open: [], closed: [], seen: [], seenCount: 0, apart: [] };
+    const connection = await store.database.connect();
+    const maintenance = await TableMaintenance.open(connection);
+    const batch = { rows: { service: none, state: none, task: none }, deletedCount: 0 };
+    const first = await rows('SELECT min(rowid) FROM services_open');
+    await maintenance.runAfter(batch, 60 << 20);
+    expect(await rows('SELECT min(rowid) FROM services_open'), 'moved too early').toEqual(first);
+    await maintenance.runAfter(batch, 10 << 20);
+    connection.closeSync();
+    await rows('CHECKPOINT');
+    await rows('CHECKPOINT');
+    expect(await rows('FROM services ORDER BY service_id')).toEqual(before.rows);
+    expect(await usedBytes(), 'the older versions of the row stayed in the file').toBeLessThan(
+      before.bytes - 2 * bytes,
+    );
+  });
+
   test('stay where they are while the gaps do not outnumber them by more than the limit', async () => {
     const store = await storeMostlyEnded(5_000);
     expect(await store.warehouse.maintenance.moveFirstOpen(5_000)).toBe(false);
@@ -57,9 +90,9 @@ describe('open rows that stay while most others end', () => {
     await store.rows("DELETE FROM services_open WHERE service_id LIKE 'more-%' AND row_key % 10 <> 0");
     const connection = await store.database.connect();
     const maintenance = await TableMaintenance.open(connection);
-    const none = { open: [], closed: [], seen: [], seenCount: 0 };
+    const none = { open: [], closed: [], seen: [], seenCount: 0, apart: [] };
     const changed = (seenCount: number) =>
-      maintenance.runAfter({ rows: { service: { ...none, seenCount }, state: none, task: none }, deletedCount: 0 });
+      maintenance.runAfter({ rows: { service: { ...none, seenCount }, state: none, task: none }, deletedCount: 0 }, 0);
     const rowids = async () => (await openRows({ rows: sql => store.rows(sql) }))[1]!;
 
     const before = await rowids();
@@ -89,18 +122,18 @@ describe('late fragments and deletions', () => {
     const left = async () => Number((await store.rows('SELECT count(*) FROM deletions'))[0]![0]);
     const connection = await store.database.connect();
     onTestFinished(() => connection.closeSync());
-    const none = { open: [], closed: [], seen: [], seenCount: 0 };
+    const none = { open: [], closed: [], seen: [], seenCount: 0, apart: [] };
     const rows = { service: none, state: none, task: none };
 
     await addDeletions(100_000);
     const maintenance = await TableMaintenance.open(connection);
-    await maintenance.runAfter({ rows, deletedCount: 0 });
+    await maintenance.runAfter({ rows, deletedCount: 0 }, 0);
     expect(await left(), 'settled too early').toBe(100_000);
     // A batch reports how many of its rows may have become late fragments. Here none did, so nothing is settled.
-    await maintenance.runAfter({ rows: { ...rows, service: { ...none, seenCount: 1 } }, deletedCount: 0 });
+    await maintenance.runAfter({ rows: { ...rows, service: { ...none, seenCount: 1 } }, deletedCount: 0 }, 0);
     expect(await left(), 'settled although no row became a late fragment').toBe(100_000);
     await addDeletions(1);
-    await maintenance.runAfter({ rows, deletedCount: 1 });
+    await maintenance.runAfter({ rows, deletedCount: 1 }, 0);
     expect(await left(), 'never settled by itself').toBe(0);
   });
 

@@ -13,6 +13,7 @@ import {
   whole,
 } from '../../../../connectors/duckdb/vectors/row-chunks.ts';
 import type { Extensions } from '../../../../schemas/events/events.ts';
+import { storedExtension } from '../../../../schemas/events/extensions.ts';
 import { JsonNumber } from '../../../../schemas/json/json.ts';
 import { openTestStore } from '../../../support/store.ts';
 
@@ -61,7 +62,9 @@ const columns: readonly Column<Row>[] = [
   blob(({ bytes: given }) => given),
   whole(({ number }) => number),
   timestamp(({ time }) => time),
-  extensions(({ extensions: given }) => given),
+  extensions(({ extensions: given }) =>
+    given === null ? null : Array.from(given, ([name, json]) => storedExtension(name, json)),
+  ),
   integer(({ small }) => small),
   falseColumn(),
   text(({ last }) => last),
