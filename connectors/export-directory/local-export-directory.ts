@@ -5,6 +5,7 @@ import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import type { Compression } from '../../pipeline/export/selection.ts';
 import type { Destination, ExportDirectory, PendingFile } from '../../pipeline/ports.ts';
 import { FolderRefused, findFolder, hasFolder, lstatOrNull, makeFolderInRoot, removeEmptyFolders } from './folders.ts';
+import { checkHardLinks } from './hard-links.ts';
 import { HIDDEN_START } from './hidden-names.ts';
 import { openPendingFile } from './pending-file.ts';
 import { parsePrefix, prefixRefused } from './prefix.ts';
@@ -37,15 +38,17 @@ export interface LocalExportDirectory extends ExportDirectory {
 }
 
 /**
- * Opens a folder of the local disk as export directory. Its file system must support hard links. Throws `NOT_WRITABLE` when
- * the root is missing or no folder, `CONFIG_INVALID` for a bad `prefixMap`.
+ * Opens a folder of the local disk as export directory. Throws `NOT_WRITABLE` when the root is missing or no folder,
+ * `CONFIG_INVALID` for a bad `prefixMap` and for a file system without hard links.
  */
 export async function openExportDirectory(settings: ExportDirectorySettings): Promise<LocalExportDirectory> {
   const prefixMap = settings.prefixMap ?? {};
   const faults = prefixMapFaults(prefixMap);
   if (faults.length > 0) throw new TidemarkError('CONFIG_INVALID', faults.join('\n'));
   const root = await openRoot(settings.root, settings.create ?? false);
-  return new LocalDirectory(root, prefixMap, settings.owner ?? randomUUID());
+  const owner = settings.owner ?? randomUUID();
+  await checkHardLinks(root, owner);
+  return new LocalDirectory(root, prefixMap, owner);
 }
 
 class LocalDirectory implements LocalExportDirectory {
