@@ -182,7 +182,10 @@ export interface Destination {
   readonly missing?: string;
 }
 
-/** The folder tree of export files. The names of a request's hidden files contain its id. */
+/**
+ * The folder tree of export files. The names of a request's hidden files contain its id. While the root of the tree is away,
+ * or another folder has its place, everything throws `EXPORT_ROOT_GONE`, and nothing is written there.
+ */
 export interface ExportDirectory {
   /** Checks a `file_prefix` and returns its destination; writes nothing. Throws `PREFIX_REFUSED` with the reason. */
   resolve(filePrefix: string): Promise<Destination>;
@@ -194,7 +197,10 @@ export interface ExportDirectory {
   reserve(destination: Destination, requestId: string, stamp: number): Promise<boolean>;
   /** Gives a reservation of the request back; does nothing where it has none. */
   release(destination: Destination, requestId: string, stamp: number): Promise<void>;
-  /** Gives back what an earlier process of this service reserved for any request but these. */
+  /**
+   * Gives back what is reserved for any request of this service but these, which have not ended, and sweeps what the others
+   * left: those of an earlier process, and those that ended while the disk could not be written.
+   */
   releaseAllBut(requestIds: readonly string[]): Promise<void>;
   /** True when none of the names exists in the destination, also when its folder does not exist. */
   areFree(destination: Destination, names: readonly string[]): Promise<boolean>;

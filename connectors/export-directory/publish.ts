@@ -3,7 +3,7 @@ import path from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import { diskFailure, syncFolder } from '../disk.ts';
 import { lstatOrNull } from './folders.ts';
-import { hiddenName } from './hidden-names.ts';
+import { hiddenName, type OwnedRequest } from './hidden-names.ts';
 
 /** One file of the request with the paths of its hidden and its final name. */
 interface FileNames {
@@ -24,10 +24,10 @@ type LinkState = 'sealed' | 'linked' | 'published' | 'taken' | 'lost';
  * removed only when all final names are durable. On a failure the linked names are removed again. Throws `NAME_TAKEN`,
  * `EXPORT_FAILED` when a sealed file is missing, and `NOT_WRITABLE` or `DISK_FULL` from the disk.
  */
-export async function publishFiles(folder: string, requestId: string, names: readonly string[]): Promise<void> {
+export async function publishFiles(folder: string, request: OwnedRequest, names: readonly string[]): Promise<void> {
   const files = names.map(name => ({
     name,
-    hidden: path.join(folder, hiddenName(requestId, name, 'sealed')),
+    hidden: path.join(folder, hiddenName(request, name, 'sealed')),
     final: path.join(folder, name),
   }));
   try {

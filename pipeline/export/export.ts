@@ -1,5 +1,6 @@
-import { TidemarkError } from '../errors.ts';
+import { codeOf, TidemarkError } from '../errors.ts';
 import type { ExportDirectory } from '../ports.ts';
+import { pause } from '../waiting.ts';
 import { type Writing, writeFiles } from './export-files.ts';
 import type { Manifest } from './manifest.ts';
 import { type ExportRecord, isEnded, type RequestChange, type RequestStore } from './request.ts';
@@ -38,16 +39,38 @@ async function writeAndPublish(record: ExportRecord, exporting: Exporting): Prom
     const { manifest, snapshotBatch } = await writeFiles(record, exporting);
     await recordChange(record, { state: 'publishing', manifest, snapshotBatch }, store);
     isStoppable = false;
-    await directory.publish(plan.destination, requestId, plan.names);
+    await publishOnceThere(record, exporting);
     await releaseNames(record, directory);
     return manifest;
   } catch (cause) {
     exporting.contradictions.unwatch(requestId);
     const stopped = isStoppable && exporting.signal.aborted;
     const error = stopped ? reasonOf(exporting.signal, requestId) : asExportError(cause, requestId);
-    await directory.sweep(plan.destination, requestId).catch(() => undefined);
     if (error.code !== 'INTERRUPTED') await endAs(error, record, exporting);
+    else if (isStoppable) await directory.sweep(plan.destination, requestId).catch(() => undefined);
     throw error;
+  }
+}
+
+const rootCheckMs = 1_000;
+
+/**
+ * Gives the files their names. They are whole, so while the export root is gone this waits; some may have their names
+ * already, and the export must not end with a part of them. Throws `INTERRUPTED` when the process stops meanwhile: the next
+ * start gives them their names.
+ */
+async function publishOnceThere({ requestId, plan }: ExportRecord, { directory, signal }: Exporting): Promise<void> {
+  for (;;) {
+    try {
+      return await directory.publish(plan.destination, requestId, plan.names);
+    } catch (error) {
+      if (codeOf(error) !== 'EXPORT_ROOT_GONE') throw error;
+      if (signal.aborted) {
+        const rest = 'its files are whole, and get their names at the next start';
+        throw new TidemarkError('INTERRUPTED', `export ${requestId} was interrupted; ${rest}`, { cause: error });
+      }
+      await pause(rootCheckMs, signal);
+    }
   }
 }
 
@@ -98,7 +121,7 @@ export async function recoverExports({
 
 /**
  * Returns true when the request must run again. One that cannot be recovered ends as failed, so that it does not keep the
- * others from running; one whose folder lies in another export root is left for the next start with that root.
+ * others from running; one whose export root is another one, or gone, is left for the next start with that root.
  */
 async function recoverExport(
   record: ExportRecord,
@@ -118,9 +141,8 @@ async function recoverExport(
     await store.update(requestId, { state: 'completed' });
   } catch (cause) {
     const { code, message } = asExportError(cause, requestId);
-    if (code === 'PREFIX_REFUSED') return false;
-    await directory.sweep(plan.destination, requestId).catch(() => undefined);
-    await releaseNames(record, directory);
+    if (code === 'PREFIX_REFUSED' || code === 'EXPORT_ROOT_GONE') return false;
+    await takeBack(record, directory);
     await store.update(requestId, { state: 'failed', error: { code, message } });
   }
   return false;
@@ -133,8 +155,21 @@ export async function endAs(
   { store, directory }: Pick<Exporting, 'store' | 'directory'>,
 ): Promise<ExportRecord | null> {
   const state = code === 'CANCELLED' ? 'cancelled' : 'failed';
-  await releaseNames(record, directory);
+  await takeBack(record, directory);
   return store.update(record.requestId, { state, error: { code, message } });
+}
+
+/**
+ * Removes the hidden files of a request that ends without files, and then gives its names back. Where that fails, the
+ * reservation stays and shows what is left: `releaseAllBut` does it later.
+ */
+async function takeBack({ requestId, plan }: ExportRecord, directory: ExportDirectory): Promise<void> {
+  try {
+    await directory.sweep(plan.destination, requestId);
+    await directory.release(plan.destination, requestId, plan.stamp);
+  } catch {
+    // The request ends all the same.
+  }
 }
 
 /** Before the end is recorded, so that whoever sees the end finds no hidden file. What fails here, the next start does. */

@@ -219,7 +219,7 @@ test('when the export root was replaced by a link, nothing is written to its tar
   await mkdir(elsewhere);
   await rename(place.root, `${place.root}-moved`);
   await symlink(elsewhere, place.root);
-  await expect(runExport(record, parts)).rejects.toMatchObject({ code: 'PREFIX_REFUSED' });
+  await expect(runExport(record, parts)).rejects.toMatchObject({ code: 'EXPORT_ROOT_GONE' });
   await expect(acceptAs({ ...window, file_prefix: 'y_' }, 'next', parts)).rejects.toThrow(/export root .*replaced/);
   expect(await readdir(elsewhere)).toEqual([]);
   const moved = await readdir(`${place.root}-moved`);

@@ -8,6 +8,7 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Compression } from '../../pipeline/export/selection.ts';
 import type { Destination, ExportDirectory, FileFacts, PendingFile } from '../../pipeline/ports.ts';
 
+const owner = 'memory';
 const ROOT = { configured: '/exports', path: '/exports', device: 0n, inode: 0n };
 
 /** An export directory without a disk, for tests and demonstrations. Files lie under `/exports`. */
@@ -51,7 +52,7 @@ export class MemoryExportDirectory implements ExportDirectory {
   }
 
   async create(to: Destination, requestId: string, name: string, compression: Compression): Promise<PendingFile> {
-    const place = (stage: HiddenStage) => path.join(to.folder, hiddenName(requestId, name, stage));
+    const place = (stage: HiddenStage) => path.join(to.folder, hiddenName({ owner, requestId }, name, stage));
     if (this.hidden.has(place('part'))) {
       throw new TidemarkError('EXPORT_FAILED', `${name} is being written already; sweep the request first`);
     }
@@ -61,7 +62,7 @@ export class MemoryExportDirectory implements ExportDirectory {
 
   async publish({ folder }: Destination, requestId: string, names: readonly string[]): Promise<void> {
     const files = names.map(name => {
-      const hidden = path.join(folder, hiddenName(requestId, name, 'sealed'));
+      const hidden = path.join(folder, hiddenName({ owner, requestId }, name, 'sealed'));
       const final = path.join(folder, name);
       return { hidden, final, sealed: this.hidden.get(hidden), visible: this.files.get(final) };
     });
@@ -76,7 +77,7 @@ export class MemoryExportDirectory implements ExportDirectory {
   }
 
   async sweep({ folder }: Destination, requestId: string): Promise<void> {
-    const start = path.join(folder, hiddenStart(requestId));
+    const start = path.join(folder, hiddenStart({ owner, requestId }));
     for (const file of this.hidden.keys()) {
       if (file.startsWith(start)) this.hidden.delete(file);
     }

@@ -17,7 +17,7 @@ let directory: ExportDirectory;
 let destination: Destination;
 beforeEach(async () => {
   root = await temporaryFolder();
-  directory = await openExportDirectory({ root: root.path });
+  directory = await openExportDirectory({ root: root.path, owner: 'publisher' });
   destination = await directory.resolve('out/x_');
 });
 afterEach(() => root.remove());
