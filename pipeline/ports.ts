@@ -206,9 +206,14 @@ export interface ExportDirectory {
   areFree(destination: Destination, names: readonly string[]): Promise<boolean>;
   /** Makes missing folders and opens a hidden file that will get this name. */
   create(destination: Destination, requestId: string, name: string, compression: Compression): Promise<PendingFile>;
+  /** Size and hash of a file under its final name; null where there is none. */
+  contentOf(destination: Destination, name: string): Promise<ContentFacts | null>;
+  /** The text of a manifest file; null where there is none. */
+  manifestText(destination: Destination, name: string): Promise<string | null>;
   /**
    * Gives sealed hidden files their names, in the order of `names`, and never replaces a file. Idempotent: after a crash
-   * in the middle, a second call finishes the work. Throws `NAME_TAKEN` when another file has one of the names.
+   * in the middle, a second call finishes the work. A name that a file of the same content has counts as given. Throws
+   * `NAME_TAKEN` when another file has one of the names.
    */
   publish(destination: Destination, requestId: string, names: readonly string[]): Promise<void>;
   /** Removes every hidden file of the request, and of the folders that were missing those that are empty; published files stay. */

@@ -3,11 +3,11 @@ import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf, hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import type { Compression } from '../../pipeline/export/selection.ts';
-import type { Destination, ExportDirectory, PendingFile } from '../../pipeline/ports.ts';
+import type { ContentFacts, Destination, ExportDirectory, PendingFile } from '../../pipeline/ports.ts';
 import { FolderRefused, findFolder, hasFolder, lstatOrNull, makeFolderInRoot, removeEmptyFolders } from './folders.ts';
 import { checkHardLinks } from './hard-links.ts';
 import { HIDDEN_START } from './hidden-names.ts';
-import { type NewFile, openPendingFile } from './pending-file.ts';
+import { ContentHash, type NewFile, openPendingFile } from './pending-file.ts';
 import { parsePrefix, prefixRefused } from './prefix.ts';
 import { type PrefixMap, prefixMapFaults } from './prefix-map.ts';
 import { publishFiles } from './publish.ts';
@@ -128,6 +128,20 @@ class LocalDirectory implements LocalExportDirectory {
       seal: () => this.#below(() => checkRootUnchanged(this.#root).then(() => file.seal())),
       discard: () => file.discard(),
     };
+  }
+
+  async contentOf(destination: Destination, name: string): Promise<ContentFacts | null> {
+    const hash = new ContentHash();
+    const handle = await this.openFile(destination, name);
+    if (handle === null) return null;
+    for await (const bytes of handle.createReadStream({ highWaterMark: 1 << 20 })) hash.add(bytes as Uint8Array);
+    return hash.finish();
+  }
+
+  async manifestText(destination: Destination, name: string): Promise<string | null> {
+    const handle = await this.openFile(destination, name);
+    if (handle === null) return null;
+    return handle.readFile('utf8').finally(() => handle.close());
   }
 
   async publish(destination: Destination, requestId: string, names: readonly string[]): Promise<void> {

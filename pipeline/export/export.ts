@@ -3,6 +3,7 @@ import type { ExportDirectory } from '../ports.ts';
 import { pause } from '../waiting.ts';
 import { type Writing, writeFiles } from './export-files.ts';
 import type { Manifest } from './manifest.ts';
+import { findPublished } from './published-export.ts';
 import { type ExportRecord, isEnded, type RequestChange, type RequestStore } from './request.ts';
 
 /** What is needed to run a request to its end. */
@@ -102,8 +103,8 @@ export function cancelled(requestId: string, by: string): TidemarkError {
 }
 
 /**
- * Recovers the requests that a dead process left unfinished: those in `publishing` get their file names and complete; the
- * half-written files of the others are removed. Returns the requests to run again, with their recorded stamp and window.
+ * Recovers the requests that a dead process left unfinished: those in `publishing` get their file names and complete, and so
+ * do those whose files are there already; the half-written files of the others are removed. Returns the requests to run again, with their recorded stamp and window.
  */
 export async function recoverExports({
   store,
@@ -129,14 +130,21 @@ async function recoverExport(
 ): Promise<boolean> {
   const { requestId, plan, state, cancelledBy } = record;
   try {
-    if (state !== 'publishing') {
+    if (state === 'publishing') await directory.publish(plan.destination, requestId, plan.names);
+    else {
       await directory.sweep(plan.destination, requestId);
-      // A request of an earlier version has no reservation, and a loss of power may have taken it.
-      if (cancelledBy === null) await directory.reserve(plan.destination, requestId, plan.stamp);
-      else await endAs(cancelled(requestId, cancelledBy), record, { store, directory });
-      return cancelledBy === null;
+      if (cancelledBy !== null) {
+        await endAs(cancelled(requestId, cancelledBy), record, { store, directory });
+        return false;
+      }
+      const manifest = await findPublished(record, directory);
+      if (manifest === null) {
+        // A request of an earlier version has no reservation, and a loss of power may have taken it.
+        await directory.reserve(plan.destination, requestId, plan.stamp);
+        return true;
+      }
+      await store.update(requestId, { state: 'publishing', manifest });
     }
-    await directory.publish(plan.destination, requestId, plan.names);
     await releaseNames(record, directory);
     await store.update(requestId, { state: 'completed' });
   } catch (cause) {

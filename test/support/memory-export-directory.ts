@@ -6,7 +6,7 @@ import { ContentHash } from '../../connectors/export-directory/pending-file.ts';
 import { parsePrefix } from '../../connectors/export-directory/prefix.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Compression } from '../../pipeline/export/selection.ts';
-import type { Destination, ExportDirectory, FileFacts, PendingFile } from '../../pipeline/ports.ts';
+import type { ContentFacts, Destination, ExportDirectory, FileFacts, PendingFile } from '../../pipeline/ports.ts';
 
 const owner = 'memory';
 const ROOT = { configured: '/exports', path: '/exports', device: 0n, inode: 0n };
@@ -60,6 +60,19 @@ export class MemoryExportDirectory implements ExportDirectory {
     return new MemoryFile({ name, compression, place, shelf: this.hidden, claim: bytes => this.#claim(bytes) });
   }
 
+  async contentOf({ folder }: Destination, name: string): Promise<ContentFacts | null> {
+    const content = this.files.get(path.join(folder, name));
+    if (content === undefined) return null;
+    const hash = new ContentHash();
+    hash.add(content);
+    return hash.finish();
+  }
+
+  async manifestText({ folder }: Destination, name: string): Promise<string | null> {
+    const content = this.files.get(path.join(folder, name));
+    return content === undefined ? null : Buffer.from(content).toString();
+  }
+
   async publish({ folder }: Destination, requestId: string, names: readonly string[]): Promise<void> {
     const files = names.map(name => {
       const hidden = path.join(folder, hiddenName({ owner, requestId }, name, 'sealed'));
@@ -68,7 +81,9 @@ export class MemoryExportDirectory implements ExportDirectory {
     });
     const lost = files.find(({ sealed, visible }) => sealed === undefined && visible === undefined);
     if (lost) throw new TidemarkError('EXPORT_FAILED', `no sealed file for ${lost.final}; nothing was published`);
-    const taken = files.find(({ sealed, visible }) => sealed !== undefined && visible !== undefined);
+    const taken = files.find(
+      ({ sealed, visible }) => sealed !== undefined && visible !== undefined && !Buffer.from(sealed).equals(visible),
+    );
     if (taken) throw new TidemarkError('NAME_TAKEN', `${taken.final} belongs to another file; nothing was published`);
     for (const { hidden, final, sealed } of files) {
       if (sealed !== undefined) this.files.set(final, sealed);
