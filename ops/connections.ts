@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { openExportDirectory } from '../connectors/export-directory/local-export-directory.ts';
 import { KafkaCluster } from '../connectors/kafka/topics/cluster.ts';
 import { checkTopics } from '../connectors/kafka/topics/topic-checks.ts';
 import { TidemarkError } from '../pipeline/errors.ts';
@@ -7,11 +9,14 @@ import { checkSubjects, openRegistryHttp } from './schema-registry.ts';
 import type { Config } from './settings/settings.ts';
 
 /**
- * Connects to the brokers and the schema registry that the settings name, and checks what `run` checks. Returns what
- * somebody should know of, as sentences. Throws the error with which `run` would end, would not become ready, or of which it
- * would only warn because it cannot check something, without trying again: `SOURCE_UNREACHABLE`, `SOURCE_REFUSED`, `TOPIC_UNFIT`, `REGISTRY_UNREACHABLE`, `REGISTRY_REFUSED`.
+ * Looks at the export root, connects to the brokers and the schema registry that the settings name, and checks what `run`
+ * checks. Returns what somebody should know of, as sentences. Throws the error with which `run` would end, would not become
+ * ready, or of which it would only warn because it cannot check something, without trying again: `CONFIG_INVALID`,
+ * `NOT_WRITABLE`, `SOURCE_UNREACHABLE`, `SOURCE_REFUSED`, `TOPIC_UNFIT`, `REGISTRY_UNREACHABLE`, `REGISTRY_REFUSED`.
  */
 export async function checkConnections(config: Config, signal: AbortSignal): Promise<readonly string[]> {
+  // One that does not exist is made by `run`.
+  if (existsSync(config.export_root)) await openExportDirectory({ root: config.export_root });
   const ofTopics = config.kafka_brokers.length === 0 ? [] : await checkKafka(config, signal);
   const registry = openRegistryHttp(config, () => undefined);
   const ofSubjects = registry === null ? null : await checkSubjects(registry, config, signal);

@@ -29,6 +29,7 @@ const readableCodes: ReadonlySet<string> = new Set<FailureCode>([
 /** Messages that replace those of other codes. A code in neither list gets a general sentence. */
 const replacements: Readonly<Partial<Record<string, string>>> = {
   DISK_FULL: 'no space is left on the disk of the service',
+  EXPORT_ROOT_GONE: 'the folder of the exports is not there at the moment; send the request again later',
   NOT_WRITABLE: 'the service has no permission to write its exports',
   NAME_TAKEN: 'a file of that name appeared meanwhile; send the request again with a new request id',
 };

@@ -23,6 +23,7 @@ const failures = {
   CANCELLED: { retry: false, exitCode: 65, httpStatus: 409 },
   NAME_TAKEN: { retry: true, exitCode: 73, httpStatus: 409 },
   TOO_MANY_COLUMNS: { retry: false, exitCode: 65, httpStatus: 400 },
+  EXPORT_ROOT_GONE: { retry: true, exitCode: 73, httpStatus: 503 },
   EXPORT_FAILED: { retry: true, exitCode: 74, httpStatus: 500 },
   OUT_OF_MEMORY: { retry: true, exitCode: 74, httpStatus: 503 },
   DISK_FULL: { retry: true, exitCode: 74, httpStatus: 507 },

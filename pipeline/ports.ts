@@ -182,7 +182,10 @@ export interface Destination {
   readonly missing?: string;
 }
 
-/** The folder tree of export files. The names of a request's hidden files contain its id. */
+/**
+ * The folder tree of export files. The names of a request's hidden files contain its id. While the root of the tree is away,
+ * or another folder has its place, everything throws `EXPORT_ROOT_GONE`, and nothing is written there.
+ */
 export interface ExportDirectory {
   /** Checks a `file_prefix` and returns its destination; writes nothing. Throws `PREFIX_REFUSED` with the reason. */
   resolve(filePrefix: string): Promise<Destination>;
@@ -194,15 +197,23 @@ export interface ExportDirectory {
   reserve(destination: Destination, requestId: string, stamp: number): Promise<boolean>;
   /** Gives a reservation of the request back; does nothing where it has none. */
   release(destination: Destination, requestId: string, stamp: number): Promise<void>;
-  /** Gives back what an earlier process of this service reserved for any request but these. */
+  /**
+   * Gives back what is reserved for any request of this service but these, which have not ended, and sweeps what the others
+   * left: those of an earlier process, and those that ended while the disk could not be written.
+   */
   releaseAllBut(requestIds: readonly string[]): Promise<void>;
   /** True when none of the names exists in the destination, also when its folder does not exist. */
   areFree(destination: Destination, names: readonly string[]): Promise<boolean>;
   /** Makes missing folders and opens a hidden file that will get this name. */
   create(destination: Destination, requestId: string, name: string, compression: Compression): Promise<PendingFile>;
+  /** Size and hash of a file under its final name; null where there is none. */
+  contentOf(destination: Destination, name: string): Promise<ContentFacts | null>;
+  /** The text of a manifest file; null where there is none. */
+  manifestText(destination: Destination, name: string): Promise<string | null>;
   /**
    * Gives sealed hidden files their names, in the order of `names`, and never replaces a file. Idempotent: after a crash
-   * in the middle, a second call finishes the work. Throws `NAME_TAKEN` when another file has one of the names.
+   * in the middle, a second call finishes the work. A name that a file of the same content has counts as given. Throws
+   * `NAME_TAKEN` when another file has one of the names.
    */
   publish(destination: Destination, requestId: string, names: readonly string[]): Promise<void>;
   /** Removes every hidden file of the request, and of the folders that were missing those that are empty; published files stay. */

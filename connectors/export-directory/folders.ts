@@ -73,7 +73,7 @@ export async function removeEmptyFolders(root: ExportRoot, { folder, missing }: 
 
 /**
  * Whether a resolved folder exists. Throws `PREFIX_REFUSED` when a link or a file has replaced one of its folders since it
- * was resolved, or when the root was replaced.
+ * was resolved, `EXPORT_ROOT_GONE` when the root is another one.
  */
 export async function hasFolder(root: ExportRoot, folder: string): Promise<boolean> {
   await checkRootUnchanged(root);

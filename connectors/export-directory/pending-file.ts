@@ -7,12 +7,12 @@ import type { ContentFacts, FileFacts, PendingFile } from '../../pipeline/ports.
 import { diskFailure, syncFolder } from '../disk.ts';
 import { BlockCutter, type Packer } from './block-cutter.ts';
 import { createPacker, plainName } from './create-packer.ts';
-import { hiddenName } from './hidden-names.ts';
+import { hiddenName, type OwnedRequest } from './hidden-names.ts';
 
-interface NewFile {
+export interface NewFile {
   /** Absolute path of a folder that exists. */
   readonly folder: string;
-  readonly requestId: string;
+  readonly request: OwnedRequest;
   /** The final name, without folder. */
   readonly name: string;
   readonly compression: Compression;
@@ -23,7 +23,7 @@ interface NewFile {
  * `NOT_WRITABLE`, or `EXPORT_FAILED` when the request already has this hidden file.
  */
 export async function openPendingFile(file: NewFile): Promise<PendingFile> {
-  const part = path.join(file.folder, hiddenName(file.requestId, file.name, 'part'));
+  const part = path.join(file.folder, hiddenName(file.request, file.name, 'part'));
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   try {
     return new HiddenFile(file, part, await open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o666));
@@ -49,7 +49,7 @@ class HiddenFile implements PendingFile {
     this.name = file.name;
     this.#folder = file.folder;
     this.#part = part;
-    this.#sealed = path.join(file.folder, hiddenName(file.requestId, file.name, 'sealed'));
+    this.#sealed = path.join(file.folder, hiddenName(file.request, file.name, 'sealed'));
     this.#handle = handle;
     this.#packer = createPacker(file.compression, plainName(file.name), bytes => this.#append(bytes));
   }

@@ -1,9 +1,9 @@
-import { link, rm } from 'node:fs/promises';
+import { constants, type FileHandle, link, open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
-import { diskFailure, syncFolder } from '../disk.ts';
+import { diskFailure, readAt, syncFolder } from '../disk.ts';
 import { lstatOrNull } from './folders.ts';
-import { hiddenName } from './hidden-names.ts';
+import { hiddenName, type OwnedRequest } from './hidden-names.ts';
 
 /** One file of the request with the paths of its hidden and its final name. */
 interface FileNames {
@@ -13,21 +13,22 @@ interface FileNames {
 }
 
 /**
- * Which of the two names exist. `sealed`: the hidden one. `linked`: both, for the same file. `published`: the final one.
- * `taken`: both, but the final one belongs to another file. `lost`: neither.
+ * Which of the two names exist. `sealed`: the hidden one. `linked`: both, for the same file. `equal`: both, for two files of
+ * the same content. `published`: the final one. `taken`: both, but the final one belongs to another file. `lost`: neither.
  */
-type LinkState = 'sealed' | 'linked' | 'published' | 'taken' | 'lost';
+type LinkState = 'sealed' | 'linked' | 'equal' | 'published' | 'taken' | 'lost';
 
 /**
  * Links the request's sealed files to their final names, in the given order; all of them or none. After a crash it can be
  * called again and completes the work: a final name that is a link to the hidden file counts as done, and hidden files are
- * removed only when all final names are durable. On a failure the linked names are removed again. Throws `NAME_TAKEN`,
+ * removed only when all final names are durable. In a whole set, a file with the same content counts as done, too: after an
+ * older copy of the database was put back, a request runs again whose files are there. On a failure the linked names are removed again. Throws `NAME_TAKEN`,
  * `EXPORT_FAILED` when a sealed file is missing, and `NOT_WRITABLE` or `DISK_FULL` from the disk.
  */
-export async function publishFiles(folder: string, requestId: string, names: readonly string[]): Promise<void> {
+export async function publishFiles(folder: string, request: OwnedRequest, names: readonly string[]): Promise<void> {
   const files = names.map(name => ({
     name,
-    hidden: path.join(folder, hiddenName(requestId, name, 'sealed')),
+    hidden: path.join(folder, hiddenName(request, name, 'sealed')),
     final: path.join(folder, name),
   }));
   try {
@@ -47,7 +48,8 @@ async function removeHidden(folder: string, files: readonly FileNames[]): Promis
 async function linkAll(folder: string, files: readonly FileNames[]): Promise<void> {
   try {
     const states = await linkStates(files);
-    for (const [index, file] of files.entries()) if (states[index] !== 'published') await linkOne(file);
+    for (const [index, file] of files.entries())
+      if (states[index] !== 'published' && states[index] !== 'equal') await linkOne(file);
     await syncFolder(folder);
   } catch (error) {
     await unlinkAll(folder, files);
@@ -63,9 +65,19 @@ async function linkStates(files: readonly FileNames[]): Promise<readonly LinkSta
   const states = await Promise.all(files.map(linkState));
   const isPartial = states.includes('published') && (states.includes('sealed') || states.includes('taken'));
   const lost = files.find((_, index) => states[index] === 'lost' || (isPartial && states[index] === 'published'));
-  if (lost === undefined) return states;
+  if (lost === undefined) return withoutHalfSets(states);
   const problem = `the sealed file ${lost.hidden} of ${lost.name} is missing, so nothing was published`;
   throw new TidemarkError('EXPORT_FAILED', problem);
+}
+
+/**
+ * Files of the same content count only where the last one has its name, too: they are a whole set. Those of a set that is not
+ * whole may be removed again by whoever is publishing it.
+ */
+function withoutHalfSets(states: readonly LinkState[]): readonly LinkState[] {
+  const last = states.at(-1);
+  if (last === 'equal' || last === 'published') return states;
+  return states.map(state => (state === 'equal' ? 'taken' : state));
 }
 
 async function linkOne(file: FileNames): Promise<void> {
@@ -92,5 +104,32 @@ async function linkState({ hidden, final }: FileNames): Promise<LinkState> {
   const [sealed, visible] = await Promise.all([lstatOrNull(hidden), lstatOrNull(final)]);
   if (sealed === null) return visible === null ? 'lost' : 'published';
   if (visible === null) return 'sealed';
-  return sealed.ino === visible.ino && sealed.dev === visible.dev ? 'linked' : 'taken';
+  if (sealed.ino === visible.ino && sealed.dev === visible.dev) return 'linked';
+  const mayBeEqual = visible.isFile() && visible.size === sealed.size;
+  return mayBeEqual && (await haveSameContent(hidden, final)) ? 'equal' : 'taken';
+}
+
+const comparedBytes = 1 << 20;
+
+async function haveSameContent(one: string, other: string): Promise<boolean> {
+  const first = await open(one, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const second = await open(other, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      return await haveSameBytes(first, second);
+    } finally {
+      await second.close();
+    }
+  } finally {
+    await first.close();
+  }
+}
+
+/** Whether two files of the same size have the same bytes. */
+async function haveSameBytes(first: FileHandle, second: FileHandle): Promise<boolean> {
+  for (let at = 0; ; at += comparedBytes) {
+    const [one, other] = await Promise.all([readAt(first, at, comparedBytes), readAt(second, at, comparedBytes)]);
+    if (!one.equals(other)) return false;
+    if (one.length < comparedBytes) return true;
+  }
 }

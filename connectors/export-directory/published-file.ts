@@ -1,13 +1,13 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readlink } from 'node:fs/promises';
 import path from 'node:path';
-import { hasSystemCode } from '../../pipeline/errors.ts';
+import { codeOf, hasSystemCode } from '../../pipeline/errors.ts';
 import type { Destination } from '../../pipeline/ports.ts';
 import { hasFolder } from './folders.ts';
 import type { ExportRoot } from './root.ts';
 
 /**
- * Opens a published file for reading; null when it does not exist any more or something else has its name. No link is
+ * Opens a published file for reading. Throws `EXPORT_ROOT_GONE`. Null when it does not exist any more or something else has its name. No link is
  * followed, neither the file itself nor one of its folders, also when the link is made between the check and the opening.
  */
 export async function openPublished(
@@ -15,7 +15,7 @@ export async function openPublished(
   { folder }: Destination,
   name: string,
 ): Promise<FileHandle | null> {
-  if (!(await hasFolder(root, folder).catch(() => false))) return null;
+  if (!(await hasFolder(root, folder).catch(falseIfRefused))) return null;
   const file = path.join(folder, name);
   // O_NONBLOCK: opening a named pipe would wait until another process opens it for writing.
   const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
@@ -26,6 +26,11 @@ export async function openPublished(
   if (isPublished) return handle;
   await handle.close();
   return null;
+}
+
+function falseIfRefused(error: unknown): false {
+  if (codeOf(error) === 'EXPORT_ROOT_GONE') throw error;
+  return false;
 }
 
 function nullIfMissing(error: unknown): null {

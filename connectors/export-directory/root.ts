@@ -1,4 +1,4 @@
-import { lstat, realpath } from 'node:fs/promises';
+import { access, constants, lstat, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import { diskFailure, makeFolder } from '../disk.ts';
@@ -36,15 +36,26 @@ export async function openRoot(root: string, create: boolean): Promise<ExportRoo
 }
 
 /**
- * Throws `PREFIX_REFUSED` unless the root is still the folder that was opened. A link in its place would lead files to
- * another folder.
+ * Throws `EXPORT_ROOT_GONE` unless the configured path still leads to the folder that was opened. Another folder in its
+ * place, such as the one below a disk that was unmounted, must not get its files.
  */
-export async function checkRootUnchanged(root: ExportRoot): Promise<void> {
-  const [real, stats] = await Promise.all([
-    realpath(root.path).catch(() => null),
-    lstat(root.path, { bigint: true }).catch(() => null),
+export async function checkRootUnchanged({ configured, path: real, device, inode }: ExportRoot): Promise<void> {
+  const [found, stats] = await Promise.all([
+    realpath(configured).catch(() => null),
+    lstat(real, { bigint: true }).catch(() => null),
   ]);
-  if (real === root.path && stats?.dev === root.device && stats.ino === root.inode) return;
-  const allowed = 'nothing is read or written there until the service is restarted';
-  throw new TidemarkError('PREFIX_REFUSED', `the export root ${root.path} was replaced or removed; ${allowed}`);
+  if (found === real && stats?.dev === device && stats.ino === inode) return;
+  const problem = stats === null ? 'is not there' : 'was replaced by another folder';
+  const cure = 'nothing is read or written until it is back; to use what is there now, start Tidemark again';
+  throw new TidemarkError('EXPORT_ROOT_GONE', `the export root ${configured} ${problem}; ${cure}`);
+}
+
+/** As `checkRootUnchanged`, and throws `NOT_WRITABLE` when this process may not read and write there. */
+export async function checkRootUsable(root: ExportRoot): Promise<void> {
+  await checkRootUnchanged(root);
+  try {
+    await access(root.path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw diskFailure(error, `use the export root ${root.configured}`, 'EXPORT_FAILED');
+  }
 }

@@ -3,15 +3,15 @@ import path from 'node:path';
 import { hasSystemCode } from '../../pipeline/errors.ts';
 import { diskFailure, syncFolder } from '../disk.ts';
 import { lstatOrNull } from './folders.ts';
-import { hiddenStart } from './hidden-names.ts';
+import { hiddenStart, type OwnedRequest } from './hidden-names.ts';
 
 /**
  * Removes the hidden files of one request. When publishing stopped after some names were linked and others were not, the
  * linked names are removed too, so that no partial set stays. A set whose names are all linked is published, and stays.
  * Throws `NOT_WRITABLE`, or `EXPORT_FAILED` when the disk refuses otherwise.
  */
-export async function sweepFolder(folder: string, requestId: string): Promise<void> {
-  const start = hiddenStart(requestId);
+export async function sweepFolder(folder: string, request: OwnedRequest): Promise<void> {
+  const start = hiddenStart(request);
   try {
     const names = await readdir(folder).catch(emptyIfMissing);
     const hidden = names.filter(name => name.startsWith(start)).map(name => path.join(folder, name));

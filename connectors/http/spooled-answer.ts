@@ -82,7 +82,10 @@ export class SpooledAnswer {
   }
 }
 
-/** A new file that no folder names any more, so that nothing is left of it after a crash. */
+/**
+ * A new file that no folder names any more, so that nothing is left of it after a crash. One that a crash leaves before it
+ * loses its name goes with the folder's other files when the database is opened again.
+ */
 async function openUnnamed(folder: string): Promise<FileHandle> {
   const path = join(folder, `${randomUUID()}.stream`);
   const file = await open(path, 'wx+', 0o600);

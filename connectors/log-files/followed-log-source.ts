@@ -3,17 +3,25 @@ import { partitionName } from '../../pipeline/partition.ts';
 import type {
   BatchLimits,
   LiveEventSource,
+  Log,
   PartitionId,
   RecordBatch,
   SecondReading,
   StoredPosition,
 } from '../../pipeline/ports.ts';
 import { pause } from '../../pipeline/waiting.ts';
-import { logBytes } from './log/list-logs.ts';
+import { logsState } from './log/list-logs.ts';
+import type { LostRecordsPolicy } from './log/log-start.ts';
 import { logDirectorySource } from './log-directory-source.ts';
 
 const checkEveryMs = 100;
 const missingCheckEveryMs = 1_000;
+
+interface FollowedLogOptions extends BatchLimits {
+  readonly path: string;
+  /** What to do about segments that were deleted before they were read. */
+  readonly onLostRecords: LostRecordsPolicy;
+}
 
 /**
  * Reads the logs under a folder, and then the records that are appended to them, until the signal aborts. Synced records are
@@ -22,14 +30,16 @@ const missingCheckEveryMs = 1_000;
  */
 export class FollowedLogSource implements LiveEventSource {
   readonly #path: string;
+  readonly #log: Log;
   readonly #source: ReturnType<typeof logDirectorySource>;
   readonly #positions = new Map<string, StoredPosition>();
   /** The partitions that are to be read again from their positions, by name, and from when on (`performance.now()`). */
   readonly #waiting = new Map<string, number>();
   #problem: string | null = null;
 
-  constructor(options: BatchLimits & { readonly path: string }) {
+  constructor(options: FollowedLogOptions, log: Log) {
     this.#path = options.path;
+    this.#log = log;
     const skips = (partition: PartitionId): boolean => this.#waiting.has(partitionName(partition));
     this.#source = logDirectorySource({ ...options, kind: 'live', skips });
   }
@@ -41,20 +51,20 @@ export class FollowedLogSource implements LiveEventSource {
 
   async *read(stored: readonly StoredPosition[], signal: AbortSignal): AsyncGenerator<RecordBatch> {
     for (const position of stored) this.#positions.set(partitionName(position.partition), position);
-    let seenBytes = -1;
+    let seen: string | null = null;
     while (!signal.aborted) {
       try {
-        // Measured before reading: bytes that are appended while this round reads are noticed in the next one.
-        const bytes = await logBytes(this.#path);
+        // Before reading: what is appended while this round reads is noticed in the next one.
+        const state = await logsState(this.#path);
         this.#problem = null;
         const hasWaited = this.#endWaits();
-        if (bytes !== seenBytes || hasWaited) yield* this.#readRound(signal);
+        if (state !== seen || hasWaited) yield* this.#readRound(signal);
         else await pause(checkEveryMs, signal);
-        seenBytes = bytes;
+        seen = state;
       } catch (error) {
         if (!isPassing(error)) throw error;
         this.#problem = error.message;
-        seenBytes = -1;
+        seen = null;
         await pause(missingCheckEveryMs, signal);
       }
     }
@@ -62,7 +72,11 @@ export class FollowedLogSource implements LiveEventSource {
 
   async *#readRound(signal: AbortSignal): AsyncGenerator<RecordBatch> {
     for await (const batch of this.#source.read([...this.#positions.values()], signal)) {
-      const { partition, origin, next } = batch;
+      const { partition, origin, next, lost } = batch;
+      if (lost !== undefined) {
+        const facts = { code: 'RECORDS_LOST', ...partition, ...lost };
+        this.#log.error(facts, 'records were lost; reading continues after the gap');
+      }
       this.#positions.set(partitionName(partition), { ...next, partition, origin });
       yield batch;
     }

@@ -4,6 +4,7 @@ import type {
   BatchLimits,
   EventSource,
   LogRecord,
+  LostRecords,
   PartitionId,
   RecordBatch,
   SourceKind,
@@ -15,7 +16,7 @@ import { logBytes } from './log/list-logs.ts';
 import { type PlacedBatch, readLogBatches } from './log/log-batches.ts';
 import { encodeBookmark } from './log/log-bookmark.ts';
 import { findLogs, type LogFolder, segmentName } from './log/log-folder.ts';
-import { findStart } from './log/log-start.ts';
+import { findStart, type LostRecordsPolicy } from './log/log-start.ts';
 import { RecordReader } from './log/record-reader.ts';
 import { damaged } from './log/segment-reader.ts';
 
@@ -23,6 +24,8 @@ interface LogDirectoryOptions extends BatchLimits {
   /** A log root, or the folder of one log. */
   readonly path: string;
   readonly kind: SourceKind;
+  /** What to do about segments that were deleted before they were read; absent: stop. */
+  readonly onLostRecords?: LostRecordsPolicy;
   /** True for a log that is not to be read now, also in the middle of it; absent: none. */
   readonly skips?: (partition: PartitionId) => boolean;
 }
@@ -38,7 +41,8 @@ interface LogDirectorySource extends EventSource {
 /**
  * Reads the local logs under a path, sorted by topic and partition, each up to the end that it had when `read` was called.
  * A log is identified by its id, so reading continues at the stored position also after its folder was moved, renamed or
- * copied. Throws `SOURCE_MISSING`, `SOURCE_CORRUPT`, and `SOURCE_CHANGED` when a stored position lies outside of its log.
+ * copied. Throws `SOURCE_MISSING`, `SOURCE_CORRUPT`, `SOURCE_CHANGED` when a stored position lies after the end of its log or
+ * follows another batch, and `RECORDS_LOST` when it lies before its beginning and records may not be lost.
  */
 export function logDirectorySource(options: LogDirectoryOptions): LogDirectorySource {
   return {
@@ -71,9 +75,11 @@ async function* readLog(
   options: LogDirectoryOptions,
   signal: AbortSignal,
 ): AsyncGenerator<RecordBatch> {
-  const start = await findStart(log, stored);
+  const start = await findStart(log, stored, options.onLostRecords ?? 'stop');
   const pending = new PendingBatch(log, options);
   const isEnded = (): boolean => signal.aborted || options.skips?.(log.partition) === true;
+  if (isEnded()) return;
+  if (start.lost !== null) yield gapAlone(log, options.kind, start.lost);
   let failure: unknown = null;
   try {
     for await (const placed of readLogBatches(log, start)) {
@@ -90,6 +96,12 @@ async function* readLog(
   if (isEnded()) return;
   if (rest !== null) yield rest;
   if (failure !== null) throw failure;
+}
+
+/** A batch of no records: a log that lost records may hold none after the gap. */
+function gapAlone(log: LogFolder, kind: SourceKind, lost: LostRecords): RecordBatch {
+  const next = { nextOffset: lost.to, bookmark: null };
+  return { partition: log.partition, kind, origin: log.path, records: [], from: lost.to, next, bytesRead: 0, lost };
 }
 
 /** Makes batches within the limits: joins small stored batches and cuts large ones. */

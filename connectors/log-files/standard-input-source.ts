@@ -1,16 +1,24 @@
 import { EventEmitter, once } from 'node:events';
 import { isSamePartition } from '../../pipeline/partition.ts';
-import type { EventSource, LogWriter, PartitionId, RecordBatch, StoredPosition } from '../../pipeline/ports.ts';
+import type {
+  BatchLimits,
+  EventSource,
+  LogWriter,
+  PartitionId,
+  RecordBatch,
+  StoredPosition,
+} from '../../pipeline/ports.ts';
 import { appendStandardInput } from './lines/standard-input.ts';
+import type { LostRecordsPolicy } from './log/log-start.ts';
 import { type OpenedLogWriter, openLogWriter } from './log/log-writer.ts';
 import { logDirectorySource } from './log-directory-source.ts';
 
-interface StandardInputOptions {
+interface StandardInputOptions extends BatchLimits {
   readonly input: AsyncIterable<Uint8Array>;
   /** The lines are first appended to a log in this folder. */
   readonly logRoot: string;
-  readonly batchRecords: number;
-  readonly batchBytes: number;
+  /** What to do about segments of that log that were deleted before they were stored; absent: stop. */
+  readonly onLostRecords?: LostRecordsPolicy;
 }
 
 const topic = 'stdin';

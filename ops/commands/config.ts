@@ -16,7 +16,11 @@ interface Options extends Readonly<Record<string, unknown>> {
 export function configCommand(): Command {
   const examples = ['tidemark config check', 'tidemark config check --connect --config tidemark.yaml --json'];
   const check = commandWithSettings('check', 'check the configuration and show every setting', [], examples)
-    .option('--connect', 'also check brokers, topics, rights and the schema registry, as run does', false)
+    .option(
+      '--connect',
+      'also check the export root, brokers, topics, rights and the schema registry, as run does',
+      false,
+    )
     .action((options: Options) => checkConfig(options));
   return withExamples(new Command('config').description('check and show the configuration'), examples).addCommand(
     check,

@@ -18,14 +18,15 @@ export interface NamedSource extends GivenSource {
 /** The source of a path of the command line; nothing is read yet. Throws `SOURCE_MISSING`. */
 export function openSource(path: string, config: Config): NamedSource {
   const limits = { batchRecords: config.batch_records, batchBytes: config.batch_bytes };
+  const ofLogs = { ...limits, onLostRecords: config.kafka_on_lost_records };
   if (path === '-') {
-    const source = standardInputSource({ input: process.stdin, logRoot: `${config.db}.log`, ...limits });
+    const source = standardInputSource({ input: process.stdin, logRoot: `${config.db}.log`, ...ofLogs });
     const { partitions, close, isUnfinished } = source;
     const base = { path, kind: 'file' as const, source, partitions, close, isUnfinished };
     return { ...base, totalBytes: async () => null, unterminated: () => null };
   }
   if (isDirectory(path)) {
-    const source = logDirectorySource({ path, kind: 'folder', ...limits });
+    const source = logDirectorySource({ path, kind: 'folder', ...ofLogs });
     const { partitions, totalBytes } = source;
     const whole = { unterminated: () => null, isUnfinished: () => false };
     return { path, kind: 'folder', source, partitions, totalBytes, ...whole };

@@ -8,7 +8,7 @@ import { ingestGiven } from '../../pipeline/ingest/given-sources.ts';
 import { type Ingested, ingest, type StoredGroup } from '../../pipeline/ingest/ingest.ts';
 import type { Warehouse } from '../../pipeline/ingest/warehouse.ts';
 import { partitionName } from '../../pipeline/partition.ts';
-import type { PartitionId, SchemaRegistry } from '../../pipeline/ports.ts';
+import type { LostRecords, PartitionId, SchemaRegistry } from '../../pipeline/ports.ts';
 import { formatTimestamp, parseTimestamp } from '../../schemas/json/timestamps.ts';
 import { commandWithSettings, prepareRun, type Run } from '../command.ts';
 import { withDatabase, withWarehouse } from '../main.ts';
@@ -24,7 +24,7 @@ export function ingestCommand(): Command {
     'read events into the database, each exactly once',
     [
       ...(['db', 'memory_limit', 'threads', 'batch_records', 'batch_bytes', 'key_format', 'max_record_bytes'] as const),
-      ...(['allowed_lateness_ms', 'clock_lateness_ms'] as const),
+      ...(['kafka_on_lost_records', 'allowed_lateness_ms', 'clock_lateness_ms'] as const),
       ...(['registry_url', 'registry_username', 'registry_password_file', 'registry_ca_file'] as const),
     ],
     [
@@ -151,6 +151,7 @@ async function ingestOne(
       for (const id of stored.contradicted) contradicted.add(id);
       for (const { facts, bytesRead } of stored.batches) {
         onStored(facts.partition);
+        if (facts.lost !== null) output.notice(describeLost(facts.partition, facts.lost));
         progress.advance(bytesRead, facts.recordsRead);
       }
     },
@@ -162,6 +163,10 @@ async function ingestOne(
     output.notice(
       `${path}: line ${left.offset + 1} (${left.bytes} bytes) has no line end yet and was left for the next run`,
     );
+}
+
+function describeLost(partition: PartitionId, { from, to, reason }: LostRecords): string {
+  return `${partitionName(partition)}: ${to - from} records from offset ${from} on were lost (${reason}); the gap is recorded`;
 }
 
 function report(path: string, ingested: Ingested, milliseconds: number, { config, output }: Run): void {

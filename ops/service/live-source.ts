@@ -63,7 +63,7 @@ export function liveSource(parts: LiveSourceParts): LiveSource {
     const needed = 'a source is needed: kafka_brokers and kafka_topics, or log_folder';
     throw new TidemarkError('CONFIG_INVALID', `${needed}; ${given}`);
   }
-  return config.log_folder === null ? new LiveTopics(parts) : liveFolder(config, config.log_folder);
+  return config.log_folder === null ? new LiveTopics(parts) : liveFolder(parts, config.log_folder);
 }
 
 type Connection =
@@ -172,8 +172,9 @@ function unlessMissing(error: unknown): never {
   throw new TidemarkError('SOURCE_UNREACHABLE', error.message, { cause: error });
 }
 
-function liveFolder(config: Config, path: string): LiveSource {
-  const source = new FollowedLogSource({ path, batchRecords: config.batch_records, batchBytes: config.batch_bytes });
+function liveFolder({ config, log }: LiveSourceParts, path: string): LiveSource {
+  const { batch_records: batchRecords, batch_bytes: batchBytes, kafka_on_lost_records: onLostRecords } = config;
+  const source = new FollowedLogSource({ path, batchRecords, batchBytes, onLostRecords }, log);
   const topic = basename(path);
   let assigned: readonly AssignedPartition[] = [];
   return {

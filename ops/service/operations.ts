@@ -15,6 +15,7 @@ import { heldPartitions, unreadPartitions } from './partition-facts.ts';
 import { endPartition, listPartitions } from './partition-list.ts';
 import type { PartitionStatus } from './partition-status.ts';
 import { type Unready, unreadiness } from './readiness.ts';
+import type { RootWatch } from './root-watch.ts';
 import { addServiceGauges } from './service-gauges.ts';
 import { type Status, storedStatus } from './status.ts';
 
@@ -23,6 +24,7 @@ interface OperationsParts {
   readonly source: LiveSource;
   readonly watch: LogWatch;
   readonly environment: Pick<EnvironmentWatch, 'problems'>;
+  readonly root: Pick<RootWatch, 'problem'>;
   readonly registry: { readonly problem: string | null } | null;
   readonly control: Control | null;
   readonly partitions: () => readonly PartitionStatus[];
@@ -36,13 +38,14 @@ interface OperationsParts {
  * notes that time.
  */
 export function operationsOf(parts: OperationsParts): Operations {
-  const { source, watch, environment, registry, control, metrics } = parts;
+  const { source, watch, environment, root, registry, control, metrics } = parts;
   const startedAt = Date.now();
   const reasons = (): readonly Unready[] =>
     unreadiness({
       source,
       watchProblem: watch.problem,
       registryProblem: registry?.problem ?? null,
+      rootProblem: root.problem,
       held: heldPartitions(parts.warehouse.sources()),
       others: [...environment.problems, ...(control?.problems ?? [])],
     });

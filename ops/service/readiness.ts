@@ -15,6 +15,8 @@ export interface Readiness {
   readonly source: Pick<LiveSource, 'name' | 'problem' | 'assigned'>;
   readonly watchProblem: string | null;
   readonly registryProblem: string | null;
+  /** Of the export root. */
+  readonly rootProblem: string | null;
   /** The partitions whose next records wait. */
   readonly held: readonly Pick<Source, 'partition' | 'held'>[];
   /** Of topics' settings, and of requests and statuses. */
@@ -23,10 +25,14 @@ export interface Readiness {
 
 const noneAssigned = 'no partition is assigned to this process';
 
-/** All current reasons. While the source is not connected, only this one: all others follow from it. */
-export function unreadiness({ source, watchProblem, registryProblem, held, others }: Readiness): readonly Unready[] {
-  if (source.name() === null) return unready('the source of events is not reached yet', source.problem());
+/** All current reasons. While the source is not connected, those that follow from it are left out. */
+export function unreadiness(readiness: Readiness): readonly Unready[] {
+  const { source, watchProblem, registryProblem, rootProblem, held, others } = readiness;
+  const ofRoot = unready('exports cannot be written at the moment', rootProblem);
+  if (source.name() === null)
+    return [...unready('the source of events is not reached yet', source.problem()), ...ofRoot];
   return [
+    ...ofRoot,
     ...unready('events are not read at the moment', source.problem()),
     ...unready('the end of the log cannot be looked at', watchProblem),
     ...unready('the schema registry does not answer', registryProblem),

@@ -7,6 +7,7 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import type { LogView } from '../../pipeline/export/log-wait.ts';
 import type { StoredGroup } from '../../pipeline/ingest/ingest.ts';
 import type { Log } from '../../pipeline/ports.ts';
+import { releaseEnded } from '../../pipeline/requests/accept.ts';
 import { type ExportParts, withDatabase, withExports, withWarehouse } from '../main.ts';
 import { openRegistryHttp, openSchemaRegistry } from '../schema-registry.ts';
 import type { Config } from '../settings/settings.ts';
@@ -23,6 +24,7 @@ import { LogWatch } from './log-watch.ts';
 import { ServiceMetrics } from './metrics.ts';
 import { operationsOf } from './operations.ts';
 import { partitionStatuses } from './partition-status.ts';
+import { RootWatch } from './root-watch.ts';
 import { StoredBatches } from './stored-batches.ts';
 
 interface RunningService {
@@ -81,17 +83,19 @@ async function serve(running: RunningService, parts: ServiceParts): Promise<void
   const batches = new StoredBatches();
   const view = logView(watch, warehouse, batches);
   const jobs = await openJobs({ config, log, exporting, view, metrics: doorMetrics, signal, onCrash });
+  const root = new RootWatch({ directory: exporting.directory, onBack: () => releaseEnded(exporting), log, signal });
   const control = Control.open({ config, log, exporting, jobs, registry, metrics: metrics.registry, signal, onCrash });
   const partitions = () =>
     partitionStatuses(warehouse.sources(), { batches, lateness: exporting.lateness, now: Date.now() });
   metrics.addPartitionGauges(partitions, () => warehouse.sources());
   doorMetrics.addGauges({ database, jobs });
   const operations = operationsOf({
-    ...{ database, warehouse, source, watch, environment, registry, control, partitions, metrics },
+    ...{ database, warehouse, source, watch, environment, root, registry, control, partitions, metrics },
     lateness: exporting.lateness,
   });
   const door = await openDoor({ config, log, database, exporting, operations, jobs, metrics: doorMetrics });
   log.info({ url: door.url, db: resolve(config.db), version: readPackage().version }, 'the service is up');
+  const rootWatched = root.run();
   try {
     await whileConnected(source, async () => {
       log.info({ source: source.name(), log_folder: config.log_folder }, 'reading begins');
@@ -112,6 +116,7 @@ async function serve(running: RunningService, parts: ServiceParts): Promise<void
     await recordChangedLog(crash.signal.reason, warehouse);
     throw crash.signal.reason;
   } finally {
+    await rootWatched;
     await jobs.stopped();
     await control?.stop();
     await door.close();

@@ -79,7 +79,7 @@ export const kafkaSettings = {
   kafka_on_lost_records: {
     kind: oneOf('stop', 'skip'),
     default: 'stop',
-    help: 'what to do when Kafka deleted records before they were read: stop, or skip them and record the gap',
+    help: 'what to do when records of Kafka, or of a log folder, were deleted before they were read: stop, or skip them and record the gap',
   },
   kafka_on_damaged_batch: {
     kind: oneOf('stop', 'skip'),

@@ -1,7 +1,9 @@
-import { TidemarkError } from '../errors.ts';
+import { codeOf, TidemarkError } from '../errors.ts';
 import type { ExportDirectory } from '../ports.ts';
+import { pause } from '../waiting.ts';
 import { type Writing, writeFiles } from './export-files.ts';
 import type { Manifest } from './manifest.ts';
+import { findPublished } from './published-export.ts';
 import { type ExportRecord, isEnded, type RequestChange, type RequestStore } from './request.ts';
 
 /** What is needed to run a request to its end. */
@@ -38,16 +40,38 @@ async function writeAndPublish(record: ExportRecord, exporting: Exporting): Prom
     const { manifest, snapshotBatch } = await writeFiles(record, exporting);
     await recordChange(record, { state: 'publishing', manifest, snapshotBatch }, store);
     isStoppable = false;
-    await directory.publish(plan.destination, requestId, plan.names);
+    await publishOnceThere(record, exporting);
     await releaseNames(record, directory);
     return manifest;
   } catch (cause) {
     exporting.contradictions.unwatch(requestId);
     const stopped = isStoppable && exporting.signal.aborted;
     const error = stopped ? reasonOf(exporting.signal, requestId) : asExportError(cause, requestId);
-    await directory.sweep(plan.destination, requestId).catch(() => undefined);
     if (error.code !== 'INTERRUPTED') await endAs(error, record, exporting);
+    else if (isStoppable) await directory.sweep(plan.destination, requestId).catch(() => undefined);
     throw error;
+  }
+}
+
+const rootCheckMs = 1_000;
+
+/**
+ * Gives the files their names. They are whole, so while the export root is gone this waits; some may have their names
+ * already, and the export must not end with a part of them. Throws `INTERRUPTED` when the process stops meanwhile: the next
+ * start gives them their names.
+ */
+async function publishOnceThere({ requestId, plan }: ExportRecord, { directory, signal }: Exporting): Promise<void> {
+  for (;;) {
+    try {
+      return await directory.publish(plan.destination, requestId, plan.names);
+    } catch (error) {
+      if (codeOf(error) !== 'EXPORT_ROOT_GONE') throw error;
+      if (signal.aborted) {
+        const rest = 'its files are whole, and get their names at the next start';
+        throw new TidemarkError('INTERRUPTED', `export ${requestId} was interrupted; ${rest}`, { cause: error });
+      }
+      await pause(rootCheckMs, signal);
+    }
   }
 }
 
@@ -79,8 +103,8 @@ export function cancelled(requestId: string, by: string): TidemarkError {
 }
 
 /**
- * Recovers the requests that a dead process left unfinished: those in `publishing` get their file names and complete; the
- * half-written files of the others are removed. Returns the requests to run again, with their recorded stamp and window.
+ * Recovers the requests that a dead process left unfinished: those in `publishing` get their file names and complete, and so
+ * do those whose files are there already; the half-written files of the others are removed. Returns the requests to run again, with their recorded stamp and window.
  */
 export async function recoverExports({
   store,
@@ -98,7 +122,7 @@ export async function recoverExports({
 
 /**
  * Returns true when the request must run again. One that cannot be recovered ends as failed, so that it does not keep the
- * others from running; one whose folder lies in another export root is left for the next start with that root.
+ * others from running; one whose export root is another one, or gone, is left for the next start with that root.
  */
 async function recoverExport(
   record: ExportRecord,
@@ -106,21 +130,27 @@ async function recoverExport(
 ): Promise<boolean> {
   const { requestId, plan, state, cancelledBy } = record;
   try {
-    if (state !== 'publishing') {
+    if (state === 'publishing') await directory.publish(plan.destination, requestId, plan.names);
+    else {
       await directory.sweep(plan.destination, requestId);
-      // A request of an earlier version has no reservation, and a loss of power may have taken it.
-      if (cancelledBy === null) await directory.reserve(plan.destination, requestId, plan.stamp);
-      else await endAs(cancelled(requestId, cancelledBy), record, { store, directory });
-      return cancelledBy === null;
+      if (cancelledBy !== null) {
+        await endAs(cancelled(requestId, cancelledBy), record, { store, directory });
+        return false;
+      }
+      const manifest = await findPublished(record, directory);
+      if (manifest === null) {
+        // A request of an earlier version has no reservation, and a loss of power may have taken it.
+        await directory.reserve(plan.destination, requestId, plan.stamp);
+        return true;
+      }
+      await store.update(requestId, { state: 'publishing', manifest });
     }
-    await directory.publish(plan.destination, requestId, plan.names);
     await releaseNames(record, directory);
     await store.update(requestId, { state: 'completed' });
   } catch (cause) {
     const { code, message } = asExportError(cause, requestId);
-    if (code === 'PREFIX_REFUSED') return false;
-    await directory.sweep(plan.destination, requestId).catch(() => undefined);
-    await releaseNames(record, directory);
+    if (code === 'PREFIX_REFUSED' || code === 'EXPORT_ROOT_GONE') return false;
+    await takeBack(record, directory);
     await store.update(requestId, { state: 'failed', error: { code, message } });
   }
   return false;
@@ -133,8 +163,21 @@ export async function endAs(
   { store, directory }: Pick<Exporting, 'store' | 'directory'>,
 ): Promise<ExportRecord | null> {
   const state = code === 'CANCELLED' ? 'cancelled' : 'failed';
-  await releaseNames(record, directory);
+  await takeBack(record, directory);
   return store.update(record.requestId, { state, error: { code, message } });
+}
+
+/**
+ * Removes the hidden files of a request that ends without files, and then gives its names back. Where that fails, the
+ * reservation stays and shows what is left: `releaseAllBut` does it later.
+ */
+async function takeBack({ requestId, plan }: ExportRecord, directory: ExportDirectory): Promise<void> {
+  try {
+    await directory.sweep(plan.destination, requestId);
+    await directory.release(plan.destination, requestId, plan.stamp);
+  } catch {
+    // The request ends all the same.
+  }
 }
 
 /** Before the end is recorded, so that whoever sees the end finds no hidden file. What fails here, the next start does. */

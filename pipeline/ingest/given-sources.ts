@@ -105,8 +105,8 @@ async function readToEnd<S extends GivenSource>(
   return true;
 }
 
-/** True for a source that is another one than what was stored, or that may not be read now. */
+/** True for a source that does not go on where what was stored ends, or that may not be read now. */
 function isRefusal(error: unknown): boolean {
-  const codes = ['SOURCE_CHANGED', 'SOURCE_MISSING', 'LOG_LOCKED'];
+  const codes = ['SOURCE_CHANGED', 'SOURCE_MISSING', 'RECORDS_LOST', 'LOG_LOCKED'];
   return error instanceof TidemarkError && codes.includes(error.code);
 }

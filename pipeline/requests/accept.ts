@@ -52,6 +52,15 @@ function semaphoreOf(store: RequestStore): Semaphore {
   return semaphore;
 }
 
+/** Gives back and removes what requests that have ended left in a directory that could not be written as they ended. */
+export function releaseEnded({ store, directory }: Pick<Acceptance, 'store' | 'directory'>): Promise<void> {
+  // No request is being accepted meanwhile: its names are reserved before it is recorded.
+  return semaphoreOf(store).run(async () => {
+    const unfinished = await store.unfinished();
+    await directory.releaseAllBut(unfinished.map(({ requestId }) => requestId));
+  });
+}
+
 async function acceptNext(request: IncomingRequest, acceptance: Acceptance): Promise<ExportRecord> {
   const { requestId, hasGeneratedId = false, given, asker, control, admit, faults = [] } = request;
   const { store, directory, clock, lookAtLog } = acceptance;

@@ -1,8 +1,9 @@
-import { TidemarkError } from '../errors.ts';
+import { codeOf, type FailureCode, TidemarkError } from '../errors.ts';
 import type { ControlPosition } from '../export/request.ts';
 import { listedSchemaId, SchemaLookup, unlessAborted } from '../ingest/decoding.ts';
 import type { QuarantinedRecord } from '../ingest/warehouse.ts';
 import type { EventSource, LogRecord, RecordBatch, SchemaRegistry, StoredPosition } from '../ports.ts';
+import { pause } from '../waiting.ts';
 import { type ControlRequest, readControlRequest } from './control-request.ts';
 import type { Jobs } from './jobs.ts';
 
@@ -82,13 +83,16 @@ async function serve(record: LogRecord, control: ControlPosition, serving: Servi
     } else await carryOut(request, control, serving);
   } catch (error) {
     if (!(error instanceof TidemarkError) || request.kind === 'unanswerable') throw error;
-    if (signal.aborted && (error.code === 'QUEUE_FULL' || error.code === 'INTERRUPTED')) return false;
+    if (signal.aborted && (waitedFor.has(error.code) || error.code === 'INTERRUPTED')) return false;
     if (!isRefusal(error)) throw error;
     await store.refuse(request.requestId, error, control);
   }
   onServed?.(request);
   return true;
 }
+
+/** What passes without a change of the request. */
+const waitedFor: ReadonlySet<string> = new Set<FailureCode>(['QUEUE_FULL', 'EXPORT_ROOT_GONE', 'NOT_WRITABLE']);
 
 async function carryOut(
   request: Exclude<ControlRequest, { kind: 'unanswerable' }>,
@@ -105,7 +109,9 @@ async function carryOut(
   }
 }
 
-/** A full queue refuses no control record: the record waits in the topic until there is room. */
+const rootCheckMs = 1_000;
+
+/** A full queue, or an export root that is away, refuses no control record: it waits in the topic. */
 async function submitWithRoom(
   { requestId, given }: Extract<ControlRequest, { kind: 'export' }>,
   control: ControlPosition,
@@ -117,8 +123,9 @@ async function submitWithRoom(
       await jobs.submit({ requestId, given, asker, control });
       return;
     } catch (error) {
-      if (!(error instanceof TidemarkError) || error.code !== 'QUEUE_FULL' || signal.aborted) throw error;
-      await jobs.room();
+      if (!waitedFor.has(codeOf(error)) || signal.aborted) throw error;
+      if (codeOf(error) === 'QUEUE_FULL') await jobs.room();
+      else await pause(rootCheckMs, signal);
     }
   }
 }

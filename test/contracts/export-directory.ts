@@ -82,6 +82,22 @@ export function describeExportDirectory(implementation: string, open: () => Prom
       },
     );
 
+    test('a name that a file of the same content has counts as published, and that file stays (contract 5.4)', async () => {
+      await sealAll('first');
+      await publish('first');
+      await sealAll('second');
+      await publish('second');
+      expect((await opened.list('nightly')).toSorted()).toEqual(NAMES.toSorted());
+      await sealAll('third');
+      await opened.putForeign(`nightly/${NAMES[1]}`, 'foreign');
+      await expect(publish('third')).rejects.toMatchObject({ code: 'NAME_TAKEN' });
+      expect(await visible()).toHaveLength(3);
+      expect(await opened.directory.manifestText(destination, NAMES[1])).toBe('foreign');
+      expect(await opened.directory.contentOf(destination, NAMES[1])).toEqual(factsOf(Buffer.from('foreign')));
+      expect(await opened.directory.contentOf(destination, 'day_2_tasks.csv')).toBeNull();
+      expect(await opened.directory.manifestText(destination, 'day_2_manifest.json')).toBeNull();
+    });
+
     test('when one file is not sealed, nothing is published', async () => {
       await sealAll(REQUEST, NAMES.slice(0, 2));
       const unsealed = await opened.directory.create(destination, REQUEST, NAMES[2], 'uncompressed');

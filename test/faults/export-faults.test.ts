@@ -59,6 +59,8 @@ test('when a file cannot be sealed, the export ends before the others are writte
     reserve: (...of) => directory.reserve(...of),
     release: (...of) => directory.release(...of),
     releaseAllBut: (...of) => directory.releaseAllBut(...of),
+    contentOf: (...of) => directory.contentOf(...of),
+    manifestText: (...of) => directory.manifestText(...of),
     areFree: (...of) => directory.areFree(...of),
     publish: (...of) => directory.publish(...of),
     sweep: (...of) => directory.sweep(...of),
@@ -161,6 +163,8 @@ describe('a sink that fails', () => {
     reserve: (...reserve) => directory.reserve(...reserve),
     release: (...release) => directory.release(...release),
     releaseAllBut: (...release) => directory.releaseAllBut(...release),
+    contentOf: (...of) => directory.contentOf(...of),
+    manifestText: (...of) => directory.manifestText(...of),
     areFree: (...free) => directory.areFree(...free),
     publish: (...publish) => directory.publish(...publish),
     sweep: (...sweep) => directory.sweep(...sweep),
@@ -219,7 +223,7 @@ test('when the export root was replaced by a link, nothing is written to its tar
   await mkdir(elsewhere);
   await rename(place.root, `${place.root}-moved`);
   await symlink(elsewhere, place.root);
-  await expect(runExport(record, parts)).rejects.toMatchObject({ code: 'PREFIX_REFUSED' });
+  await expect(runExport(record, parts)).rejects.toMatchObject({ code: 'EXPORT_ROOT_GONE' });
   await expect(acceptAs({ ...window, file_prefix: 'y_' }, 'next', parts)).rejects.toThrow(/export root .*replaced/);
   expect(await readdir(elsewhere)).toEqual([]);
   const moved = await readdir(`${place.root}-moved`);

@@ -38,6 +38,26 @@ test('two services with one export root that accept at the same millisecond both
 });
 
 // contract 4.4
+test('a service that starts again does not remove the hidden files of another with a request of the same id', async () => {
+  const [one, two] = [await openService('one'), await openService('two')];
+  const [first, second] = [
+    await acceptAs({ ...window, file_prefix: 'x_' }, 'same', one.parts),
+    await acceptAs({ ...window, file_prefix: 'x_' }, 'same', two.parts),
+  ];
+  const { destination, names } = first.plan;
+  const half = await one.parts.directory.create(destination, 'same', names[0]!, 'uncompressed');
+  expect(await recoverExports(two.parts)).toHaveLength(1);
+  expect((await readdir(root())).filter(name => name.endsWith('.part'))).toHaveLength(1);
+  await half.discard();
+  for (const [record, { parts }] of [
+    [first, one],
+    [second, two],
+  ] as const)
+    await runExport(record, parts);
+  expect(await readdir(root())).toHaveLength(2);
+});
+
+// contract 4.4
 test('an export that fails takes the folders with it that it made, also after a crash in the middle', async () => {
   const { parts } = await openService('one');
   const record = await acceptAs({ ...window, file_prefix: 'new/deep/x_' }, 'fails', parts);

@@ -18,6 +18,8 @@ export function namesDirectory(): ExportDirectory {
     },
     areFree: async (_, names) => names.every(name => !published.has(name)),
     create: async (_to, _requestId, name) => pendingFile(name),
+    contentOf: async () => null,
+    manifestText: async () => null,
     async publish(_to, _requestId, names) {
       for (const name of names) published.add(name);
     },

@@ -7,7 +7,7 @@ import { onTestFinished, vi } from 'vitest';
 type Meddle = (file: string) => Promise<void>;
 
 /** What is to happen just before a call, by the call's name. What it throws fails the call. */
-type Before = Partial<Record<'link' | 'rm' | 'writeFile' | 'write' | 'sync' | 'datasync', Meddle>>;
+type Before = Partial<Record<'open' | 'link' | 'rm' | 'writeFile' | 'write' | 'sync' | 'datasync', Meddle>>;
 
 /**
  * Records, until the test ends, the calls that change a disk or make a change durable, each once it has succeeded:
@@ -30,6 +30,7 @@ export async function recordDiskCalls(before: Before = {}): Promise<string[]> {
   );
   const files = new WeakMap<FileHandle, string>();
   vi.spyOn(fs, 'open').mockImplementation(async (file, ...more) => {
+    await before.open?.(String(file));
     const handle = await open(file, ...more);
     files.set(handle, String(file));
     return handle;

@@ -41,14 +41,18 @@ async function fillUp(kind: Compression) {
 async function turnReadOnly() {
   const file = await directory.create(destination, 'id', 'x_1.csv', 'uncompressed');
   await file.seal();
+  const inNewFolder = await directory.resolve('new/x_');
   mount('remount,ro');
   const failures = [
+    await directory.check().catch(describe),
+    await directory.resolve('x_').catch(describe),
     await directory.create(destination, 'id', 'x_2.csv', 'gzip').catch(describe),
-    await directory.create(await directory.resolve('new/x_'), 'id', 'x_1.csv', 'gzip').catch(describe),
+    await directory.create(inNewFolder, 'id', 'x_1.csv', 'gzip').catch(describe),
     await directory.publish(destination, 'id', ['x_1.csv']).catch(describe),
     await directory.sweep(destination, 'id').catch(describe),
   ];
   mount('remount,rw');
+  await directory.check();
   await directory.publish(destination, 'id', ['x_1.csv']);
   return { failures, published: readdirSync(root) };
 }

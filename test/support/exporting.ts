@@ -26,7 +26,7 @@ export async function openExporting({ db, root, memoryLimit = '256MB' }: ExportP
   });
   const parts: ExportParts = {
     store,
-    directory: await openExportDirectory({ root: path.resolve(root), create: true }),
+    directory: await openExportDirectory({ root: path.resolve(root), create: true, owner: await database.id() }),
     clock: { now: Date.now },
     snapshots: new DuckDbSnapshots(database, { maxExtensionColumns: 1000 }),
     ...withoutLog,

@@ -6,8 +6,9 @@ import { ContentHash } from '../../connectors/export-directory/pending-file.ts';
 import { parsePrefix } from '../../connectors/export-directory/prefix.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Compression } from '../../pipeline/export/selection.ts';
-import type { Destination, ExportDirectory, FileFacts, PendingFile } from '../../pipeline/ports.ts';
+import type { ContentFacts, Destination, ExportDirectory, FileFacts, PendingFile } from '../../pipeline/ports.ts';
 
+const owner = 'memory';
 const ROOT = { configured: '/exports', path: '/exports', device: 0n, inode: 0n };
 
 /** An export directory without a disk, for tests and demonstrations. Files lie under `/exports`. */
@@ -51,7 +52,7 @@ export class MemoryExportDirectory implements ExportDirectory {
   }
 
   async create(to: Destination, requestId: string, name: string, compression: Compression): Promise<PendingFile> {
-    const place = (stage: HiddenStage) => path.join(to.folder, hiddenName(requestId, name, stage));
+    const place = (stage: HiddenStage) => path.join(to.folder, hiddenName({ owner, requestId }, name, stage));
     if (this.hidden.has(place('part'))) {
       throw new TidemarkError('EXPORT_FAILED', `${name} is being written already; sweep the request first`);
     }
@@ -59,15 +60,30 @@ export class MemoryExportDirectory implements ExportDirectory {
     return new MemoryFile({ name, compression, place, shelf: this.hidden, claim: bytes => this.#claim(bytes) });
   }
 
+  async contentOf({ folder }: Destination, name: string): Promise<ContentFacts | null> {
+    const content = this.files.get(path.join(folder, name));
+    if (content === undefined) return null;
+    const hash = new ContentHash();
+    hash.add(content);
+    return hash.finish();
+  }
+
+  async manifestText({ folder }: Destination, name: string): Promise<string | null> {
+    const content = this.files.get(path.join(folder, name));
+    return content === undefined ? null : Buffer.from(content).toString();
+  }
+
   async publish({ folder }: Destination, requestId: string, names: readonly string[]): Promise<void> {
     const files = names.map(name => {
-      const hidden = path.join(folder, hiddenName(requestId, name, 'sealed'));
+      const hidden = path.join(folder, hiddenName({ owner, requestId }, name, 'sealed'));
       const final = path.join(folder, name);
       return { hidden, final, sealed: this.hidden.get(hidden), visible: this.files.get(final) };
     });
     const lost = files.find(({ sealed, visible }) => sealed === undefined && visible === undefined);
     if (lost) throw new TidemarkError('EXPORT_FAILED', `no sealed file for ${lost.final}; nothing was published`);
-    const taken = files.find(({ sealed, visible }) => sealed !== undefined && visible !== undefined);
+    const taken = files.find(
+      ({ sealed, visible }) => sealed !== undefined && visible !== undefined && !Buffer.from(sealed).equals(visible),
+    );
     if (taken) throw new TidemarkError('NAME_TAKEN', `${taken.final} belongs to another file; nothing was published`);
     for (const { hidden, final, sealed } of files) {
       if (sealed !== undefined) this.files.set(final, sealed);
@@ -76,7 +92,7 @@ export class MemoryExportDirectory implements ExportDirectory {
   }
 
   async sweep({ folder }: Destination, requestId: string): Promise<void> {
-    const start = path.join(folder, hiddenStart(requestId));
+    const start = path.join(folder, hiddenStart({ owner, requestId }));
     for (const file of this.hidden.keys()) {
       if (file.startsWith(start)) this.hidden.delete(file);
     }

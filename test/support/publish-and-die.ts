@@ -5,7 +5,7 @@
 import { openExportDirectory } from '../../connectors/export-directory/local-export-directory.ts';
 
 const [root = '', filePrefix = '', requestId = '', fraction = '1', ...names] = process.argv.slice(2);
-const directory = await openExportDirectory({ root });
+const directory = await openExportDirectory({ root, owner: 'publisher' });
 
 const nanoseconds = await learnDuration();
 const destination = await directory.resolve(filePrefix);

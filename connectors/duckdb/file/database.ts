@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
@@ -6,7 +6,7 @@ import { TidemarkError } from '../../../pipeline/errors.ts';
 import { diskFailure, makeFolder } from '../../disk.ts';
 import { databaseFailure } from './failure.ts';
 import { prepareLayout } from './layout.ts';
-import { makeNewFile } from './new-file.ts';
+import { makeNewFile, makeStagingFolder } from './new-file.ts';
 import { mergeSmallRowGroups } from './row-groups.ts';
 
 interface DatabaseOptions {
@@ -100,7 +100,7 @@ export class Database {
   async #prepare(): Promise<void> {
     await this.#checkIsDatabase();
     await rm(this.stagingFolder, { recursive: true, force: true });
-    await mkdir(this.stagingFolder);
+    await makeStagingFolder(this.stagingFolder);
     const connection = await this.connect();
     await prepareLayout(connection, this.path);
     connection.closeSync();

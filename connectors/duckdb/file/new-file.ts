@@ -3,7 +3,7 @@ import { link, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { hasSystemCode } from '../../../pipeline/errors.ts';
-import { makeFolder, syncFolder } from '../../disk.ts';
+import { diskFailure, makeFolder, syncFolder } from '../../disk.ts';
 
 /**
  * Creates an empty database file when there is none. DuckDB writes a new file in several steps, and cannot open a file
@@ -11,7 +11,7 @@ import { makeFolder, syncFolder } from '../../disk.ts';
  */
 export async function makeNewFile(path: string, stagingFolder: string): Promise<void> {
   if (existsSync(path)) return;
-  await makeFolder(stagingFolder);
+  await makeStagingFolder(stagingFolder);
   const hidden = join(stagingFolder, `new-${process.pid}.duckdb`);
   await rm(hidden, { force: true });
   const instance = await DuckDBInstance.create(hidden);
@@ -25,4 +25,11 @@ export async function makeNewFile(path: string, stagingFolder: string): Promise<
   } finally {
     await rm(hidden, { force: true });
   }
+}
+
+/** Makes the folder beside the database. Throws `NOT_WRITABLE` where the file system makes none there, such as `/proc`. */
+export async function makeStagingFolder(folder: string): Promise<void> {
+  await makeFolder(folder).catch(error => {
+    throw diskFailure(error, `make the folder ${folder} beside the database`, 'NOT_WRITABLE');
+  });
 }

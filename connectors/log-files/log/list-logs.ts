@@ -38,6 +38,15 @@ export async function logBytes(path: string): Promise<number> {
   return (await findLogs(path)).reduce((sum, log) => sum + segmentBytes(log), 0);
 }
 
+/**
+ * A text that differs whenever a log under `path` has come, gone, grown or lost segments; their sizes together may stay the
+ * same. Throws as `listLogs` does.
+ */
+export async function logsState(path: string): Promise<string> {
+  const logs = await findLogs(path);
+  return JSON.stringify(logs.map(({ path: folder, segments }) => [folder, segments[0]?.path, segments.at(-1)]));
+}
+
 function segmentBytes({ segments }: LogFolder): number {
   return segments.reduce((sum, { size }) => sum + size, 0);
 }

@@ -35,19 +35,6 @@ describe('when folders are replaced while an export runs', () => {
     await symlink(path.join(home.path, 'outside'), folder);
   };
 
-  test('a root replaced by a link is refused by every operation', async () => {
-    const destination = await sealOne();
-    await replaceByLink(root);
-    await mkdir(path.join(home.path, 'outside/there'));
-    const replaced = refusal('export root', 'replaced');
-    await expect(directory.resolve('x')).rejects.toMatchObject(replaced);
-    await expect(directory.create(destination, 'id', NAME, 'zip')).rejects.toMatchObject(replaced);
-    await expect(directory.publish(destination, 'id', [NAME])).rejects.toMatchObject(replaced);
-    await expect(directory.areFree(destination, [NAME])).rejects.toMatchObject(replaced);
-    await expect(directory.sweep(destination, 'id')).rejects.toMatchObject(replaced);
-    expect(await readdir(path.join(home.path, 'outside/there'))).toEqual([]);
-  });
-
   test('a folder replaced by a link after it was resolved is refused', async () => {
     const destination = await sealOne();
     await replaceByLink(destination.folder);

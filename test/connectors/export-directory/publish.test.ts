@@ -17,17 +17,17 @@ let directory: ExportDirectory;
 let destination: Destination;
 beforeEach(async () => {
   root = await temporaryFolder();
-  directory = await openExportDirectory({ root: root.path });
+  directory = await openExportDirectory({ root: root.path, owner: 'publisher' });
   destination = await directory.resolve('out/x_');
 });
 afterEach(() => root.remove());
 
 const listed = async () => (await readdir(destination.folder)).toSorted();
 const visible = async () => (await listed()).filter(name => !name.startsWith('.'));
-const sealAll = async (requestId: string) => {
+const sealAll = async (requestId: string, contentOf = (name: string) => name) => {
   for (const name of NAMES) {
     const file = await directory.create(destination, requestId, name, 'uncompressed');
-    await file.write(Buffer.from(name));
+    await file.write(Buffer.from(contentOf(name)));
     await file.seal();
   }
 };
@@ -192,7 +192,7 @@ test('a request is recorded as completed only after its names are durable', asyn
 });
 
 test('of two requests that publish the same names at once, at most one gets them, and then all of them', async () => {
-  await Promise.all([sealAll('first'), sealAll('second')]);
+  await Promise.all(['first', 'second'].map(id => sealAll(id, name => `${name} of ${id}`)));
   const ends = await Promise.allSettled(
     ['first', 'second'].map(requestId => directory.publish(destination, requestId, NAMES)),
   );
@@ -202,6 +202,22 @@ test('of two requests that publish the same names at once, at most one gets them
   await directory.sweep(destination, 'first');
   await directory.sweep(destination, 'second');
   expect(await listed()).toEqual(won === 1 ? NAMES : []);
+});
+
+test('of two requests with the same content, each that gets the names has all of them', async () => {
+  await Promise.all([sealAll('first'), sealAll('second')]);
+  const ends = await Promise.allSettled(
+    ['first', 'second'].map(requestId => directory.publish(destination, requestId, NAMES)),
+  );
+  const won = ends.filter(end => end.status === 'fulfilled').length;
+  expect(await visible()).toEqual(won === 0 ? [] : NAMES);
+});
+
+test('files of the same content without the last one are half a set, which may be taken back: NAME_TAKEN', async () => {
+  await sealAll('id');
+  for (const name of NAMES.slice(0, -1)) await writeFile(path.join(destination.folder, name), name);
+  await expect(directory.publish(destination, 'id', NAMES)).rejects.toMatchObject({ code: 'NAME_TAKEN' });
+  expect(await visible()).toEqual(NAMES.slice(0, -1));
 });
 
 test('a folder with a wanted name is NAME_TAKEN', async () => {

@@ -1,6 +1,6 @@
 import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openLogWriter } from '../../../connectors/log-files/log/log-writer.ts';
 import { logDirectorySource } from '../../../connectors/log-files/log-directory-source.ts';
 import { describeEventSource } from '../../contracts/event-source.ts';
@@ -53,8 +53,8 @@ const write = async (values: readonly string[], written: Written = {}): Promise<
   await writer.close();
   return writer.path;
 };
-const source = (at = root, batchRecords = 1_000) =>
-  logDirectorySource({ path: at, kind: 'folder', batchRecords, batchBytes: 1_000_000 });
+const source = (at = root, batchRecords = 1_000, onLostRecords: 'stop' | 'skip' = 'stop') =>
+  logDirectorySource({ path: at, kind: 'folder', onLostRecords, batchRecords, batchBytes: 1_000_000 });
 
 test('logs are read in the order of topic and partition number; the folder of one log can be read too', async () => {
   await write(['b10'], { topic: 'b', partition: 10 });
@@ -144,19 +144,58 @@ test('a log without records is a log, and yields nothing', async () => {
   expect(await readValues(root)).toEqual({ values: [], failure: null });
 });
 
-test('a segment may be removed once it was read, but not before', async () => {
-  const log = await write(['1', '2', '3'], { segmentBytes: 1 });
-  const read = await readAll(source(root, 1));
-  const [first] = await segmentFiles(log);
-  await rm(first!);
-  expect((await readAll(source(), positionsAfter(read.slice(0, 1)))).flatMap(batch => batch.records)).toHaveLength(2);
-  const nothingRead = positionsAfter(read.slice(0, 1)).map(position => ({
-    ...position,
-    nextOffset: 0,
-    bookmark: null,
-  }));
-  const refused = { code: 'SOURCE_CHANGED', message: expect.stringContaining('now begins at offset 1') };
-  expect((await readToEnd(source(), nothingRead)).failure).toMatchObject(refused);
+describe('a log whose first segments were removed (contract 2.15)', () => {
+  /** Removes the first segments of a log of four records, and returns the positions after its first record. */
+  const removeFirst = async (segments: number) => {
+    const log = await write(['1', '2', '3', '4'], { segmentBytes: 1 });
+    const afterFirst = positionsAfter((await readAll(source(root, 1))).slice(0, 1));
+    for (const file of (await segmentFiles(log)).slice(0, segments)) await rm(file);
+    return afterFirst;
+  };
+
+  test('goes on where it was read to, when all that was removed had been read', async () => {
+    const stored = await removeFirst(1);
+    const rest = await readAll(source(root, 1_000, 'skip'), stored);
+    expect(rest).toMatchObject([{ from: 1, records: [{ offset: 1 }, { offset: 2 }, { offset: 3 }] }]);
+    expect(rest[0]).not.toHaveProperty('lost');
+  });
+
+  test('has lost the records that were not read: reading stops and names the offsets', async () => {
+    const stored = await removeFirst(3);
+    expect((await readToEnd(source(), stored)).failure).toMatchObject({
+      code: 'RECORDS_LOST',
+      message: expect.stringMatching(
+        /^the log calls-0 in .*: the next offset to read is 1, but the log now begins at 3; .* set kafka_on_lost_records to skip$/,
+      ),
+    });
+  });
+
+  test('with the policy skip, the gap comes before the first record that is left', async () => {
+    const stored = await removeFirst(3);
+    const read = await readAll(source(root, 1_000, 'skip'), stored);
+    const lost = { from: 1, to: 3, reason: expect.stringContaining('the log begins at 3') };
+    expect(read).toMatchObject([
+      { records: [], from: 3, next: { nextOffset: 3, bookmark: null }, lost },
+      { records: [{ offset: 3 }], from: 3, next: { nextOffset: 4 } },
+    ]);
+    expect(await readAll(source(root, 1_000, 'skip'), positionsAfter(read)), 'once').toEqual([]);
+  });
+
+  test('of which nothing was ever read begins at the first record that is left', async () => {
+    await removeFirst(2);
+    expect(await readAll(source())).toMatchObject([{ from: 2, records: [{ offset: 2 }, { offset: 3 }] }]);
+  });
+
+  test('another log of the same id, with other records where reading ended, is no loss but a change', async () => {
+    const stored = await removeFirst(0);
+    const log = path.join(root, 'calls-0');
+    const identity = await readFile(path.join(log, 'log.json'));
+    await rm(log, { recursive: true });
+    await write(['other', '2', '3'], { segmentBytes: 1 });
+    await writeFile(path.join(log, 'log.json'), identity);
+    for (const policy of ['stop', 'skip'] as const)
+      expect((await readToEnd(source(root, 1_000, policy), stored)).failure).toMatchObject({ code: 'SOURCE_CHANGED' });
+  });
 });
 
 test('a log that lost its end is refused, also when other records have the lost offsets again', async () => {

@@ -41,6 +41,7 @@ describe('a problem', () => {
     source: { name: () => 'Kafka', problem: () => null, assigned },
     watchProblem: null,
     registryProblem: null,
+    rootProblem: null,
     held: [],
     others: [],
   };
@@ -58,6 +59,7 @@ describe('a problem', () => {
     ],
     ['of the source', { source: { name: () => 'Kafka', problem: () => secret, assigned } }, secret],
     ['of requesting the end of the log', { watchProblem: secret }, secret],
+    ['of the export root', { rootProblem: secret }, secret],
     ['of the registry', { registryProblem: secret }, secret],
     [
       'of records that do not fit',

@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { TidemarkError } from '../../../pipeline/errors.ts';
 import { serveControl } from '../../../pipeline/requests/control.ts';
 import { given, MemoryService, memoryWorld, type ServiceOptions, settled } from '../../support/memory-service.ts';
@@ -76,6 +76,25 @@ test('a stop while a record waits for room leaves it in the topic', async () => 
   expect(moved()).toHaveLength(1);
   expect(service.crashes).toEqual([]);
 });
+
+test.each(['EXPORT_ROOT_GONE', 'NOT_WRITABLE'] as const)(
+  'a record waits in the topic while the export root is away (%s), and is served when it is back (contract 4.35)',
+  async code => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { directory, ask, moved, told, service } = await opened();
+    const resolve = vi.spyOn(directory, 'resolve').mockRejectedValue(new TidemarkError(code, 'away'));
+    ask('one');
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect([moved().length, told('one'), service.crashes]).toEqual([0, [], []]);
+    resolve.mockRestore();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(told('one').slice(0, 2)).toEqual([
+      [1, 'accepted'],
+      [2, 'running'],
+    ]);
+  },
+);
 
 test('a failure that the request did not cause ends the reading, and the record stays in the topic', async () => {
   const { store, ask, moved, service } = await opened();
