@@ -4,6 +4,8 @@ import { ndjsonFileSource, type UnterminatedLine } from '../../connectors/log-fi
 import { standardInputSource } from '../../connectors/log-files/standard-input-source.ts';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import type { GivenSource } from '../../pipeline/ingest/given-sources.ts';
+import { ShrinkingSource } from '../../pipeline/ingest/shrinking-source.ts';
+import type { EventSource } from '../../pipeline/ports.ts';
 import type { Config } from '../settings/settings.ts';
 
 /** A source, with its size and incomplete last line for messages to the user. */
@@ -12,6 +14,8 @@ export interface NamedSource extends GivenSource {
   totalBytes(): Promise<number | null>;
   /** A last line without a line end that was left for the next run; null where there was none. */
   unterminated(): UnterminatedLine | null;
+  /** As `shrink` of `IngestOptions`. */
+  shrink(): EventSource | null;
   close?(): Promise<void>;
 }
 
@@ -23,18 +27,24 @@ export function openSource(path: string, config: Config): NamedSource {
     const source = standardInputSource({ input: process.stdin, logRoot: `${config.db}.log`, ...ofLogs });
     const { partitions, close, isUnfinished } = source;
     const base = { path, kind: 'file' as const, source, partitions, close, isUnfinished };
-    return { ...base, totalBytes: async () => null, unterminated: () => null };
+    // What was read of it cannot be read again from the beginning.
+    return { ...base, totalBytes: async () => null, unterminated: () => null, shrink: () => null };
   }
   if (isDirectory(path)) {
-    const source = logDirectorySource({ path, kind: 'folder', ...ofLogs });
-    const { partitions, totalBytes } = source;
+    const source = new ShrinkingSource(limits, smaller =>
+      logDirectorySource({ path, kind: 'folder', ...ofLogs, ...smaller }),
+    );
+    const { partitions, totalBytes } = source.current;
     const whole = { unterminated: () => null, isUnfinished: () => false };
-    return { path, kind: 'folder', source, partitions, totalBytes, ...whole };
+    const shrink = () => source.shrink();
+    return { path, kind: 'folder', source: source.current, partitions, totalBytes, ...whole, shrink };
   }
-  const source = ndjsonFileSource({ path, ...limits });
-  const { partitions, totalBytes, unterminated } = source;
+  const source = new ShrinkingSource(limits, smaller => ndjsonFileSource({ path, ...smaller }));
+  const { partitions, totalBytes } = source.current;
+  const unterminated = () => source.current.unterminated();
   const isUnfinished = (): boolean => unterminated() !== null;
-  return { path, kind: 'file', source, partitions, totalBytes, unterminated, isUnfinished };
+  const shrink = () => source.shrink();
+  return { path, kind: 'file', source: source.current, partitions, totalBytes, unterminated, isUnfinished, shrink };
 }
 
 function isDirectory(path: string): boolean {

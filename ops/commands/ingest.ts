@@ -135,7 +135,7 @@ interface Ingesting {
 }
 
 async function ingestOne(
-  { path, source, totalBytes, unterminated }: NamedSource,
+  { path, source, totalBytes, unterminated, shrink }: NamedSource,
   { warehouse, registry, run, contradicted, onStored }: Ingesting,
 ): Promise<void> {
   const { config, output, signal } = run;
@@ -147,6 +147,12 @@ async function ingestOne(
     registry,
     clock: { now: Date.now },
     signal,
+    shrink: () => {
+      const smaller = shrink();
+      if (smaller !== null)
+        output.notice(`${path}: memory cannot hold a batch; going on with batches of half the size`);
+      return smaller;
+    },
     onStored: (stored: StoredGroup) => {
       for (const id of stored.contradicted) contradicted.add(id);
       for (const { facts, bytesRead } of stored.batches) {

@@ -13,7 +13,7 @@ import type { Config } from '../settings/settings.ts';
 
 interface EventReading extends Required<Pick<IngestOptions, 'registry' | 'signal' | 'onStored'>> {
   readonly config: Pick<Config, 'key_format' | 'max_record_bytes' | 'max_misfit_percent'>;
-  readonly source: LiveEventSource;
+  readonly source: LiveEventSource & { shrink(): boolean };
   readonly warehouse: Pick<Warehouse, 'positions' | 'store' | 'note'>;
   readonly log: Log;
 }
@@ -43,6 +43,14 @@ export async function ingestEvents(reading: EventReading): Promise<Ingested> {
           warehouse.note(sources => withHeld(sources, partition, reason));
           logHold(partition, reason, log);
         },
+      },
+      shrink() {
+        if (!source.shrink()) return null;
+        log.warn(
+          { code: 'OUT_OF_MEMORY' },
+          'memory cannot hold a batch; reading goes on with batches of half the size',
+        );
+        return source;
       },
       onStored(stored) {
         onStored(stored);

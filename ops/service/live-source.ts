@@ -10,6 +10,7 @@ import { listLogs } from '../../connectors/log-files/log/list-logs.ts';
 import type { AssignedPartition, Look } from '../../pipeline/completeness/changes.ts';
 import type { FollowedTopic } from '../../pipeline/completeness/sources.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
+import { ShrinkingSource } from '../../pipeline/ingest/shrinking-source.ts';
 import type {
   LiveEventSource,
   Log,
@@ -41,6 +42,8 @@ export interface LiveSource extends LiveEventSource {
   look(): Promise<Omit<Look, 'at'>>;
   /** Looks at the settings of all topics that the service uses. Throws as `look` does. */
   check(): Promise<Pick<TopicsFound, 'findings' | 'failures'>>;
+  /** Makes the next `read` give batches of half the size; false when a batch holds one record only. */
+  shrink(): boolean;
   /** Commits what is stored to the consumer group, for lag tools; Tidemark never reads it back. */
   commit(positions: readonly StoredPosition[]): Promise<void>;
   close(): Promise<void>;
@@ -68,7 +71,7 @@ export function liveSource(parts: LiveSourceParts): LiveSource {
 
 type Connection =
   | { readonly state: 'connecting'; readonly problem: string }
-  | { readonly state: 'connected'; readonly cluster: KafkaCluster; readonly source: KafkaSource };
+  | { readonly state: 'connected'; readonly cluster: KafkaCluster; readonly source: ShrinkingSource<KafkaSource> };
 
 class LiveTopics implements LiveSource {
   readonly #parts: LiveSourceParts;
@@ -94,7 +97,7 @@ class LiveTopics implements LiveSource {
     }
   }
 
-  async #checkedSource(cluster: KafkaCluster, onProblem: (problem: string) => void): Promise<KafkaSource> {
+  async #checkedSource(cluster: KafkaCluster, onProblem: (problem: string) => void) {
     const { config, log, signal, onFinding } = this.#parts;
     const { brokers, group } = this.#options;
     const checks = topicChecksOf(config);
@@ -114,7 +117,11 @@ class LiveTopics implements LiveSource {
       onFinding(finding);
     };
     const retention = { watch: new RetentionWatch(retentions), clock: { now: Date.now }, onWarning };
-    return new KafkaSource(cluster, this.#options, log, savedMember(config.db, group), retention);
+    const member = savedMember(config.db, group);
+    return new ShrinkingSource(
+      this.#options,
+      limits => new KafkaSource(cluster, { ...this.#options, ...limits }, log, member, retention),
+    );
   }
 
   name(): string | null {
@@ -122,7 +129,7 @@ class LiveTopics implements LiveSource {
   }
 
   problem(): string | null {
-    return this.#connection.state === 'connected' ? this.#connection.source.problem : this.#connection.problem;
+    return this.#connection.state === 'connected' ? this.#connection.source.current.problem : this.#connection.problem;
   }
 
   topics(): readonly Pick<FollowedTopic, 'topic' | 'declared'>[] {
@@ -130,7 +137,7 @@ class LiveTopics implements LiveSource {
   }
 
   assigned(): readonly AssignedPartition[] {
-    return this.#connection.state === 'connected' ? this.#connection.source.assigned : [];
+    return this.#connection.state === 'connected' ? this.#connection.source.current.assigned : [];
   }
 
   async look(): Promise<Omit<Look, 'at'>> {
@@ -156,12 +163,16 @@ class LiveTopics implements LiveSource {
     this.#source().readAgain(partition, reading);
   }
 
+  shrink(): boolean {
+    return this.#connection.state === 'connected' && this.#connection.source.shrink() !== null;
+  }
+
   async close(): Promise<void> {
     if (this.#connection.state === 'connected') await this.#connection.cluster.close();
   }
 
   #source(): KafkaSource {
-    if (this.#connection.state === 'connected') return this.#connection.source;
+    if (this.#connection.state === 'connected') return this.#connection.source.current;
     throw new TidemarkError('SOURCE_UNREACHABLE', this.#connection.problem);
   }
 }
@@ -174,13 +185,16 @@ function unlessMissing(error: unknown): never {
 
 function liveFolder({ config, log }: LiveSourceParts, path: string): LiveSource {
   const { batch_records: batchRecords, batch_bytes: batchBytes, kafka_on_lost_records: onLostRecords } = config;
-  const source = new FollowedLogSource({ path, batchRecords, batchBytes, onLostRecords }, log);
+  const source = new ShrinkingSource(
+    { batchRecords, batchBytes },
+    limits => new FollowedLogSource({ path, ...limits, onLostRecords }, log),
+  );
   const topic = basename(path);
   let assigned: readonly AssignedPartition[] = [];
   return {
     connect: async () => undefined,
     name: () => `the log ${topic}`,
-    problem: () => source.problem,
+    problem: () => source.current.problem,
     topics: () => [{ topic, declared: null }],
     assigned: () => assigned,
     async look() {
@@ -196,8 +210,9 @@ function liveFolder({ config, log }: LiveSourceParts, path: string): LiveSource 
     },
     check: async () => ({ findings: [], failures: [] }),
     commit: async () => undefined,
-    read: (stored, signal) => source.read(stored, signal),
-    readAgain: (partition, reading) => source.readAgain(partition, reading),
+    read: (stored, signal) => source.current.read(stored, signal),
+    readAgain: (partition, reading) => source.current.readAgain(partition, reading),
+    shrink: () => source.shrink() !== null,
     close: async () => undefined,
   };
 }

@@ -1,16 +1,13 @@
 import type { KeyFormat } from '../../schemas/cures.ts';
-import { decodeRecord, misfitOf, type RecordFormat, type WriterSchemas } from '../../schemas/decode.ts';
-import { isReject } from '../../schemas/events/decode-members.ts';
-import type { Event, RejectReason } from '../../schemas/events/events.ts';
+import type { RejectReason } from '../../schemas/events/events.ts';
 import type { BatchFacts } from '../completeness/batch-facts.ts';
-import { Timeline } from '../completeness/timeline.ts';
-import type { Clock, EventSource, LogRecord, RecordBatch, SchemaRegistry } from '../ports.ts';
+import { codeOf } from '../errors.ts';
+import type { Clock, EventSource, SchemaRegistry } from '../ports.ts';
+import { foldInSlices } from './batch-folding.ts';
 import { BatchGroup, type GroupedBatch } from './batch-group.ts';
-import { quarantined, SchemaLookup, unlessAborted } from './decoding.ts';
-import { Fold } from './fold.ts';
+import { SchemaLookup, unlessAborted } from './decoding.ts';
 import { type HoldOptions, Holds } from './holds.ts';
-import type { FoundMisfit } from './misfits.ts';
-import type { FoldedBatch, QuarantinedRecord, Warehouse } from './warehouse.ts';
+import type { QuarantinedRecord, Warehouse } from './warehouse.ts';
 
 export interface IngestOptions {
   readonly keyFormat: KeyFormat;
@@ -24,6 +21,11 @@ export interface IngestOptions {
   readonly hold?: HoldOptions;
   /** How long a small batch waits for others, to be stored with them, in milliseconds; absent: not at all. */
   readonly gatherMs?: number;
+  /**
+   * Called when memory cannot hold a batch. Returns the source that goes on from the stored positions in smaller batches, or
+   * null when they cannot be smaller; without it the reading ends.
+   */
+  readonly shrink?: () => EventSource | null;
   /** Called after each transaction. */
   readonly onStored?: (stored: StoredGroup) => void;
 }
@@ -63,7 +65,7 @@ const maxGroupsAhead = 4;
  * Stores the records of a source exactly once. The position is stored in the same transaction as the rows, so that after
  * a crash a batch is read again and never lost or doubled. While batches are being stored, the next are read and folded.
  * Ends with the source, or between two transactions when the signal aborts. A failed transaction ends the reading at
- * once, even while the source has nothing to read; its error is thrown.
+ * once, even while the source has nothing to read; its error is thrown, unless smaller batches may help (`shrink`).
  */
 export async function ingest(
   source: EventSource,
@@ -71,6 +73,24 @@ export async function ingest(
   options: IngestOptions,
 ): Promise<Ingested> {
   const total = { recordsRead: 0, applied: 0, quarantined: 0 };
+  for (let reading = source; ; ) {
+    try {
+      await ingestFrom(reading, warehouse, options, total);
+      return total;
+    } catch (error) {
+      const smaller = codeOf(error) === 'OUT_OF_MEMORY' ? options.shrink?.() : null;
+      if (smaller === null || smaller === undefined) throw error;
+      reading = smaller;
+    }
+  }
+}
+
+async function ingestFrom(
+  source: EventSource,
+  warehouse: Pick<Warehouse, 'positions' | 'store'>,
+  options: IngestOptions,
+  total: Counts,
+): Promise<void> {
   const lookup = new SchemaLookup(options.registry ?? null, options.keyFormat);
   const failed = new AbortController();
   let storing: readonly Promise<void>[] = [];
@@ -117,106 +137,6 @@ export async function ingest(
     await Promise.allSettled(storing);
     await Promise.all(storing);
   }
-  return total;
-}
-
-interface FoldOptions extends Pick<IngestOptions, 'keyFormat' | 'maxRecordBytes' | 'clock'> {
-  /** The schemas that the records of the batch carry and that exist; null where all records are JSON. */
-  readonly schemas?: WriterSchemas | null;
-}
-
-/** Decodes and folds one batch: every record is either applied or quarantined. */
-export function foldBatch(batch: RecordBatch, options: FoldOptions): FoldedBatch {
-  const folding = new BatchFolding(batch, options);
-  folding.take(0, batch.records.length);
-  return folding.finish();
-}
-
-/** Records folded without a break: a few milliseconds of work. */
-const sliceRecords = 2_000;
-
-/**
- * Like foldBatch, but lets other work of the process run between slices: database statements and HTTP requests. Returns also
- * the records that seem not to fit the configuration.
- */
-async function foldInSlices(batch: RecordBatch, options: FoldOptions) {
-  const folding = new BatchFolding(batch, options);
-  for (let from = 0; from < batch.records.length; from += sliceRecords) {
-    folding.take(from, from + sliceRecords);
-    await new Promise(resolve => setImmediate(resolve));
-  }
-  return { folded: folding.finish(), misfits: folding.misfits };
-}
-
-/** Of a batch, the lateness of this many of its newest events is kept. */
-const latenessEvents = 10_000;
-
-class BatchFolding {
-  readonly #batch: RecordBatch;
-  readonly #format: RecordFormat;
-  readonly #now: number;
-  readonly #fold = new Fold();
-  readonly #timeline = new Timeline();
-  readonly #rejects: QuarantinedRecord[] = [];
-  readonly #lateness: number[] = [];
-  #latestEvent: number | null = null;
-  readonly misfits: FoundMisfit[] = [];
-
-  constructor(batch: RecordBatch, { keyFormat, maxRecordBytes, schemas, clock }: FoldOptions) {
-    this.#batch = batch;
-    this.#format = { keyFormat, maxRecordBytes, schemas: schemas ?? null };
-    this.#now = clock.now();
-  }
-
-  take(from: number, to: number): void {
-    const { records } = this.#batch;
-    for (let index = from; index < Math.min(to, records.length); index += 1) {
-      const record = records.at(index)!;
-      const decoded = decodeRecord(record, this.#format);
-      if (isReject(decoded)) {
-        this.#rejects.push(quarantined(record, decoded, this.#format));
-        const kind = misfitOf(record, decoded, this.#format);
-        if (kind !== null) this.misfits.push({ index, kind });
-      } else {
-        this.#fold.apply(decoded);
-        this.#noteTime(decoded, record);
-      }
-    }
-  }
-
-  #noteTime(event: Event, record: LogRecord): void {
-    const { offset } = record;
-    if (event.kind === 'service.deleted') {
-      this.#timeline.add(event.service_id, offset, null, 'deletion');
-      return;
-    }
-    const recorded = timeOf(record);
-    const own = event.kind === 'extension.updated' ? event.timestamp : event.occasion.timestamp;
-    const time = own ?? recorded;
-    const sets = event.kind === 'service.started' ? 'start' : event.kind === 'service.completed' ? 'end' : null;
-    this.#timeline.add(event.service_id, offset, time, sets);
-    if (time === null) return;
-    // An event of the year 2099 is applied, but says nothing about the events before it.
-    if (time <= this.#now && (this.#latestEvent === null || time > this.#latestEvent)) this.#latestEvent = time;
-    if (recorded !== null) this.#lateness.push(Math.max(recorded - time, 0));
-  }
-
-  finish(): FoldedBatch {
-    const { partition, origin, kind, from, next, lost = null, records } = this.#batch;
-    const [first, last] = [records.at(0), records.at(-1)];
-    const facts: BatchFacts = {
-      ...{ partition, origin, kind, from, next, lost },
-      recordsRead: records.length,
-      applied: records.length - this.#rejects.length,
-      quarantined: this.#rejects.length,
-      schemaIds: [...(this.#format.schemas?.keys() ?? [])],
-      latestEvent: this.#latestEvent,
-      firstRecordTime: first === undefined ? null : timeOf(first),
-      lastRecordTime: last === undefined ? null : timeOf(last),
-      lateness: this.#lateness.slice(-latenessEvents),
-    };
-    return { facts, fragments: this.#fold.fragments, rejects: this.#rejects, timeline: this.#timeline };
-  }
 }
 
 /** A failure to begin rejects, too. It must not wait for anything itself, as it would keep the batches in memory meanwhile. */
@@ -234,9 +154,4 @@ function countReasons(rejects: readonly QuarantinedRecord[]): ReadonlyMap<Reject
   const counts = new Map<RejectReason, number>();
   for (const { reject } of rejects) counts.set(reject.reason, (counts.get(reject.reason) ?? 0) + 1);
   return counts;
-}
-
-/** The log's own time of a record; null where it keeps none, which old producers write as a negative number. */
-function timeOf({ timestamp }: LogRecord): number | null {
-  return timestamp === null || timestamp < 0 ? null : timestamp;
 }

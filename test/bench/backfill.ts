@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Database } from '../../connectors/duckdb/file/database.ts';
 import { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
-import { foldBatch } from '../../pipeline/ingest/ingest.ts';
+import { foldBatch } from '../../pipeline/ingest/batch-folding.ts';
 import { callBatch } from './call-batch.ts';
 import { makeLargeStore } from './large-store.ts';
 import { describeMachine, median } from './machine.ts';

@@ -1,4 +1,4 @@
-import { foldBatch } from '../../pipeline/ingest/ingest.ts';
+import { foldBatch } from '../../pipeline/ingest/batch-folding.ts';
 import type { Warehouse } from '../../pipeline/ingest/warehouse.ts';
 import { partitionName } from '../../pipeline/partition.ts';
 import type { Clock } from '../../pipeline/ports.ts';

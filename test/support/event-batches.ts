@@ -1,4 +1,4 @@
-import { foldBatch } from '../../pipeline/ingest/ingest.ts';
+import { foldBatch } from '../../pipeline/ingest/batch-folding.ts';
 import type { FoldedBatch } from '../../pipeline/ingest/warehouse.ts';
 import type { LogRecord, LostRecords, PartitionId, SourceKind } from '../../pipeline/ports.ts';
 

@@ -5,7 +5,7 @@ import { DuckDbSnapshots } from '../../connectors/duckdb/snapshot.ts';
 import { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
 import type { BatchFacts } from '../../pipeline/completeness/batch-facts.ts';
 import type { FileKind, Layout, Selection } from '../../pipeline/export/selection.ts';
-import { foldBatch } from '../../pipeline/ingest/ingest.ts';
+import { foldBatch } from '../../pipeline/ingest/batch-folding.ts';
 import type { FoldedBatch } from '../../pipeline/ingest/warehouse.ts';
 import type { LogRecord } from '../../pipeline/ports.ts';
 import type { WriterSchemas } from '../../schemas/decode.ts';

@@ -49,8 +49,7 @@ export class Database {
         memory_limit: memoryLimit,
         threads: String(threads),
         temp_directory: `${absolute}.tmp`,
-        // A checkpoint rewrites the changed row groups. One for each 64 MB of log costs less than DuckDB's default.
-        checkpoint_threshold: '64MB',
+        checkpoint_threshold: `${checkpointMb(memoryLimit)}MB`,
         // Merging small row groups at a checkpoint would delay a batch for seconds (ADR 14).
         max_vacuum_tasks: '0',
       });
@@ -117,6 +116,15 @@ export class Database {
 
 function stagingFolderOf(path: string): string {
   return `${path}.staging`;
+}
+
+/**
+ * After so many MB of log a checkpoint is written, which rewrites the changed row groups: one for each 64 MB costs less than
+ * DuckDB's default. What was stored since the last one takes DuckDB's memory, so it is a quarter of that at most.
+ */
+function checkpointMb(memoryLimit: string): number {
+  const megabytes = Number.parseInt(memoryLimit, 10) * (memoryLimit.endsWith('GB') ? 1024 : 1);
+  return Math.max(1, Math.min(64, Math.floor(megabytes / 4)));
 }
 
 /**

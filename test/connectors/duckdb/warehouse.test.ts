@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { withCoverage } from '../../../pipeline/completeness/ends.ts';
-import { foldBatch } from '../../../pipeline/ingest/ingest.ts';
+import { foldBatch } from '../../../pipeline/ingest/batch-folding.ts';
 import type { FoldedBatch } from '../../../pipeline/ingest/warehouse.ts';
 import type { LostRecords } from '../../../pipeline/ports.ts';
 import { entityTables } from '../../../schemas/columns.ts';

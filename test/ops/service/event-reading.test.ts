@@ -23,6 +23,7 @@ test('a line a minute says what was stored, and only debugging shows each batch'
       yield batch(0, 1);
     },
     readAgain: () => undefined,
+    shrink: () => false,
   };
   const warehouse = { positions: () => [], store: async () => [], note: () => undefined };
   const config = { key_format: 'string', max_record_bytes: 1e6, max_misfit_percent: 90 } as const;

@@ -2,7 +2,8 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import { expect, test } from 'vitest';
 import { TidemarkError } from '../../../pipeline/errors.ts';
-import { foldBatch, ingest } from '../../../pipeline/ingest/ingest.ts';
+import { foldBatch } from '../../../pipeline/ingest/batch-folding.ts';
+import { ingest } from '../../../pipeline/ingest/ingest.ts';
 import type { FoldedBatch, Warehouse } from '../../../pipeline/ingest/warehouse.ts';
 import { memorySource } from '../../support/memory-source.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { foldBatch } from '../../../pipeline/ingest/ingest.ts';
+import { foldBatch } from '../../../pipeline/ingest/batch-folding.ts';
 
 const mebibyte = 1 << 20;
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { DuckDbSnapshots } from '../../../../connectors/duckdb/snapshot.ts';
-import { foldBatch } from '../../../../pipeline/ingest/ingest.ts';
+import { foldBatch } from '../../../../pipeline/ingest/batch-folding.ts';
 import { asAvro, ourSchemas } from '../../../support/avro.ts';
 import { openTestStore, plainCsv, type TestStore, withFacts } from '../../../support/store.ts';
 
