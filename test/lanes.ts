@@ -17,13 +17,13 @@ const texts = new Map(['test', 'ops/local-kafka'].flatMap(sourcesOf).map(({ file
 
 /**
  * Every test file in its lane. `fast` starts no process and no server of another program, and is short; `slow` is the
- * rest. In both the files of a worker share their modules; `alone` has the files that replace modules and so need their own.
+ * rest. In both the files of a worker share their modules; `alone` has the files that replace or unload modules.
  * `soak` has the files that run longer when `SOAK` is set, some of which are also in the other lanes. A new file finds its
  * lane by what it imports and reads, so nobody keeps a list.
  */
 export function lanes(): Readonly<Record<'fast' | 'slow' | 'alone' | 'soak', readonly string[]>> {
   const tests = Array.from(texts.keys()).filter(file => file.endsWith('.test.ts'));
-  const alone = tests.filter(file => /^vi\.mock\(/m.test(texts.get(file)!));
+  const alone = tests.filter(file => /^vi\.mock\(|\bvi\.resetModules\(|\brequire\.cache\b/m.test(texts.get(file)!));
   const others = tests.filter(file => !soakOnly.includes(file) && !alone.includes(file));
   const isSlow = (file: string): boolean =>
     longTests.some(long => file.startsWith(long)) || importsOf(file, new Set()).some(startsSomething);
