@@ -6,7 +6,7 @@ const sharedServers = 'test/support/kafka/shared.ts';
 /** Tests that start nothing but take more than ten seconds, or that need whatever the documents name. */
 const longTests = [
   ...['test/connectors/duckdb/read/slices.test.ts', 'test/docs.test.ts', 'test/journeys/', 'test/faults/'],
-  ...['test/simulation/law-long.test.ts', 'test/simulation/mistakes.test.ts'],
+  ...['test/simulation/law-long.test.ts', 'test/simulation/mistakes.test.ts', 'test/pipeline/ingest/fold-law.test.ts'],
   'test/connectors/duckdb/warehouse-contract.test.ts',
 ];
 
