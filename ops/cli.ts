@@ -2,19 +2,23 @@ import { Command, CommanderError } from 'commander';
 import { diskFailure } from '../connectors/disk.ts';
 import { hasSystemCode, TidemarkError } from '../pipeline/errors.ts';
 import { withExamples } from './command.ts';
-import { cancelCommand } from './commands/cancel.ts';
-import { configCommand } from './commands/config.ts';
-import { demoCommand } from './commands/demo.ts';
-import { exportCommand } from './commands/export.ts';
-import { exportsCommand } from './commands/exports.ts';
-import { ingestCommand } from './commands/ingest.ts';
-import { partitionsCommand } from './commands/partitions.ts';
-import { quarantineCommand } from './commands/quarantine.ts';
-import { runCommand } from './commands/run.ts';
-import { schemasCommand } from './commands/schemas.ts';
-import { statusCommand } from './commands/status.ts';
-import { tokenCommand } from './commands/token.ts';
 import { readPackage } from './software.ts';
+
+/** Each command by its name. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  demo: () => import('./commands/demo.ts').then(({ demoCommand }) => demoCommand()),
+  ingest: () => import('./commands/ingest.ts').then(({ ingestCommand }) => ingestCommand()),
+  export: () => import('./commands/export.ts').then(({ exportCommand }) => exportCommand()),
+  exports: () => import('./commands/exports.ts').then(({ exportsCommand }) => exportsCommand()),
+  cancel: () => import('./commands/cancel.ts').then(({ cancelCommand }) => cancelCommand()),
+  run: () => import('./commands/run.ts').then(({ runCommand }) => runCommand()),
+  status: () => import('./commands/status.ts').then(({ statusCommand }) => statusCommand()),
+  partitions: () => import('./commands/partitions.ts').then(({ partitionsCommand }) => partitionsCommand()),
+  quarantine: () => import('./commands/quarantine.ts').then(({ quarantineCommand }) => quarantineCommand()),
+  schemas: () => import('./commands/schemas.ts').then(({ schemasCommand }) => schemasCommand()),
+  token: () => import('./commands/token.ts').then(({ tokenCommand }) => tokenCommand()),
+  config: () => import('./commands/config.ts').then(({ configCommand }) => configCommand()),
+};
 
 const examples = [
   'tidemark demo',
@@ -32,8 +36,8 @@ Exit codes: 0 done; 64 wrong usage or request; 65 the input cannot be used as it
 export async function main(argv: readonly string[]): Promise<void> {
   const json = argv.includes('--json');
   watchOutput(json);
-  const program = buildProgram();
   try {
+    const program = await buildProgram(argv[2]);
     await program.parseAsync([...argv]);
   } catch (error) {
     process.exitCode = report(error, json);
@@ -55,29 +59,20 @@ function watchOutput(json: boolean): void {
   process.stderr.on('error', () => undefined);
 }
 
-function buildProgram(): Command {
+/**
+ * The command that is asked for, without the other ones: their libraries would take longer to load than most commands take to
+ * run. All commands when none is asked for by its name, because help and suggestions list them.
+ */
+async function buildProgram(asked = ''): Promise<Command> {
   const { version } = readPackage();
   const program = withExamples(new Command('tidemark'), examples)
     .description('Exactly-once ETL from a service event log into DuckDB, with trustworthy windowed exports.')
     .version(version)
     .addHelpText('after', exitCodes);
-  const commands = [
-    demoCommand(),
-    ingestCommand(),
-    exportCommand(),
-    exportsCommand(),
-    cancelCommand(),
-    runCommand(),
-    statusCommand(),
-    partitionsCommand(),
-    quarantineCommand(),
-    schemasCommand(),
-    tokenCommand(),
-    configCommand(),
-  ];
-  for (const command of commands) program.addCommand(command);
-  for (const command of [program, ...commands, ...commands.flatMap(({ commands: inner }) => inner)])
-    command.exitOverride();
+  const wanted = Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands);
+  const added = await Promise.all(wanted.map(name => commands[name]!()));
+  for (const command of added) program.addCommand(command);
+  for (const command of [program, ...added, ...added.flatMap(({ commands: inner }) => inner)]) command.exitOverride();
   return program;
 }
 

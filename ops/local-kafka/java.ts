@@ -55,8 +55,16 @@ export async function pipInstall(packages: readonly string[], folder: string): P
   await runTool('python3', args, `Python with pip is needed to download ${packages.join(' ')}, once`);
 }
 
-/** The major version of a Java; 0 where there is none. */
-async function versionOf(java: string): Promise<number> {
+const versions = new Map<string, Promise<number>>();
+
+/** The major version of a Java; 0 where there is none. Each is asked once. */
+function versionOf(java: string): Promise<number> {
+  const known = versions.get(java) ?? askVersion(java);
+  versions.set(java, known);
+  return known;
+}
+
+async function askVersion(java: string): Promise<number> {
   const words = await runTool(java, ['-version'], 'Java').catch(() => '');
   return Number(/version "(\d+)/.exec(words)?.[1] ?? 0);
 }

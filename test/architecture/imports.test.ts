@@ -64,6 +64,14 @@ describe('imports', () => {
     expect(outside).toEqual([]);
   });
 
+  test('of a command happen when it is asked for, so that none waits for the libraries of the others', () => {
+    const text = product.find(({ file }) => file === 'ops/cli.ts')!.text;
+    expect(
+      importedFiles('ops/cli.ts', text).filter(target => target.startsWith('ops/commands/')).length,
+    ).toBeGreaterThan(5);
+    expect(text).not.toMatch(/from '\.\/commands\//);
+  });
+
   test('a cycle would be seen', () => {
     const graph = new Map([
       ['a', ['b']],

@@ -48,8 +48,8 @@ describe.skipIf(!kafka.available)('a running service', () => {
     await kafka.withAdmin(async admin => {
       await admin.deleteTopics({ topics: [topic] });
       await waitFor('the topic to be gone', async () => ((await admin.listTopics()).includes(topic) ? null : true));
-      await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 2 }] });
     });
+    await kafka.createNamed(topic, { partitions: 2 });
     await kafka.produce(topic, started(100, 150));
     // It may look just when there is no topic, which ends it too; whoever starts it again is told the rest.
     const ended = await service.ended;

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Broker } from '../../ops/local-kafka/broker.ts';
 import { waitFor } from '../../ops/local-kafka/waiting.ts';
 import { runChild } from '../support/child-program.ts';
@@ -91,22 +91,26 @@ test('a service that fails and cannot stop ends at the stop deadline with the co
 });
 
 describe.skipIf(!(await canStartBroker()))('a service with a broker', () => {
-  /** Starts a service on a broker that freezes once `isReached` is true of its status. */
-  async function frozen(flags: readonly string[], isReached: (status: string) => boolean): Promise<HardToStop> {
-    const broker: Broker = await startBroker();
+  let broker: Broker;
+  beforeAll(async () => {
+    broker = await startBroker({}, afterAll);
+  });
+
+  /** Starts a service that is ready, and freezes the broker. */
+  async function frozen(...flags: readonly string[]): Promise<HardToStop> {
     const cluster = new TestCluster(broker.brokers);
-    const topic = await cluster.createTopic('frozen', { partitions: 1 });
-    const service = await HardToStop.start({
-      flags: ['--kafka-brokers', broker.brokers.join(), '--kafka-topics', topic, ...flags],
-    });
-    await waitFor('the state', async () => (isReached(await service.get('/status')) ? true : null));
+    const topic = await cluster.createTopic('frozen');
+    // In a group of its own, because the broker could not be told that an earlier service has left.
+    const kafka = ['--kafka-brokers', broker.brokers.join(), '--kafka-topics', topic];
+    const group = ['--kafka-group', cluster.uniqueTopic('group')];
+    const service = await HardToStop.start({ flags: [...kafka, ...group, ...flags] });
+    const isReady = async () => ((await service.get('/status')).includes('"not_ready":[]') ? true : null);
+    await waitFor('the service to be ready', isReady);
     process.kill(broker.pid, 'SIGSTOP');
-    onTestFinished(() => void process.kill(broker.pid, 'SIGCONT'));
     return service;
   }
 
   test('that it cannot use ends with the reason, also while an export waits for the log', async () => {
-    const broker = await startBroker();
     const service = await HardToStop.start({
       flags: ['--kafka-brokers', broker.brokers.join(), '--kafka-topics', 'missing', '--export-wait-ms', '3600000'],
     });
@@ -117,12 +121,14 @@ describe.skipIf(!(await canStartBroker()))('a service with a broker', () => {
   });
 
   test('that is frozen stops in order within the deadline, and with exit code 75 when that is shorter', async () => {
-    const isReading = (status: string): boolean => status.includes('"not_ready":[]');
-    const patient = await frozen([], isReading);
+    const thaw = (): void => void process.kill(broker.pid, 'SIGCONT');
+    onTestFinished(thaw);
+    const patient = await frozen();
     patient.kill('SIGTERM');
     expect(await patient.ended).toMatchObject({ code: 0, signal: null });
+    thaw();
 
-    const impatient = await frozen(['--stop-deadline-ms', '1000'], isReading);
+    const impatient = await frozen('--stop-deadline-ms', '1000');
     impatient.kill('SIGTERM');
     const { code, signal, stdout } = await impatient.ended;
     expect([code, signal]).toEqual([75, null]);

@@ -13,7 +13,7 @@ const firstSeed = 1_000;
 
 test('many histories keep the law of complete (contract 4.20)', { timeout: 60 * minute }, async () => {
   const end = Date.now() + soakMinutes * minute;
-  const goesOn = (seeds: number): boolean => seeds < (isSoak ? 20_000 : 2_000) || (isSoak && Date.now() < end);
+  const goesOn = (seeds: number): boolean => seeds < (isSoak ? 20_000 : 1_000) || (isSoak && Date.now() < end);
   const { seeds, exports, complete } = await judgeSeeds({ firstSeed, goesOn });
   console.log(`${seeds} histories, ${exports} exports, ${complete} of them complete: none is against the law`);
   expect(complete).toBeGreaterThan(seeds);

@@ -56,10 +56,19 @@ function canonical(value: JsonValue): string {
   if (value instanceof JsonNumber) return canonicalNumber(value.text);
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (value instanceof Map) {
-    const members = [...value].sort(([one], [other]) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
+    const members = [...value].sort(([one], [other]) => Buffer.compare(bytesOf(one), bytesOf(other)));
     return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`;
   }
   return JSON.stringify(value);
+}
+
+const bytesOfNames = new Map<string, Buffer>();
+
+/** The bytes of a name. Names are few, and each is compared very often. */
+function bytesOf(name: string): Buffer {
+  const bytes = bytesOfNames.get(name) ?? Buffer.from(name);
+  bytesOfNames.set(name, bytes);
+  return bytes;
 }
 
 function canonicalNumber(text: string): string {

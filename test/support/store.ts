@@ -23,6 +23,8 @@ export const plainCsv: Layout = {
   extensionColumns: null,
 };
 
+type Window = Partial<Selection> & { readonly timeFrom: number; readonly timeTo: number };
+
 /** A real database in a folder of its own, closed and removed with the test that opened it. */
 export class TestStore {
   readonly database: Database;
@@ -70,22 +72,33 @@ export class TestStore {
   }
 
   /** The plain bytes of one file of an export, and what was said of it. */
-  async exported(
-    kind: FileKind,
-    window: Partial<Selection> & { timeFrom: number; timeTo: number },
+  async exported(kind: FileKind, window: Window, layout: Partial<Layout> = {}, maxExtensionColumns = 1000) {
+    const [file] = await this.exportedFiles([kind], window, layout, maxExtensionColumns);
+    return file!;
+  }
+
+  /** The same of several files, of one snapshot. */
+  async exportedFiles(
+    kinds: readonly FileKind[],
+    window: Window,
     layout: Partial<Layout> = {},
     maxExtensionColumns = 1000,
   ) {
     const snapshots = new DuckDbSnapshots(this.database, { maxExtensionColumns });
     const selection: Selection = { filterEvents: 'any', filterState: 'any', ...window };
     const snapshot = await snapshots.snapshot(selection, { ...plainCsv, ...layout });
-    const chunks: Uint8Array[] = [];
+    const { splitServices } = snapshot;
+    const files = [];
     try {
-      const written = await snapshot.write(kind, async bytes => void chunks.push(bytes));
-      return { ...written, splitServices: snapshot.splitServices, bytes: Buffer.concat(chunks) };
+      for (const kind of kinds) {
+        const chunks: Uint8Array[] = [];
+        const written = await snapshot.write(kind, async bytes => void chunks.push(bytes));
+        files.push({ ...written, kind, splitServices, bytes: Buffer.concat(chunks) });
+      }
     } finally {
       await snapshot.close();
     }
+    return files;
   }
 
   async close(): Promise<void> {

@@ -69,8 +69,8 @@ async function recreate(topic: string, count: number): Promise<void> {
   await kafka.withAdmin(async admin => {
     await admin.deleteTopics({ topics: [topic] });
     await waitFor('the topic to be gone', async () => ((await admin.listTopics()).includes(topic) ? null : true));
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 1 }] });
   });
+  await kafka.createNamed(topic);
   if (count > 0) await kafka.produce(topic, events(count, 5_000));
 }
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isAnswering } from '../../../ops/local-kafka/broker.ts';
 import { isRegistryAnswering, registryUrl } from '../../../ops/local-kafka/registry.ts';
 import { isRunning, localFolder, readState } from '../../../ops/local-kafka/state.ts';
+import { waitFor } from '../../../ops/local-kafka/waiting.ts';
 import { TestCluster } from '../../support/kafka/cluster.ts';
 import { canStartBroker, canStartRegistry } from '../../support/kafka/own-servers.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -54,7 +55,9 @@ describe.skipIf(!((await canStartBroker()) && (await canStartRegistry())))('Kafk
     await local('up', '--no-registry');
     expect((await state()).kafka!.port).toBe(kafka!.port);
     const cluster = new TestCluster(brokers);
-    const records = async (topic: string) => (await cluster.offsets(topic)).map(({ high, low }) => high - low);
+    // A broker answers before it leads the partitions that it had.
+    const offsets = (topic: string) => waitFor(`offsets of ${topic}`, () => cluster.offsets(topic).catch(() => null));
+    const records = async (topic: string) => (await offsets(topic)).map(({ high, low }) => high - low);
     expect(await records('calls')).toHaveLength(3);
     expect((await records('calls')).reduce((sum, count) => sum + count)).toBe(17_152);
     expect((await records('calls-avro')).reduce((sum, count) => sum + count)).toBe(17_152);

@@ -52,8 +52,14 @@ export class TestCluster {
   }
 
   /** Creates a topic with a unique name and gives that name. */
-  async createTopic(name: string, { partitions = 1, replicas, config = {} }: TopicOptions = {}): Promise<string> {
+  async createTopic(name: string, options?: TopicOptions): Promise<string> {
     const topic = this.uniqueTopic(name);
+    await this.createNamed(topic, options);
+    return topic;
+  }
+
+  /** Creates a topic of this very name, such as one that was deleted. */
+  async createNamed(topic: string, { partitions = 1, replicas, config = {} }: TopicOptions = {}): Promise<void> {
     const configEntries = Object.entries(config).map(([key, value]) => ({ name: key, value }));
     await this.withAdmin(async admin => {
       await admin.createTopics({
@@ -66,7 +72,6 @@ export class TestCluster {
       // write twice.
       await waitFor(`topic ${topic}`, () => admin.fetchTopicOffsets(topic).catch(() => null));
     });
-    return topic;
   }
 
   /** Replaces the settings of a topic. */

@@ -157,7 +157,7 @@ describe.skipIf(!kafka.available || !(await canStartBroker()))('another cluster'
     await ingestTopic(store, topic);
     const broker = await startBroker();
     const other = new TestCluster(broker.brokers);
-    await other.withAdmin(admin => admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 1 }] }));
+    await other.createNamed(topic);
     await other.produce(topic, services(0, 9));
     await expect(ingestTopic(store, topic, { brokers: broker.brokers })).rejects.toMatchObject({
       code: 'SOURCE_CHANGED',

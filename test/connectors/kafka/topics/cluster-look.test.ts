@@ -8,8 +8,6 @@ import { KafkaCluster } from '../../../../connectors/kafka/topics/cluster.ts';
 import { logEnd, lookAt } from '../../../../connectors/kafka/topics/cluster-look.ts';
 import { kafkaOptions, LogLines } from '../../../support/kafka/reading.ts';
 
-vi.mock('../../../../connectors/kafka/client/client.ts');
-
 const { createErrorFromCode } = createRequire(import.meta.url)('kafkajs/src/protocol/error.js') as {
   createErrorFromCode(code: number): Error;
 };
@@ -157,7 +155,7 @@ describe('a look while the leader moves', () => {
       describeCluster: async () => ({ clusterId: 'c' }),
       brokers: pool,
     };
-    vi.mocked(client.createClient).mockReturnValue({ admin: () => admin as unknown as Admin } as never);
+    vi.spyOn(client, 'createClient').mockReturnValue({ admin: () => admin as unknown as Admin } as never);
     const options = kafkaOptions({ brokers: ['localhost:9'], topics: ['t'], group: 'g' });
     return KafkaCluster.open(options, new LogLines(), new AbortController().signal);
   }
