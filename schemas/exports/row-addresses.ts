@@ -15,11 +15,14 @@ export const placedPart = parts.indexOf('placed');
 /** Part numbers are below this, so an address is one whole number. */
 export const addressStep = 4;
 
-/** The rowids `[first, last]` of one table. */
+/**
+ * The rowids `[first, last]` of one table. Those of a temporary table that the export's transaction has made begin at 2^55,
+ * where a number would not be exact.
+ */
 export interface RowRange {
   readonly part: number;
-  readonly first: number;
-  readonly last: number;
+  readonly first: bigint;
+  readonly last: bigint;
 }
 
 /** The services with ranks `[firstRank, lastRank]`, and the ranges that hold most of their rows in one file. */

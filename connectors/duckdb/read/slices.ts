@@ -56,20 +56,25 @@ async function readSliceBlocks(connection: DuckDBConnection, table: string, { bl
   );
   const ranges = new Map<number, RowRange[]>();
   let rows = 0;
-  for (const row of reader.getRows()) {
-    const [slice, part, block, count] = row.map(Number) as [number, number, number, number];
-    const sliceRanges = ranges.get(slice) ?? [];
-    ranges.set(slice, sliceRanges);
-    addBlock(sliceRanges, { part, first: block * blockRows, last: (block + 1) * blockRows - 1 });
-    rows += count;
+  for (const [slice, part, block, count] of reader.getRows()) {
+    const sliceRanges = ranges.get(Number(slice)) ?? [];
+    ranges.set(Number(slice), sliceRanges);
+    addBlock(sliceRanges, rangeOf(part, block, blockRows));
+    rows += Number(count);
   }
   return { ranges, rows };
+}
+
+/** The rows of a block, of whose columns `part` and `block` DuckDB's client gives whole numbers. */
+function rangeOf(part: unknown, block: unknown, blockRows: number): RowRange {
+  const first = BigInt(String(block)) * BigInt(blockRows);
+  return { part: Number(part), first, last: first + BigInt(blockRows) - 1n };
 }
 
 /** Adds a block behind the others. When it follows the last range directly, that range becomes longer. */
 function addBlock(ranges: RowRange[], block: RowRange): void {
   const before = ranges.at(-1);
-  if (before?.part === block.part && before.last + 1 === block.first) {
+  if (before?.part === block.part && before.last + 1n === block.first) {
     ranges[ranges.length - 1] = { ...before, last: block.last };
   } else ranges.push(block);
 }
@@ -81,10 +86,7 @@ async function copyScatteredRows(connection: DuckDBConnection, entity: Entity, {
      FROM ${table}_scattered_addresses ORDER BY part, block`,
   );
   const ranges: RowRange[] = [];
-  for (const row of reader.getRows()) {
-    const [part, block] = row.map(Number) as [number, number];
-    addBlock(ranges, { part, first: block * blockRows, last: (block + 1) * blockRows - 1 });
-  }
+  for (const [part, block] of reader.getRows()) addBlock(ranges, rangeOf(part, block, blockRows));
   const columns = storedColumns(entity, true);
   const sql = readSql('exports/scattered_rows.sql', {
     table,
@@ -109,5 +111,5 @@ export function joinRanges(ranges: readonly RowRange[], maxRanges = maxScattered
 }
 
 function gapBetween(before: RowRange, range: RowRange): number {
-  return before.part === range.part ? range.first - before.last : Number.POSITIVE_INFINITY;
+  return before.part === range.part ? Number(range.first - before.last) : Number.POSITIVE_INFINITY;
 }
