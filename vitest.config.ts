@@ -6,8 +6,8 @@ const { fast, slow, alone, soak } = lanes();
 
 const common = { testTimeout: 120_000, hookTimeout: 120_000, pool: 'forks' } as const;
 
-/** Two cores are fully used: by four workers that mostly wait for brokers and children, or by two that compute. */
-const waiting = { maxWorkers: 4, sequence: { groupOrder: 1 } } as const;
+/** Two cores are fully used: by three workers that often wait for brokers and children, or by two that compute. */
+const waiting = { maxWorkers: 3, sequence: { groupOrder: 1 } } as const;
 const computing = { maxWorkers: 2, sequence: { groupOrder: 2 } } as const;
 
 /** Loading the modules anew for each file would take a third of the fast lane's time. */
