@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { Database } from '../../connectors/duckdb/file/database.ts';
@@ -107,10 +108,40 @@ export class TestStore {
   }
 }
 
-/** A store that lives as long as the test. */
-export async function openTestStore(): Promise<TestStore> {
+let emptyDatabase: Promise<Buffer> | undefined;
+
+/** Puts a database that was made before, and in which nothing is stored, at a path: making the tables takes most of a short test. */
+export async function putEmptyDatabase(file: string): Promise<void> {
+  emptyDatabase ??= makeEmptyDatabase();
+  await writeFile(file, await emptyDatabase);
+}
+
+async function makeEmptyDatabase(): Promise<Buffer> {
   const folder = await temporaryFolder();
-  const store = await TestStore.open(path.join(folder.path, 'test.duckdb'));
+  try {
+    const file = path.join(folder.path, 'empty.duckdb');
+    await (await TestStore.open(file)).close();
+    return await readFile(file);
+  } finally {
+    await folder.remove();
+  }
+}
+
+/** A store that lives as long as the test. */
+export function openTestStore(): Promise<TestStore> {
+  return openAfter(putEmptyDatabase);
+}
+
+/** The same in a database that this store has made. */
+export function openNewStore(): Promise<TestStore> {
+  return openAfter(async () => undefined);
+}
+
+async function openAfter(prepare: (file: string) => Promise<void>): Promise<TestStore> {
+  const folder = await temporaryFolder();
+  const file = path.join(folder.path, 'test.duckdb');
+  await prepare(file);
+  const store = await TestStore.open(file);
   onTestFinished(async () => {
     await store.close();
     await folder.remove();

@@ -7,12 +7,14 @@ import type { Status } from '../../../pipeline/requests/statuses.ts';
 import { describeRequestLists } from '../../contracts/request-lists.ts';
 import { acceptedAt, describeRequestStore, positionAt, recordOf } from '../../contracts/request-store.ts';
 import { type MemoryContradiction, MemoryRequestStore } from '../../support/memory-requests.ts';
+import { putEmptyDatabase } from '../../support/store.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 async function openDatabase() {
   const folder = await temporaryFolder();
   onTestFinished(() => folder.remove());
   const db = path.join(folder.path, 'test.duckdb');
+  await putEmptyDatabase(db);
   return async (statuses = true) => {
     const database = await Database.open({ path: db, memoryLimit: '256MB', threads: 2 });
     let now = acceptedAt;

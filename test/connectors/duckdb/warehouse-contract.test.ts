@@ -8,12 +8,15 @@ import { describeWarehouse, lateness, type OpenedWarehouse, storeClock } from '.
 import { describeContradictions } from '../../contracts/warehouse-contradictions.ts';
 import { describeWarehouseExports } from '../../contracts/warehouse-exports.ts';
 import { describeGroups } from '../../contracts/warehouse-groups.ts';
+import { putEmptyDatabase } from '../../support/store.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 async function open(): Promise<OpenedWarehouse> {
   const folder = await temporaryFolder();
   onTestFinished(() => folder.remove());
-  return openFile(path.join(folder.path, 'test.duckdb'));
+  const file = path.join(folder.path, 'test.duckdb');
+  await putEmptyDatabase(file);
+  return openFile(file);
 }
 
 async function openFile(file: string): Promise<OpenedWarehouse> {

@@ -14,7 +14,7 @@ import { ingest } from '../../../../pipeline/ingest/ingest.ts';
 import type { SourceKind } from '../../../../pipeline/ports.ts';
 import { carriedOver, changeOld, objects } from '../../../support/carried-over.ts';
 import { copyOldDatabase } from '../../../support/old-database.ts';
-import { openTestStore, plainCsv, TestStore } from '../../../support/store.ts';
+import { openNewStore, plainCsv, TestStore } from '../../../support/store.ts';
 
 const all = { timeFrom: 0, timeTo: Date.UTC(2027, 0), filterEvents: 'any', filterState: 'any' } as const;
 const names = ['files', 'mixed'] as const;
@@ -60,7 +60,7 @@ test.each(names)('the old database %s is opened, and holds what it held', async 
 
 test.each(names)('the old database %s gets the tables, columns and views of a new one', async name => {
   const { store } = await carriedOver(name);
-  const fresh = await openTestStore();
+  const fresh = await openNewStore();
   const described = async (of: TestStore) => [
     await of.rows(
       'SELECT table_name, column_name, column_index, data_type, is_nullable, column_default FROM duckdb_columns() WHERE NOT internal ORDER BY ALL',
