@@ -20,9 +20,6 @@ FROM (
   ORDER BY {{order}}
 );
 
-UPDATE {{addresses}} SET address = p.rowid * {{step}} + {{part}}
-FROM {{table}}_placed p WHERE {{addresses}}.address = p.old_address;
-
 -- The extensions of these rows, numbered row by row in the order of their names' places. `piece` is the rowid of the value
 -- where it is kept apart, or its position in `own`, below 0. Batch and place are one number, because an aggregate of
 -- structs cannot spill to disk.
@@ -40,3 +37,12 @@ FROM (
   GROUP BY rank, number, name
   ORDER BY number, first_at
 );
+
+-- The bytes count what is inserted, too: scratch files of a slice hold it.
+UPDATE {{addresses}} SET address = p.rowid * {{step}} + {{part}}, bytes = {{addresses}}.bytes + p.apart_bytes
+FROM (
+  SELECT r.rowid, r.old_address, v.apart_bytes
+  FROM {{table}}_placed r JOIN (SELECT number, sum(bytes)::BIGINT AS apart_bytes FROM {{table}}_apart_values GROUP BY number) v
+    ON v.number = r.number
+) p
+WHERE {{addresses}}.address = p.old_address;

@@ -1,5 +1,5 @@
--- Deletes the services that the batches of this transaction, from `first_batch` on, delete from open, late and apart, and
--- keeps which logs their rows came from. Their closed rows are dead, and are removed later.
+-- Deletes the services that the batches of this transaction, from `first_batch` on, delete from open and late, and keeps
+-- which logs their rows came from. Their closed rows are dead, and are removed later.
 
 INSERT INTO deleted_logs
 SELECT DISTINCT service_key, service_id, log, split FROM (FROM {{table}}_open UNION ALL FROM {{table}}_late) x
@@ -9,6 +9,4 @@ WHERE (service_key, service_id) IN (SELECT (service_key, service_id) FROM deleti
 DELETE FROM {{table}}_open WHERE (service_key, service_id) IN
   (SELECT (service_key, service_id) FROM deletions WHERE batch >= getvariable('first_batch'));
 DELETE FROM {{table}}_late WHERE (service_key, service_id) IN
-  (SELECT (service_key, service_id) FROM deletions WHERE batch >= getvariable('first_batch'));
-DELETE FROM {{table}}_apart WHERE (service_key, service_id) IN
   (SELECT (service_key, service_id) FROM deletions WHERE batch >= getvariable('first_batch'));

@@ -8,8 +8,8 @@ import { readNumber } from './read-number.ts';
 const layoutVersion = 4;
 
 /**
- * Creates the tables of a new database file, or carries the tables of an older version over, in transactions: after a crash
- * the file is as one of the versions should be. `path` is for the message. Throws `WAREHOUSE_UNFIT` for any other
+ * Creates the tables of a new database file, or carries the tables of an older version over, in one transaction: after a
+ * crash the file is as it was, or as it should be. `path` is for the message. Throws `WAREHOUSE_UNFIT` for any other
  * version.
  */
 export async function prepareLayout(connection: DuckDBConnection, path: string): Promise<void> {
@@ -42,28 +42,25 @@ function layoutSql(): string {
   ].join('\n');
 }
 
-/**
- * Two transactions from layout 2: DuckDB adds no column to a table that the same transaction has changed. A crash between
- * them leaves a file of layout 3.
- */
+/** Columns are added before a table's rows are changed: DuckDB refuses it the other way round in one transaction. */
 async function carryOver(connection: DuckDBConnection, version: 2 | 3): Promise<void> {
-  if (version === 2)
-    await inTransaction(connection, [
-      readSql('tables/carry_over_2.sql'),
-      readSql('tables/merge_extensions.sql'),
-      ...entities.map(entity => entitySql('carry_over_2_entity', entity)),
-      'DROP TABLE kinds; UPDATE layout SET version = 3;',
-    ]);
-  await inTransaction(connection, [
+  const fromLayout2 = [
+    readSql('tables/carry_over_2.sql'),
+    readSql('tables/merge_extensions.sql'),
     ...entities.map(entity => entitySql('carry_over_3_entity', entity)),
+    ...entities.map(entity => entitySql('carry_over_2_entity', entity)),
+    'DROP TABLE kinds;',
+  ];
+  const fromLayout3 = entities.map(entity => entitySql('carry_over_3_entity', entity));
+  const statements = [
+    'BEGIN;',
+    ...(version === 2 ? fromLayout2 : fromLayout3),
     ...entities.map(entity => entitySql('0003_entity_views', entity)),
     `UPDATE layout SET version = ${layoutVersion};`,
-  ]);
-}
-
-async function inTransaction(connection: DuckDBConnection, statements: readonly string[]): Promise<void> {
+    'COMMIT;',
+  ];
   try {
-    await connection.run(['BEGIN;', ...statements, 'COMMIT;'].join('\n'));
+    await connection.run(statements.join('\n'));
   } catch (error) {
     await connection.run('ROLLBACK').catch(() => undefined);
     throw error;

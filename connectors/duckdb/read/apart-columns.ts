@@ -37,7 +37,8 @@ export function csvColumnsForm(
           const position = positions.get(path);
           if (position !== undefined) texts[position] = csvField(text, separator);
         }
-      yield texts.join(separator);
+      // Field by field: all together may be longer than a string can be.
+      for (const [position, text] of texts.entries()) yield position === 0 ? text : `${separator}${text}`;
     },
   };
 }

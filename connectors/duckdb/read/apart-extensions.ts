@@ -67,14 +67,13 @@ export class ApartExtensions {
   async *read(entity: Entity, services?: Pick<Slice, 'firstRank' | 'lastRank'>): AsyncGenerator<ApartExtension> {
     if (!this.has(entity)) return;
     const { table } = entityTables[entity];
-    const ofServices =
-      services === undefined ? 'true' : `v.rank BETWEEN ${services.firstRank} AND ${services.lastRank}`;
-    for (let last = 0; ; ) {
+    const [from, to] = await this.#sequence(table, services);
+    for (let next = from; next <= to; next += valuesAtOnce) {
       const page = await this.#connection.runAndReadAll(
-        `SELECT v.number, v.name, to_json(v.name)::VARCHAR, v.sequence, v.piece, v.bytes,
+        `SELECT v.number, v.name, to_json(v.name)::VARCHAR, v.piece, v.bytes,
            CASE WHEN v.piece < 0 THEN r.own[-v.piece].json END
          FROM ${table}_apart_values v JOIN ${table}_placed r ON r.number = v.number
-         WHERE ${ofServices} AND v.sequence > ${last} ORDER BY v.sequence LIMIT ${valuesAtOnce}`,
+         WHERE v.sequence BETWEEN ${next} AND ${Math.min(to, next + valuesAtOnce - 1)} ORDER BY v.sequence`,
       );
       const values = page.getRows().map(toValue);
       for (let at = 0; at < values.length; ) {
@@ -83,9 +82,16 @@ export class ApartExtensions {
         for (const { piece, own, ...extension } of group) yield { ...extension, json: own ?? jsons.get(piece)! };
         at += group.length;
       }
-      if (values.length < valuesAtOnce) return;
-      last = values.at(-1)!.sequence;
     }
+  }
+
+  /** The numbers of the first and of the last value of some services, or of all; the last is smaller when there are none. */
+  async #sequence(table: string, services?: Pick<Slice, 'firstRank' | 'lastRank'>): Promise<readonly [number, number]> {
+    const condition = services === undefined ? 'true' : `rank BETWEEN ${services.firstRank} AND ${services.lastRank}`;
+    const reader = await this.#connection.runAndReadAll(
+      `SELECT coalesce(min(sequence), 1), coalesce(max(sequence), 0) FROM ${table}_apart_values WHERE ${condition}`,
+    );
+    return [Number(reader.value(0, 0)), Number(reader.value(1, 0))];
   }
 
   async #readPieces(table: string, values: readonly Value[]): Promise<ReadonlyMap<number, string>> {
@@ -101,17 +107,15 @@ export class ApartExtensions {
 const letters: Readonly<Record<Entity, string>> = { service: 'v', state: 's', task: 't' };
 
 interface Value extends Omit<ApartExtension, 'json'> {
-  /** Its number among all values of the entity's rows. */
-  readonly sequence: number;
   /** The rowid of the value; below 0 where `own` holds the value. */
   readonly piece: number;
   readonly own: string | null;
   readonly bytes: number;
 }
 
-function toValue([row, name, nameJson, sequence, piece, bytes, own]: readonly unknown[]): Value {
+function toValue([row, name, nameJson, piece, bytes, own]: readonly unknown[]): Value {
   return {
-    ...{ row: Number(row), name: String(name), nameJson: String(nameJson), sequence: Number(sequence) },
+    ...{ row: Number(row), name: String(name), nameJson: String(nameJson) },
     ...{ piece: Number(piece), own: own === null ? null : String(own), bytes: Number(bytes) },
   };
 }

@@ -138,7 +138,11 @@ class ScratchFile {
 
   read(from: number, to: number): Buffer {
     const bytes = Buffer.allocUnsafe(to - from);
-    for (let at = 0; at < bytes.length; ) at += readSync(this.#file, bytes, at, bytes.length - at, from + at);
+    for (let at = 0; at < bytes.length; ) {
+      const count = readSync(this.#file, bytes, at, bytes.length - at, from + at);
+      if (count === 0) throw new Error(`a scratch file ends at byte ${from + at}, before byte ${to}`);
+      at += count;
+    }
     return bytes;
   }
 

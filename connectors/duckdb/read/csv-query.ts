@@ -87,6 +87,7 @@ function csvQuery(entity: Entity, slice: Slice, { layout, pathCount, placeholder
   if (asObject) return `SELECT ${[...core, 'x.extensions'].join(', ')} FROM ${rows}`;
   if (pathCount === 0) return `SELECT ${core.join(', ')} FROM ${rows}`;
   const paths = Array.from({ length: pathCount }, (_, index) => pathColumn(index + 1));
+  // A row whose extensions are kept apart has only the placeholder. It goes into the first of these columns.
   if (placeholder !== null)
     paths[0] = `CASE WHEN paths[1] = '${placeholder}' THEN '${placeholder}' || texts[1] || '${keyEnd}' ELSE ${paths[0]} END`;
   // Reversed: `list_position` finds the first match, but of two equal paths the later value counts (contract 4.11).

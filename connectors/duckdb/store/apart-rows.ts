@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { entityTables } from '../../../schemas/columns.ts';
 import { entities } from '../../../schemas/events/events.ts';
+import { rowKey } from '../vectors/row-key.ts';
 import { forEachKey, SeenKeys } from './seen-keys.ts';
 
 /**
@@ -9,6 +10,12 @@ import { forEachKey, SeenKeys } from './seen-keys.ts';
  * memory several times.
  */
 export const defaultApartBytes = 4 * 1024;
+
+/** A row, and the service that it is or belongs to. */
+interface RowKeys {
+  readonly key: number;
+  readonly serviceKey: number;
+}
 
 /** A power of two. Rows whose keys fall on one counter are counted together, which only keeps some apart too early. */
 const counters = 1 << 19;
@@ -39,10 +46,10 @@ export class ApartRows {
    * Counts what a batch brings for a row: `bytes` of extensions and `textBytes` of other texts. Returns whether the
    * extensions are kept apart.
    */
-  add(key: number, bytes: number, textBytes: number): boolean {
+  add({ key, serviceKey }: RowKeys, bytes: number, textBytes: number): boolean {
     const counter = key % counters;
     this.#texts[counter]! += textBytes;
-    if (bytes > 0 && this.#keys.has(key)) return true;
+    if (bytes > 0 && this.#keys.has(key)) return this.#keepApart(key, serviceKey);
     this.#came[counter]! += bytes;
     const row = this.#came[counter]!;
     const written = this.#written[counter]! + row;
@@ -51,8 +58,19 @@ export class ApartRows {
       this.#resetWhenFull(bytes + textBytes);
       return false;
     }
+    return this.#keepApart(key, serviceKey);
+  }
+
+  /** Also of a row that the filter only takes for one that was added: its service must be known. */
+  #keepApart(key: number, serviceKey: number): true {
     this.#keys.add(key);
+    this.#keys.add(apartKey(serviceKey));
     return true;
+  }
+
+  /** False when certainly no row of the service has extensions that are kept apart. */
+  hasService(serviceKey: number): boolean {
+    return this.#keys.has(apartKey(serviceKey));
   }
 
   /** Counts a row that was stored before and is written anew. */
@@ -84,5 +102,14 @@ export async function readApartRows(connection: DuckDBConnection, limit: number)
   const keys = new SeenKeys(0);
   const tables = entities.map(entity => `(SELECT DISTINCT row_key FROM ${entityTables[entity].table}_apart)`);
   await forEachKey(connection, tables, key => keys.add(key));
+  const services = entities.map(
+    entity => `(SELECT DISTINCT service_key AS row_key FROM ${entityTables[entity].table}_apart)`,
+  );
+  await forEachKey(connection, services, key => keys.add(apartKey(key)));
   return new ApartRows(keys, limit);
+}
+
+/** The key that says that a row of the service may have extensions kept apart. */
+function apartKey(serviceKey: number): number {
+  return rowKey('apart', serviceKey);
 }

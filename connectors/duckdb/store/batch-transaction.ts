@@ -33,10 +33,11 @@ export class BatchTransaction {
   }
 
   /** Before the batches' rows are added: their fragments of a deleted service come from events after its deletion. */
-  async delete({ number, deletions }: StagedRows): Promise<void> {
+  async delete({ number, deletions, deletesApart }: StagedRows): Promise<void> {
     if (deletions.length === 0) return;
     await appendChunks(this.#connection, 'deletions', deletions);
-    const statements = entities.map(entity => entitySql('delete_services', entity));
+    const names = deletesApart ? ['delete_services', 'delete_apart'] : ['delete_services'];
+    const statements = entities.flatMap(entity => names.map(name => entitySql(name, entity)));
     const ownLogs = readSql('tables/keep_deleted_logs.sql');
     await this.#connection.run([`SET VARIABLE first_batch = ${number};`, ...statements, ownLogs].join('\n'));
   }

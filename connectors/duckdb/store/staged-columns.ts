@@ -29,7 +29,7 @@ export interface StagedRow {
 }
 
 /** An extension that is kept apart from its row. */
-export interface ApartExtension {
+export interface StagedApart {
   readonly row: StagedRow;
   readonly extension: Pick<StoredExtension, 'name' | 'json'>;
   /** Its position among those of the row in the batch. */
@@ -68,16 +68,16 @@ function valueColumn(name: string, position: number): Column<StagedRow> {
 }
 
 /** The columns of an entity's table of extensions that are kept apart. */
-export const apartColumns: Readonly<Record<Entity, readonly Column<ApartExtension>[]>> = {
+export const apartColumns: Readonly<Record<Entity, readonly Column<StagedApart>[]>> = {
   service: apartColumnsOf('service'),
   state: apartColumnsOf('state'),
   task: apartColumnsOf('task'),
 };
 
-function apartColumnsOf(entity: Entity): readonly Column<ApartExtension>[] {
+function apartColumnsOf(entity: Entity): readonly Column<StagedApart>[] {
   return [
     text(({ row }) => row.serviceId),
-    ...(entityTables[entity].ids.length > 1 ? [text<ApartExtension>(({ row }) => row.id)] : []),
+    ...(entityTables[entity].ids.length > 1 ? [text<StagedApart>(({ row }) => row.id)] : []),
     text(({ extension }) => extension.name),
     text(({ extension }) => extension.json),
     whole(({ extension }) => extension.json.length),

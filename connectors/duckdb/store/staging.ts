@@ -10,12 +10,12 @@ import type { ApartRows } from './apart-rows.ts';
 import type { SeenKeys } from './seen-keys.ts';
 import { ServiceChanges } from './service-changes.ts';
 import {
-  type ApartExtension,
   apartColumns,
   type BatchOrigin,
   deletionColumns,
   entityColumns,
   quarantineColumns,
+  type StagedApart,
   type StagedRow,
 } from './staged-columns.ts';
 
@@ -39,6 +39,8 @@ export interface StagedRows {
   readonly rows: Readonly<Record<Entity, StagedEntity>>;
   readonly deletions: readonly DuckDBDataChunk[];
   readonly deletedCount: number;
+  /** False when certainly no deleted service has extensions that are kept apart. */
+  readonly deletesApart: boolean;
   readonly quarantined: readonly DuckDBDataChunk[];
 }
 
@@ -63,6 +65,7 @@ export function joinStaged(batches: readonly StagedRows[]): StagedRows {
     rows: { service: joined('service'), state: joined('state'), task: joined('task') },
     deletions: batches.flatMap(({ deletions }) => deletions),
     deletedCount: batches.reduce((sum, { deletedCount }) => sum + deletedCount, 0),
+    deletesApart: batches.some(({ deletesApart }) => deletesApart),
     quarantined: batches.flatMap(({ quarantined }) => quarantined),
   };
 }
@@ -104,6 +107,7 @@ export function stageBatch(
     },
     deletions: buildChunks(deletionColumns, deletions),
     deletedCount: deletions.length,
+    deletesApart: deletions.some(({ serviceKey }) => keys.apartRows.hasService(serviceKey)),
     quarantined: buildChunks(
       quarantineColumns,
       rejects.map(entry => ({ ...entry, partition: facts.partition })),
@@ -115,7 +119,7 @@ class GroupedRows {
   readonly open: StagedRow[] = [];
   readonly closed: StagedRow[] = [];
   readonly seen: StagedRow[] = [];
-  readonly apart: ApartExtension[] = [];
+  readonly apart: StagedApart[] = [];
 }
 
 interface ServiceStaging {
@@ -142,7 +146,7 @@ function groupFragments(staging: ServiceStaging, grouped: GroupedRows): void {
     const key = entity === 'service' ? serviceKey : rowKey(id, serviceKey + seeds[entity]);
     const extensions = storedExtensions(fragment);
     const ofTexts = textBytes(fragment);
-    const isApart = keys.apartRows.add(key, bytesOf(extensions), ofTexts);
+    const isApart = keys.apartRows.add({ key, serviceKey }, bytesOf(extensions), ofTexts);
     const own = isApart ? null : extensions;
     // A row holds the values of its extensions twice: as JSON, and flattened.
     const bytes = ofTexts + 2 * bytesOf(own);

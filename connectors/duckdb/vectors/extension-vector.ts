@@ -3,7 +3,7 @@ import bindings from '@duckdb/node-bindings';
 import type { StoredExtension } from '../../../schemas/events/extensions.ts';
 import { ListWriter, writeTexts } from './list-vector.ts';
 
-/** The type of the column `extensions` in `schemas/tables/0002_entity.sql`. */
+/** The type of the column `extensions` in `schemas/tables/0002_entity_tables.sql`. */
 export const extensionsType = LIST(
   STRUCT({ name: VARCHAR, json: VARCHAR, paths: LIST(VARCHAR), texts: LIST(VARCHAR) }),
 );
