@@ -158,7 +158,7 @@ test('no answer shows where the export root is', async () => {
   const served = await serve({ lines: goldenLines('seed/events.ndjson') });
   await rename(served.root, `${served.root}-moved`);
   const { status, body } = await post(served, quick, 'lost', '');
-  expect([status, body.exception]).toEqual([400, 'PREFIX_REFUSED']);
-  expect(body.message).toMatch(/the export root <export root> was replaced or removed/);
+  expect([status, body.exception]).toEqual([503, 'EXPORT_ROOT_GONE']);
+  expect(body.message).toContain('<export root>');
   expect(JSON.stringify([body, (await ask(served, '/exports')).body])).not.toContain(served.folder);
 });
