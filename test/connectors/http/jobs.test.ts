@@ -159,6 +159,6 @@ test('no answer shows where the export root is', async () => {
   await rename(served.root, `${served.root}-moved`);
   const { status, body } = await post(served, quick, 'lost', '');
   expect([status, body.exception]).toEqual([503, 'EXPORT_ROOT_GONE']);
-  expect(body.message).toContain('<export root>');
+  expect(body.message).toContain('the folder of the exports is not there at the moment');
   expect(JSON.stringify([body, (await ask(served, '/exports')).body])).not.toContain(served.folder);
 });
