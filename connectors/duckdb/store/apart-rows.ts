@@ -29,10 +29,10 @@ const counters = 1 << 19;
 export class ApartRows {
   readonly #keys: SeenKeys;
   readonly #limit: number;
-  /** By key: the bytes of extensions that came in, and the bytes that storing them in the row has taken. */
+  /** By counter: the bytes of extensions that came in, and the bytes that storing them in the row has taken. */
   readonly #came = new Float64Array(counters);
   readonly #written = new Float64Array(counters);
-  /** By key: the bytes of other texts that came in. They stay in the row. */
+  /** By counter: the bytes of other texts that came in. They stay in the row. */
   readonly #texts = new Float64Array(counters);
   #cameSinceReset = 0;
   #writtenAnew = 0;
@@ -51,8 +51,8 @@ export class ApartRows {
     this.#texts[counter]! += textBytes;
     if (bytes > 0 && this.#keys.has(key)) return this.#keepApart(key, serviceKey);
     this.#came[counter]! += bytes;
-    const row = this.#came[counter]!;
-    const written = this.#written[counter]! + row;
+    // The batch writes all extensions that came so far.
+    const written = this.#written[counter]! + this.#came[counter]!;
     this.#written[counter] = written;
     if (bytes === 0 || written <= this.#limit) {
       this.#resetWhenFull(bytes + textBytes);

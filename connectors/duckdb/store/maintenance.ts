@@ -15,6 +15,8 @@ const checkGapsAfter = 100_000;
  * what a row was before stays in the file until then.
  */
 const moveAfterBytes = 64 << 20;
+/** How many rows `move_first_open.sql` moves. */
+const rowsMovedAtOnce = 10_000;
 
 /**
  * Work between two batches that keeps storing and reading fast: it settles late fragments and moves open rows. Readers
@@ -27,8 +29,8 @@ export class TableMaintenance {
   #changedSinceCheck = 0;
   #writtenAnew = 0;
   #moveAfterBytes = moveAfterBytes;
-  /** The open rows up to these rowids are being moved. */
-  #moveUpTo: Readonly<Record<Entity, number>> = { service: -1, state: -1, task: -1 };
+  /** So many of the first open rows are still to be moved. Not up to a rowid: a checkpoint that drops row groups changes rowids. */
+  readonly #leftToMove: Record<Entity, number> = { service: 0, state: 0, task: 0 };
 
   private constructor(connection: DuckDBConnection, late: number) {
     this.#connection = connection;
@@ -56,21 +58,22 @@ export class TableMaintenance {
     this.#changedSinceCheck += seen + deletedCount;
     this.#writtenAnew += writtenAnew;
     if (this.#writtenAnew > this.#moveAfterBytes) {
-      await this.#moveAllOpen();
+      await this.#beginToMoveAll();
       this.#changedSinceCheck = checkGapsAfter + 1;
     }
     // As long as rows have to move, each batch moves some of them.
     if (this.#changedSinceCheck > checkGapsAfter && !(await this.moveFirstOpen())) this.#changedSinceCheck = 0;
   }
 
-  async #moveAllOpen(): Promise<void> {
-    const last = entities.map(entity => `(SELECT coalesce(max(rowid), -1) FROM ${entityTables[entity].table}_open)`);
-    const size = '(SELECT used_blocks * block_size FROM pragma_database_size())';
-    const reader = await this.#connection.runAndReadAll(`SELECT ${[...last, size].join(', ')}`);
-    const [service, state, task, bytes] = reader.getRows()[0]!.map(Number) as [number, number, number, number];
-    this.#moveUpTo = { service, state, task };
+  async #beginToMoveAll(): Promise<void> {
+    for (const entity of entities)
+      this.#leftToMove[entity] = await readNumber(
+        this.#connection,
+        `SELECT count(*) FROM ${entityTables[entity].table}_open`,
+      );
+    const size = 'SELECT used_blocks * block_size FROM pragma_database_size()';
     this.#writtenAnew = 0;
-    this.#moveAfterBytes = Math.max(moveAfterBytes, bytes / 2);
+    this.#moveAfterBytes = Math.max(moveAfterBytes, (await readNumber(this.#connection, size)) / 2);
   }
 
   /** Stores the rows that late fragments change, merged, and removes the closed rows of deleted services. */
@@ -82,17 +85,19 @@ export class TableMaintenance {
 
   /**
    * Moves the first rows of an open table to its end when all of them are to be moved, or when the gaps of deleted rows
-   * between its first and its last row outnumber its rows by more than `minGaps`. DuckDB frees a row group only when its last row is deleted, so a few
-   * services that never end would keep the disk space of all that ended. Returns whether any rows were moved.
+   * between its first and its last row outnumber its rows by more than `minGaps`. DuckDB frees a row group only when its last
+   * row is deleted, so a few services that never end would keep the disk space of all that ended. Returns whether any rows
+   * were moved.
    */
   async moveFirstOpen(minGaps = checkGapsAfter): Promise<boolean> {
     let hasMoved = false;
     for (const entity of entities) {
-      const count = `SELECT count(*), min(rowid), max(rowid) FROM ${entityTables[entity].table}_open`;
+      const count = `SELECT count(*), max(rowid) - min(rowid) + 1 FROM ${entityTables[entity].table}_open`;
       const reader = await this.#connection.runAndReadAll(count);
-      const [rows, first, last] = reader.getRows()[0]!.map(Number) as [number, number, number];
-      if (rows === 0 || (first > this.#moveUpTo[entity] && last - first + 1 <= 2 * rows + minGaps)) continue;
+      const [rows, span] = reader.getRows()[0]!.map(Number) as [number, number];
+      if (this.#leftToMove[entity] <= 0 && span <= 2 * rows + minGaps) continue;
       await this.#inTransaction([entitySql('move_first_open', entity)]);
+      this.#leftToMove[entity] -= rowsMovedAtOnce;
       hasMoved = true;
     }
     return hasMoved;
