@@ -51,7 +51,8 @@ export class ServiceMetrics {
 
   /** `droppedLines`: how many lines of the log could not be written so far. */
   constructor(droppedLines = () => 0) {
-    collectDefaultMetrics({ register: this.registry });
+    // Measured every 10 ms by default, the delay of the event loop is most of what wakes an idle process.
+    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: 250 });
     new Counter({
       name: 'tidemark_log_lines_dropped_total',
       help: 'Lines of the log that could not be written',

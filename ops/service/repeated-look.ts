@@ -2,7 +2,7 @@ import { isTemporary } from '../../pipeline/errors.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import { orAborted, pause } from '../../pipeline/waiting.ts';
 
-const lookEveryMs = 2_000;
+const lookEveryMs = 5_000;
 
 interface RepeatedLookParts {
   /** Looks at the log once. Throws a temporary error while it does not answer. */

@@ -3,7 +3,7 @@ import { codeOf } from '../../pipeline/errors.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import { orAborted, pause, within } from '../../pipeline/waiting.ts';
 
-const checkEveryMs = 1_000;
+const checkEveryMs = 5_000;
 /** A disk of another machine that is away may never answer. */
 const answerMs = 10_000;
 
@@ -15,7 +15,7 @@ interface RootWatchParts {
   readonly signal: AbortSignal;
 }
 
-/** Looks every second whether the export root is there and can be written. It only reports: the service goes on reading. */
+/** Looks every five seconds whether the export root is there and can be written. It only reports: the service goes on reading. */
 export class RootWatch {
   readonly #parts: RootWatchParts;
   #problem: string | null = null;

@@ -60,8 +60,8 @@ export class Followed {
   }
 
   /** Lets the watch look once more, after time has passed. */
-  async next(afterMs = 2_000): Promise<void> {
+  async next(afterMs = 5_000): Promise<void> {
     this.now += afterMs;
-    await vi.advanceTimersByTimeAsync(2_000);
+    await vi.advanceTimersByTimeAsync(5_000);
   }
 }

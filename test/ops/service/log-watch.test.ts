@@ -127,7 +127,7 @@ describe('what looks find is recorded (contract 4.21)', () => {
   test('at the first assignment, then once a minute, though no batch comes', async () => {
     await start();
     expect(followed.warehouse.records).toBe(1);
-    for (let look = 0; look < 29; look += 1) await followed.next();
+    for (let look = 0; look < 11; look += 1) await followed.next();
     expect(followed.warehouse.records).toBe(1);
     await followed.next();
     expect(followed.warehouse.records).toBe(2);
