@@ -14,6 +14,8 @@ export interface LargeStore {
 }
 
 const parts = 20;
+/** About the length of a row's texts. */
+const rowBytes = 200;
 
 /** Makes a database of closed rows by SQL, in time order, as a long ingest would have left it; made once per path. */
 export async function makeLargeStore({ path, services, perService, hits }: LargeStore): Promise<void> {
@@ -69,7 +71,7 @@ function rowsSql(entity: Entity, { from, to, count }: Range): string {
     ...values.map(column => valueSql(column, service)),
   ];
   const keys = `${key(`i * 4 + ${seed}`)}, ${key(`${service} * 4`)}`;
-  return `SELECT ${columns.join(', ')}, NULL, ${keys}, 1, 0, false FROM range(${from * count}, ${to * count}) t(i)`;
+  return `SELECT ${columns.join(', ')}, NULL, ${keys}, 1, 0, false, ${rowBytes} FROM range(${from * count}, ${to * count}) t(i)`;
 }
 
 async function insertHits(
@@ -79,7 +81,7 @@ async function insertHits(
   const { values } = entityTables.service;
   const rows = Array.from({ length: to - from }, (_, index) => {
     const id = `hit-${from + index}`;
-    return `SELECT '${id}', ${values.map(column => valueSql(column, String(at))).join(', ')}, NULL, ${rowKey(id, 0)}, ${rowKey(id, 0)}, 1, 0, false FROM range(1) t(i)`;
+    return `SELECT '${id}', ${values.map(column => valueSql(column, String(at))).join(', ')}, NULL, ${rowKey(id, 0)}, ${rowKey(id, 0)}, 1, 0, false, ${rowBytes} FROM range(1) t(i)`;
   });
   if (rows.length > 0) await insert(connection, 'service', rows.join(' UNION ALL '));
 }
