@@ -29,6 +29,8 @@ export interface RowRange {
 export interface Slice {
   readonly firstRank: number;
   readonly lastRank: number;
+  /** Whether a row may have a text of `longTextBytes`. */
+  readonly hasLongTexts: boolean;
   readonly ranges: readonly RowRange[];
   /** True when some slice of the file has scattered rows, which lie in the temporary table `<table>_scattered`. */
   readonly hasScattered: boolean;

@@ -84,7 +84,7 @@ async function* sliceQueries(
 
 function sliceLines(entity: Entity, slice: Slice): string | null {
   const rows = orderedSlice(entity, slice, 'object');
-  return rows === null ? null : jsonLines(entity, rows);
+  return rows === null ? null : jsonLines(entity, rows, slice.hasLongTexts ? 'any' : 'short');
 }
 
 /** The slices of all three entities, cut at the same services. */

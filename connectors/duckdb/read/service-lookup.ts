@@ -1,10 +1,11 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { Semaphore } from '../../../pipeline/requests/semaphore.ts';
-import { oneServiceLines } from '../../../schemas/exports/file-rows.ts';
+import { longTextBytes, mostBytesOfOneService, oneServiceLines } from '../../../schemas/exports/file-rows.ts';
 import { oneServiceCondition } from '../../../schemas/exports/selected-services.ts';
 import { readSql } from '../../../schemas/tables/sql.ts';
 import type { Database } from '../file/database.ts';
 import { adviceForReading, databaseFailure } from '../file/failure.ts';
+import { readNumber } from '../file/read-number.ts';
 import { beginWithSteadyRowids } from '../file/steady-rowids.ts';
 import { rowKey } from '../vectors/row-key.ts';
 
@@ -59,10 +60,11 @@ async function readService(connection: DuckDBConnection, serviceId: string, show
   await connection.run('SET VARIABLE service_key = $1::BIGINT', [BigInt(rowKey(serviceId, 0))]);
   await connection.run('SET VARIABLE service_id = $1', [serviceId]);
   await connection.run(readSql('exports/select_one_service.sql', { condition: oneServiceCondition }));
-  const [service] = await readTexts(connection, oneServiceLines('service'));
+  const texts = (await readNumber(connection, mostBytesOfOneService)) < longTextBytes ? 'short' : 'any';
+  const [service] = await readTexts(connection, oneServiceLines('service', texts));
   if (service === undefined) return null;
-  const states = (await readTexts(connection, oneServiceLines('state'))).map(parseLine);
-  const tasks = (await readTexts(connection, oneServiceLines('task'))).map(parseLine);
+  const states = (await readTexts(connection, oneServiceLines('state', texts))).map(parseLine);
+  const tasks = (await readTexts(connection, oneServiceLines('task', texts))).map(parseLine);
   const stateIds = new Set(states.map(({ stateId }) => stateId));
   const withTasks = ({ head, stateId }: Line): string =>
     `${head}${tasksOf(

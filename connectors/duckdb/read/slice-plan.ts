@@ -1,5 +1,6 @@
 import { entityTables } from '../../../schemas/columns.ts';
 import type { Entity } from '../../../schemas/events/events.ts';
+import { longTextBytes } from '../../../schemas/exports/file-rows.ts';
 import { readNumber } from '../file/read-number.ts';
 import type { LocatedRows } from './located-rows.ts';
 
@@ -31,7 +32,18 @@ export interface SlicePlan {
   /** The blocks to read are chosen for so many services at once. */
   readonly servicesPerSlice: number;
   /** The slices, by the ranks of their services: where these have many bytes, a part of `servicesPerSlice`. */
-  readonly ranks: readonly { readonly firstRank: number; readonly lastRank: number }[];
+  readonly ranks: readonly SliceServices[];
+}
+
+/** Consecutive services, by their ranks. */
+interface Services {
+  readonly firstRank: number;
+  readonly lastRank: number;
+}
+
+interface SliceServices extends Services {
+  /** Whether a row of theirs may have a text of `longTextBytes`. */
+  readonly hasLongTexts: boolean;
 }
 
 /** Plans the slices of files that are cut at the same services: those of some entities. */
@@ -53,7 +65,24 @@ export async function planSlices(located: LocatedRows, slicing: Slicing, files: 
     return { firstRank: index * perSlice + 1, lastRank: (index + 1) * perSlice };
   });
   const cuts = bytes <= slicing.bytesPerSlice ? [] : await readCuts(located, { addresses, perSlice, slicing });
-  return { slicing: { ...slicing, blockRows }, servicesPerSlice: perSlice, ranks: cutAt(ranks, cuts) };
+  const long = bytes < longTextBytes ? [] : await readLongRanks(located, addresses);
+  return {
+    slicing: { ...slicing, blockRows },
+    servicesPerSlice: perSlice,
+    ranks: cutAt(ranks, cuts).map(range => ({ ...range, hasLongTexts: long.some(rank => isWithin(rank, range)) })),
+  };
+}
+
+/** The ranks of the services that have a row which may hold a long text. */
+async function readLongRanks({ connection }: LocatedRows, addresses: string): Promise<readonly number[]> {
+  const reader = await connection.runAndReadAll(
+    `SELECT DISTINCT rank FROM (${addresses}) WHERE bytes >= ${longTextBytes}`,
+  );
+  return reader.getRows().map(([rank]) => Number(rank));
+}
+
+function isWithin(rank: number, { firstRank, lastRank }: Services): boolean {
+  return firstRank <= rank && rank <= lastRank;
 }
 
 interface CutReading {
@@ -85,7 +114,7 @@ async function readCuts({ connection }: LocatedRows, { addresses, perSlice, slic
   return cuts;
 }
 
-function cutAt(ranks: SlicePlan['ranks'], cuts: readonly number[]): SlicePlan['ranks'] {
+function cutAt(ranks: readonly Services[], cuts: readonly number[]): readonly Services[] {
   let next = 0;
   return ranks.flatMap(({ firstRank, lastRank }) => {
     const starts = [firstRank];

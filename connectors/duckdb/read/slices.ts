@@ -43,9 +43,9 @@ export async function cutSlices(
     await connection.run(readSql('exports/scattered_addresses.sql', values));
     await copyScatteredRows(connection, entity, slicing);
   }
-  return ranks.map(({ firstRank, lastRank }) => {
-    const ranges = blocks.ranges.get(Math.floor((firstRank - 1) / servicesPerSlice)) ?? [];
-    return { firstRank, lastRank, ranges, hasScattered };
+  return ranks.map(services => {
+    const ranges = blocks.ranges.get(Math.floor((services.firstRank - 1) / servicesPerSlice)) ?? [];
+    return { ...services, ranges, hasScattered };
   });
 }
 

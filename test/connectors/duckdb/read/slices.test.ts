@@ -184,7 +184,11 @@ describe('the ranges that slices read', () => {
     await store.storeLines(lines);
     const located = await locateRows(store.database, all);
     onTestFinished(() => located.connection.closeSync());
-    const ranks = [0, 1, 2].map(slice => ({ firstRank: slice * 40 + 1, lastRank: slice * 40 + 40 }));
+    const ranks = [0, 1, 2].map(slice => ({
+      firstRank: slice * 40 + 1,
+      lastRank: slice * 40 + 40,
+      hasLongTexts: false,
+    }));
     return cutSlices(located, 'service', { servicesPerSlice: 40, ranks, slicing: small });
   };
 
@@ -193,6 +197,7 @@ describe('the ranges that slices read', () => {
     expect(slices).toEqual(
       [0, 1, 2].map(slice => ({
         firstRank: slice * 40 + 1,
+        hasLongTexts: false,
         lastRank: slice * 40 + 40,
         ranges: [{ part: 1, first: BigInt(slice * 40), last: BigInt(slice * 40 + 39) }],
         hasScattered: false,
