@@ -33,6 +33,13 @@ export interface LogRecord {
 /** Records in offset order: an array, or, to save memory, a collection that builds each record only when it is read. */
 export type LogRecords = Iterable<LogRecord> & Pick<readonly LogRecord[], 'length' | 'at'>;
 
+/** The ids by which a cluster tells itself and a topic from all others, whatever their names. */
+export interface ClusterIds {
+  readonly cluster: string;
+  /** Null where the cluster has no topic ids. */
+  readonly topic: string | null;
+}
+
 /** Where to read on in a partition. Only the source that wrote `bookmark` understands it. */
 export interface Position {
   readonly nextOffset: number;
@@ -56,6 +63,8 @@ export interface RecordBatch {
   /** The first offset of the batch. It must be the stored offset (`lost` may lie in between), or the batch is refused. */
   readonly from: number;
   readonly next: Position;
+  /** Absent where the log is not in a cluster. */
+  readonly ids?: ClusterIds;
   /** The gap before the batch: records that were deleted before they were read, or cannot be read. Only where settings allow it. */
   readonly lost?: LostRecords;
   /** Encoded bytes read to make this batch, for progress. */

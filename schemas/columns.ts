@@ -47,9 +47,18 @@ export const entityTables: Readonly<Record<Entity, EntityTable>> = {
 };
 
 /** The SQL type of a stored column. */
-export function columnType(column: string): string {
+export function columnType(column: string): 'TIMESTAMP' | 'BIGINT' | 'VARCHAR' {
   if (column.endsWith('_timestamp')) return 'TIMESTAMP';
   return column === 'est_duration' ? 'BIGINT' : 'VARCHAR';
+}
+
+/** What the values of a column of a CSV file are; a timestamp is UTC, as `2026-03-01T08:00:00.000Z`. */
+export type ExportedType = 'text' | 'integer' | 'boolean' | 'timestamp' | 'json';
+
+/** The type of a core column of a CSV file. */
+export function exportedType(column: string): ExportedType {
+  if (column === 'is_anonymous') return 'boolean';
+  return ({ TIMESTAMP: 'timestamp', BIGINT: 'integer', VARCHAR: 'text' } as const)[columnType(column)];
 }
 
 function describe(entity: Entity, ids: readonly string[], own: readonly string[]): EntityTable {

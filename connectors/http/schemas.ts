@@ -110,7 +110,11 @@ const reportMembers = {
   },
   files: { type: 'array', items: file },
   manifest_href: nullableText,
-  manifest: { type: ['object', 'null'], additionalProperties: true },
+  manifest: {
+    type: ['object', 'null'],
+    description: 'as the schema Manifest describes it; null before the export is completed, and in lists',
+    additionalProperties: true,
+  },
   error: { type: ['object', 'null'], properties: { code: { type: 'string' }, message: { type: 'string' } } },
   completeness: {
     type: ['string', 'null'],

@@ -1,4 +1,23 @@
-import type { LostRecords, PartitionId, Position, SourceKind } from '../ports.ts';
+import type { KeyFormat } from '../../schemas/cures.ts';
+import type { ClusterIds, LostRecords, PartitionId, Position, SourceKind } from '../ports.ts';
+
+/** One record of a log, by which it can be recognized. */
+export interface RecordMark {
+  readonly offset: number;
+  /** The log's own time of the record, in milliseconds since 1970 UTC; null where it keeps none. */
+  readonly time: number | null;
+  /** As `recordSha256` makes it; of a file's line, as `lineSha256` does. */
+  readonly sha256: string;
+}
+
+/** The settings on which it depends what rows a record makes. */
+export interface DecodingSettings {
+  readonly keyFormat: KeyFormat;
+  /** In bytes; null: no record is too large. */
+  readonly maxRecordBytes: number | null;
+  /** Without a schema registry no Avro record can be read. */
+  readonly hasRegistry: boolean;
+}
 
 /** The facts of a folded batch of one partition, besides its rows. */
 export interface BatchFacts {
@@ -7,6 +26,7 @@ export interface BatchFacts {
   readonly kind: SourceKind;
   readonly from: number;
   readonly next: Position;
+  readonly ids: ClusterIds | null;
   readonly lost: LostRecords | null;
   /** Always `applied` + `quarantined`. */
   readonly recordsRead: number;
@@ -19,6 +39,9 @@ export interface BatchFacts {
   /** The log's own time of the first record, and of the last, in milliseconds; null where the log keeps none. */
   readonly firstRecordTime: number | null;
   readonly lastRecordTime: number | null;
+  /** Null when it has no record. */
+  readonly lastRecord: RecordMark | null;
+  readonly decoding: DecodingSettings;
   /** For the newest events: the record's time less the event's, at least 0, in milliseconds. */
   readonly lateness: readonly number[];
 }

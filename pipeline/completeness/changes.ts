@@ -1,6 +1,6 @@
 import { partitionName } from '../partition.ts';
 import type { LogEnd, PartitionId } from '../ports.ts';
-import type { BatchFacts } from './batch-facts.ts';
+import type { BatchFacts, DecodingSettings } from './batch-facts.ts';
 import {
   addReading,
   type FollowedTopic,
@@ -37,6 +37,8 @@ export function withBatch(sources: Sources, batch: BatchFacts, lateness: Latenes
     origin,
     kind,
     ...next,
+    ids: batch.ids ?? source.ids,
+    lastRecord: batch.lastRecord ?? source.lastRecord,
     firstOffset: source.nextOffset === null ? (lost?.from ?? from) : source.firstOffset,
     firstTime: source.firstTime ?? batch.firstRecordTime,
     recordsRead: source.recordsRead + batch.recordsRead,
@@ -47,9 +49,18 @@ export function withBatch(sources: Sources, batch: BatchFacts, lateness: Latenes
     end: null,
     gaps: gapsAfter(source, batch, lateness),
   });
-  const changed = withSource(sources, stored);
+  const changed = { ...withSource(sources, stored), decodings: addDecoding(sources.decodings, batch.decoding) };
   if (kind !== 'file') return changed;
   return { ...changed, readings: addReading(changed.readings, { partition, from, next: next.nextOffset }) };
+}
+
+function addDecoding(known: readonly DecodingSettings[], added: DecodingSettings): readonly DecodingSettings[] {
+  const last = known.at(-1);
+  const isSame =
+    last?.keyFormat === added.keyFormat &&
+    last.maxRecordBytes === added.maxRecordBytes &&
+    last.hasRegistry === added.hasRegistry;
+  return isSame ? known : [...known, added];
 }
 
 function gapsAfter(source: Source, { lost, firstRecordTime }: BatchFacts, lateness: Lateness): readonly Gap[] {

@@ -1,5 +1,6 @@
 import { isSamePartition, partitionName } from '../partition.ts';
-import type { LostRecords, PartitionId, SourceKind, StoredPosition } from '../ports.ts';
+import type { ClusterIds, LostRecords, PartitionId, SourceKind, StoredPosition } from '../ports.ts';
+import type { DecodingSettings, RecordMark } from './batch-facts.ts';
 
 /** What ended a source: `ingest` read it to its last record, or an operator ended it by hand. */
 export type SourceEnd = { readonly by: 'ingest' } | { readonly by: 'hand'; readonly who: string; readonly at: number };
@@ -38,6 +39,10 @@ export interface Source {
   /** The next offset to store; null before its first batch. */
   readonly nextOffset: number | null;
   readonly bookmark: string | null;
+  /** Null before its first batch, where the log is not in a cluster, and when an earlier version did not record them. */
+  readonly ids: ClusterIds | null;
+  /** The last record below the next offset; null before the first, and when an earlier version did not record it. */
+  readonly lastRecord: RecordMark | null;
   /** The log's own time of the first record stored from it; null while none is stored, or where the log keeps no times. */
   readonly firstTime: number | null;
   readonly recordsRead: number;
@@ -88,6 +93,8 @@ export interface Sources {
   readonly topics: readonly FollowedTopic[];
   /** All parts of files and standard input in the order in which they were stored. */
   readonly readings: readonly Reading[];
+  /** The settings that records were read with, in the order in which they came into use. */
+  readonly decodings: readonly DecodingSettings[];
   /** All events before this time have been given, as `ingest --covers-until` declared; null without a declaration. */
   readonly coversUntil: number | null;
   /** True when an earlier version, which took each file for a log of its own, may have marked services as split. */
@@ -98,6 +105,7 @@ export const noSources: Sources = {
   partitions: new Map(),
   topics: [],
   readings: [],
+  decodings: [],
   coversUntil: null,
   hasOlderMarks: false,
 };
@@ -106,7 +114,7 @@ export const noSources: Sources = {
 export function newSource(partition: PartitionId, origin: string, kind: SourceKind): Source {
   return {
     ...{ partition, origin, kind, isListed: false, assignedAt: null },
-    ...{ firstOffset: null, nextOffset: null, bookmark: null, firstTime: null },
+    ...{ firstOffset: null, nextOffset: null, bookmark: null, ids: null, lastRecord: null, firstTime: null },
     ...{ recordsRead: 0, applied: 0, quarantined: 0, latestEvent: null },
     ...{ end: null, vouchedAt: null, look: null, stableSince: null, pending: [], held: null, changed: null, gaps: [] },
   };

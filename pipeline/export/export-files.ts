@@ -1,10 +1,11 @@
+import { manifestText } from '../../schemas/manifest-text.ts';
 import type { WatchedWindow } from '../completeness/contradictions.ts';
 import type { Lateness } from '../completeness/sources.ts';
 import { type Completeness, judgeCompleteness } from '../completeness/verdict.ts';
 import type { ExportDirectory, PendingFile } from '../ports.ts';
 import { exportFileName } from './file-names.ts';
 import type { WaitOutcome } from './log-wait.ts';
-import { buildManifest, type Manifest, manifestText, type WrittenFile } from './manifest.ts';
+import { buildManifest, type Manifest, type WrittenFile } from './manifest.ts';
 import type { ExportRecord } from './request.ts';
 import { type FileKind, fileKinds, type Selection } from './selection.ts';
 import type { Snapshot, SnapshotReader, WrittenRows } from './snapshot.ts';
@@ -78,13 +79,15 @@ async function writeSnapshot(record: ExportRecord, waited: WaitOutcome, writing:
     writing.signal.throwIfAborted();
     const completeness = judge(snapshot, { timeFrom, timeTo, waited }, writing);
     const files = await writeDataFiles(snapshot, record, writing);
-    const { schemaIds, sources, batch, servicesWithoutStart } = snapshot;
+    const { schemaIds, sources, batch, servicesWithoutStart, splitServices } = snapshot;
     const { lateness, software } = writing;
     const request = { requestId, parameters: given, selection, completeness };
     const judged = waited.sources ?? sources;
     const manifest = buildManifest({
       ...request,
+      extensions: parameters.extensions,
       servicesWithoutStart,
+      splitServices,
       sources,
       judged,
       lateness,

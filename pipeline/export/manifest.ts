@@ -1,14 +1,17 @@
+import { type ExportedType, entityTables, exportedType } from '../../schemas/columns.ts';
 import { formatTimestamp } from '../../schemas/json/timestamps.ts';
+import { sealManifest } from '../../schemas/manifest-text.ts';
+import type { RecordMark } from '../completeness/batch-facts.ts';
 import { type Lateness, type Source, type SourceEnd, type Sources, watermarkOf } from '../completeness/sources.ts';
 import type { Completeness } from '../completeness/verdict.ts';
 import { partitionName } from '../partition.ts';
 import type { FileFacts } from '../ports.ts';
 import type { GivenParameters } from './parameters.ts';
-import type { FileKind, Selection } from './selection.ts';
+import { entityOf, type FileKind, type Layout, type Selection } from './selection.ts';
 import type { WrittenRows } from './snapshot.ts';
 
 /** Versions of the contract (`docs/contract.md`): of sections 3 and 4 for the files, of 1 and 2 for the rows. */
-const contractVersion = 2;
+const contractVersion = 3;
 const projectionVersion = 2;
 
 export interface WrittenFile extends FileFacts, WrittenRows {
@@ -19,12 +22,14 @@ interface ManifestParts {
   readonly requestId: string;
   readonly parameters: GivenParameters;
   readonly selection: Selection;
+  readonly extensions: Layout['extensions'];
   /** The sources in the snapshot, and those that the export was judged by. */
   readonly sources: Sources;
   readonly judged: Sources;
   readonly lateness: Lateness;
   readonly schemaIds: readonly number[];
   readonly servicesWithoutStart: number;
+  readonly splitServices: number;
   readonly completeness: Completeness;
   readonly files: readonly WrittenFile[];
   readonly software: string;
@@ -33,9 +38,10 @@ interface ManifestParts {
 /** Everything needed to make an export again from the log and compare, and what its verdict rests on. */
 export type Manifest = ReturnType<typeof buildManifest>;
 
+/** The manifest of contract 4.19. Its members have this order in manifest files. */
 export function buildManifest(parts: ManifestParts) {
   const { requestId, parameters, selection, sources, judged, schemaIds, completeness, files, software } = parts;
-  return {
+  return sealManifest({
     request_id: requestId,
     request: parameters,
     window: { time_from: formatTimestamp(selection.timeFrom), time_to: formatTimestamp(selection.timeTo) },
@@ -54,13 +60,21 @@ export function buildManifest(parts: ManifestParts) {
       first_offset: from,
       next_offset: next,
     })),
+    decoded_with: sources.decodings.map(({ keyFormat, maxRecordBytes, hasRegistry }) => ({
+      key_format: keyFormat,
+      max_record_bytes: maxRecordBytes,
+      registry: hasRegistry,
+    })),
+    rows_from: { kind: 'live' },
     services_without_start: parts.servicesWithoutStart,
+    split_services: parts.splitServices,
     schema_ids: schemaIds,
     files: files.map(({ name, kind, rows, columns, valuesLeftOut, plain, packed }) => ({
       name,
       kind,
       rows,
       columns,
+      column_types: columns.map((column, index) => typeOfColumn(kind, column, index, parts.extensions)),
       values_outside_columns: valuesLeftOut,
       bytes: plain.bytes,
       sha256: plain.sha256,
@@ -68,12 +82,12 @@ export function buildManifest(parts: ManifestParts) {
       packed_sha256: packed.sha256,
     })),
     versions: { software, zlib: process.versions.zlib, contract: contractVersion, projection: projectionVersion },
-  };
+  });
 }
 
-/** The content of a manifest file. */
-export function manifestText(manifest: Manifest): string {
-  return `${JSON.stringify(manifest, null, 2)}\n`;
+function typeOfColumn(kind: FileKind, column: string, index: number, extensions: Layout['extensions']): ExportedType {
+  const isCore = index < entityTables[entityOf[kind]].exported.length;
+  return isCore ? exportedType(column) : extensions === 'json' ? 'json' : 'text';
 }
 
 /** A source of which something was stored, or that was ended by hand, as manifests show it. */
@@ -87,10 +101,18 @@ function describeSource(source: Source, { judged, lateness }: ManifestParts) {
     first_offset: firstOffset,
     next_offset: nextOffset,
     watermark: formatNullable(watermarkOf(vouching, lateness)),
+    cluster_id: source.ids?.cluster ?? null,
+    topic_id: source.ids?.topic ?? null,
+    quarantined: source.quarantined,
+    last_record: describeRecord(source.lastRecord),
     gaps: source.gaps.map(({ from, to, reason }) => ({ from, to, reason })),
     ended_by_hand: describeHand(end),
   };
   return [shown];
+}
+
+function describeRecord(record: RecordMark | null) {
+  return record === null ? null : { offset: record.offset, time: formatNullable(record.time), sha256: record.sha256 };
 }
 
 function describeHand(end: SourceEnd | null) {

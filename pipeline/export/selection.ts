@@ -1,3 +1,5 @@
+import type { Entity } from '../../schemas/events/events.ts';
+
 /** Which services an export selects: by a start or end in `[timeFrom, timeTo)`, in milliseconds since 1970 UTC, and by state. */
 export interface Selection {
   readonly timeFrom: number;
@@ -26,3 +28,6 @@ export function fileKinds(format: Layout['format']): readonly FileKind[] {
 }
 
 export type FileKind = 'services' | 'states' | 'tasks';
+
+/** The rows that a file of a kind holds. */
+export const entityOf: Readonly<Record<FileKind, Entity>> = { services: 'service', states: 'state', tasks: 'task' };

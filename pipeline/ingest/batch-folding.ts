@@ -2,9 +2,10 @@ import type { KeyFormat } from '../../schemas/cures.ts';
 import { decodeRecord, misfitOf, type RecordFormat, type WriterSchemas } from '../../schemas/decode.ts';
 import { isReject } from '../../schemas/events/decode-members.ts';
 import type { Event } from '../../schemas/events/events.ts';
-import type { BatchFacts } from '../completeness/batch-facts.ts';
+import { lineSha256, recordSha256 } from '../../schemas/record-hash.ts';
+import type { BatchFacts, RecordMark } from '../completeness/batch-facts.ts';
 import { Timeline } from '../completeness/timeline.ts';
-import type { Clock, LogRecord, RecordBatch } from '../ports.ts';
+import type { Clock, LogRecord, RecordBatch, SourceKind } from '../ports.ts';
 import { quarantined } from './decoding.ts';
 import { Fold } from './fold.ts';
 import type { FoundMisfit } from './misfits.ts';
@@ -96,10 +97,10 @@ class BatchFolding {
   }
 
   finish(): FoldedBatch {
-    const { partition, origin, kind, from, next, lost = null, records } = this.#batch;
+    const { partition, origin, kind, from, next, ids = null, lost = null, records } = this.#batch;
     const [first, last] = [records.at(0), records.at(-1)];
     const facts: BatchFacts = {
-      ...{ partition, origin, kind, from, next, lost },
+      ...{ partition, origin, kind, from, next, ids, lost },
       recordsRead: records.length,
       applied: records.length - this.#rejects.length,
       quarantined: this.#rejects.length,
@@ -107,10 +108,21 @@ class BatchFolding {
       latestEvent: this.#latestEvent,
       firstRecordTime: first === undefined ? null : timeOf(first),
       lastRecordTime: last === undefined ? null : timeOf(last),
+      lastRecord: last === undefined ? null : markOf(last, kind),
+      decoding: {
+        keyFormat: this.#format.keyFormat,
+        maxRecordBytes: this.#format.maxRecordBytes ?? null,
+        hasRegistry: this.#format.schemas !== null,
+      },
       lateness: this.#lateness.slice(-latenessEvents),
     };
     return { facts, fragments: this.#fold.fragments, rejects: this.#rejects, timeline: this.#timeline };
   }
+}
+
+function markOf(record: LogRecord, kind: SourceKind): RecordMark {
+  const sha256 = kind === 'file' ? lineSha256(record.value ?? Buffer.alloc(0)) : recordSha256(record);
+  return { offset: record.offset, time: timeOf(record), sha256 };
 }
 
 /** The log's own time of a record; null where it keeps none, which old producers write as a negative number. */

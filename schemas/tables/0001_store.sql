@@ -32,7 +32,12 @@ CREATE TABLE partitions (
   looked_at     TIMESTAMP,          -- the clock of the latest look, and the ends that it found
   look_stable   BIGINT,
   look_high     BIGINT,
-  changed       VARCHAR             -- why the log is another one than what was stored; NULL when it is the same
+  changed       VARCHAR,            -- why the log is another one than what was stored; NULL when it is the same
+  cluster_id    VARCHAR,            -- the ids of Kafka's cluster and of the topic; NULL where there are none
+  topic_id      VARCHAR,
+  last_offset   BIGINT,             -- the last record below next_offset: its offset, time and SHA-256 (contract 4.36)
+  last_time     TIMESTAMP,
+  last_sha256   VARCHAR
 );
 
 -- The topics that `run` follows, or the folder of logs that it follows.
@@ -51,6 +56,14 @@ CREATE TABLE readings (
   source      INTEGER NOT NULL,
   from_offset BIGINT NOT NULL,
   next_offset BIGINT NOT NULL
+);
+
+-- The settings that records were read with, in the order in which they came into use: rows depend on them.
+CREATE TABLE decodings (
+  number           INTEGER NOT NULL,  -- from 0
+  key_format       VARCHAR NOT NULL,
+  max_record_bytes BIGINT,            -- NULL: no record was too large
+  registry         BOOLEAN NOT NULL   -- whether a schema registry was configured
 );
 
 -- One row: until when all events have been given, as `ingest --covers-until` declared; NULL without a declaration.

@@ -27,7 +27,7 @@ export const otherCalls = { topic: 'calls', partition: 1 };
 export const dayOne = { topic: 'file-day-1', partition: 0 };
 export const dayTwo = { topic: 'file-day-2', partition: 0 };
 
-type Given = Pick<BatchOf, 'kind' | 'next' | 'lost' | 'now'>;
+type Given = Pick<BatchOf, 'kind' | 'next' | 'lost' | 'now' | 'ids' | 'keyFormat'>;
 
 /** A batch whose events follow each other from offset `from` on: `[verb, service, time]`. */
 export function batch(

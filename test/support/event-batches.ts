@@ -1,8 +1,10 @@
 import { foldBatch } from '../../pipeline/ingest/batch-folding.ts';
 import type { FoldedBatch } from '../../pipeline/ingest/warehouse.ts';
-import type { LogRecord, LostRecords, PartitionId, SourceKind } from '../../pipeline/ports.ts';
+import type { ClusterIds, LogRecord, LostRecords, PartitionId, SourceKind } from '../../pipeline/ports.ts';
 
 /** Small numbers of milliseconds stand for times from here on: the year 1970 would be no time of an event before it. */
+import type { KeyFormat } from '../../schemas/cures.ts';
+
 const begin = Date.parse('2026-03-01T00:00:00Z');
 
 export function at(milliseconds: number): number {
@@ -47,6 +49,8 @@ export interface BatchOf {
   /** Where reading goes on; without it, after the last record. */
   readonly next?: number;
   readonly lost?: LostRecords;
+  readonly ids?: ClusterIds;
+  readonly keyFormat?: KeyFormat;
   readonly records?: readonly EventRecord[];
   /** The clock as the records are read. */
   readonly now?: number;
@@ -59,6 +63,8 @@ export function batchOf({
   from,
   next,
   lost,
+  ids,
+  keyFormat = 'string',
   records = [],
   now = 1_000,
 }: BatchOf): FoldedBatch {
@@ -69,7 +75,8 @@ export function batchOf({
       records: records.map(recordOf),
       next: { nextOffset, bookmark: null },
       ...(lost === undefined ? {} : { lost }),
+      ...(ids === undefined ? {} : { ids }),
     },
-    { keyFormat: 'string', clock: { now: () => at(now) } },
+    { keyFormat, clock: { now: () => at(now) } },
   );
 }

@@ -43,7 +43,9 @@ export function batchFacts(changes: Partial<BatchFacts> = {}): BatchFacts {
     ...{ partition: { topic: 'calls', partition: 0 }, origin: 'kafka', kind: 'live' },
     ...{ from: 10, next: { nextOffset: 15, bookmark: null }, lost: null },
     ...{ recordsRead: 5, applied: 4, quarantined: 1, schemaIds: [] },
-    ...{ latestEvent: null, firstRecordTime: null, lastRecordTime: null, lateness: [] },
+    ...{ latestEvent: null, firstRecordTime: null, lastRecordTime: null, lastRecord: null, lateness: [] },
+    ids: null,
+    decoding: { keyFormat: 'string', maxRecordBytes: null, hasRegistry: false },
     ...changes,
   };
 }

@@ -12,10 +12,12 @@ export const given = { file_prefix: 'x_', time_from: '2026-03-01T00:00:00Z', man
 export const content = Buffer.from('a,b\nc,d\n');
 
 const gap = { from: 3, to: 5, reason: 'deleted', watermark: now - 2_000, timeAfter: now - 1_000 };
+const ids = { cluster: 'c-1', topic: 't-1' };
+const lastRecord = { offset: 6, time: now - 4_000, sha256: 'ab'.repeat(32) };
 /** A topic of which two partitions are declared and one of them is read, and a file that was read in two parts. */
 export const sources: Sources = sourcesOf(
   [
-    liveSource(0, { nextOffset: 7, bookmark: 'b', vouchedAt: now, gaps: [gap] }),
+    liveSource(0, { nextOffset: 7, bookmark: 'b', vouchedAt: now, gaps: [gap], quarantined: 2, ids, lastRecord }),
     liveSource(1, { assignedAt: null, firstOffset: 4, nextOffset: 9, firstTime: 1_000 }),
     liveSource(2, { firstOffset: null, nextOffset: null, recordsRead: 0, isListed: false, assignedAt: null }),
     endedFile('day', { latestEvent: now }),
@@ -26,6 +28,7 @@ export const sources: Sources = sourcesOf(
       { partition: { topic: 'day', partition: 0 }, from: 0, next: 6 },
       { partition: { topic: 'day', partition: 0 }, from: 6, next: 10 },
     ],
+    decodings: [{ keyFormat: 'string', maxRecordBytes: null, hasRegistry: true }],
     coversUntil: now - 5_000,
   },
 );

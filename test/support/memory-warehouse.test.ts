@@ -2,6 +2,7 @@ import { describeWarehouse, lateness, type OpenedWarehouse, storeClock } from '.
 import { describeContradictions } from '../contracts/warehouse-contradictions.ts';
 import { describeWarehouseExports } from '../contracts/warehouse-exports.ts';
 import { describeGroups } from '../contracts/warehouse-groups.ts';
+import { describeMarks } from '../contracts/warehouse-marks.ts';
 import { MemoryDatabase, MemoryWarehouse } from './memory-warehouse.ts';
 
 function openOver(database: MemoryDatabase): OpenedWarehouse {
@@ -11,5 +12,6 @@ function openOver(database: MemoryDatabase): OpenedWarehouse {
 
 describeWarehouse('memory', async () => openOver(new MemoryDatabase()));
 describeGroups('memory', async () => openOver(new MemoryDatabase()));
+describeMarks('memory', async () => openOver(new MemoryDatabase()));
 describeWarehouseExports('memory', async () => openOver(new MemoryDatabase()));
 describeContradictions('memory', async () => openOver(new MemoryDatabase()));

@@ -4,12 +4,12 @@ import { entities } from '../../../schemas/events/events.ts';
 import { entitySql, readSql } from '../../../schemas/tables/sql.ts';
 import { readNumber } from './read-number.ts';
 
-/** The version of the tables that `layoutSql` creates. Versions 2 and 3 are carried over; version 1 was never released. */
-const layoutVersion = 4;
+/** The version of the tables that `layoutSql` creates. Versions 2 to 4 are carried over; version 1 was never released. */
+const layoutVersion = 5;
 
 /**
- * Creates the tables of a new database file, or carries the tables of an older version over, in one transaction: after a
- * crash the file is as it was, or as it should be. `path` is for the message. Throws `WAREHOUSE_UNFIT` for any other
+ * Creates the tables of a new database file, or carries the tables of an older version over, each step in one transaction:
+ * after a crash the file has a layout that can be carried over. `path` is for the message. Throws `WAREHOUSE_UNFIT` for any other
  * version.
  */
 export async function prepareLayout(connection: DuckDBConnection, path: string): Promise<void> {
@@ -20,7 +20,7 @@ export async function prepareLayout(connection: DuckDBConnection, path: string):
   }
   const version = await readNumber(connection, 'SELECT version FROM layout');
   if (version === layoutVersion) return;
-  if (version === 2 || version === 3) return carryOver(connection, version);
+  if (version === 2 || version === 3 || version === 4) return carryOver(connection, version);
   throw new TidemarkError(
     'WAREHOUSE_UNFIT',
     `${path} has layout ${version}, of another version of tidemark; this version reads and writes layout ${layoutVersion}. ` +
@@ -42,25 +42,27 @@ function layoutSql(): string {
   ].join('\n');
 }
 
-/** Columns are added before a table's rows are changed: DuckDB refuses it the other way round in one transaction. */
-async function carryOver(connection: DuckDBConnection, version: 2 | 3): Promise<void> {
+/**
+ * Each step is a transaction of its own, and leaves a database that a later start can carry on: DuckDB refuses to add columns to
+ * a table whose rows were changed in the same transaction.
+ */
+async function carryOver(connection: DuckDBConnection, version: 2 | 3 | 4): Promise<void> {
+  const entityStep = entities.map(entity => entitySql('carry_over_3_entity', entity));
+  const views = entities.map(entity => entitySql('0003_entity_views', entity));
   const fromLayout2 = [
     readSql('tables/carry_over_2.sql'),
     readSql('tables/merge_extensions.sql'),
-    ...entities.map(entity => entitySql('carry_over_3_entity', entity)),
+    ...entityStep,
     ...entities.map(entity => entitySql('carry_over_2_entity', entity)),
     'DROP TABLE kinds;',
   ];
-  const fromLayout3 = entities.map(entity => entitySql('carry_over_3_entity', entity));
-  const statements = [
-    'BEGIN;',
-    ...(version === 2 ? fromLayout2 : fromLayout3),
-    ...entities.map(entity => entitySql('0003_entity_views', entity)),
-    `UPDATE layout SET version = ${layoutVersion};`,
-    'COMMIT;',
-  ];
+  if (version < 4) await step(connection, [...(version === 2 ? fromLayout2 : entityStep), ...views], 4);
+  await step(connection, [readSql('tables/carry_over_4.sql')], layoutVersion);
+}
+
+async function step(connection: DuckDBConnection, changes: readonly string[], version: number): Promise<void> {
   try {
-    await connection.run(statements.join('\n'));
+    await connection.run(['BEGIN;', ...changes, `UPDATE layout SET version = ${version};`, 'COMMIT;'].join('\n'));
   } catch (error) {
     await connection.run('ROLLBACK').catch(() => undefined);
     throw error;

@@ -1,7 +1,7 @@
 import { type DuckDBConnection, LIST, listValue, VARCHAR } from '@duckdb/node-api';
 import { stringify } from 'csv-stringify/sync';
 import { TidemarkError } from '../../../pipeline/errors.ts';
-import type { FileKind, Layout } from '../../../pipeline/export/selection.ts';
+import { entityOf, type FileKind, type Layout } from '../../../pipeline/export/selection.ts';
 import { entityTables } from '../../../schemas/columns.ts';
 import type { Entity } from '../../../schemas/events/events.ts';
 import { csvColumns } from '../../../schemas/exports/file-rows.ts';
@@ -25,8 +25,6 @@ interface CsvPlanning {
   /** The beginning of the paths of scratch files. */
   readonly scratchPath: string;
 }
-
-const entityOf: Readonly<Record<FileKind, Entity>> = { services: 'service', states: 'state', tasks: 'task' };
 
 /** Plans one CSV file. DuckDB's writer quotes exactly the values that contract 4.7 names. Throws `TOO_MANY_COLUMNS`. */
 export async function planCsv(planning: CsvPlanning): Promise<FilePlan> {

@@ -1,14 +1,9 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
-import type {
-  FollowedTopic,
-  Gap,
-  Reading,
-  Source,
-  SourceEnd,
-  Sources,
-} from '../../../pipeline/completeness/sources.ts';
+import type { DecodingSettings } from '../../../pipeline/completeness/batch-facts.ts';
+import type { FollowedTopic, Gap, Source, SourceEnd, Sources } from '../../../pipeline/completeness/sources.ts';
 import { partitionName } from '../../../pipeline/partition.ts';
 import type { SourceKind } from '../../../pipeline/ports.ts';
+import type { KeyFormat } from '../../../schemas/cures.ts';
 import {
   appendChunks,
   buildChunks,
@@ -63,6 +58,7 @@ export async function readSources(connection: DuckDBConnection): Promise<StoredS
     'SELECT topic, declared, partitions, epoch_ms(listed_at), ended_who, epoch_ms(ended_at) FROM topics ORDER BY topic',
   );
   const readings = await rows('SELECT source, from_offset, next_offset FROM readings ORDER BY number');
+  const decodings = await rows('SELECT key_format, max_record_bytes, registry FROM decodings ORDER BY number');
   const [rest] = await rows('SELECT epoch_ms(covers_until), older_marks FROM coverage, layout');
   const sources: Sources = {
     partitions,
@@ -72,6 +68,7 @@ export async function readSources(connection: DuckDBConnection): Promise<StoredS
       from: Number(from),
       next: Number(next),
     })),
+    decodings: decodings.map(decodingOf),
     coversUntil: numberOrNull(rest?.[0]),
     hasOlderMarks: rest?.[1] === true,
   };
@@ -80,12 +77,14 @@ export async function readSources(connection: DuckDBConnection): Promise<StoredS
 
 const sourceColumnNames = `source, log, topic, partition, origin, kind, listed, first_offset, next_offset, bookmark,
   epoch_ms(first_time), records_read, applied, quarantined, batch, epoch_ms(latest_event), ended_by, ended_who,
-  epoch_ms(ended_at), epoch_ms(vouched_at), epoch_ms(looked_at), look_stable, look_high, changed`;
+  epoch_ms(ended_at), epoch_ms(vouched_at), epoch_ms(looked_at), look_stable, look_high, changed,
+  cluster_id, topic_id, last_offset, epoch_ms(last_time), last_sha256`;
 
 function sourceOf(row: readonly DuckDBValue[], gaps: readonly Gap[]): Source {
   const [, , topic, partition, origin, kind, listed, firstOffset, nextOffset, bookmark, firstTime] = row;
   const [recordsRead, applied, quarantined, , latestEvent, endedBy, who, endedAt, vouchedAt] = row.slice(11);
-  const [lookedAt, stable, high, changed] = row.slice(20);
+  const [lookedAt, stable, high, changed, cluster, topicId] = row.slice(20);
+  const [lastOffset, lastTime, lastSha256] = row.slice(26);
   return {
     partition: { topic: String(topic), partition: Number(partition) },
     origin: String(origin),
@@ -96,6 +95,11 @@ function sourceOf(row: readonly DuckDBValue[], gaps: readonly Gap[]): Source {
     firstOffset: numberOrNull(firstOffset),
     nextOffset: numberOrNull(nextOffset),
     bookmark: textOrNull(bookmark),
+    ids: cluster === null ? null : { cluster: String(cluster), topic: textOrNull(topicId) },
+    lastRecord:
+      lastOffset === null
+        ? null
+        : { offset: Number(lastOffset), time: numberOrNull(lastTime), sha256: String(lastSha256) },
     firstTime: numberOrNull(firstTime),
     recordsRead: Number(recordsRead),
     applied: Number(applied),
@@ -133,6 +137,15 @@ function topicOf([topic, declared, partitions, listedAt, who, endedAt]: readonly
     partitions: numberOrNull(partitions),
     listedAt: numberOrNull(listedAt),
     end: who === null ? null : { by: 'hand', who: String(who), at: Number(endedAt) },
+  };
+}
+
+function decodingOf([keyFormat, maxRecordBytes, registry]: readonly DuckDBValue[]): DecodingSettings {
+  return {
+    // Only `appendDecodings` writes this column.
+    keyFormat: String(keyFormat) as KeyFormat,
+    maxRecordBytes: numberOrNull(maxRecordBytes),
+    hasRegistry: registry === true,
   };
 }
 
@@ -175,49 +188,9 @@ const sourceColumns: readonly Column<SourceRow>[] = [
   whole(({ state }) => state.look?.stable),
   whole(({ state }) => state.look?.high),
   text(({ state }) => state.changed),
-];
-
-type Numbered<R> = R & { readonly source: number };
-
-/** Appends gaps of sources. The transaction must have deleted the old ones of these sources. */
-export function appendGaps(connection: DuckDBConnection, rows: readonly Numbered<Gap>[]): Promise<void> {
-  return appendChunks(connection, 'gaps', buildChunks(gapColumns, rows));
-}
-
-const gapColumns: readonly Column<Numbered<Gap>>[] = [
-  integer(row => row.source),
-  whole(row => row.from),
-  whole(row => row.to),
-  text(row => row.reason),
-  timestamp(row => row.watermark),
-  timestamp(row => row.timeAfter),
-];
-
-/** Appends readings. `number` is the reading's place in the list. */
-export function appendReadings(
-  connection: DuckDBConnection,
-  rows: readonly (Numbered<Reading> & { readonly number: number })[],
-): Promise<void> {
-  return appendChunks(connection, 'readings', buildChunks(readingColumns, rows));
-}
-
-const readingColumns: readonly Column<Numbered<Reading> & { readonly number: number }>[] = [
-  integer(row => row.number),
-  integer(row => row.source),
-  whole(row => row.from),
-  whole(row => row.next),
-];
-
-/** Appends topics. The transaction must have deleted the old ones. */
-export function appendTopics(connection: DuckDBConnection, rows: readonly FollowedTopic[]): Promise<void> {
-  return appendChunks(connection, 'topics', buildChunks(topicColumns, rows));
-}
-
-const topicColumns: readonly Column<FollowedTopic>[] = [
-  text(row => row.topic),
-  text(row => (row.declared === null ? null : JSON.stringify(row.declared))),
-  whole(row => row.partitions),
-  timestamp(row => row.listedAt),
-  text(row => (row.end?.by === 'hand' ? row.end.who : null)),
-  timestamp(row => (row.end?.by === 'hand' ? row.end.at : null)),
+  text(({ state }) => state.ids?.cluster),
+  text(({ state }) => state.ids?.topic),
+  whole(({ state }) => state.lastRecord?.offset),
+  timestamp(({ state }) => state.lastRecord?.time),
+  text(({ state }) => state.lastRecord?.sha256),
 ];

@@ -3,16 +3,8 @@ import type { Sources } from '../../../pipeline/completeness/sources.ts';
 import type { SourcesChange } from '../../../pipeline/ingest/warehouse.ts';
 import { partitionName } from '../../../pipeline/partition.ts';
 import type { PartitionId, SourceKind } from '../../../pipeline/ports.ts';
-import {
-  appendGaps,
-  appendReadings,
-  appendSources,
-  appendTopics,
-  readSources,
-  type SourceNumbers,
-  type SourceRow,
-  type StoredSources,
-} from './source-rows.ts';
+import { appendDecodings, appendGaps, appendReadings, appendTopics } from './source-lists.ts';
+import { appendSources, readSources, type SourceNumbers, type SourceRow, type StoredSources } from './source-rows.ts';
 
 /** A batch whose source is written: its number, and its partition's name. */
 interface WrittenBatch {
@@ -155,9 +147,9 @@ export class SourceTable {
     };
   }
 
-  /** The readings, the topics and the declaration, as far as they changed. */
+  /** The readings, the settings of decoding, the topics and the declaration, as far as they changed. */
   #writeRest(next: Sources): Pick<SourceWrite, 'deleteSql' | 'append'> {
-    const { readings, topics, coversUntil } = this.#written;
+    const { readings, decodings, topics, coversUntil } = this.#written;
     const kept = firstDifference(readings, next.readings);
     const added = next.readings.slice(kept).map((reading, index) => ({
       ...reading,
@@ -175,6 +167,10 @@ export class SourceTable {
       deleteSql: statements.join('\n'),
       async append(connection) {
         if (added.length > 0) await appendReadings(connection, added);
+        const newDecodings = next.decodings
+          .map((decoding, number) => ({ ...decoding, number }))
+          .slice(decodings.length);
+        if (newDecodings.length > 0) await appendDecodings(connection, newDecodings);
         if (topics !== next.topics) await appendTopics(connection, next.topics);
       },
     };

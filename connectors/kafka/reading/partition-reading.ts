@@ -168,6 +168,7 @@ export class PartitionReading {
       partition: this.partition,
       kind: 'live',
       origin: this.#origin,
+      ids: { cluster: this.#log.cluster, topic: this.#log.topicId },
       records,
       from,
       next: { nextOffset: to, bookmark: bookmark === null ? null : encodeBookmark(bookmark) },

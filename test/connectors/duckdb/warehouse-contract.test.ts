@@ -8,6 +8,7 @@ import { describeWarehouse, lateness, type OpenedWarehouse, storeClock } from '.
 import { describeContradictions } from '../../contracts/warehouse-contradictions.ts';
 import { describeWarehouseExports } from '../../contracts/warehouse-exports.ts';
 import { describeGroups } from '../../contracts/warehouse-groups.ts';
+import { describeMarks } from '../../contracts/warehouse-marks.ts';
 import { putEmptyDatabase } from '../../support/store.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -44,5 +45,6 @@ async function openFile(file: string): Promise<OpenedWarehouse> {
 
 describeWarehouse('DuckDB', open);
 describeGroups('DuckDB', open);
+describeMarks('DuckDB', open);
 describeWarehouseExports('DuckDB', open);
 describeContradictions('DuckDB', open);

@@ -22,6 +22,7 @@ const routes = [
   ['GET', '/healthz', 'everyone', 200],
   ['GET', '/readyz', 'everyone', 200],
   ['GET', '/openapi.json', 'authenticated', 200],
+  ['GET', '/manifest.schema.json', 'authenticated', 200],
   ['GET', '/docs/', 'authenticated', 200],
   ['GET', '/docs/static/swagger-ui.css', 'authenticated', 200],
   ['GET', '/nothing', 'authenticated', 404],

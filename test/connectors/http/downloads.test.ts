@@ -3,6 +3,8 @@ import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promise
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ExportReport } from '../../../connectors/http/export-report.ts';
+import { checkSeal } from '../../../schemas/manifest-text.ts';
+import { checkedManifest } from '../../support/checked-manifest.ts';
 import { goldenLines } from '../../support/golden.ts';
 import { request, sendRaw } from '../../support/raw-http.ts';
 import { type Served, serve } from '../../support/serving.ts';
@@ -114,7 +116,9 @@ describe('a range of a file (contract 5.13)', () => {
 test('a manifest can be downloaded when it was requested', async () => {
   const report = await exported('file_prefix=told_&manifest=true');
   const answer = await fetch(new URL(report.manifest_href!, served.url));
-  expect(await answer.json()).toEqual(report.manifest);
+  const bytes = Buffer.from(await answer.arrayBuffer());
+  expect(JSON.parse(bytes.toString())).toEqual(checkedManifest(report.manifest));
+  expect(checkSeal(bytes)).toBe('same');
   expect((await exported('file_prefix=told_')).manifest_href).toBeNull();
 });
 

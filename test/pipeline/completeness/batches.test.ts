@@ -22,7 +22,7 @@ describe('a batch', () => {
     expect(source).toEqual({
       held: null,
       ...{ partition, origin: 'kafka', kind: 'live', isListed: false, assignedAt: null },
-      ...{ firstOffset: 10, nextOffset: 15, bookmark: 'b', firstTime: 70 },
+      ...{ firstOffset: 10, nextOffset: 15, bookmark: 'b', ids: null, lastRecord: null, firstTime: 70 },
       ...{ recordsRead: 5, applied: 4, quarantined: 1, latestEvent: 60, end: null },
       ...{ vouchedAt: null, look: null, stableSince: null, pending: [], changed: null, gaps: [] },
     });

@@ -4,6 +4,7 @@ import { noSources, type Sources } from '../../../pipeline/completeness/sources.
 import { type Exporting, runExport } from '../../../pipeline/export/export.ts';
 import type { Acceptance } from '../../../pipeline/requests/accept.ts';
 import { acceptAs } from '../../support/accepting.ts';
+import { checkedManifest } from '../../support/checked-manifest.ts';
 import { liveSource, sourcesOf } from '../../support/event-sources.ts';
 import { content, given, memoryExporting, now, snapshot } from '../../support/memory-export.ts';
 import { MemoryExportDirectory } from '../../support/memory-export-directory.ts';
@@ -26,6 +27,7 @@ const parts = (): Exporting & Acceptance => memoryExporting(store, directory);
 test('a manifest says all that is needed to rebuild the export and compare (contract 4.18, 4.19, 2.17)', async () => {
   const record = await acceptAs(given, 'one', parts());
   const { manifest } = await runExport(record, parts());
+  checkedManifest(manifest);
   expect(manifest).toEqual({
     request_id: 'one',
     request: given,
@@ -44,15 +46,19 @@ test('a manifest says all that is needed to rebuild the export and compare (cont
       {
         ...{ topic: 'calls', partition: 0, kind: 'live', first_offset: 0, next_offset: 7 },
         watermark: '2026-03-02T10:11:09.345Z',
+        ...{ cluster_id: 'c-1', topic_id: 't-1', quarantined: 2 },
+        last_record: { offset: 6, time: '2026-03-02T10:11:08.345Z', sha256: 'ab'.repeat(32) },
         gaps: [{ from: 3, to: 5, reason: 'deleted' }],
         ended_by_hand: null,
       },
       {
         ...{ topic: 'calls', partition: 1, kind: 'live', first_offset: 4, next_offset: 9 },
+        ...{ cluster_id: null, topic_id: null, quarantined: 0, last_record: null },
         ...{ watermark: null, gaps: [], ended_by_hand: null },
       },
       {
         ...{ topic: 'day', partition: 0, kind: 'file', first_offset: 0, next_offset: 10 },
+        ...{ cluster_id: null, topic_id: null, quarantined: 0, last_record: null },
         ...{ watermark: '2026-03-02T10:11:11.345Z', gaps: [], ended_by_hand: null },
       },
     ],
@@ -60,18 +66,23 @@ test('a manifest says all that is needed to rebuild the export and compare (cont
       { topic: 'day', partition: 0, first_offset: 0, next_offset: 6 },
       { topic: 'day', partition: 0, first_offset: 6, next_offset: 10 },
     ],
+    decoded_with: [{ key_format: 'string', max_record_bytes: null, registry: true }],
+    rows_from: { kind: 'live' },
     services_without_start: 4,
+    split_services: 0,
     schema_ids: [3, 17],
     files: ['tasks', 'states', 'services'].map(kind => ({
       name: `x_20260302_101112_345_${kind}.csv.gz`,
       kind,
       rows: 2,
       columns: ['first', 'second'],
+      column_types: ['text', 'text'],
       values_outside_columns: 3,
       ...hashes('', content),
       ...hashes('packed_', directory.files.get(`/exports/x_20260302_101112_345_${kind}.csv.gz`)!),
     })),
-    versions: { software: 'tidemark 1.2.3', zlib: process.versions.zlib, contract: 2, projection: 2 },
+    versions: { software: 'tidemark 1.2.3', zlib: process.versions.zlib, contract: 3, projection: 2 },
+    manifest_sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
   });
   const written = directory.files.get('/exports/x_20260302_101112_345_manifest.json');
   expect(JSON.parse(Buffer.from(written ?? []).toString())).toEqual(manifest);

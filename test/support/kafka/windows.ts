@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import type { ExportReport } from '../../../connectors/http/export-report.ts';
 import { waitFor } from '../../../ops/local-kafka/waiting.ts';
 import type { ListedPartition } from '../../../ops/service/partition-list.ts';
+import { checkedManifest } from '../checked-manifest.ts';
 import type { Service } from '../service.ts';
 
 /** Short, so that a window that has just ended can be complete soon. */
@@ -41,7 +42,9 @@ export async function exportOf(
 
 export async function reportOf(service: Service, id: string): Promise<ExportReport> {
   const { url } = await service.line('the service is up');
-  return (await (await fetch(`${url}/exports/${id}`)).json()) as ExportReport;
+  const report = (await (await fetch(`${url}/exports/${id}`)).json()) as ExportReport;
+  if (report.manifest !== null) checkedManifest(report.manifest);
+  return report;
 }
 
 export async function partitionsOf(service: Service): Promise<readonly ListedPartition[]> {

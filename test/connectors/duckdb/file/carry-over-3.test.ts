@@ -14,7 +14,7 @@ test('a database of layout 3 is opened, holds what it held, and grows', async ()
   const held = JSON.parse(await readFile('test/fixtures/layout-3/files.json', 'utf8'));
   const store = await TestStore.open(file);
   onTestFinished(() => store.close());
-  expect(await store.rows('SELECT version, store_id FROM layout')).toEqual([[4, held.layout[0].store_id]]);
+  expect(await store.rows('SELECT version, store_id FROM layout')).toEqual([[5, held.layout[0].store_id]]);
   for (const [table, order] of [
     ['services', 'service_id'],
     ['states', 'service_id, state_id'],

@@ -45,7 +45,7 @@ const at = (day: number, hour: number): string => new Date(january(day, hour)).t
 
 test.each(names)('the old database %s is opened, and holds what it held', async name => {
   const { store, facts } = await carriedOver(name);
-  expect(await store.rows('SELECT version, store_id FROM layout')).toEqual([[4, facts.layout[0]!.store_id]]);
+  expect(await store.rows('SELECT version, store_id FROM layout')).toEqual([[5, facts.layout[0]!.store_id]]);
   expect(await objects(store, 'SELECT * FROM services ORDER BY service_id')).toEqual(facts.services);
   expect(await objects(store, 'SELECT * FROM states ORDER BY service_id, state_id')).toEqual(facts.states);
   expect(await objects(store, 'SELECT * FROM tasks ORDER BY service_id, task_id')).toEqual(facts.tasks);

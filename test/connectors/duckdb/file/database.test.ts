@@ -21,7 +21,7 @@ test('a file with the tables of another version is refused, with both versions n
   const before = await tablesOf('UPDATE layout SET version = 1; DROP TABLE outbox');
   await expect(Database.open(options)).rejects.toMatchObject({
     code: 'WAREHOUSE_UNFIT',
-    message: expect.stringMatching(/old\.duckdb has layout 1, .*reads and writes layout 4.*Set db to another file/),
+    message: expect.stringMatching(/old\.duckdb has layout 1, .*reads and writes layout 5.*Set db to another file/),
   });
   expect(await tablesOf('SELECT 1')).toEqual(before);
 });
