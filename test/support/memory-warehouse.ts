@@ -127,11 +127,11 @@ export class MemoryWarehouse implements Warehouse, SnapshotReader {
     };
   }
 
-  /** A batch records what is noted of its own source, and the readings. */
+  /** A batch records what is noted of its own source, the readings and the settings of decoding. */
   #recordSource(name: string): void {
-    const { partitions, readings } = this.#sources;
+    const { partitions, readings, decodings } = this.#sources;
     const known = new Map(this.#database.sources.partitions).set(name, recordedSource(partitions.get(name)!));
-    this.#database.sources = { ...this.#database.sources, partitions: known, readings };
+    this.#database.sources = { ...this.#database.sources, partitions: known, readings, decodings };
   }
 
   /** Work is done in the order of the calls; what is queued behind work that failed fails too. */
