@@ -10,7 +10,13 @@ import { adviceForReading, databaseFailure } from './file/failure.ts';
 import { planCsv } from './read/csv-query.ts';
 import { writePlannedFile } from './read/file-plan.ts';
 import { planJson } from './read/json-query.ts';
-import { countSplitServices, countWithoutStart, type LocatedRows, locateRows } from './read/located-rows.ts';
+import {
+  countSplitServices,
+  countWithoutStart,
+  type LocatedRows,
+  locateRows,
+  readSplitServices,
+} from './read/located-rows.ts';
 import { SelectedIds } from './read/selected-ids.ts';
 import { defaultSlicing, type Slicing } from './read/slice-plan.ts';
 import { readSchemaIds } from './store/schema-ids.ts';
@@ -43,7 +49,7 @@ export class DuckDbSnapshots implements SnapshotReader {
     this.#options = options;
   }
 
-  async snapshot(selection: Selection, layout: Layout): Promise<Snapshot> {
+  async snapshot(selection: Selection, layout: Layout): Promise<DuckDbSnapshot> {
     const releasePermit = await this.#semaphore.take();
     const { memoryLimit } = this.#database;
     try {
@@ -66,7 +72,7 @@ export class DuckDbSnapshots implements SnapshotReader {
     }
   }
 
-  async #open(selection: Selection, layout: Layout, releasePermit: () => void): Promise<Snapshot> {
+  async #open(selection: Selection, layout: Layout, releasePermit: () => void): Promise<DuckDbSnapshot> {
     const located = await locateRows(this.#database, selection);
     const { connection } = located;
     try {
@@ -147,6 +153,11 @@ class DuckDbSnapshot implements Snapshot {
     } finally {
       plan.release();
     }
+  }
+
+  /** The ids of the selected services that have events from more than one log. */
+  async splitServiceIds(): Promise<ReadonlySet<string>> {
+    return new Set(this.splitServices === 0 ? [] : await readSplitServices(this.#parts.located));
   }
 
   interrupt(): void {

@@ -26,6 +26,8 @@ interface LogDirectoryOptions extends BatchLimits {
   readonly kind: SourceKind;
   /** What to do about segments that were deleted before they were read; absent: stop. */
   readonly onLostRecords?: LostRecordsPolicy;
+  /** A log is read up to this offset, not to its end; null: a log that is not to be read. Absent: all are read to their ends. */
+  readonly until?: (partition: PartitionId) => number | null;
   /** True for a log that is not to be read now, also in the middle of it; absent: none. */
   readonly skips?: (partition: PartitionId) => boolean;
 }
@@ -58,7 +60,7 @@ async function* readLogs(
   signal: AbortSignal,
 ): AsyncGenerator<RecordBatch> {
   for (const log of await findLogs(options.path)) {
-    if (options.skips?.(log.partition)) continue;
+    if (options.skips?.(log.partition) || options.until?.(log.partition) === null) continue;
     const position = stored.find(({ partition }) => isSamePartition(partition, log.partition));
     try {
       yield* readLog(log, position, options, signal);
@@ -76,13 +78,16 @@ async function* readLog(
   signal: AbortSignal,
 ): AsyncGenerator<RecordBatch> {
   const start = await findStart(log, stored, options.onLostRecords ?? 'stop');
-  const pending = new PendingBatch(log, options);
+  const until = options.until?.(log.partition) ?? Number.POSITIVE_INFINITY;
+  if (start.nextOffset >= until) return;
+  const pending = new PendingBatch(log, options, until);
   const isEnded = (): boolean => signal.aborted || options.skips?.(log.partition) === true;
   if (isEnded()) return;
   if (start.lost !== null) yield gapAlone(log, options.kind, start.lost);
   let failure: unknown = null;
   try {
     for await (const placed of readLogBatches(log, start)) {
+      if (placed.batch.baseOffset >= until) break;
       for (const full of pending.add(placed, start.nextOffset)) {
         if (isEnded()) return;
         yield full;
@@ -108,13 +113,16 @@ function gapAlone(log: LogFolder, kind: SourceKind, lost: LostRecords): RecordBa
 class PendingBatch {
   readonly #log: LogFolder;
   readonly #options: LogDirectoryOptions;
+  /** Records from this offset on are not read. */
+  readonly #until: number;
   #records: LogRecord[] = [];
   #bytes = 0;
   #headerBytes = 0;
   #last: PlacedBatch | null = null;
 
-  constructor(log: LogFolder, options: LogDirectoryOptions) {
+  constructor(log: LogFolder, options: LogDirectoryOptions, until: number) {
     this.#log = log;
+    this.#until = until;
     this.#options = options;
   }
 
@@ -124,15 +132,17 @@ class PendingBatch {
     reader.skipTo(fromOffset);
     // The header counts too, so that the bytes read from the beginning add up to the bytes of all segments.
     if (reader.nextOffset === placed.batch.baseOffset) this.#headerBytes += batchHeaderBytes;
-    while (!reader.isDone) {
-      const bytes = reader.take(this.#records, this.#options.batchRecords, this.#options.batchBytes - this.#bytes);
+    while (!reader.isDone && reader.nextOffset < this.#until) {
+      const { batchRecords, batchBytes } = this.#options;
+      const upToEnd = this.#records.length + this.#until - reader.nextOffset;
+      const bytes = reader.take(this.#records, Math.min(batchRecords, upToEnd), batchBytes - this.#bytes);
       this.#bytes += bytes;
       if (bytes > 0) this.#last = placed;
-      if (reader.isDone && this.#records.length < this.#options.batchRecords) break;
+      if (reader.isDone && this.#records.length < batchRecords) break;
       const full = this.finish();
       if (full !== null) yield full;
     }
-    if (reader.endsAtBatchEnd) return;
+    if (!reader.isDone || reader.endsAtBatchEnd) return;
     const segment = path.join(this.#log.path, segmentName(placed.segment));
     throw damaged(segment, placed.byte, 'the records do not end where their batch ends');
   }

@@ -10,6 +10,8 @@ import { byteOrderMarkBytes, isCompleteJson, LineBlocks, lineValue } from './lin
 interface NdjsonFileOptions extends BatchLimits {
   /** A file of lines, plain or gzip; its first bytes decide which, not its name. */
   readonly path: string;
+  /** Lines from this number on are not read; absent: the file is read to its end. */
+  readonly until?: number;
 }
 
 /** A last line that was not read: it has no LF and is no complete JSON text, so its writer may not have finished it. */
@@ -89,19 +91,21 @@ async function* readFile(call: ReadCall): AsyncGenerator<RecordBatch> {
 
 async function* readLines(call: ReadCall, content: FileContent): AsyncGenerator<RecordBatch> {
   const { options, stored, signal } = call;
-  const { path } = options;
+  const { path, until = Number.POSITIVE_INFINITY } = options;
   const head = await readHead(content);
   const start = findFileStart(path, head, stored);
+  if (start.nextOffset >= until) return;
   const hash = createHash('sha256');
   const prefix = new ConsumedPrefix({ path, origin: start.origin, consumed: start.consumed, hash });
   const diskBytes = (unpacked: number) => content.diskBytes(unpacked);
-  const lines = new ConsumedLines({ origin: path, limits: options, start, hash, diskBytes });
+  const lines = new ConsumedLines({ origin: path, limits: options, start, until, hash, diskBytes });
   const blocks = new LineBlocks(() => `line ${lines.nextLine + 1} of ${path}`);
   let failure: unknown = null;
   try {
     for await (const chunk of content.chunks()) {
       if (signal.aborted) return;
       for (const block of blocks.push(prefix.skip(chunk))) yield* lines.add(block, prefix.lineEndBytes(block));
+      if (lines.isDone) return;
     }
     prefix.finish();
     yield* addLastLine(call, lines, { rest: blocks.takeRest(), prefix });

@@ -12,7 +12,7 @@ import type { WrittenRows } from './snapshot.ts';
 
 /** Versions of the contract (`docs/contract.md`): of sections 3 and 4 for the files, of 1 and 2 for the rows. */
 const contractVersion = 3;
-const projectionVersion = 2;
+export const projectionVersion = 2;
 
 export interface WrittenFile extends FileFacts, WrittenRows {
   readonly kind: FileKind;

@@ -51,15 +51,30 @@ export function setWindow({ timeFrom, timeTo }: Selection): string {
  * How many selected services have events from more than one log (contract 2.9). Events before a deletion count: those of
  * dead rows, too, which stay in the closed tables until they are settled.
  */
-export async function countSplitServices({ connection, counts }: LocatedRows): Promise<number> {
-  if (counts.service === 0) return 0;
+export async function countSplitServices(located: LocatedRows): Promise<number> {
+  if (located.counts.service === 0) return 0;
+  return readNumber(located.connection, `SELECT count(*) FROM (${await splitServices(located)})`);
+}
+
+/** The ids of these services. */
+export async function readSplitServices(located: LocatedRows): Promise<readonly string[]> {
+  if (located.counts.service === 0) return [];
+  const reader = await located.connection.runAndReadAll(
+    `SELECT x.service_id FROM services_rows x JOIN selected_services s ON ${selectedServiceJoin}
+     WHERE s.rank IN (${await splitServices(located)})`,
+  );
+  return reader.getRows().map(([id]) => String(id));
+}
+
+/** The SQL of their ranks. */
+async function splitServices({ connection }: LocatedRows): Promise<string> {
   const deletions = await readNumber(connection, 'SELECT count(*) FROM (FROM deletions LIMIT 1)');
   const deadRows = entities.map(
     entity => `UNION ALL SELECT c.service_key, c.service_id, c.log, c.split FROM ${entityTables[entity].table}_closed c
       JOIN deletions d ON d.service_key = c.service_key AND d.service_id = c.service_id WHERE d.batch > c.batch`,
   );
   const values = { join_condition: selectedServiceJoin, dead_rows: deletions === 0 ? '' : deadRows.join('\n') };
-  return readNumber(connection, readSql('exports/count_split_services.sql', values));
+  return readSql('exports/split_services.sql', values).replace(/;\s*$/, '');
 }
 
 /** How many selected services have no start. */

@@ -1,3 +1,4 @@
+import type { PartitionId } from '../../../pipeline/ports.ts';
 import type { Database } from '../file/database.ts';
 
 /** A quarantined record; `key` and `value` are the bytes of the log. */
@@ -59,6 +60,32 @@ export async function readQuarantine(
         headers: headers === null ? null : String(headers),
         schemaId: schemaId === null ? null : Number(schemaId),
       }));
+  } finally {
+    connection.closeSync();
+  }
+}
+
+/** The quarantined records of one partition: how many by reason, and the first of them. */
+export async function quarantinedOf(database: Database, { topic, partition }: PartitionId) {
+  const connection = await database.connect();
+  try {
+    const ofPartition = [topic, partition];
+    const counts = await connection.runAndReadAll(
+      'SELECT reason, count(*) FROM quarantine WHERE topic = $1 AND partition = $2 GROUP BY reason ORDER BY reason',
+      ofPartition,
+    );
+    const first = await connection.runAndReadAll(
+      'SELECT "offset", reason, message FROM quarantine WHERE topic = $1 AND partition = $2 ORDER BY "offset" LIMIT 1',
+      ofPartition,
+    );
+    const [record] = first.getRows();
+    return {
+      reasons: new Map(counts.getRows().map(([reason, count]) => [String(reason), Number(count)])),
+      first:
+        record === undefined
+          ? null
+          : { offset: Number(record[0]), reason: String(record[1]), message: String(record[2]) },
+    };
   } finally {
     connection.closeSync();
   }

@@ -8,6 +8,8 @@ interface ConsumedSettings {
   readonly origin: string;
   readonly limits: BatchLimits;
   readonly start: FileStart;
+  /** Lines from this number on are not read. */
+  readonly until: number;
   /** The hash of the bytes consumed by earlier runs, updated with each line that is read. */
   readonly hash: Hash;
   /** How many bytes on disk hold the first `unpacked` bytes of the content. */
@@ -42,10 +44,10 @@ export class ConsumedLines {
    * full. The first `lineEndBytes` bytes of the block are the line end of the last consumed line.
    */
   *add(block: Buffer, lineEndBytes: number): Generator<RecordBatch> {
-    const { limits, start } = this.#settings;
+    const { limits, start, until } = this.#settings;
     this.#hashedUpTo = 0;
     this.#bytes += lineEndBytes;
-    for (let at = lineEndBytes; at < block.length; ) {
+    for (let at = lineEndBytes; at < block.length && !this.isDone; ) {
       const end = lineEnd(block, at);
       const bytes = end - at;
       const value = lineValue(block, this.isAtStart ? byteOrderMarkBytes(block) : at, end);
@@ -57,9 +59,15 @@ export class ConsumedLines {
       at = end;
       this.nextLine += 1;
       this.#bytes += bytes;
-      if (this.#records.length >= limits.batchRecords) yield this.#cut(block, at);
+      const isFull = this.#records.length >= limits.batchRecords || this.nextLine === until;
+      if (isFull && this.#records.length > 0) yield this.#cut(block, at);
     }
-    this.#hashTo(block, block.length);
+    if (!this.isDone) this.#hashTo(block, block.length);
+  }
+
+  /** True when no further line is to be read. */
+  get isDone(): boolean {
+    return this.nextLine >= this.#settings.until;
   }
 
   /** True at the first byte of the file, where a byte-order mark is allowed. */

@@ -1,0 +1,93 @@
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Command } from 'commander';
+import { readFailure } from '../../connectors/disk.ts';
+import { exportedFolder } from '../../connectors/export-directory/exported-folder.ts';
+import { ContentHash } from '../../connectors/export-directory/pending-file.ts';
+import { TidemarkError } from '../../pipeline/errors.ts';
+import { answerCodes, type Verdict } from '../../pipeline/verify/verdict.ts';
+import { type ToVerify, verifyManifests } from '../../pipeline/verify/verify.ts';
+import { commandWithSettings, prepareRun, type Run } from '../command.ts';
+import type { Output } from '../output.ts';
+import { openSchemaRegistry } from '../schema-registry.ts';
+import { openGivenLogs } from '../verify/given-logs.ts';
+import { openWorkDatabase } from '../verify/work-database.ts';
+
+const codes = Object.entries(answerCodes).map(([answer, code]) => `${code} ${answer}`);
+
+/** `tidemark verify`: whether the files of exports are what the log gives. */
+export function verifyCommand(): Command {
+  return commandWithSettings(
+    'verify',
+    'compare the files of exports with their manifests, and with the log',
+    [
+      ...(['memory_limit', 'threads', 'batch_records', 'batch_bytes', 'key_format'] as const),
+      ...(['registry_url', 'registry_username', 'registry_password_file', 'registry_ca_file'] as const),
+    ],
+    [
+      'tidemark verify out/day_20100806_010000_000_manifest.json --log log/',
+      'tidemark verify out/*_manifest.json --files-only --json',
+      'tidemark verify manifest.json --files /mnt/loaded --log events-1.ndjson.gz events-2.ndjson.gz',
+    ],
+  )
+    .argument('<manifest...>', 'manifest files of exports')
+    .option('--files <folder>', "the folder with the exported files (default: each manifest's own folder)")
+    .option('--log <path...>', 'log folders and NDJSON files that hold the events')
+    .option('--files-only', 'compare the files with the manifest only; needs no log', false)
+    .addHelpText('after', `\nExit codes, of the first manifest that is not verified: ${codes.join('; ')}.`)
+    .action(async (paths: readonly string[], options) => verify(paths, options));
+}
+
+async function verify(paths: readonly string[], options: Readonly<Record<string, unknown>>): Promise<void> {
+  const run = prepareRun(options);
+  const logs = (options.log ?? []) as readonly string[];
+  if (logs.length === 0 && options.filesOnly !== true)
+    throw new TidemarkError('USAGE', 'verify needs --log <path...>, or --files-only; see tidemark verify --help');
+  if (logs.length > 0 && options.filesOnly === true)
+    throw new TidemarkError('USAGE', '--files-only reads no log, so it does not go with --log');
+  const folder = typeof options.files === 'string' ? options.files : null;
+  const given: ToVerify[] = [];
+  for (const path of paths)
+    given.push({ path, bytes: await readManifestFile(path), files: exportedFolder(folder ?? dirname(path)) });
+  const verdicts = new Map<string, Verdict>();
+  const onVerdict = (path: string, verdict: Verdict): void => {
+    verdicts.set(path, verdict);
+    show(path, verdict, run.output);
+  };
+  const log = options.filesOnly === true ? null : await openLog(logs, run);
+  await verifyManifests(given, { newHash: () => new ContentHash(), log }, onVerdict);
+  const failed = paths.map(path => verdicts.get(path)).find(verdict => verdict?.answer !== 'verified');
+  if (failed !== undefined) process.exitCode = answerCodes[failed.answer];
+}
+
+async function openLog(logs: readonly string[], { config, signal, output }: Run) {
+  const report = (problem: string | null): void =>
+    output.notice(problem === null ? 'the schema registry answers again' : `waiting: ${problem}`);
+  return {
+    log: await openGivenLogs(logs, config),
+    open: () => openWorkDatabase(config),
+    ingesting: {
+      registry: openSchemaRegistry(config, report, reason => output.notice(reason)),
+      clock: { now: Date.now },
+      signal,
+    },
+    keyFormat: config.key_format,
+  };
+}
+
+async function readManifestFile(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw readFailure(error, path);
+  }
+}
+
+function show(manifest: string, { answer, details }: Verdict, output: Output): void {
+  if (output.json) {
+    output.result(JSON.stringify({ manifest, answer, code: answerCodes[answer], details }));
+    return;
+  }
+  output.result(`${manifest}: ${answer}`);
+  for (const detail of details) output.result(`  ${detail}`);
+}

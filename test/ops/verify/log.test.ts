@@ -1,0 +1,157 @@
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { goldenLines } from '../../support/golden.ts';
+import { chosenSeed, seededRandom } from '../../support/random.ts';
+import { verifyingInFolder } from '../../support/verifying.ts';
+
+const { run, pipe, pathOf, write, verify, exported } = verifyingInFolder();
+const messy = goldenLines('messy/events.ndjson').map(String);
+
+const forms = [
+  ['--header', '--extensions', 'none'],
+  ['--separator', '|', '--compression', 'gzip'],
+  ['--extensions', 'json', '--filter-state', 'active'],
+  ['--format', 'json', '--compression', 'zip'],
+  ['--format', 'ndjson', '--compression', 'gzip', '--filter-events', 'started'],
+  ['--extension-columns', 'a,b'],
+];
+
+describe('an export whose files and log are as they were', () => {
+  test('is verified, in each form, and in one pass for several (contract 5.20)', async () => {
+    await write('one.ndjson', messy.slice(0, 1_500));
+    await run('ingest', 'one.ndjson');
+    const early = [await exported(), await exported('--format', 'ndjson')];
+    await write('two.ndjson', messy.slice(1_500, 2_500));
+    await run('ingest', 'two.ndjson');
+    await write('one.ndjson', [...messy.slice(0, 1_500), ...messy.slice(2_500)]);
+    await run('ingest', 'one.ndjson');
+    const late: string[] = [];
+    for (const form of forms) late.push(await exported(...form));
+    await rename(pathOf('two.ndjson'), pathOf('moved.ndjson'));
+    await writeFile(pathOf('one.ndjson.gz'), gzipSync(await readFile(pathOf('one.ndjson'))));
+    await rm(pathOf('one.ndjson'));
+    const all = [...late, ...early];
+    const { code, told } = await verify(...all, '--log', 'moved.ndjson', 'one.ndjson.gz');
+    expect(told.filter(({ answer }) => answer !== 'verified')).toEqual([]);
+    expect([code, told.map(({ manifest }) => manifest).toSorted()]).toEqual([0, all.toSorted()]);
+  });
+
+  test('is verified from a log folder, and from what standard input was appended to', async () => {
+    await pipe(`${messy.slice(0, 200).join('\n')}\n`, 'ingest', '-', '--db', 'piped.duckdb');
+    const manifest = await exported('--db', 'piped.duckdb');
+    const { told } = await verify(manifest, '--log', 'piped.duckdb.log');
+    expect(told).toMatchObject([{ answer: 'verified', code: 0 }]);
+  });
+});
+
+describe('what is another than it was', () => {
+  let manifest: string;
+  let folder: string;
+  let lines: string[];
+  // A file is recognized by its first 64 KiB: what is changed lies behind them.
+  const count = 600;
+  beforeEach(async () => {
+    lines = messy.slice(0, count);
+    await write('log.ndjson', lines);
+    await run('ingest', 'log.ndjson');
+    manifest = await exported('--compression', 'gzip');
+    folder = path.dirname(manifest);
+  });
+
+  test('a file that is not there', async () => {
+    await rm(pathOf(`${folder}/${await nameOf('_states.csv.gz')}`));
+    const { code, answers, details } = await verify(manifest, '--log', 'log.ndjson');
+    expect([code, answers, details]).toEqual([
+      80,
+      ['files differ'],
+      [expect.stringMatching(/_states\.csv\.gz is not there$/)],
+    ]);
+  });
+
+  test('a row of a file is shown with both sides, also where the file lies elsewhere', async () => {
+    await mkdir(pathOf('loaded'));
+    const plain = await exported();
+    await cp(pathOf(path.dirname(plain)), pathOf('loaded'), { recursive: true });
+    const name = (await readdir(pathOf('loaded'))).find(entry => entry.endsWith('_services.csv'))!;
+    const rows = (await readFile(pathOf(`loaded/${name}`), 'utf8')).split('\n');
+    const [third] = rows.splice(2, 1, 'changed,row');
+    await writeFile(pathOf(`loaded/${name}`), rows.join('\n'));
+    const { code, details } = await verify(plain, '--files', 'loaded', '--log', 'log.ndjson');
+    expect(code).toBe(80);
+    expect(details).toEqual([
+      expect.stringMatching(new RegExp(`^${name} unpacked has \\d+ bytes, the manifest says \\d+$`)),
+      `${name}, row 3: the file has "changed,row"; the log gives ${JSON.stringify(third)}`,
+    ]);
+    expect((await verify(plain, '--log', 'log.ndjson')).answers, 'the files beside the manifest').toEqual(['verified']);
+  });
+
+  test('the last record', async () => {
+    const other = JSON.stringify({ event: 'service.started', service_id: 'other', timestamp: '2026-01-01T00:00:00Z' });
+    await write('log.ndjson', [...lines.slice(0, -1), other]);
+    const { code, answers, details } = await verify(manifest, '--log', 'log.ndjson');
+    expect([code, answers]).toEqual([82, ['log differs']]);
+    expect(details).toEqual([expect.stringMatching(/^file-[0-9a-f]{16}\/0: the record at offset 599 is another one/)]);
+  });
+
+  test('an earlier record, by the row that it gives', async () => {
+    const at = lines.findIndex(
+      (line, index) => index > 400 && line.includes('"service.started"') && line.startsWith('{'),
+    );
+    const event = JSON.parse(lines[at]!);
+    await write('log.ndjson', lines.with(at, JSON.stringify({ ...event, customer_id: 'somebody else' })));
+    const { code, answers, details } = await verify(manifest, '--log', 'log.ndjson');
+    expect([code, answers]).toEqual([80, ['files differ']]);
+    expect(details[0]).toMatch(/_services\.csv\.gz, row \d+: the file has ".*"; the log gives ".*somebody else/);
+  });
+
+  test('an earlier record that cannot be decoded any more', async () => {
+    await write('log.ndjson', lines.with(500, '{'));
+    const { code, answers, details } = await verify(manifest, '--log', 'log.ndjson');
+    expect([code, answers]).toEqual([85, ['decoded otherwise']]);
+    expect(details[0]).toMatch(
+      /\/0: \d+ records were quarantined then, \d+ now \(.*MALFORMED.*\); the first now is offset \d+, /,
+    );
+  });
+
+  test('a log that ends before the manifest does, or is not given', async () => {
+    await write('log.ndjson', lines.slice(0, 550));
+    expect(await verify(manifest, '--log', 'log.ndjson')).toMatchObject({
+      ...{ code: 83, answers: ['cannot be rebuilt'] },
+      details: [expect.stringMatching(/ends at offset 550; the manifest's next offset is 600$/)],
+    });
+    await write('other.ndjson', messy.slice(100, 200));
+    expect(await verify(manifest, '--log', 'other.ndjson')).toMatchObject({
+      ...{ code: 83, answers: ['cannot be rebuilt'] },
+      details: [
+        expect.stringMatching(
+          /^no log that was given holds file-[0-9a-f]{16}\/0; a file is recognized by its first 64 KiB/,
+        ),
+      ],
+    });
+  });
+
+  test('no changed byte of the files or of the manifest goes unnoticed', async () => {
+    const seed = chosenSeed();
+    const random = seededRandom(seed);
+    const below = (bound: number): number => Math.floor(random() * bound);
+    const all = await readdir(pathOf(folder));
+    for (const name of all) {
+      const file = pathOf(`${folder}/${name}`);
+      const bytes = await readFile(file);
+      const places = process.env.SOAK ? bytes.keys() : Array.from({ length: 12 }, () => below(bytes.length));
+      for (const at of places) {
+        await writeFile(file, bytes.with(at, bytes[at]! ^ (1 << below(8))));
+        const { answers } = await verify(manifest, '--files-only');
+        expect(answers, `byte ${at} of ${name}, seed ${seed}`).toEqual([
+          name.endsWith('_manifest.json') ? 'manifest changed' : 'files differ',
+        ]);
+      }
+      await writeFile(file, bytes);
+    }
+    expect((await verify(manifest, '--files-only')).answers).toEqual(['verified']);
+  });
+
+  const nameOf = async (ending: string) => (await readdir(pathOf(folder))).find(name => name.endsWith(ending))!;
+});
