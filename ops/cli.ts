@@ -31,7 +31,8 @@ const exitCodes = `
 Exit codes: 0 done; 64 wrong usage or request; 65 the input cannot be used as it is; 66 the input is missing;
 69 a server does not answer, try again; 70 the database is unreadable, or a bug; 73 cannot create the output;
 74 writing failed, or the disk or the memory is full; 75 another process owns the file, or stopping took too long, try again;
-77 a server refused access; 78 wrong configuration; 130 interrupted.`;
+77 a server refused access; 78 wrong configuration; 80 to 86 an export is not verified (tidemark verify --help);
+130 interrupted.`;
 
 /** Runs one command line and sets the process's exit code. */
 export async function main(argv: readonly string[]): Promise<void> {

@@ -1,4 +1,4 @@
-/** The answers of `tidemark verify` about a manifest, and the exit code of each (contract 5.20). The first that holds is given. */
+/** The answers of `tidemark verify` about a manifest, and the exit code of each (contract 5.22). The first that holds is given. */
 export const answerCodes = {
   'manifest changed': 81,
   'files differ': 80,

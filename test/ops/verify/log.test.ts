@@ -19,7 +19,7 @@ const forms = [
 ];
 
 describe('an export whose files and log are as they were', () => {
-  test('is verified, in each form, and in one pass for several (contract 5.20)', async () => {
+  test('is verified, in each form, and in one pass for several (contract 5.22)', async () => {
     await write('one.ndjson', messy.slice(0, 1_500));
     await run('ingest', 'one.ndjson');
     const early = [await exported(), await exported('--format', 'ndjson')];
