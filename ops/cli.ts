@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   quarantine: () => import('./commands/quarantine.ts').then(({ quarantineCommand }) => quarantineCommand()),
   schemas: () => import('./commands/schemas.ts').then(({ schemasCommand }) => schemasCommand()),
   token: () => import('./commands/token.ts').then(({ tokenCommand }) => tokenCommand()),
+  replay: () => import('./commands/replay.ts').then(({ replayCommand }) => replayCommand()),
   verify: () => import('./commands/verify.ts').then(({ verifyCommand }) => verifyCommand()),
   config: () => import('./commands/config.ts').then(({ configCommand }) => configCommand()),
 };

@@ -9,6 +9,7 @@ import { type Ingested, ingest, type StoredGroup } from '../../pipeline/ingest/i
 import type { Warehouse } from '../../pipeline/ingest/warehouse.ts';
 import { partitionName } from '../../pipeline/partition.ts';
 import type { LostRecords, PartitionId, SchemaRegistry } from '../../pipeline/ports.ts';
+import { refuseReplay } from '../../pipeline/replay/replay.ts';
 import { formatTimestamp, parseTimestamp } from '../../schemas/json/timestamps.ts';
 import { commandWithSettings, prepareRun, type Run } from '../command.ts';
 import { withDatabase, withWarehouse } from '../main.ts';
@@ -53,6 +54,7 @@ async function ingestPaths(paths: readonly string[], options: Readonly<Record<st
     const registry = openSchemaRegistry(run.config, reportProblem(run), reason => run.output.notice(reason));
     await withDatabase(run.config, database =>
       withWarehouse(run.config, database, async warehouse => {
+        refuseReplay(warehouse.sources());
         try {
           const { isFinished } = await ingestGiven(sources, {
             ...{ warehouse, coversUntil, clock: { now: Date.now }, signal: run.signal },

@@ -9,8 +9,8 @@ import { answerCodes, type Verdict } from '../../pipeline/verify/verdict.ts';
 import { type ToVerify, verifyManifests } from '../../pipeline/verify/verify.ts';
 import { commandWithSettings, prepareRun, type Run } from '../command.ts';
 import type { Output } from '../output.ts';
+import { openGivenLogs } from '../replay/given-logs.ts';
 import { openSchemaRegistry } from '../schema-registry.ts';
-import { openGivenLogs } from '../verify/given-logs.ts';
 import { openWorkDatabase } from '../verify/work-database.ts';
 
 const codes = Object.entries(answerCodes).map(([answer, code]) => `${code} ${answer}`);

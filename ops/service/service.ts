@@ -7,6 +7,7 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import type { LogView } from '../../pipeline/export/log-wait.ts';
 import type { StoredGroup } from '../../pipeline/ingest/ingest.ts';
 import type { Log } from '../../pipeline/ports.ts';
+import { refuseReplay } from '../../pipeline/replay/replay.ts';
 import { releaseEnded } from '../../pipeline/requests/accept.ts';
 import { type ExportParts, withDatabase, withExports, withWarehouse } from '../main.ts';
 import { openRegistryHttp, openSchemaRegistry } from '../schema-registry.ts';
@@ -47,11 +48,12 @@ export async function runService(running: RunningService): Promise<void> {
   const { config, log, signal } = running;
   const registry = openSchemaRegistry(config, logRegistryProblem(log), logBadFile(log));
   await withDatabase(config, database =>
-    withWarehouse(config, database, warehouse =>
-      withExports(config, { database, signal, contradictions: warehouse }, exporting =>
+    withWarehouse(config, database, warehouse => {
+      refuseReplay(warehouse.sources());
+      return withExports(config, { database, signal, contradictions: warehouse }, exporting =>
         serve(running, { database, warehouse, registry, exporting }),
-      ),
-    ),
+      );
+    }),
   );
   if (signal.aborted) log.info({}, 'the service has stopped; all that was read is stored or will be read again');
 }

@@ -87,6 +87,35 @@ export interface Reading {
   readonly next: number;
 }
 
+/** A part of the log that is read again: `[from, until)`; without `until` up to the end of a file, as it is when it is read. */
+export interface ReplayTarget {
+  readonly partition: PartitionId;
+  readonly kind: SourceKind;
+  readonly from: number;
+  readonly until: number | null;
+  /** Whether records may be missing in it; the gap is then recorded. */
+  readonly mayHaveGaps: boolean;
+}
+
+/** What the replay that makes a store was asked for. Only the same command goes on with it. */
+export interface Replay {
+  /** The places and paths as they were given. */
+  readonly from: string;
+  readonly until: string;
+  readonly paths: readonly string[];
+  readonly allowGaps: boolean;
+  /** In the order in which they are read. */
+  readonly targets: readonly ReplayTarget[];
+  /** The time up to which it has all events; null: none. `of the sources`: what they vouch for, as after `ingest`. */
+  readonly watermark: number | 'of the sources' | null;
+  readonly isFinished: boolean;
+}
+
+/** A place of a replay as clients may read it: without the folder of a manifest. */
+export function shownPlace(place: string): string {
+  return place.replace(/^manifest:.*\//s, 'manifest:');
+}
+
 /** All sources of a store. Never changed in place: each change makes a new value. */
 export interface Sources {
   readonly partitions: ReadonlyMap<string, Source>;
@@ -95,6 +124,8 @@ export interface Sources {
   readonly readings: readonly Reading[];
   /** The settings that records were read with, in the order in which they came into use. */
   readonly decodings: readonly DecodingSettings[];
+  /** Null for a store that no replay makes. */
+  readonly replay: Replay | null;
   /** All events before this time have been given, as `ingest --covers-until` declared; null without a declaration. */
   readonly coversUntil: number | null;
   /** True when an earlier version, which took each file for a log of its own, may have marked services as split. */
@@ -106,6 +137,7 @@ export const noSources: Sources = {
   topics: [],
   readings: [],
   decodings: [],
+  replay: null,
   coversUntil: null,
   hasOlderMarks: false,
 };

@@ -9,8 +9,10 @@ import {
   liveLateness,
   mustVouch,
   nameOf,
+  type ReplayTarget,
   type Source,
   type Sources,
+  shownPlace,
   storedUpTo,
   watermarkOf,
 } from './sources.ts';
@@ -51,10 +53,13 @@ interface Judged {
 export function judgeCompleteness(judged: Judged): Completeness {
   const { sources, splitServices, ends } = judged;
   const all = Array.from(sources.partitions.values());
-  const waited = all.filter(mustVouch);
+  const { replay } = sources;
+  const isUpToTime = replay !== null && replay.watermark !== 'of the sources';
+  const waited = isUpToTime ? [] : all.filter(mustVouch);
   const topics = sources.topics.filter(isWaitedFor);
   const endOf = judgedEnds(ends);
   const reasons = [
+    ...whyNotReplayed(judged),
     ...topics.map(topic => reasonOfTopic(topic, judged)),
     ...waited.map(source => reasonOfSource(source, endOf(source), judged)),
     ...waited.map(whyHeld),
@@ -66,10 +71,31 @@ export function judgeCompleteness(judged: Judged): Completeness {
     splitServices > 0 ? reasonOfSplits(splitServices, sources.hasOlderMarks) : null,
   ].filter(reason => reason !== null);
   const hasLive = topics.length + waited.length > 0;
-  const ended = hasLive ? [] : vouchedByEnded(judged);
+  const ended = hasLive ? [] : isUpToTime ? [`the replay until ${shownPlace(replay.until)}`] : vouchedByEnded(judged);
   if (!hasLive && ended.length === 0) reasons.push(nothingVouches(judged));
   if (reasons.length > 0) return { status: 'provisional', reasons, vouchedBy: [] };
   return { status: 'complete', reasons, vouchedBy: hasLive ? [vouchedByLooks(waited, topics)] : ended };
+}
+
+/** What a store lacks that a replay makes. */
+function whyNotReplayed({ sources: { replay, partitions }, timeTo }: Judged): readonly string[] {
+  if (replay === null) return [];
+  const unread = replay.isFinished ? [] : replay.targets.flatMap(target => whyUnread(target, partitions));
+  const { watermark } = replay;
+  if (watermark === 'of the sources' || (watermark !== null && timeTo <= watermark)) return unread;
+  const reached =
+    watermark === null
+      ? `the replay ends at ${shownPlace(replay.until)}, which says nothing of the times of events`
+      : `the replay until ${shownPlace(replay.until)} has all events before ${formatTimestamp(watermark)}, not ${formatTimestamp(timeTo)}`;
+  return [...unread, reached];
+}
+
+function whyUnread({ partition, from, until }: ReplayTarget, partitions: Sources['partitions']): readonly string[] {
+  const name = partitionName(partition);
+  const position = partitions.get(name)?.nextOffset ?? from;
+  return until !== null && position >= until
+    ? []
+    : [`replay not finished: ${name} at ${position} of ${until ?? 'its end'}`];
 }
 
 /** A topic that may get further partitions. Declared ones vouch for themselves, once a look has listed them. */

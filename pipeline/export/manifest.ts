@@ -2,7 +2,15 @@ import { type ExportedType, entityTables, exportedType } from '../../schemas/col
 import { formatTimestamp } from '../../schemas/json/timestamps.ts';
 import { sealManifest } from '../../schemas/manifest-text.ts';
 import type { RecordMark } from '../completeness/batch-facts.ts';
-import { type Lateness, type Source, type SourceEnd, type Sources, watermarkOf } from '../completeness/sources.ts';
+import {
+  type Lateness,
+  type Replay,
+  type Source,
+  type SourceEnd,
+  type Sources,
+  shownPlace,
+  watermarkOf,
+} from '../completeness/sources.ts';
 import type { Completeness } from '../completeness/verdict.ts';
 import { partitionName } from '../partition.ts';
 import type { FileFacts } from '../ports.ts';
@@ -65,7 +73,7 @@ export function buildManifest(parts: ManifestParts) {
       max_record_bytes: maxRecordBytes,
       registry: hasRegistry,
     })),
-    rows_from: { kind: 'live' },
+    rows_from: describeOrigin(sources.replay),
     services_without_start: parts.servicesWithoutStart,
     split_services: parts.splitServices,
     schema_ids: schemaIds,
@@ -109,6 +117,13 @@ function describeSource(source: Source, { judged, lateness }: ManifestParts) {
     ended_by_hand: describeHand(end),
   };
   return [shown];
+}
+
+/** Where the rows came from. Of a replay, the places from and up to which it read the log, as they were given. */
+function describeOrigin(replay: Replay | null) {
+  if (replay === null) return { kind: 'live' };
+  const { from, until, allowGaps, isFinished } = replay;
+  return { kind: 'replay', from, until: shownPlace(until), allow_gaps: allowGaps, finished: isFinished };
 }
 
 function describeRecord(record: RecordMark | null) {

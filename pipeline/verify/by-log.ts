@@ -7,11 +7,12 @@ import type { IngestOptions } from '../ingest/ingest.ts';
 import type { Warehouse } from '../ingest/warehouse.ts';
 import { partitionName } from '../partition.ts';
 import type { ByteSink, PartitionId } from '../ports.ts';
+import type { LogAgain } from '../replay/read-target.ts';
 import { type FilesFound, isSame } from './check-files.ts';
 import { findDifference, type RowDifference } from './compare-rows.ts';
 import type { NewHash } from './exported-files.ts';
 import { exportOf, type GivenManifest } from './given-manifest.ts';
-import { consumed, differentRecords, isContinuation, type LogAgain, rebuild } from './rebuild.ts';
+import { consumed, differentRecords, isContinuation, rebuild } from './rebuild.ts';
 import { type Verdict, verdict } from './verdict.ts';
 
 /** A database that holds only what a verification reads again. */

@@ -1,30 +1,14 @@
 import type { KeyFormat } from '../../schemas/cures.ts';
 import { formatTimestamp } from '../../schemas/json/timestamps.ts';
-import type { Source } from '../completeness/sources.ts';
+import type { ReplayTarget, Source } from '../completeness/sources.ts';
 import { type FailureCode, TidemarkError } from '../errors.ts';
-import { type IngestOptions, ingest } from '../ingest/ingest.ts';
+import type { IngestOptions } from '../ingest/ingest.ts';
 import type { Warehouse } from '../ingest/warehouse.ts';
 import { partitionName } from '../partition.ts';
-import type { EventSource, LostRecords, PartitionId, SourceKind, StoredPosition } from '../ports.ts';
+import type { LostRecords } from '../ports.ts';
+import { type LogAgain, readTarget } from '../replay/read-target.ts';
 import type { GivenManifest } from './given-manifest.ts';
 import { type Verdict, verdict } from './verdict.ts';
-
-/** A part of the log that is read again, up to an offset. */
-export interface Target {
-  readonly partition: PartitionId;
-  readonly kind: SourceKind;
-  /** Where the first reading of the partition began. */
-  readonly from: number;
-  readonly until: number;
-  /** Whether records were missing as it was consumed, so that they may be missing again. */
-  readonly hasGaps: boolean;
-}
-
-/** The log that a manifest speaks of, as it can be read today. */
-export interface LogAgain {
-  /** What reads the target; null where no given log holds its partition. */
-  open(target: Target): Promise<EventSource | null>;
-}
 
 interface Rebuilding {
   readonly log: LogAgain;
@@ -43,7 +27,7 @@ export async function rebuild(manifest: GivenManifest, rebuilding: Rebuilding): 
   const lost = await missingSchemas(manifest, rebuilding);
   if (lost !== null) return lost;
   for (const target of targetsOf(manifest)) {
-    const failure = await readTarget(target, manifest, rebuilding);
+    const failure = await failureOf(target, manifest, rebuilding);
     if (rebuilding.ingesting.signal.aborted) throw new TidemarkError('INTERRUPTED', 'the verification was interrupted');
     if (failure !== null) return verdict('cannot be rebuilt', failure);
   }
@@ -53,15 +37,15 @@ export async function rebuild(manifest: GivenManifest, rebuilding: Rebuilding): 
 }
 
 /** Partitions in their order, then the parts of files and of standard input in the order in which they were consumed. */
-function targetsOf(manifest: GivenManifest): readonly Target[] {
+export function targetsOf(manifest: GivenManifest): readonly ReplayTarget[] {
   const partitions = consumed(manifest).filter(({ kind }) => kind !== 'file');
   return [
     ...partitions.map(({ topic, partition, kind, first_offset: first, next_offset: until, gaps }) => {
       const range = { from: first ?? 0, until: until ?? 0 };
-      return { partition: { topic, partition }, kind, ...range, hasGaps: gaps.length > 0 };
+      return { partition: { topic, partition }, kind, ...range, mayHaveGaps: gaps.length > 0 };
     }),
     ...manifest.readings.map(({ topic, partition, next_offset: until }) => {
-      return { partition: { topic, partition }, kind: 'file' as const, from: 0, until, hasGaps: false };
+      return { partition: { topic, partition }, kind: 'file' as const, from: 0, until, mayHaveGaps: false };
     }),
   ];
 }
@@ -114,37 +98,26 @@ const logFailures: readonly FailureCode[] = [
 const howRecognized = '; a file is recognized by its first 64 KiB, unpacked, whatever its name is';
 
 /** Reads one target; returns why it cannot be read, or null. */
-async function readTarget(target: Target, manifest: GivenManifest, rebuilding: Rebuilding): Promise<string | null> {
-  const { log, warehouse, ingesting, keyFormat } = rebuilding;
-  const { partition, kind, until } = target;
-  const stored = warehouse.sources().partitions.get(partitionName(partition));
-  if ((stored?.nextOffset ?? -1) >= until) return null;
+async function failureOf(
+  target: ReplayTarget,
+  manifest: GivenManifest,
+  { log, warehouse, ingesting, keyFormat }: Rebuilding,
+): Promise<string | null> {
   const decoding = manifest.decoded_with?.at(-1);
   const bound = decoding?.max_record_bytes ?? null;
+  const options = {
+    ...ingesting,
+    keyFormat: decoding?.key_format ?? keyFormat,
+    ...(bound === null ? {} : { maxRecordBytes: bound }),
+  };
   try {
-    const source = await log.open(target);
-    if (source === null)
-      return `no log that was given holds ${partitionName(partition)}${kind === 'file' ? howRecognized : ''}`;
-    await ingest(beginningAt(source, target), warehouse, {
-      ...ingesting,
-      keyFormat: decoding?.key_format ?? keyFormat,
-      ...(bound === null ? {} : { maxRecordBytes: bound }),
-    });
-    return null;
+    if (await readTarget(target, { log, warehouse, options })) return null;
+    const name = partitionName(target.partition);
+    return `no log that was given holds ${name}${target.kind === 'file' ? howRecognized : ''}`;
   } catch (error) {
     if (error instanceof TidemarkError && logFailures.includes(error.code)) return error.message;
     throw error;
   }
-}
-
-/** The source, which begins where the first reading of the partition began. A file is recognized by the position's topic. */
-function beginningAt(source: EventSource, { partition, from }: Target): EventSource {
-  const begin: StoredPosition = { partition, origin: '', nextOffset: from, bookmark: null };
-  const withBegin = (stored: readonly StoredPosition[]): readonly StoredPosition[] =>
-    stored.some(position => partitionName(position.partition) === partitionName(partition))
-      ? stored
-      : [...stored, begin];
-  return { read: (stored, signal) => source.read(withBegin(stored), signal) };
 }
 
 /** Lines without a record, and markers of transactions, may follow the last record: then the last record says that all was read. */

@@ -66,6 +66,9 @@ CREATE TABLE decodings (
   registry         BOOLEAN NOT NULL   -- whether a schema registry was configured
 );
 
+-- What the replay that makes this database was asked for, as JSON; no row where no replay makes it.
+CREATE TABLE replay (plan VARCHAR NOT NULL);
+
 -- One row: until when all events have been given, as `ingest --covers-until` declared; NULL without a declaration.
 CREATE TABLE coverage (covers_until TIMESTAMP);
 INSERT INTO coverage VALUES (NULL);

@@ -12,3 +12,4 @@ CREATE TABLE decodings (
   max_record_bytes BIGINT,
   registry         BOOLEAN NOT NULL
 );
+CREATE TABLE replay (plan VARCHAR NOT NULL);

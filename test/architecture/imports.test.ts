@@ -8,7 +8,7 @@ import { all, importedFiles, layers, product, sourcesOf, specifiers } from '../s
 const rooms: Readonly<Record<string, { readonly order: readonly string[]; readonly shared: readonly string[] }>> = {
   schemas: { order: ['json', 'events', 'avro', 'tables', 'exports'], shared: ['columns.ts', 'package-files.ts'] },
   pipeline: {
-    order: ['completeness', 'ingest', 'export', 'requests', 'verify'],
+    order: ['completeness', 'ingest', 'export', 'requests', 'replay', 'verify'],
     shared: ['errors.ts', 'ports.ts', 'partition.ts', 'waiting.ts', 'client-message.ts'],
   },
   'connectors/kafka': { order: ['records', 'client', 'topics', 'group', 'reading'], shared: [] },

@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { DecodingSettings } from '../../../pipeline/completeness/batch-facts.ts';
-import type { FollowedTopic, Gap, Reading } from '../../../pipeline/completeness/sources.ts';
+import type { FollowedTopic, Gap, Reading, Replay } from '../../../pipeline/completeness/sources.ts';
 import {
   appendChunks,
   buildChunks,
@@ -59,6 +59,11 @@ const decodingColumns: readonly Column<DecodingSettings & { readonly number: num
   whole(row => row.maxRecordBytes),
   flag(row => row.hasRegistry),
 ];
+
+/** Appends what a replay was asked for. The transaction must have deleted the old row. */
+export function appendReplay(connection: DuckDBConnection, replay: Replay): Promise<void> {
+  return appendChunks(connection, 'replay', buildChunks([text<Replay>(row => JSON.stringify(row))], [replay]));
+}
 
 /** Appends topics. The transaction must have deleted the old ones. */
 export function appendTopics(connection: DuckDBConnection, rows: readonly FollowedTopic[]): Promise<void> {

@@ -1,6 +1,6 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import type { DecodingSettings } from '../../../pipeline/completeness/batch-facts.ts';
-import type { FollowedTopic, Gap, Source, SourceEnd, Sources } from '../../../pipeline/completeness/sources.ts';
+import type { FollowedTopic, Gap, Replay, Source, SourceEnd, Sources } from '../../../pipeline/completeness/sources.ts';
 import { partitionName } from '../../../pipeline/partition.ts';
 import type { SourceKind } from '../../../pipeline/ports.ts';
 import type { KeyFormat } from '../../../schemas/cures.ts';
@@ -59,6 +59,7 @@ export async function readSources(connection: DuckDBConnection): Promise<StoredS
   );
   const readings = await rows('SELECT source, from_offset, next_offset FROM readings ORDER BY number');
   const decodings = await rows('SELECT key_format, max_record_bytes, registry FROM decodings ORDER BY number');
+  const [replay] = await rows('SELECT plan FROM replay');
   const [rest] = await rows('SELECT epoch_ms(covers_until), older_marks FROM coverage, layout');
   const sources: Sources = {
     partitions,
@@ -69,6 +70,8 @@ export async function readSources(connection: DuckDBConnection): Promise<StoredS
       next: Number(next),
     })),
     decodings: decodings.map(decodingOf),
+    // Only `appendReplay` writes this table.
+    replay: replay === undefined ? null : (JSON.parse(String(replay[0])) as Replay),
     coversUntil: numberOrNull(rest?.[0]),
     hasOlderMarks: rest?.[1] === true,
   };

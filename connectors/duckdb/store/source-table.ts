@@ -3,7 +3,7 @@ import type { Sources } from '../../../pipeline/completeness/sources.ts';
 import type { SourcesChange } from '../../../pipeline/ingest/warehouse.ts';
 import { partitionName } from '../../../pipeline/partition.ts';
 import type { PartitionId, SourceKind } from '../../../pipeline/ports.ts';
-import { appendDecodings, appendGaps, appendReadings, appendTopics } from './source-lists.ts';
+import { appendDecodings, appendGaps, appendReadings, appendReplay, appendTopics } from './source-lists.ts';
 import { appendSources, readSources, type SourceNumbers, type SourceRow, type StoredSources } from './source-rows.ts';
 
 /** A batch whose source is written: its number, and its partition's name. */
@@ -92,8 +92,8 @@ export class SourceTable {
     const rows = batches.flatMap(({ name, number }) =>
       this.#rowsOf(next, [name]).map(row => ({ ...row, batch: number })),
     );
-    const { topics, coversUntil } = this.#written;
-    return this.#write(change, { next, rows, removed: [], rest: { ...next, topics, coversUntil } });
+    const { topics, coversUntil, replay } = this.#written;
+    return this.#write(change, { next, rows, removed: [], rest: { ...next, topics, coversUntil, replay } });
   }
 
   /** Prepares the writing of everything that the database does not have yet. */
@@ -149,7 +149,7 @@ export class SourceTable {
 
   /** The readings, the settings of decoding, the topics and the declaration, as far as they changed. */
   #writeRest(next: Sources): Pick<SourceWrite, 'deleteSql' | 'append'> {
-    const { readings, decodings, topics, coversUntil } = this.#written;
+    const { readings, decodings, topics, coversUntil, replay } = this.#written;
     const kept = firstDifference(readings, next.readings);
     const added = next.readings.slice(kept).map((reading, index) => ({
       ...reading,
@@ -159,6 +159,7 @@ export class SourceTable {
     const statements = [
       ...(added.length === 0 ? [] : [`DELETE FROM readings WHERE number >= ${kept};`]),
       ...(topics === next.topics ? [] : ['DELETE FROM topics;']),
+      ...(replay === next.replay ? [] : ['DELETE FROM replay;']),
       ...(coversUntil === next.coversUntil
         ? []
         : [`UPDATE coverage SET covers_until = make_timestamp(${BigInt(next.coversUntil ?? 0)}::BIGINT * 1000);`]),
@@ -171,6 +172,7 @@ export class SourceTable {
           .map((decoding, number) => ({ ...decoding, number }))
           .slice(decodings.length);
         if (newDecodings.length > 0) await appendDecodings(connection, newDecodings);
+        if (replay !== next.replay && next.replay !== null) await appendReplay(connection, next.replay);
         if (topics !== next.topics) await appendTopics(connection, next.topics);
       },
     };

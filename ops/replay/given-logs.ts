@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs';
 import { logDirectorySource } from '../../connectors/log-files/log-directory-source.ts';
 import { ndjsonFileSource } from '../../connectors/log-files/ndjson-file-source.ts';
+import type { ReplayTarget } from '../../pipeline/completeness/sources.ts';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import { isSamePartition } from '../../pipeline/partition.ts';
 import type { EventSource, PartitionId } from '../../pipeline/ports.ts';
-import type { LogAgain, Target } from '../../pipeline/verify/rebuild.ts';
+import type { LogAgain } from '../../pipeline/replay/read-target.ts';
 import type { Config } from '../settings/settings.ts';
 
 /** A log folder with the partitions that it holds, or a file of lines. */
@@ -23,11 +24,11 @@ export async function openGivenLogs(paths: readonly string[], config: Config): P
       : null;
     given.push({ path, partitions });
   }
-  const ofFolder = ({ path }: GivenLog, { partition, kind, until, hasGaps }: Target): EventSource =>
+  const ofFolder = ({ path }: GivenLog, { partition, kind, until, mayHaveGaps }: ReplayTarget): EventSource =>
     logDirectorySource({
       ...{ path, kind: kind === 'live' ? 'folder' : kind, ...limits },
-      onLostRecords: hasGaps ? 'skip' : 'stop',
-      until: other => (isSamePartition(other, partition) ? until : null),
+      onLostRecords: mayHaveGaps ? 'skip' : 'stop',
+      until: other => (isSamePartition(other, partition) ? (until ?? Number.POSITIVE_INFINITY) : null),
     });
   return {
     async open(target) {
@@ -35,7 +36,11 @@ export async function openGivenLogs(paths: readonly string[], config: Config): P
         if (log.partitions !== null) {
           if (log.partitions.some(other => isSamePartition(other, target.partition))) return ofFolder(log, target);
         } else if (await isFile(log.path, target))
-          return ndjsonFileSource({ path: log.path, until: target.until, ...limits });
+          return ndjsonFileSource({
+            path: log.path,
+            ...(target.until === null ? {} : { until: target.until }),
+            ...limits,
+          });
       }
       return null;
     },
@@ -43,14 +48,14 @@ export async function openGivenLogs(paths: readonly string[], config: Config): P
 }
 
 /** Whether the file at the path is the one that the partition stands for. */
-async function isFile(path: string, { partition, kind }: Target): Promise<boolean> {
+async function isFile(path: string, { partition, kind }: ReplayTarget): Promise<boolean> {
   if (kind !== 'file') return false;
   const begin = { partition, origin: path, nextOffset: 0, bookmark: null };
   const source = ndjsonFileSource({ path, batchRecords: 1, batchBytes: 1 });
   return (await source.partitions([begin])).some(found => isSamePartition(found, partition));
 }
 
-function isFolder(path: string): boolean {
+export function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory();
   } catch (cause) {

@@ -1,0 +1,62 @@
+import { withEnd } from '../completeness/ends.ts';
+import type { Replay, ReplayTarget, Sources } from '../completeness/sources.ts';
+import { TidemarkError } from '../errors.ts';
+import type { IngestOptions } from '../ingest/ingest.ts';
+import type { Warehouse } from '../ingest/warehouse.ts';
+import { partitionName } from '../partition.ts';
+import { type LogAgain, readTarget } from './read-target.ts';
+
+interface Replaying {
+  readonly log: LogAgain;
+  readonly warehouse: Pick<Warehouse, 'positions' | 'sources' | 'store' | 'record'>;
+  readonly options: IngestOptions;
+}
+
+/**
+ * Reads the log into an empty store, or goes on with a replay of the same command that was interrupted. What it was asked for is
+ * recorded before the first record, and that it has ended after the last one. Throws `REQUEST_CONFLICT` for a store that
+ * another command made, `SOURCE_MISSING` where a log is not given any more, and as `ingest` does.
+ */
+export async function runReplay(asked: Replay, { log, warehouse, options }: Replaying): Promise<void> {
+  const known = warehouse.sources().replay;
+  if (known === null && warehouse.positions().length > 0)
+    throw new TidemarkError(
+      'REQUEST_CONFLICT',
+      'the database holds events that no replay stored; give --into another file',
+    );
+  if (known !== null && commandOf(known) !== commandOf(asked))
+    throw new TidemarkError(
+      'REQUEST_CONFLICT',
+      `the database belongs to the replay ${commandOf(known)}, not to ${commandOf(asked)}; give --into another file`,
+    );
+  if (known?.isFinished) return;
+  // What `now` or a time stood for at first stays, however the log grew since.
+  const replay = known ?? asked;
+  await warehouse.record(sources => ({ ...sources, replay }));
+  for (const target of replay.targets) {
+    if (!(await readTarget(target, { log, warehouse, options })))
+      throw new TidemarkError('SOURCE_MISSING', `no log that was given holds ${partitionName(target.partition)}`);
+    if (options.signal.aborted) return;
+  }
+  const read = replay.targets.filter(({ partition }) => warehouse.sources().partitions.has(partitionName(partition)));
+  await warehouse.record(sources => ({
+    ...(replay.watermark === 'of the sources' ? withEnd(sources, partitionsOf(read), { by: 'ingest' }) : sources),
+    replay: { ...replay, isFinished: true },
+  }));
+}
+
+/** Throws `REQUEST_CONFLICT` for the database of a replay: other events would make it another one than the replay says. */
+export function refuseReplay({ replay }: Pick<Sources, 'replay'>): void {
+  if (replay === null) return;
+  const problem = `the database belongs to the replay ${commandOf(replay)}; nothing else may be stored in it`;
+  throw new TidemarkError('REQUEST_CONFLICT', `${problem}; set db to another file`);
+}
+
+function partitionsOf(targets: readonly ReplayTarget[]) {
+  return targets.map(({ partition }) => partition);
+}
+
+/** The command, for comparison and for messages. */
+function commandOf({ from, until, allowGaps, paths }: Replay): string {
+  return [`--from ${from}`, `--until ${until}`, ...(allowGaps ? ['--allow-gaps'] : []), ...paths].join(' ');
+}
