@@ -12,7 +12,7 @@ const seed = chosenSeed();
 const kills = process.env.SOAK ? 25 : 5;
 const lines = goldenLines('messy/events.ndjson').slice(0, 1_500);
 
-test(`a replay that is killed ${kills} times goes on with the same command, and is provisional until it has ended (seed ${seed})`, {
+test(`a replay that is killed ${kills} times goes on with the same command, and is provisional until it has ended (contract 5.24, seed ${seed})`, {
   timeout: 300_000,
 }, async () => {
   const random = seededRandom(seed);

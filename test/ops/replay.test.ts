@@ -64,7 +64,7 @@ describe('a replay', () => {
     expect(await readTables(pathOf('then.duckdb'))).toEqual(await readTables(pathOf('tidemark.duckdb')));
   });
 
-  test('is gone on with by the same command only, and takes nothing else', async () => {
+  test('is gone on with by the same command only, and takes nothing else (contract 5.24)', async () => {
     await write('log.ndjson', messy.slice(0, 60));
     await replayed('log.ndjson', '--into', 'again.duckdb');
     expect(await replayed('log.ndjson', '--into', 'again.duckdb'), 'it has ended').toMatchObject({ records_read: 0 });
