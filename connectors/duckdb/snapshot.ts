@@ -78,9 +78,7 @@ export class DuckDbSnapshots implements SnapshotReader {
     try {
       const stored = await readSources(connection);
       const schemaIds = await readSchemaIds(connection);
-      // A service is split between at least two logs.
-      const logs = new Set(Array.from(stored.numbers.values(), ({ log }) => log));
-      const splitServices = logs.size < 2 ? 0 : await countSplitServices(located);
+      const splitServices = countLogs(stored) < 2 ? 0 : await countSplitServices(located);
       const servicesWithoutStart = await countWithoutStart(located);
       const pipePath = join(this.#database.stagingFolder, `${randomUUID()}.fifo`);
       return new DuckDbSnapshot({
@@ -101,6 +99,11 @@ export class DuckDbSnapshots implements SnapshotReader {
       throw error;
     }
   }
+}
+
+/** A service is split between at least two logs. */
+function countLogs({ numbers }: StoredSources): number {
+  return new Set(Array.from(numbers.values(), ({ log }) => log)).size;
 }
 
 interface SnapshotParts extends SnapshotOptions {
@@ -155,9 +158,10 @@ class DuckDbSnapshot implements Snapshot {
     }
   }
 
-  /** The ids of the selected services that have events from more than one log. */
+  /** The ids of all services that have events from more than one log, also of those that are not selected, or deleted. */
   async splitServiceIds(): Promise<ReadonlySet<string>> {
-    return new Set(this.splitServices === 0 ? [] : await readSplitServices(this.#parts.located));
+    const { located, stored } = this.#parts;
+    return countLogs(stored) < 2 ? new Set() : readSplitServices(located.connection);
   }
 
   interrupt(): void {

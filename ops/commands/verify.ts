@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
@@ -34,6 +35,10 @@ export function verifyCommand(): Command {
     .option('--files <folder>', "the folder with the exported files (default: each manifest's own folder)")
     .option('--log <path...>', 'log folders and NDJSON files that hold the events')
     .option('--files-only', 'compare the files with the manifest only; needs no log', false)
+    .addHelpText(
+      'after',
+      '\nThe log is read into a database in the temporary folder (TMPDIR), which is removed afterwards; it takes about the room of the tables.',
+    )
     .addHelpText('after', `\nExit codes, of the first manifest that is not verified: ${codes.join('; ')}.`)
     .action(async (paths: readonly string[], options) => verify(paths, options));
 }
@@ -46,6 +51,11 @@ async function verify(paths: readonly string[], options: Readonly<Record<string,
   if (logs.length > 0 && options.filesOnly === true)
     throw new TidemarkError('USAGE', '--files-only reads no log, so it does not go with --log');
   const folder = typeof options.files === 'string' ? options.files : null;
+  if (folder !== null && !statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw new TidemarkError(
+      'SOURCE_MISSING',
+      `there is no folder ${folder}; --files names the folder with the exported files`,
+    );
   const given: ToVerify[] = [];
   for (const path of paths)
     given.push({ path, bytes: await readManifestFile(path), files: exportedFolder(folder ?? dirname(path)) });

@@ -31,18 +31,17 @@ export async function openGivenLogs(paths: readonly string[], config: Config): P
       until: other => (isSamePartition(other, partition) ? (until ?? Number.POSITIVE_INFINITY) : null),
     });
   return {
-    async open(target) {
+    async *open(target) {
       for (const log of given) {
         if (log.partitions !== null) {
-          if (log.partitions.some(other => isSamePartition(other, target.partition))) return ofFolder(log, target);
+          if (log.partitions.some(other => isSamePartition(other, target.partition))) yield ofFolder(log, target);
         } else if (await isFile(log.path, target))
-          return ndjsonFileSource({
+          yield ndjsonFileSource({
             path: log.path,
             ...(target.until === null ? {} : { until: target.until }),
             ...limits,
           });
       }
-      return null;
     },
   };
 }

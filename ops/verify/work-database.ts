@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { diskFailure } from '../../connectors/disk.ts';
 import { Database } from '../../connectors/duckdb/file/database.ts';
 import { DuckDbSnapshots } from '../../connectors/duckdb/snapshot.ts';
 import { quarantinedOf } from '../../connectors/duckdb/store/quarantine.ts';
@@ -14,7 +15,9 @@ const anyNumberOfColumns = Number.MAX_SAFE_INTEGER;
 
 /** Makes an empty database in a folder of its own below the system's temporary folder; closing it removes the folder. */
 export async function openWorkDatabase(config: Config): Promise<WorkDatabase> {
-  const folder = await mkdtemp(join(tmpdir(), 'tidemark-verify-'));
+  const folder = await mkdtemp(join(tmpdir(), 'tidemark-verify-')).catch(error => {
+    throw diskFailure(error, `make a folder in ${tmpdir()} (TMPDIR) for the rows that are made again`, 'NOT_WRITABLE');
+  });
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     const path = join(folder, 'work.duckdb');

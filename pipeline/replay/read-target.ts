@@ -6,8 +6,8 @@ import type { EventSource, StoredPosition } from '../ports.ts';
 
 /** A log that is read again. */
 export interface LogAgain {
-  /** What reads the target, up to its end; null where no given log holds its partition. */
-  open(target: ReplayTarget): Promise<EventSource | null>;
+  /** What reads the target, up to its end: each given log that holds its partition, in the order in which they were given. */
+  open(target: ReplayTarget): AsyncIterable<EventSource>;
 }
 
 interface ReadingAgain {
@@ -17,16 +17,27 @@ interface ReadingAgain {
 }
 
 /**
- * Stores the records of one target from where the store has them on. Returns false where no given log holds its partition.
- * Throws as `ingest` does.
+ * Stores the records of one target from where the store has them on. Where a log ends before the target, or cannot be read,
+ * the next one that holds the partition goes on. Returns false where none holds it. Throws as `ingest` does for the last one.
  */
 export async function readTarget(target: ReplayTarget, { log, warehouse, options }: ReadingAgain): Promise<boolean> {
-  const stored = warehouse.sources().partitions.get(partitionName(target.partition))?.nextOffset ?? null;
-  if (stored !== null && target.until !== null && stored >= target.until) return true;
-  const source = await log.open(target);
-  if (source === null) return false;
-  await ingest(beginningAt(source, target), warehouse, options);
-  return true;
+  const isRead = (): boolean => {
+    const stored = warehouse.sources().partitions.get(partitionName(target.partition))?.nextOffset ?? null;
+    return stored !== null && target.until !== null && stored >= target.until;
+  };
+  if (isRead()) return true;
+  let isHeld = false;
+  let failure: unknown = null;
+  for await (const source of log.open(target)) {
+    isHeld = true;
+    failure = await ingest(beginningAt(source, target), warehouse, options).then(
+      () => null,
+      error => error,
+    );
+    if (isRead() || options.signal.aborted) return true;
+  }
+  if (failure !== null) throw failure;
+  return isHeld;
 }
 
 /** The source, which begins where the target does. A file is recognized by the topic of that position. */

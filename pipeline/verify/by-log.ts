@@ -25,7 +25,7 @@ export interface WorkDatabase {
 }
 
 interface WorkSnapshot extends Snapshot {
-  /** The ids of the selected services that have events from more than one log. */
+  /** The ids of all services that have events from more than one log, deleted ones too: where these are, order decides. */
   splitServiceIds(): Promise<ReadonlySet<string>>;
 }
 
@@ -112,10 +112,11 @@ async function judge(checked: Checked, failed: Verdict | null, judging: Judging)
   }
   const decoded = await describeDecoding(manifest, judging.database);
   if (decoded.length > 0) return verdict('decoded otherwise', ...decoded);
-  const { differences, splitServices } = await compareContent(checked, judging);
+  const { differences, splitServices, notes } = await compareContent(checked, judging);
   if (differences.length > 0) return verdict('files differ', ...differences);
-  if (splitServices === 0) return verdict('verified', ...found.notes);
-  return verdict('order not in the log', `${splitServices} split services; all others were compared`, ...found.notes);
+  if (splitServices === 0 && notes.length === 0) return verdict('verified', ...found.notes);
+  const compared = `${splitServices} split services; all others were compared`;
+  return verdict('order not in the log', compared, ...notes, ...found.notes);
 }
 
 /** The verdict on the files alone; null when they are as the manifest says. */
@@ -140,27 +141,76 @@ async function describeDecoding(manifest: GivenManifest, { warehouse, quarantine
   return described;
 }
 
+/** What was found of the rows that the log gives today. */
+interface RowsFound {
+  readonly differences: readonly string[];
+  /** Selected services whose order is not in the log. */
+  readonly splitServices: number;
+  readonly notes: readonly string[];
+}
+
 /** Makes the files again, and compares them: by their hashes and, where these or the files themselves differ, row by row. */
-async function compareContent({ manifest, found }: Checked, { database, newHash }: Judging) {
-  const { selection, layout } = exportOf(manifest);
+async function compareContent(checked: Checked, { database, newHash, ingesting }: Judging): Promise<RowsFound> {
+  const { selection, layout } = exportOf(checked.manifest);
+  const { signal } = ingesting;
   const snapshot = await database.snapshot(selection, layout);
-  const differences: string[] = [];
+  const interrupt = (): void => snapshot.interrupt();
+  signal.addEventListener('abort', interrupt, { once: true });
   try {
     const without = await snapshot.splitServiceIds();
-    for (const told of manifest.files) {
-      const hash = newHash();
-      await snapshot.write(told.kind, async bytes => hash.add(bytes));
-      const isSameAgain = isSame(hash.finish(), told.bytes, told.sha256);
-      const file = found.present.get(told.name);
-      if (file === undefined || (isSameAgain && !found.differences.has(told.name))) continue;
-      const write = (sink: ByteSink) => snapshot.write(told.kind, sink);
-      const difference = await findDifference({ layout, file: file.plain(), write, without }).catch(unlessDamaged);
-      if (difference !== null) differences.push(describeDifference(told.name, difference, layout));
+    const found: RowsFound[] = [];
+    for (const told of checked.manifest.files) {
+      if (signal.aborted) break;
+      found.push(await compareFile(told, checked, { layout, snapshot, without, newHash }));
     }
-    return { differences, splitServices: without.size };
+    throwIfInterrupted(signal);
+    return {
+      differences: found.flatMap(({ differences }) => differences),
+      splitServices: Math.max(checked.manifest.split_services ?? 0, snapshot.splitServices),
+      notes: found.flatMap(({ notes }) => notes),
+    };
+  } catch (error) {
+    throwIfInterrupted(signal);
+    throw error;
   } finally {
+    signal.removeEventListener('abort', interrupt);
     await snapshot.close();
   }
+}
+
+interface FileComparison {
+  readonly layout: Layout;
+  readonly snapshot: WorkSnapshot;
+  readonly without: ReadonlySet<string>;
+  readonly newHash: NewHash;
+}
+
+async function compareFile(
+  told: GivenManifest['files'][number],
+  { found }: Checked,
+  { layout, snapshot, without, newHash }: FileComparison,
+): Promise<RowsFound> {
+  const none = { differences: [], splitServices: 0, notes: [] };
+  const hash = newHash();
+  const { columns } = await snapshot.write(told.kind, async bytes => hash.add(bytes));
+  const isSameAgain = isSame(hash.finish(), told.bytes, told.sha256);
+  const file = found.present.get(told.name);
+  if (file === undefined || (isSameAgain && !found.differences.has(told.name))) return none;
+  // The extensions of split services may make other columns, and so change every row.
+  if (without.size > 0 && String(columns) !== String(told.columns))
+    return {
+      ...none,
+      notes: [`${told.name} has other columns than the log gives today, so its rows were not compared`],
+    };
+  const write = (sink: ByteSink) => snapshot.write(told.kind, sink);
+  const difference = await findDifference({ layout, file: file.plain(), write, without }).catch(unlessDamaged);
+  if (difference !== null) return { ...none, differences: [describeDifference(told.name, difference, layout)] };
+  const isUnexplained = !isSameAgain && without.size === 0;
+  return { ...none, differences: isUnexplained ? [`${told.name}: the log gives the same rows in other bytes`] : [] };
+}
+
+function throwIfInterrupted(signal: AbortSignal): void {
+  if (signal.aborted) throw new TidemarkError('INTERRUPTED', 'the verification was interrupted');
 }
 
 /** A file that cannot be unpacked has been named already; its rows cannot be compared. */

@@ -2,6 +2,8 @@ import type { Layout } from '../export/selection.ts';
 import type { ByteSink } from '../ports.ts';
 import { RowSplitter } from './row-splitter.ts';
 
+const comma = 0x2c;
+
 /** The first row that differs. A side is null where it has no further row. */
 export interface RowDifference {
   /** The number of the line, from 1. */
@@ -24,8 +26,8 @@ interface Sides {
 export async function findDifference({ layout, file, write, without }: Sides): Promise<RowDifference | null> {
   const isCompared = (row: Buffer): boolean => without.size === 0 || !without.has(serviceOf(row, layout));
   // Where lines of a JSON array are left out, another one is the last, which has no comma.
-  const compared = (row: Buffer): string =>
-    without.size > 0 && layout.format === 'json' ? row.toString().replace(/,$/, '') : row.toString();
+  const compared = (row: Buffer): Buffer =>
+    without.size > 0 && layout.format === 'json' && row.at(-1) === comma ? row.subarray(0, -1) : row;
   const rows = rowsOf(file, layout.format, isCompared);
   const made = new RowSplitter(layout.format);
   let line = 0;
@@ -34,7 +36,7 @@ export async function findDifference({ layout, file, write, without }: Sides): P
     if (found !== null || !isCompared(fromLog)) return;
     line += 1;
     const { value: inFile } = await rows.next();
-    if (inFile === undefined || compared(inFile) !== compared(fromLog))
+    if (inFile === undefined || !compared(inFile).equals(compared(fromLog)))
       found = { line, inFile: inFile?.toString() ?? null, fromLog: fromLog.toString() };
   };
   try {

@@ -68,7 +68,9 @@ export function isContinuation(from: GivenManifest, to: GivenManifest): boolean 
     if (later === undefined || partitionName(later) !== partitionName(reading)) return false;
     return isLast ? later.next_offset >= reading.next_offset : later.next_offset === reading.next_offset;
   });
-  return isReached && isPrefix;
+  // Rows that were decoded with other settings are other rows.
+  const isDecodedAlike = JSON.stringify(from.decoded_with?.at(-1)) === JSON.stringify(to.decoded_with?.at(-1));
+  return isReached && isPrefix && isDecodedAlike;
 }
 
 async function missingSchemas({ schema_ids: ids }: GivenManifest, { ingesting }: Rebuilding): Promise<Verdict | null> {

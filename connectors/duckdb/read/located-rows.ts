@@ -47,34 +47,33 @@ export function setWindow({ timeFrom, timeTo }: Selection): string {
   return `SET VARIABLE time_from = ${BigInt(timeFrom)}::BIGINT; SET VARIABLE time_to = ${BigInt(timeTo)}::BIGINT;`;
 }
 
+/** The ids of all services that have events from more than one log, whether they still exist or not. */
+export async function readSplitServices(connection: DuckDBConnection): Promise<ReadonlySet<string>> {
+  const parts = entities.flatMap(entity =>
+    ['open', 'closed', 'late'].map(part => `${entityTables[entity].table}_${part}`),
+  );
+  const rows = [...parts, 'deleted_logs']
+    .map(table => `SELECT service_id, log, split FROM ${table}`)
+    .join(' UNION ALL ');
+  const reader = await connection.runAndReadAll(
+    `SELECT service_id FROM (${rows}) GROUP BY service_id HAVING bool_or(split) OR count(DISTINCT log) > 1`,
+  );
+  return new Set(reader.getRows().map(([id]) => String(id)));
+}
+
 /**
  * How many selected services have events from more than one log (contract 2.9). Events before a deletion count: those of
  * dead rows, too, which stay in the closed tables until they are settled.
  */
-export async function countSplitServices(located: LocatedRows): Promise<number> {
-  if (located.counts.service === 0) return 0;
-  return readNumber(located.connection, `SELECT count(*) FROM (${await splitServices(located)})`);
-}
-
-/** The ids of these services. */
-export async function readSplitServices(located: LocatedRows): Promise<readonly string[]> {
-  if (located.counts.service === 0) return [];
-  const reader = await located.connection.runAndReadAll(
-    `SELECT x.service_id FROM services_rows x JOIN selected_services s ON ${selectedServiceJoin}
-     WHERE s.rank IN (${await splitServices(located)})`,
-  );
-  return reader.getRows().map(([id]) => String(id));
-}
-
-/** The SQL of their ranks. */
-async function splitServices({ connection }: LocatedRows): Promise<string> {
+export async function countSplitServices({ connection, counts }: LocatedRows): Promise<number> {
+  if (counts.service === 0) return 0;
   const deletions = await readNumber(connection, 'SELECT count(*) FROM (FROM deletions LIMIT 1)');
   const deadRows = entities.map(
     entity => `UNION ALL SELECT c.service_key, c.service_id, c.log, c.split FROM ${entityTables[entity].table}_closed c
       JOIN deletions d ON d.service_key = c.service_key AND d.service_id = c.service_id WHERE d.batch > c.batch`,
   );
   const values = { join_condition: selectedServiceJoin, dead_rows: deletions === 0 ? '' : deadRows.join('\n') };
-  return readSql('exports/split_services.sql', values).replace(/;\s*$/, '');
+  return readNumber(connection, readSql('exports/count_split_services.sql', values));
 }
 
 /** How many selected services have no start. */

@@ -2,6 +2,7 @@ import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/pro
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { openLogWriter } from '../../../connectors/log-files/log/log-writer.ts';
 import { goldenLines } from '../../support/golden.ts';
 import { chosenSeed, seededRandom } from '../../support/random.ts';
 import { verifyingInFolder } from '../../support/verifying.ts';
@@ -44,6 +45,67 @@ describe('an export whose files and log are as they were', () => {
     const { told } = await verify(manifest, '--log', 'piped.duckdb.log');
     expect(told).toMatchObject([{ answer: 'verified', code: 0 }]);
   });
+});
+
+const started = (id: string, timestamp: string) =>
+  JSON.stringify({ event: 'service.started', service_id: id, timestamp });
+
+describe('services in two logs, which have no order', () => {
+  const others = ['a', 'b', 'c'].map(id => started(id, '2026-01-01T00:00:00Z'));
+  test.each([
+    [
+      'that one of them deletes',
+      ['{"event":"service.deleted","service_id":"x"}'],
+      [started('x', '2026-01-01T00:00:00Z')],
+    ],
+    [
+      'with two starts',
+      [started('x', '1969-12-31T23:00:00Z'), started('x', '2026-01-03T00:00:00Z')],
+      [started('x', '2026-01-02T00:00:00Z')],
+    ],
+    [
+      'with an extension of its own',
+      ['{"event":"extension.updated","entity":"service","service_id":"x","name":"e","value":1}'],
+      [
+        started('x', '2026-01-02T00:00:00Z'),
+        '{"event":"extension.updated","entity":"service","service_id":"x","name":"f","value":{"g":1}}',
+      ],
+    ],
+  ])('%s: all others are compared', async (_, inFile, piped) => {
+    await write('file.ndjson', [...others, ...inFile]);
+    await run('ingest', 'file.ndjson', '--db', 'two.duckdb');
+    const writer = await openLogWriter({ root: pathOf('log'), topic: 'calls', partition: 0 });
+    await writer.append(piped.map(line => ({ timestamp: null, key: null, value: Buffer.from(line) })));
+    await writer.close();
+    await run('ingest', 'log', '--db', 'two.duckdb');
+    const manifest = await exported('--db', 'two.duckdb');
+    const { code, told } = await verify(manifest, '--log', 'file.ndjson', 'log');
+    expect([code, told[0]!.answer, told[0]!.details[0]]).toEqual([
+      84,
+      'order not in the log',
+      '1 split services; all others were compared',
+    ]);
+  });
+});
+
+test('manifests whose records were read with other settings are verified each with its own', async () => {
+  const large = JSON.stringify({
+    ...JSON.parse(started('large', '2026-01-01T00:00:00Z')),
+    contact_key: 'x'.repeat(2_000),
+  });
+  await write('log.ndjson', [large, ...messy.slice(0, 100)]);
+  await run('ingest', 'log.ndjson');
+  await run('ingest', 'log.ndjson', '--db', 'small.duckdb', '--max-record-bytes', '1024');
+  const manifests = [await exported(), await exported('--db', 'small.duckdb')];
+  for (const given of [manifests, manifests.toReversed()])
+    expect((await verify(...given, '--log', 'log.ndjson')).answers).toEqual(['verified', 'verified']);
+});
+
+test('a log that is too short does not hide another one that holds all', async () => {
+  await write('short.ndjson', messy.slice(0, 500));
+  await write('whole.ndjson', messy.slice(0, 700));
+  await run('ingest', 'whole.ndjson');
+  expect((await verify(await exported(), '--log', 'short.ndjson', 'whole.ndjson')).answers).toEqual(['verified']);
 });
 
 describe('what is another than it was', () => {
