@@ -99,7 +99,9 @@ describe.skipIf(!(await canStartBroker()))('a service with a broker', () => {
   /** Starts a service that is ready, and freezes the broker. */
   async function frozen(...flags: readonly string[]): Promise<HardToStop> {
     const cluster = new TestCluster(broker.brokers);
-    const topic = await cluster.createTopic('frozen');
+    // A broker that was frozen for long is refused by its controller for a moment after it thaws.
+    const created = () => cluster.createTopic('frozen').catch(() => null);
+    const topic = await waitFor('the broker to make a topic', created);
     // In a group of its own, because the broker could not be told that an earlier service has left.
     const kafka = ['--kafka-brokers', broker.brokers.join(), '--kafka-topics', topic];
     const group = ['--kafka-group', cluster.uniqueTopic('group')];

@@ -1,6 +1,6 @@
 /**
- * Opens a database, which carries it over, and dies by SIGKILL after so many statements of that: `path count`. When there
- * are fewer, it opens the database wholly and dies then, without closing it.
+ * Opens a database, which carries it over, and dies by SIGKILL after so many statements of the first step: `path count`, or
+ * after the first step: `path step`. When there are fewer, it opens the database wholly and dies then, without closing it.
  */
 import { DuckDBConnection } from '@duckdb/node-api';
 import { Database } from '../../connectors/duckdb/file/database.ts';
@@ -17,6 +17,7 @@ DuckDBConnection.prototype.run = async function (sql, ...rest) {
     const prepared = await statements.prepare(at);
     await prepared.run();
   }
+  if (count === 'step') die();
   return run.call(this, 'SELECT 1');
 };
 
