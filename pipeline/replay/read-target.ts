@@ -1,4 +1,5 @@
 import type { ReplayTarget } from '../completeness/sources.ts';
+import { TidemarkError } from '../errors.ts';
 import { type IngestOptions, ingest } from '../ingest/ingest.ts';
 import type { Warehouse } from '../ingest/warehouse.ts';
 import { isSamePartition, partitionName } from '../partition.ts';
@@ -27,17 +28,33 @@ export async function readTarget(target: ReplayTarget, { log, warehouse, options
   };
   if (isRead()) return true;
   let isHeld = false;
-  let failure: unknown = null;
+  let failure: TidemarkError | null = null;
   for await (const source of log.open(target)) {
     isHeld = true;
-    failure = await ingest(beginningAt(source, target), warehouse, options).then(
-      () => null,
-      error => error,
-    );
+    failure = await ingest(beginningAt(source, target), warehouse, options).then(() => null, unlessOfLog);
     if (isRead() || options.signal.aborted) return true;
   }
   if (failure !== null) throw failure;
   return isHeld;
+}
+
+const logFailures: readonly unknown[] = [
+  'RECORDS_LOST',
+  'SOURCE_CHANGED',
+  'SOURCE_CORRUPT',
+  'SOURCE_MISSING',
+  'SOURCE_REFUSED',
+];
+
+/** Whether an error says that a log is not, or not any more, what was consumed, or that it cannot be read. */
+export function isOfLog(error: unknown): error is TidemarkError {
+  return error instanceof TidemarkError && logFailures.includes(error.code);
+}
+
+/** Another log may help after such an error only. */
+function unlessOfLog(error: unknown): TidemarkError {
+  if (isOfLog(error)) return error;
+  throw error;
 }
 
 /** The source, which begins where the target does. A file is recognized by the topic of that position. */

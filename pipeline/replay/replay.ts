@@ -15,7 +15,8 @@ interface Replaying {
 /**
  * Reads the log into an empty store, or goes on with a replay of the same command that was interrupted. What it was asked for is
  * recorded before the first record, and that it has ended after the last one. Throws `REQUEST_CONFLICT` for a store that
- * another command made, `SOURCE_MISSING` where a log is not given any more, and as `ingest` does.
+ * another command made, `SOURCE_MISSING` where a log is not given any more, `SOURCE_CHANGED` where it ends too early, and as
+ * `ingest` does.
  */
 export async function runReplay(asked: Replay, { log, warehouse, options }: Replaying): Promise<void> {
   const known = warehouse.sources().replay;
@@ -37,12 +38,22 @@ export async function runReplay(asked: Replay, { log, warehouse, options }: Repl
     if (!(await readTarget(target, { log, warehouse, options })))
       throw new TidemarkError('SOURCE_MISSING', `no log that was given holds ${partitionName(target.partition)}`);
     if (options.signal.aborted) return;
+    checkReached(target, warehouse.sources());
   }
   const read = replay.targets.filter(({ partition }) => warehouse.sources().partitions.has(partitionName(partition)));
   await warehouse.record(sources => ({
     ...(replay.watermark === 'of the sources' ? withEnd(sources, partitionsOf(read), { by: 'ingest' }) : sources),
     replay: { ...replay, isFinished: true },
   }));
+}
+
+/** Throws `SOURCE_CHANGED` when the log ended before the target: the replay would say that it has ended, and lack records. */
+function checkReached({ partition, from, until }: ReplayTarget, { partitions }: Sources): void {
+  const name = partitionName(partition);
+  const position = partitions.get(name)?.nextOffset ?? from;
+  if (until === null || position >= until) return;
+  const problem = `${name} ends at offset ${position}; the replay is to read it up to offset ${until}`;
+  throw new TidemarkError('SOURCE_CHANGED', `${problem}. Give a log that holds all of it`);
 }
 
 /** Throws `REQUEST_CONFLICT` for the database of a replay: other events would make it another one than the replay says. */

@@ -1,12 +1,12 @@
 import type { KeyFormat } from '../../schemas/cures.ts';
 import { formatTimestamp } from '../../schemas/json/timestamps.ts';
 import type { ReplayTarget, Source } from '../completeness/sources.ts';
-import { type FailureCode, TidemarkError } from '../errors.ts';
+import { TidemarkError } from '../errors.ts';
 import type { IngestOptions } from '../ingest/ingest.ts';
 import type { Warehouse } from '../ingest/warehouse.ts';
 import { partitionName } from '../partition.ts';
 import type { LostRecords } from '../ports.ts';
-import { type LogAgain, readTarget } from '../replay/read-target.ts';
+import { isOfLog, type LogAgain, readTarget } from '../replay/read-target.ts';
 import type { GivenManifest } from './given-manifest.ts';
 import { type Verdict, verdict } from './verdict.ts';
 
@@ -88,15 +88,6 @@ async function missingSchemas({ schema_ids: ids }: GivenManifest, { ingesting }:
     : verdict('cannot be rebuilt', `the schema registry no longer knows the schema ids ${missing.join(', ')}`);
 }
 
-/** Failures that say that the log is not, or not any more, what was consumed. */
-const logFailures: readonly FailureCode[] = [
-  'RECORDS_LOST',
-  'SOURCE_CHANGED',
-  'SOURCE_CORRUPT',
-  'SOURCE_MISSING',
-  'SOURCE_REFUSED',
-];
-
 const howRecognized = '; a file is recognized by its first 64 KiB, unpacked, whatever its name is';
 
 /** Reads one target; returns why it cannot be read, or null. */
@@ -117,7 +108,7 @@ async function failureOf(
     const name = partitionName(target.partition);
     return `no log that was given holds ${name}${target.kind === 'file' ? howRecognized : ''}`;
   } catch (error) {
-    if (error instanceof TidemarkError && logFailures.includes(error.code)) return error.message;
+    if (isOfLog(error)) return error.message;
     throw error;
   }
 }

@@ -64,6 +64,27 @@ describe('a replay', () => {
     expect(await readTables(pathOf('then.duckdb'))).toEqual(await readTables(pathOf('tidemark.duckdb')));
   });
 
+  test('does not say that it has ended where the log ends too early', async () => {
+    await write('log.ndjson', messy.slice(0, 600));
+    await run('ingest', 'log.ndjson');
+    const manifest = await exported();
+    await write('log.ndjson', messy.slice(0, 500));
+    const short = await attempt('replay', 'log.ndjson', '--into', 'then.duckdb', '--until', `manifest:${manifest}`);
+    expect(short).toMatchObject({ code: 65, stderr: expect.stringMatching(/ends at offset 500; .* up to offset 600/) });
+    const { reasons } = await manifestOf('then.duckdb', '1970-01-01T00:00:00Z', '2199-01-01T00:00:00Z');
+    expect(reasons.join()).toMatch(/replay not finished: file-[0-9a-f]{16}\/0 at 500 of 600/);
+  });
+
+  test('up to a manifest goes over lines without a record (contract 1.1)', async () => {
+    await write('log.ndjson', [...messy.slice(0, 20), '', '']);
+    await run('ingest', 'log.ndjson');
+    const manifest = await exported();
+    await replayed('log.ndjson', '--into', 'then.duckdb', '--batch-records', '20', '--until', `manifest:${manifest}`);
+    expect((await manifestOf('then.duckdb', '1970-01-01T00:00:00Z', '1971-01-01T00:00:00Z')).partitions).toMatchObject([
+      { next_offset: 22 },
+    ]);
+  });
+
   test('is gone on with by the same command only, and takes nothing else (contract 5.24)', async () => {
     await write('log.ndjson', messy.slice(0, 60));
     await replayed('log.ndjson', '--into', 'again.duckdb');

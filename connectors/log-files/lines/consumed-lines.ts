@@ -59,8 +59,8 @@ export class ConsumedLines {
       at = end;
       this.nextLine += 1;
       this.#bytes += bytes;
-      const isFull = this.#records.length >= limits.batchRecords || this.nextLine === until;
-      if (isFull && this.#records.length > 0) yield this.#cut(block, at);
+      // The last batch reaches the end that was asked for, also over lines without a record.
+      if (this.#records.length >= limits.batchRecords || this.nextLine === until) yield this.#cut(block, at);
     }
     if (!this.isDone) this.#hashTo(block, block.length);
   }
@@ -83,9 +83,9 @@ export class ConsumedLines {
     throw changedFile({ path: origin, origin: start.origin, consumed }, `it has only ${this.nextLine} lines`);
   }
 
-  /** The collected records as a batch; null when there are none. To be called between blocks. */
+  /** The collected records as a batch, and at the end that was asked for the lines without one; null when there are none. */
   finish(): RecordBatch | null {
-    if (this.#records.length === 0) return null;
+    if (this.#records.length === 0 && !(this.isDone && this.#from < this.nextLine)) return null;
     const { origin, hash, start } = this.#settings;
     const { topic, head } = start.name;
     const consumed = {
