@@ -48,7 +48,9 @@ export class DuckDbWarehouse implements Warehouse {
   readonly maintenance: TableMaintenance;
   readonly #schemaIds = new SavedSchemaIds();
   #lastStaged: number;
-  #lastStore: Promise<unknown> = Promise.resolve();
+  #lastWork: Promise<unknown> = Promise.resolve();
+  /** Why a batch could not be stored; no other is stored until reading begins again. */
+  #failure: { readonly error: unknown } | null = null;
   #isClosed = false;
 
   private constructor(connection: DuckDBConnection, parts: StoreParts, maintenance: TableMaintenance) {
@@ -76,6 +78,11 @@ export class DuckDbWarehouse implements Warehouse {
 
   positions(): readonly StoredPosition[] {
     return positionsOf(this.sources());
+  }
+
+  beginReading(): readonly StoredPosition[] {
+    this.#failure = null;
+    return this.positions();
   }
 
   sources(): Sources {
@@ -108,9 +115,32 @@ export class DuckDbWarehouse implements Warehouse {
 
   /** Stages the batches at once, while earlier ones may still be stored, and stores them after those. */
   store(...batches: readonly FoldedBatch[]): Promise<readonly string[]> {
-    const queued = batches.map(batch => this.#stage(batch));
-    const origins = [...new Set(queued.map(({ facts }) => facts.origin))];
-    return this.#inTurn(`store a batch of ${origins.join(', ')}`, () => this.#storeStaged(queued));
+    const origins = [...new Set(batches.map(({ facts }) => facts.origin))];
+    return this.#inTurn(`store a batch of ${origins.join(', ')}`, this.#stageAll(batches));
+  }
+
+  /** Stages now; the function that it returns stores. */
+  #stageAll(batches: readonly FoldedBatch[]): () => Promise<readonly string[]> {
+    if (this.#failure === null) {
+      try {
+        const queued = batches.map(batch => this.#stage(batch));
+        return () => this.#unlessFailed(queued);
+      } catch (error) {
+        this.#failure = { error };
+      }
+    }
+    const { error } = this.#failure;
+    return () => Promise.reject(error);
+  }
+
+  async #unlessFailed(queued: readonly QueuedBatch[]): Promise<readonly string[]> {
+    if (this.#failure !== null) throw this.#failure.error;
+    try {
+      return await this.#storeStaged(queued);
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
+    }
   }
 
   #stage(batch: FoldedBatch): QueuedBatch {
@@ -121,20 +151,14 @@ export class DuckDbWarehouse implements Warehouse {
     return { facts, timeline, staged: stageBatch(batch, { number: this.#lastStaged, log }, keys) };
   }
 
-  /**
-   * Runs work after all earlier work. When a batch fails, those queued behind it fail too; otherwise a new partition's
-   * second batch would be taken for its first. Work that comes after the last queued one has failed is done as usual.
-   */
+  /** Runs work after all earlier work, whether that failed or not. */
   #inTurn<T>(attempt: string, work: () => Promise<T>): Promise<T> {
     if (this.#isClosed)
       return Promise.reject(new TidemarkError('INTERRUPTED', 'the database is closed: this process is stopping'));
-    const done = this.#lastStore.then(work).catch(error => {
+    const done = this.#lastWork.then(work).catch(error => {
       throw databaseFailure(error, attempt, adviceForStoring(this.#parts.memoryLimit)) ?? error;
     });
-    this.#lastStore = done;
-    done.catch(() => {
-      if (this.#lastStore === done) this.#lastStore = Promise.resolve();
-    });
+    this.#lastWork = done.catch(() => undefined);
     return done;
   }
 
@@ -181,7 +205,7 @@ export class DuckDbWarehouse implements Warehouse {
    */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#lastStore.catch(() => undefined);
+    await this.#lastWork;
     this.#connection.closeSync();
   }
 }

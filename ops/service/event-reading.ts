@@ -6,7 +6,7 @@ import {
   type StoredBatch,
   type StoredGroup,
 } from '../../pipeline/ingest/ingest.ts';
-import type { Warehouse } from '../../pipeline/ingest/warehouse.ts';
+import type { ReadingStore, Warehouse } from '../../pipeline/ingest/warehouse.ts';
 import { partitionName } from '../../pipeline/partition.ts';
 import type { LiveEventSource, Log, PartitionId } from '../../pipeline/ports.ts';
 import type { Config } from '../settings/settings.ts';
@@ -14,7 +14,7 @@ import type { Config } from '../settings/settings.ts';
 interface EventReading extends Required<Pick<IngestOptions, 'registry' | 'signal' | 'onStored'>> {
   readonly config: Pick<Config, 'key_format' | 'max_record_bytes' | 'max_misfit_percent'>;
   readonly source: LiveEventSource & { shrink(): boolean };
-  readonly warehouse: Pick<Warehouse, 'positions' | 'store' | 'note'>;
+  readonly warehouse: ReadingStore & Pick<Warehouse, 'note'>;
   readonly log: Log;
 }
 

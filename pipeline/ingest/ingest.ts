@@ -7,7 +7,7 @@ import { foldInSlices } from './batch-folding.ts';
 import { BatchGroup, type GroupedBatch } from './batch-group.ts';
 import { SchemaLookup, unlessAborted } from './decoding.ts';
 import { type HoldOptions, Holds } from './holds.ts';
-import type { QuarantinedRecord, Warehouse } from './warehouse.ts';
+import type { QuarantinedRecord, ReadingStore, Warehouse } from './warehouse.ts';
 
 export interface IngestOptions {
   readonly keyFormat: KeyFormat;
@@ -67,11 +67,7 @@ const maxGroupsAhead = 4;
  * Ends with the source, or between two transactions when the signal aborts. A failed transaction ends the reading at
  * once, even while the source has nothing to read; its error is thrown, unless smaller batches may help (`shrink`).
  */
-export async function ingest(
-  source: EventSource,
-  warehouse: Pick<Warehouse, 'positions' | 'store'>,
-  options: IngestOptions,
-): Promise<Ingested> {
+export async function ingest(source: EventSource, warehouse: ReadingStore, options: IngestOptions): Promise<Ingested> {
   const total = { recordsRead: 0, applied: 0, quarantined: 0 };
   for (let reading = source; ; ) {
     try {
@@ -87,7 +83,7 @@ export async function ingest(
 
 async function ingestFrom(
   source: EventSource,
-  warehouse: Pick<Warehouse, 'positions' | 'store'>,
+  warehouse: ReadingStore,
   options: IngestOptions,
   total: Counts,
 ): Promise<void> {
@@ -114,7 +110,7 @@ async function ingestFrom(
   });
   const signal = AbortSignal.any([options.signal, failed.signal]);
   try {
-    for await (const batch of source.read(warehouse.positions(), signal)) {
+    for await (const batch of source.read(warehouse.beginReading(), signal)) {
       const schemas = await lookup.schemasOf(batch.records, signal).catch(unlessAborted(signal));
       if (schemas === undefined) break;
       const { folded, misfits } = await foldInSlices(batch, { ...options, schemas });
@@ -133,7 +129,7 @@ async function ingestFrom(
   } finally {
     if (failed.signal.aborted) group.drop();
     else group.flush();
-    // Batches queued behind a failed one fail too; Promise.all throws the first failure, which is the cause.
+    // Batches behind a failed one fail too; Promise.all throws the first failure, which is the cause.
     await Promise.allSettled(storing);
     await Promise.all(storing);
   }

@@ -29,6 +29,8 @@ export type SourcesChange = (sources: Sources) => Sources;
 export interface Warehouse {
   /** Every partition's position, as of the last committed batch. */
   positions(): readonly StoredPosition[];
+  /** The positions at which a reading has to begin. After a call of `store` has failed, batches are stored again from here on. */
+  beginReading(): readonly StoredPosition[];
   /** What is known of every source, as of the last committed batch and the last change. */
   sources(): Sources;
   /**
@@ -48,11 +50,14 @@ export interface Warehouse {
   /**
    * Stores rows, quarantined records and positions in one transaction, on disk when it resolves; returns the exports that
    * the batches contradict. They must be of different partitions and have no service in common. It may be called again
-   * before that: calls are served one at a time, in their order. When one fails, those queued behind it fail too;
-   * otherwise a new partition's second batch would be taken for its first. When a batch does not begin exactly at the
+   * before that: calls are served one at a time, in their order. When one fails, every later one fails with the same error
+   * until `beginReading` is called; otherwise a new partition's second batch would be taken for its first. When a batch does not begin exactly at the
    * stored position of its partition, all are refused with `STALE_BATCH` and change nothing, so that a process that was
    * frozen or replaced cannot apply records twice. The fragments are copied during the call, so the caller may drop them
    * when it returns.
    */
   store(...batches: readonly FoldedBatch[]): Promise<readonly string[]>;
 }
+
+/** What reading a log needs of the warehouse. */
+export type ReadingStore = Pick<Warehouse, 'positions' | 'beginReading' | 'store'>;

@@ -1,7 +1,7 @@
 import type { ReplayTarget } from '../completeness/sources.ts';
 import { TidemarkError } from '../errors.ts';
 import { type IngestOptions, ingest } from '../ingest/ingest.ts';
-import type { Warehouse } from '../ingest/warehouse.ts';
+import type { ReadingStore, Warehouse } from '../ingest/warehouse.ts';
 import { isSamePartition, partitionName } from '../partition.ts';
 import type { EventSource, StoredPosition } from '../ports.ts';
 
@@ -13,7 +13,7 @@ export interface LogAgain {
 
 interface ReadingAgain {
   readonly log: LogAgain;
-  readonly warehouse: Pick<Warehouse, 'positions' | 'sources' | 'store'>;
+  readonly warehouse: ReadingStore & Pick<Warehouse, 'sources'>;
   readonly options: IngestOptions;
 }
 

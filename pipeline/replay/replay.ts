@@ -2,13 +2,13 @@ import { withEnd } from '../completeness/ends.ts';
 import type { Replay, ReplayTarget, Sources } from '../completeness/sources.ts';
 import { TidemarkError } from '../errors.ts';
 import type { IngestOptions } from '../ingest/ingest.ts';
-import type { Warehouse } from '../ingest/warehouse.ts';
+import type { ReadingStore, Warehouse } from '../ingest/warehouse.ts';
 import { partitionName } from '../partition.ts';
 import { type LogAgain, readTarget } from './read-target.ts';
 
 interface Replaying {
   readonly log: LogAgain;
-  readonly warehouse: Pick<Warehouse, 'positions' | 'sources' | 'store' | 'record'>;
+  readonly warehouse: ReadingStore & Pick<Warehouse, 'sources' | 'record'>;
   readonly options: IngestOptions;
 }
 

@@ -4,7 +4,7 @@ import { projectionVersion } from '../export/manifest.ts';
 import type { Layout, Selection } from '../export/selection.ts';
 import type { Snapshot } from '../export/snapshot.ts';
 import type { IngestOptions } from '../ingest/ingest.ts';
-import type { Warehouse } from '../ingest/warehouse.ts';
+import type { ReadingStore, Warehouse } from '../ingest/warehouse.ts';
 import { partitionName } from '../partition.ts';
 import type { ByteSink, PartitionId } from '../ports.ts';
 import type { LogAgain } from '../replay/read-target.ts';
@@ -17,7 +17,7 @@ import { type Verdict, verdict } from './verdict.ts';
 
 /** A database that holds only what a verification reads again. */
 export interface WorkDatabase {
-  readonly warehouse: Pick<Warehouse, 'positions' | 'sources' | 'store'>;
+  readonly warehouse: ReadingStore & Pick<Warehouse, 'sources'>;
   snapshot(selection: Selection, layout: Layout): Promise<WorkSnapshot>;
   /** Quarantined records of a partition: how many by reason, and the first of them. */
   quarantined(partition: PartitionId): Promise<QuarantinedThere>;

@@ -3,7 +3,7 @@ import { formatTimestamp } from '../../schemas/json/timestamps.ts';
 import type { ReplayTarget, Source } from '../completeness/sources.ts';
 import { TidemarkError } from '../errors.ts';
 import type { IngestOptions } from '../ingest/ingest.ts';
-import type { Warehouse } from '../ingest/warehouse.ts';
+import type { ReadingStore, Warehouse } from '../ingest/warehouse.ts';
 import { partitionName } from '../partition.ts';
 import type { LostRecords } from '../ports.ts';
 import { isOfLog, type LogAgain, readTarget } from '../replay/read-target.ts';
@@ -12,7 +12,7 @@ import { type Verdict, verdict } from './verdict.ts';
 
 interface Rebuilding {
   readonly log: LogAgain;
-  readonly warehouse: Pick<Warehouse, 'positions' | 'sources' | 'store'>;
+  readonly warehouse: ReadingStore & Pick<Warehouse, 'sources'>;
   readonly ingesting: Pick<IngestOptions, 'registry' | 'clock' | 'signal'>;
   readonly keyFormat: KeyFormat;
 }

@@ -95,14 +95,19 @@ export function describeWarehouse(implementation: string, open: () => Promise<Op
         const before = warehouse.sources();
         await expect(warehouse.store(refused)).rejects.toMatchObject({ code: 'STALE_BATCH', retry: true });
         expect(warehouse.sources()).toEqual(before);
+        warehouse.beginReading();
         await warehouse.store(batch(calls, 2, [start('c', 3)]));
         expect(sourceOf(warehouse.sources(), calls)).toMatchObject({ nextOffset: 3, recordsRead: 3 });
       });
 
-      test('batches are stored in the order of the calls, and those behind one that fails fail too', async () => {
+      test('batches are stored in the order of the calls; after one that fails none is stored until reading begins again', async () => {
         const stored = [batch(calls, 0, [start('a', 1)]), batch(calls, 5, []), batch(calls, 1, [start('b', 2)])];
         const outcomes = await Promise.allSettled(stored.map(each => warehouse.store(each)));
         expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+        const later = [batch(calls, 1, [start('b', 2)]), batch(otherCalls, 7, [start('c', 3)])];
+        for (const each of later) await expect(warehouse.store(each)).rejects.toMatchObject({ code: 'STALE_BATCH' });
+        expect(warehouse.sources().partitions).toHaveLength(1);
+        expect(warehouse.beginReading()).toMatchObject([{ partition: calls, nextOffset: 1 }]);
         await warehouse.store(batch(calls, 1, [start('b', 2)]));
         expect(sourceOf(warehouse.sources(), calls)).toMatchObject({ nextOffset: 2, recordsRead: 2 });
       });

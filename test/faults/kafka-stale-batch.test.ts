@@ -27,7 +27,8 @@ function delayed(warehouse: Warehouse) {
     await thawed;
     return warehouse.store(batch);
   };
-  return { warehouse: { positions: () => warehouse.positions(), store }, inHand, thaw };
+  const positions = () => warehouse.positions();
+  return { warehouse: { positions, beginReading: positions, store }, inHand, thaw };
 }
 
 describe.skipIf(!kafka.available)('a batch of a reader that was frozen', () => {

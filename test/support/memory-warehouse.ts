@@ -39,6 +39,7 @@ export class MemoryWarehouse implements Warehouse, SnapshotReader {
   #index: WindowIndex;
   #sources: Sources;
   #lastWork: Promise<unknown> = Promise.resolve();
+  #failure: { readonly error: unknown } | null = null;
 
   constructor(database: MemoryDatabase, options: MemoryWarehouseOptions) {
     this.#database = database;
@@ -58,6 +59,11 @@ export class MemoryWarehouse implements Warehouse, SnapshotReader {
 
   positions(): readonly StoredPosition[] {
     return positionsOf(this.#sources);
+  }
+
+  beginReading(): readonly StoredPosition[] {
+    this.#failure = null;
+    return this.positions();
   }
 
   sources(): Sources {
@@ -86,8 +92,14 @@ export class MemoryWarehouse implements Warehouse, SnapshotReader {
 
   store(...batches: readonly FoldedBatch[]): Promise<readonly string[]> {
     return this.#inTurn(() => {
-      for (const { facts } of batches) checkFollows({ facts }, this.#sources);
-      return [...new Set(batches.flatMap(batch => this.#storeOne(batch)))];
+      if (this.#failure !== null) throw this.#failure.error;
+      try {
+        for (const { facts } of batches) checkFollows({ facts }, this.#sources);
+        return [...new Set(batches.flatMap(batch => this.#storeOne(batch)))];
+      } catch (error) {
+        this.#failure = { error };
+        throw error;
+      }
     });
   }
 
@@ -134,13 +146,10 @@ export class MemoryWarehouse implements Warehouse, SnapshotReader {
     this.#database.sources = { ...this.#database.sources, partitions: known, readings, decodings };
   }
 
-  /** Work is done in the order of the calls; what is queued behind work that failed fails too. */
+  /** Work is done in the order of the calls. */
   #inTurn<T>(work: () => T): Promise<T> {
     const done = this.#lastWork.then(work);
-    this.#lastWork = done;
-    done.catch(() => {
-      if (this.#lastWork === done) this.#lastWork = Promise.resolve();
-    });
+    this.#lastWork = done.catch(() => undefined);
     return done;
   }
 }

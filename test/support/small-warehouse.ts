@@ -11,6 +11,7 @@ export class SmallWarehouse {
   readonly #most: number;
   #position: StoredPosition | null = null;
   #last: Promise<unknown> = Promise.resolve();
+  #hasFailed = false;
 
   constructor(partition: PartitionId, most: number) {
     this.#partition = partition;
@@ -21,18 +22,21 @@ export class SmallWarehouse {
     return this.#position === null ? [] : [this.#position];
   }
 
+  beginReading(): readonly StoredPosition[] {
+    this.#hasFailed = false;
+    return this.positions();
+  }
+
   store({ facts }: FoldedBatch): Promise<readonly string[]> {
     const done = this.#last.then(() => {
-      if (facts.recordsRead > this.#most) throw new TidemarkError('OUT_OF_MEMORY', `${facts.recordsRead} are too many`);
+      this.#hasFailed ||= facts.recordsRead > this.#most;
+      if (this.#hasFailed) throw new TidemarkError('OUT_OF_MEMORY', `${facts.recordsRead} are too many`);
       this.stored.push([facts.from, facts.next.nextOffset]);
       this.#position = { partition: this.#partition, origin: facts.origin, ...facts.next };
       this.onStored?.();
       return [];
     });
-    this.#last = done;
-    done.catch(() => {
-      if (this.#last === done) this.#last = Promise.resolve();
-    });
+    this.#last = done.catch(() => undefined);
     return done;
   }
 }

@@ -71,13 +71,16 @@ describe('a batch is stored only at the end of the last one (contract 2.10)', ()
   });
 });
 
-test('when the first batch of a partition fails, the one queued behind it fails too; both can be stored again', async () => {
+test('when the first batch of a partition fails, no other is stored until reading begins again', async () => {
   const store = await openTestStore();
   const { warehouse } = store;
   const backward = upTo(-1, batchOf(0, 5));
   const both = await Promise.allSettled([warehouse.store(backward), warehouse.store(batchOf(5, 8))]);
   expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-  expect(warehouse.positions()).toEqual([]);
+  await expect(warehouse.store(batchOf(5, 8)), 'given after the failure').rejects.toMatchObject({
+    code: 'STALE_BATCH',
+  });
+  expect(warehouse.beginReading()).toEqual([]);
   await warehouse.store(batchOf(0, 8));
   expect(await store.rows('SELECT next_offset, records_read FROM partitions')).toEqual([['8', '8']]);
 });

@@ -25,7 +25,7 @@ test('a line a minute says what was stored, and only debugging shows each batch'
     readAgain: () => undefined,
     shrink: () => false,
   };
-  const warehouse = { positions: () => [], store: async () => [], note: () => undefined };
+  const warehouse = { positions: () => [], beginReading: () => [], store: async () => [], note: () => undefined };
   const config = { key_format: 'string', max_record_bytes: 1e6, max_misfit_percent: 90 } as const;
   const { signal } = new AbortController();
   await ingestEvents({ config, source, warehouse, registry: null, log, signal, onStored: () => undefined });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { TidemarkError } from '../../../pipeline/errors.ts';
 import { type IngestOptions, ingest } from '../../../pipeline/ingest/ingest.ts';
-import type { Warehouse } from '../../../pipeline/ingest/warehouse.ts';
+import type { ReadingStore } from '../../../pipeline/ingest/warehouse.ts';
 import type { LogRecord, SchemaRegistry } from '../../../pipeline/ports.ts';
 import type { RegisteredSchema } from '../../../schemas/avro/type.ts';
 import { asAvro, avroWriter, kinds, schemaText, wireBytes } from '../../support/avro.ts';
@@ -34,14 +34,15 @@ function recordsOf(given: readonly Partial<LogRecord>[]): readonly LogRecord[] {
   return given.map((record, offset) => ({ offset, timestamp: null, key: null, value: null, headers: [], ...record }));
 }
 
-type Storing = Pick<Warehouse, 'positions' | 'store'>;
-
 interface Given extends Partial<IngestOptions> {
   readonly records: readonly LogRecord[];
   readonly batchRecords?: number;
 }
 
-async function ingested(store: { readonly warehouse: Storing }, { records, batchRecords = 100, ...options }: Given) {
+async function ingested(
+  store: { readonly warehouse: ReadingStore },
+  { records, batchRecords = 100, ...options }: Given,
+) {
   const source = memorySource({ partitions: [{ partition: { topic: 'calls', partition: 0 }, records }], batchRecords });
   return ingest(source, store.warehouse, {
     keyFormat: 'string',
@@ -192,8 +193,9 @@ describe('while the registry does not answer (contract 1.18)', () => {
 
   test('a transaction that fails meanwhile ends the ingest with its error', async () => {
     const registry = new AwayRegistry();
-    const warehouse: Storing = {
+    const warehouse: ReadingStore = {
       positions: () => [],
+      beginReading: () => [],
       async store() {
         await registry.begun;
         throw new TidemarkError('DISK_FULL', 'no room');

@@ -42,6 +42,7 @@ test('a partition whose records do not fit waits, while the others go on; it is 
   };
   const warehouse = {
     positions: () => [...positions.values()],
+    beginReading: () => [],
     async store({ facts: { partition, origin, from, next } }: FoldedBatch) {
       await new Promise(resolve => setImmediate(resolve));
       stored.push(`${partition.partition}:${from}`);

@@ -4,15 +4,13 @@ import { expect, test } from 'vitest';
 import { TidemarkError } from '../../../pipeline/errors.ts';
 import { foldBatch } from '../../../pipeline/ingest/batch-folding.ts';
 import { ingest } from '../../../pipeline/ingest/ingest.ts';
-import type { FoldedBatch, Warehouse } from '../../../pipeline/ingest/warehouse.ts';
+import type { FoldedBatch, ReadingStore } from '../../../pipeline/ingest/warehouse.ts';
 import { memorySource } from '../../support/memory-source.ts';
 
 const update = { event: 'extension.updated', entity: 'service', name: 'n', value: 1 };
 
-type Storing = Pick<Warehouse, 'positions' | 'store'>;
-
 /** Stores a batch when it is told to, in the order in which they came. */
-class SlowWarehouse implements Storing {
+class SlowWarehouse implements ReadingStore {
   readonly came: { readonly from: number; readonly fragments: WeakRef<object> }[] = [];
   readonly #waiting: {
     readonly resolve: (contradicted: readonly string[]) => void;
@@ -20,6 +18,10 @@ class SlowWarehouse implements Storing {
   }[] = [];
 
   positions(): readonly [] {
+    return [];
+  }
+
+  beginReading(): readonly [] {
     return [];
   }
 
@@ -39,7 +41,7 @@ class SlowWarehouse implements Storing {
   }
 }
 
-function ingestedBy(warehouse: Storing, services: number) {
+function ingestedBy(warehouse: ReadingStore, services: number) {
   const records = Array.from({ length: services }, (_, offset) => {
     const line = `{"event":"service.started","service_id":"s-${offset}","timestamp":"2026-03-01T00:00:00Z"}`;
     return { offset, timestamp: null, key: null, value: Buffer.from(line), headers: [] };

@@ -1,8 +1,11 @@
+import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { ingest } from '../../../pipeline/ingest/ingest.ts';
 import { ShrinkingSource } from '../../../pipeline/ingest/shrinking-source.ts';
 import type { BatchLimits, EventSource, RecordBatch } from '../../../pipeline/ports.ts';
+import { MemoryDatabase, MemoryWarehouse } from '../../support/memory-warehouse.ts';
 import { SmallWarehouse } from '../../support/small-warehouse.ts';
+import { storing } from '../../support/store.ts';
 
 const partition = { topic: 'calls', partition: 0 };
 
@@ -36,6 +39,32 @@ test('a batch that memory cannot hold is read again in halves until it can, and 
   const from = warehouse.stored.map(([first]) => first);
   expect(from).toEqual([0, 3, 6, 9, 12, 15, 18]);
   expect(warehouse.stored.at(-1)).toEqual([18, 20]);
+});
+
+test('a batch that was being folded while an earlier one failed is not stored: it would be taken for the first', async () => {
+  const warehouse = new MemoryWarehouse(new MemoryDatabase(), storing);
+  const { signal } = new AbortController();
+  const batch = (from: number, nextOffset: number): RecordBatch => {
+    return {
+      partition,
+      kind: 'file',
+      origin: 'a file',
+      records: [],
+      from,
+      next: { nextOffset, bookmark: null },
+      bytesRead: 1,
+    };
+  };
+  const source: EventSource = {
+    async *read(_, failed) {
+      yield batch(0, -1);
+      await once(failed, 'abort');
+      yield batch(5, 8);
+    },
+  };
+  const options = { keyFormat: 'string', clock: { now: () => 0 }, signal } as const;
+  await expect(ingest(source, warehouse, options)).rejects.toMatchObject({ code: 'STALE_BATCH' });
+  expect(warehouse.positions()).toEqual([]);
 });
 
 test('what memory cannot hold as a single record ends the reading with the reason', async () => {

@@ -46,6 +46,7 @@ test('a batch that is not stored leaves no schema id behind', async () => {
   const store = await openTestStore();
   await store.warehouse.store(batchOf('calls', 0, [7]));
   await expect(store.warehouse.store(batchOf('calls', 0, [8]))).rejects.toMatchObject({ code: 'STALE_BATCH' });
+  store.warehouse.beginReading();
   const unreadable = withFacts(batchOf('calls', 1, [9]), { next: { nextOffset: Number.NaN, bookmark: null } });
   await expect(store.warehouse.store(unreadable)).rejects.toThrow();
   expect(await idsOfSnapshot(store)).toEqual([7]);
@@ -60,6 +61,7 @@ test('an id that a failed batch named first is stored with the next batch that n
   await expect(store.warehouse.store(batchOf('calls', 1, [9]))).rejects.toThrow();
   await other.run('ROLLBACK');
   other.closeSync();
+  store.warehouse.beginReading();
   await store.warehouse.store(batchOf('calls', 1, [9]));
   expect(await idsOfSnapshot(store), 'the id 9 was taken for stored although its batch failed').toEqual([7, 9]);
 });
