@@ -2,16 +2,12 @@ import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { ReplayTarget } from '../../pipeline/completeness/sources.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { StoredGroup } from '../../pipeline/ingest/ingest.ts';
+import type { Ingested, StoredGroup } from '../../pipeline/ingest/ingest.ts';
 import { partitionName } from '../../pipeline/partition.ts';
-import { runReplay } from '../../pipeline/replay/replay.ts';
 import { commandWithSettings, prepareRun, type Run } from '../command.ts';
-import { latenessOf, withDatabase, withWarehouse } from '../main.ts';
 import { formatCount, formatSeconds, formatTable } from '../output.ts';
 import { startProgress } from '../progress.ts';
-import { openGivenLogs } from '../replay/given-logs.ts';
-import { planReplay } from '../replay/planning.ts';
-import { openSchemaRegistry } from '../schema-registry.ts';
+import { planFor, replayInto } from '../replay/replay-into.ts';
 
 /** `tidemark replay`: the log, or a part of it, read again into a database of its own. */
 export function replayCommand(): Command {
@@ -47,42 +43,21 @@ async function replay(paths: readonly string[], options: Readonly<Record<string,
     paths,
     allowGaps: options.allowGaps === true,
   };
-  const { replay: plan, notes } = await planReplay({ ...asked, lateness: latenessOf(config), skewMs: config.skew_ms });
-  for (const note of notes) run.output.notice(note);
-  if (options.dryRun === true) return showPlan(plan.targets, run);
-  const isNew = !existsSync(config.db);
-  const began = performance.now();
-  const counts = { recordsRead: 0, applied: 0, quarantined: 0 };
-  const progress = startProgress(isNew ? 'replay' : 'replay, going on', null, run.output);
-  const registry = openSchemaRegistry(
-    config,
-    problem => run.output.notice(problem === null ? 'the schema registry answers again' : `waiting: ${problem}`),
-    reason => run.output.notice(reason),
-  );
-  const reading = {
-    keyFormat: config.key_format,
-    maxRecordBytes: config.max_record_bytes,
-    registry,
-    clock: { now: Date.now },
-    signal: run.signal,
-    onStored: ({ batches }: StoredGroup) => {
-      for (const { facts, bytesRead } of batches) {
-        counts.recordsRead += facts.recordsRead;
-        counts.applied += facts.applied;
-        counts.quarantined += facts.quarantined;
-        progress.advance(bytesRead, facts.recordsRead);
-      }
-    },
-  };
-  try {
-    await withDatabase(config, database =>
-      withWarehouse(config, database, async warehouse =>
-        runReplay(plan, { log: await openGivenLogs(paths, config), warehouse, options: reading }),
-      ),
-    );
-  } finally {
-    progress.end();
+  const notice = (sentence: string): void => run.output.notice(sentence);
+  if (options.dryRun === true) {
+    const plan = await planFor(asked, config);
+    for (const note of plan.notes) notice(note);
+    return showPlan(plan.replay.targets, run);
   }
+  const began = performance.now();
+  const progress = startProgress(existsSync(config.db) ? 'replay, going on' : 'replay', null, run.output);
+  const onStored = ({ batches }: StoredGroup): void => {
+    for (const { facts, bytesRead } of batches) progress.advance(bytesRead, facts.recordsRead);
+  };
+  const counts = await replayInto(asked, config, {
+    ...{ signal: run.signal, notice, onStored },
+    onPlan: () => undefined,
+  }).finally(() => progress.end());
   if (run.signal.aborted)
     throw new TidemarkError('INTERRUPTED', 'interrupted between two transactions; run the same command again to go on');
   report(config.db, counts, performance.now() - began, run);
@@ -107,7 +82,7 @@ function showPlan(targets: readonly ReplayTarget[], { output }: Run): void {
 
 function report(
   into: string,
-  { recordsRead, applied, quarantined }: { recordsRead: number; applied: number; quarantined: number },
+  { recordsRead, applied, quarantined }: Ingested,
   milliseconds: number,
   { output }: Run,
 ): void {

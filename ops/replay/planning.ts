@@ -10,17 +10,21 @@ import { targetsOf } from '../../pipeline/verify/rebuild.ts';
 import { isFolder } from './given-logs.ts';
 import { type Place, readPlace } from './places.ts';
 
-interface Asked {
+/** What a replay is asked for: places as the user spelled them, and the log folders and files. */
+export interface AskedReplay {
   readonly from: string;
   readonly until: string;
   readonly paths: readonly string[];
   readonly allowGaps: boolean;
+}
+
+interface Asked extends AskedReplay {
   readonly lateness: Lateness;
   readonly skewMs: number;
 }
 
 /** What a replay reads, found out before it reads the first record. */
-interface Planned {
+export interface Planned {
   readonly replay: Replay;
   /** What a user should know of the places, as sentences. */
   readonly notes: readonly string[];

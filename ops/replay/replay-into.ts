@@ -1,0 +1,61 @@
+import type { Ingested, IngestOptions, StoredGroup } from '../../pipeline/ingest/ingest.ts';
+import { runReplay } from '../../pipeline/replay/replay.ts';
+import { latenessOf, withDatabase, withWarehouse } from '../main.ts';
+import { openSchemaRegistry } from '../schema-registry.ts';
+import type { Config } from '../settings/settings.ts';
+import { openGivenLogs } from './given-logs.ts';
+import { type AskedReplay, type Planned, planReplay } from './planning.ts';
+
+interface ReplayRun extends Pick<IngestOptions, 'signal'> {
+  /** Called with what a user should know, as a sentence. */
+  readonly notice: (sentence: string) => void;
+  /** Called with the plan before the first record is read. */
+  readonly onPlan: (plan: Planned) => void;
+  readonly onStored: (stored: StoredGroup) => void;
+}
+
+/** Finds out what a replay would read. Throws as `planReplay` does. */
+export function planFor(asked: AskedReplay, config: Config): Promise<Planned> {
+  return planReplay({ ...asked, lateness: latenessOf(config), skewMs: config.skew_ms });
+}
+
+/**
+ * Reads the log again into the database `config.db`, which is made, or gone on with where the same replay was interrupted. Ends
+ * between two transactions when the signal aborts. Returns what this call read. Throws as `planReplay` and `runReplay` do.
+ */
+export async function replayInto(
+  asked: AskedReplay,
+  config: Config,
+  { signal, notice, onPlan, onStored }: ReplayRun,
+): Promise<Ingested> {
+  const plan = await planFor(asked, config);
+  for (const note of plan.notes) notice(note);
+  onPlan(plan);
+  const counts = { recordsRead: 0, applied: 0, quarantined: 0 };
+  const registry = openSchemaRegistry(
+    config,
+    problem => notice(problem === null ? 'the schema registry answers again' : `waiting: ${problem}`),
+    notice,
+  );
+  const options = {
+    keyFormat: config.key_format,
+    maxRecordBytes: config.max_record_bytes,
+    registry,
+    clock: { now: Date.now },
+    signal,
+    onStored: (stored: StoredGroup) => {
+      for (const { facts } of stored.batches) {
+        counts.recordsRead += facts.recordsRead;
+        counts.applied += facts.applied;
+        counts.quarantined += facts.quarantined;
+      }
+      onStored(stored);
+    },
+  };
+  await withDatabase(config, database =>
+    withWarehouse(config, database, async warehouse =>
+      runReplay(plan.replay, { log: await openGivenLogs(asked.paths, config), warehouse, options }),
+    ),
+  );
+  return counts;
+}
