@@ -1,4 +1,6 @@
 import Table from 'cli-table3';
+import { partitionName } from '../pipeline/partition.ts';
+import type { LostRecords, PartitionId } from '../pipeline/ports.ts';
 
 /** Where a command writes. Results go to standard output, everything else to standard error. */
 export interface Output {
@@ -61,4 +63,9 @@ export function formatBytes(bytes: number): string {
 
 export function formatSeconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+/** The sentence for a gap of records that were deleted before they were read, or cannot be read. */
+export function describeLost(partition: PartitionId, { from, to, reason }: LostRecords): string {
+  return `${partitionName(partition)}: ${to - from} records from offset ${from} on were lost (${reason}); the gap is recorded`;
 }

@@ -12,14 +12,14 @@ import type {
   SecondReading,
   StoredPosition,
 } from '../../pipeline/ports.ts';
-import { TopicIds } from './client/kafkajs-requests.ts';
 import type { KafkaOptions } from './client/options.ts';
 import { retryUntilConnected } from './client/retry-until-connected.ts';
 import { GroupConsumer, type SavedMember } from './group/group-consumer.ts';
-import type { LogIdentity } from './reading/bookmark.ts';
 import { BoundedQueue } from './reading/bounded-queue.ts';
-import { checkIdentity, checkRange, checkTopicId, decideFetch } from './reading/lost-records.ts';
-import { PartitionReading } from './reading/partition-reading.ts';
+import { decideFetch } from './reading/lost-records.ts';
+import type { PartitionReading } from './reading/partition-reading.ts';
+import { PartitionReadings } from './reading/partition-readings.ts';
+import { endlessRange, type ReadingRange, upTo } from './reading/reading-range.ts';
 import type { RetentionReport } from './reading/retention-watch.ts';
 import { WaitingPartitions } from './reading/waiting-partitions.ts';
 import { openCodecs } from './records/codecs.ts';
@@ -51,10 +51,9 @@ export class KafkaSource implements LiveEventSource {
   readonly #log: Log;
   readonly #consumer: GroupConsumer;
   readonly #retention: RetentionReport | null;
-  readonly #readings = new Map<string, PartitionReading>();
+  readonly #range: ReadingRange;
+  readonly #readings: PartitionReadings;
   readonly #queue = new BoundedQueue<QueuedBatch>(queuedBatches);
-  /** The topic ids when reading began, by topic name. */
-  readonly #topicIds = new TopicIds();
   readonly #waiting = new WaitingPartitions();
   /** The first offset of each partition when it was last seen unassigned. */
   readonly #unassignedStarts = new Map<string, number>();
@@ -65,8 +64,11 @@ export class KafkaSource implements LiveEventSource {
     log: Log,
     savedMember: SavedMember = unsavedMember,
     retention: RetentionReport | null = null,
+    range: ReadingRange = endlessRange(options),
   ) {
     this.#retention = retention;
+    this.#range = range;
+    this.#readings = new PartitionReadings(cluster.clusterId, range);
     this.#cluster = cluster;
     this.#options = options;
     this.#log = log;
@@ -75,7 +77,7 @@ export class KafkaSource implements LiveEventSource {
 
   /** The partitions that the group assigns to this process now, and the offset at which each reading began. */
   get assigned(): readonly AssignedPartition[] {
-    return this.#consumer.assigned.map(partition => ({ partition, at: this.#readingOf(partition).start }));
+    return this.#consumer.assigned.map(partition => ({ partition, at: this.#readings.of(partition).start }));
   }
 
   /** Why nothing is read at the moment; null while this process is a member of the group. */
@@ -92,12 +94,12 @@ export class KafkaSource implements LiveEventSource {
     try {
       await this.#begin(stored, signal);
       const take = (payload: EachBatchPayload): Promise<void> => this.#take(payload);
-      const reader = { topicIds: this.#topicIds, startOf: this.#startOf, take };
+      const reader = { topicIds: this.#readings.topicIds, startOf: this.#startOf, take };
       this.#consumer.run(reader, AbortSignal.any([signal, ended.signal])).catch(error => this.#queue.fail(error));
       for (let next = await this.#queue.take(); next !== null; next = await this.#queue.take()) {
         const { batch, reading } = next;
         // Read before the partition had to be read again.
-        if (this.#readingOf(batch.partition) !== reading) continue;
+        if (this.#readings.of(batch.partition) !== reading) continue;
         const warning = this.#retention?.watch.checkBatch(batch) ?? null;
         if (warning !== null) this.#retention?.onWarning(warning);
         yield batch;
@@ -116,28 +118,22 @@ export class KafkaSource implements LiveEventSource {
    * it was read, and what `KafkaCluster.look` throws.
    */
   async look(): Promise<ClusterLook> {
-    // Copied before the request: until its answer arrives, the log may grow and be read beyond the ends in the answer.
-    const positions = new Map(Array.from(this.#readings, ([name, { position }]) => [name, position]));
+    const check = this.#readings.checkLater();
     const requestedAtMs = this.#retention?.clock.now();
     const look = await this.#cluster.look();
-    for (const [topic, id] of this.#topicIds) checkTopicId(topic, id, look.topics.get(topic)?.id ?? null);
     this.#recordUnassignedStarts(look.ends);
-    for (const end of look.ends) {
-      const position = positions.get(partitionName(end.partition)) ?? null;
-      if (position !== null) checkRange(end, position, 'skip');
-    }
+    check(look.topics, look.ends);
     if (requestedAtMs !== undefined) this.#retention?.watch.observeEnds(look.ends, requestedAtMs);
     return look;
   }
 
   readAgain(partition: PartitionId, { stored, from, afterMs }: SecondReading): void {
-    const reading = new PartitionReading(partition, this.#identityOf(partition), stored);
-    if (stored === undefined) reading.assign(from);
-    this.#readings.set(partitionName(partition), reading);
+    this.#readings.renew(partition, stored, from);
     if (this.#isAssigned(partition)) this.#consumer.pause(partition);
     this.#waiting.add(partition, afterMs, () => {
       if (this.#queue.isClosed) return;
-      if (this.#isAssigned(partition)) this.#consumer.seek(partition, this.#startOf(partition));
+      const start = this.#startOf(partition);
+      if (start !== null && this.#isAssigned(partition)) this.#consumer.seek(partition, start);
       // Also while another member reads it: kafkajs would keep it paused when it comes back.
       this.#consumer.resume(partition);
     });
@@ -149,19 +145,10 @@ export class KafkaSource implements LiveEventSource {
   }
 
   async #begin(stored: readonly StoredPosition[], signal: AbortSignal): Promise<void> {
-    const { topics, brokers, onLostRecords } = this.#options;
-    const attempts = { what: 'look at the topics', brokers, log: this.#log, signal };
-    const { topics: found, ends } = await retryUntilConnected(attempts, () => this.#cluster.look());
-    for (const [topic, { id }] of found) if (id !== null) this.#topicIds.set(topic, id);
+    const attempts = { what: 'look at the topics', brokers: this.#options.brokers, log: this.#log, signal };
+    const { topics, ends } = await retryUntilConnected(attempts, () => this.#cluster.look());
     this.#recordUnassignedStarts(ends);
-    for (const position of stored.filter(({ partition }) => topics.includes(partition.topic))) {
-      const { partition } = position;
-      const identity = this.#identityOf(partition);
-      checkIdentity(position, identity);
-      const end = ends.find(known => isSamePartition(known.partition, partition));
-      if (end !== undefined) checkRange(end, position.nextOffset, onLostRecords);
-      this.#readings.set(partitionName(partition), new PartitionReading(partition, identity, position));
-    }
+    this.#readings.begin(topics, ends, stored);
   }
 
   /**
@@ -174,23 +161,28 @@ export class KafkaSource implements LiveEventSource {
       if (!this.#isAssigned(partition)) this.#unassignedStarts.set(partitionName(partition), low);
   }
 
-  readonly #startOf = (partition: PartitionId): number =>
-    this.#readingOf(partition).assign(this.#unassignedStarts.get(partitionName(partition)) ?? 0);
+  readonly #startOf = (partition: PartitionId): number | null => {
+    const reading = this.#readings.of(partition);
+    const start = reading.assign(this.#unassignedStarts.get(partitionName(partition)) ?? 0);
+    return this.#readings.hasEnded(reading) ? null : start;
+  };
 
   async #take({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
-    const reading = this.#readingOf(batch);
+    const reading = this.#readings.of(batch);
     // Fetched before the partition had to wait, or by a consumer that was made meanwhile.
-    if (this.#waiting.has(reading.partition)) return this.#consumer.pause(reading.partition);
+    if (this.#waiting.has(reading.partition) || this.#readings.hasEnded(reading))
+      return this.#consumer.pause(reading.partition);
     try {
       // `loadKafkaJs` replaced kafkajs's class by this one.
-      const fetched = readFetched(batch as unknown as FetchedBatch, openCodecs(), this.#options.maxUnpackedBytes);
-      const decision = decideFetch(fetched, reading, this.#options);
+      const whole = readFetched(batch as unknown as FetchedBatch, openCodecs(), this.#options.maxUnpackedBytes);
+      const fetched = upTo(whole, this.#range.endOf(reading.partition) ?? 0);
+      const decision = decideFetch(fetched, reading, this.#range.policiesOf(reading.partition));
       if (decision === 'refetch') return this.#refetch(reading, fetched);
       if (decision !== 'take') this.#logLost(reading.partition, decision);
       for (const cut of reading.cut(fetched, this.#options, decision === 'take' ? null : decision)) {
         await this.#waitForSpace(heartbeat);
         // Meanwhile the partition may have been unassigned, assigned again and read by another call.
-        if (this.#queue.isClosed || this.#readingOf(batch) !== reading || !follows(cut, reading.position)) return;
+        if (this.#queue.isClosed || this.#readings.of(batch) !== reading || !follows(cut, reading.position)) return;
         this.#queue.add({ batch: cut, reading });
         reading.advance(cut);
       }
@@ -223,18 +215,6 @@ export class KafkaSource implements LiveEventSource {
       await this.#queue.nextChange(heartbeatEveryMs);
       await heartbeat();
     }
-  }
-
-  #readingOf({ topic, partition: number }: PartitionId): PartitionReading {
-    const partition = { topic, partition: number };
-    const name = partitionName(partition);
-    const reading = this.#readings.get(name) ?? new PartitionReading(partition, this.#identityOf(partition), undefined);
-    this.#readings.set(name, reading);
-    return reading;
-  }
-
-  #identityOf({ topic }: PartitionId): LogIdentity {
-    return { cluster: this.#cluster.clusterId, topicId: this.#topicIds.get(topic) ?? null };
   }
 
   /** False when the partition is now assigned to another member: kafkajs accepts no offset of it any more. */

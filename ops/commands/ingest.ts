@@ -8,12 +8,12 @@ import { ingestGiven } from '../../pipeline/ingest/given-sources.ts';
 import { type Ingested, ingest, type StoredGroup } from '../../pipeline/ingest/ingest.ts';
 import type { Warehouse } from '../../pipeline/ingest/warehouse.ts';
 import { partitionName } from '../../pipeline/partition.ts';
-import type { LostRecords, PartitionId, SchemaRegistry } from '../../pipeline/ports.ts';
+import type { PartitionId, SchemaRegistry } from '../../pipeline/ports.ts';
 import { refuseReplay } from '../../pipeline/replay/replay.ts';
 import { formatTimestamp, parseTimestamp } from '../../schemas/json/timestamps.ts';
 import { commandWithSettings, prepareRun, type Run } from '../command.ts';
 import { withDatabase, withWarehouse } from '../main.ts';
-import { formatCount, formatSeconds } from '../output.ts';
+import { describeLost, formatCount, formatSeconds } from '../output.ts';
 import { startProgress } from '../progress.ts';
 import { openSchemaRegistry } from '../schema-registry.ts';
 import { type NamedSource, openSource } from './given-paths.ts';
@@ -142,7 +142,9 @@ async function ingestOne(
 ): Promise<void> {
   const { config, output, signal } = run;
   const began = performance.now();
-  const progress = startProgress(path === '-' ? 'standard input' : path, await totalBytes(), output);
+  const bytes = await totalBytes();
+  const label = path === '-' ? 'standard input' : path;
+  const progress = startProgress(label, bytes === null ? null : { bytes }, output);
   const options = {
     keyFormat: config.key_format,
     maxRecordBytes: config.max_record_bytes,
@@ -171,10 +173,6 @@ async function ingestOne(
     output.notice(
       `${path}: line ${left.offset + 1} (${left.bytes} bytes) has no line end yet and was left for the next run`,
     );
-}
-
-function describeLost(partition: PartitionId, { from, to, reason }: LostRecords): string {
-  return `${partitionName(partition)}: ${to - from} records from offset ${from} on were lost (${reason}); the gap is recorded`;
 }
 
 function report(path: string, ingested: Ingested, milliseconds: number, { config, output }: Run): void {

@@ -1,13 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { ReplayTarget } from '../../pipeline/completeness/sources.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import type { Ingested, StoredGroup } from '../../pipeline/ingest/ingest.ts';
+import type { Ingested } from '../../pipeline/ingest/ingest.ts';
 import { partitionName } from '../../pipeline/partition.ts';
 import { commandWithSettings, prepareRun, type Run } from '../command.ts';
-import { formatCount, formatSeconds, formatTable } from '../output.ts';
-import { startProgress } from '../progress.ts';
-import { planFor, replayInto } from '../replay/replay-into.ts';
+import { formatBytes, formatCount, formatSeconds, formatTable } from '../output.ts';
+import { type Progress, startProgress } from '../progress.ts';
+import type { Planned } from '../replay/planning.ts';
+import { planFor, replayInto, withReplayLog } from '../replay/replay-into.ts';
 
 /** `tidemark replay`: the log, or a part of it, read again into a database of its own. */
 export function replayCommand(): Command {
@@ -16,16 +17,21 @@ export function replayCommand(): Command {
     'read the log again into a database of its own, which exports can be made from',
     [
       ...(['memory_limit', 'threads', 'batch_records', 'batch_bytes', 'key_format', 'max_record_bytes'] as const),
-      ...(['allowed_lateness_ms', 'clock_lateness_ms', 'skew_ms'] as const),
+      ...(['kafka_brokers', 'kafka_topics', 'kafka_partitions', 'kafka_group'] as const),
+      ...(['allowed_lateness_ms', 'clock_lateness_ms', 'skew_ms', 'export_wait_ms'] as const),
       ...(['registry_url', 'registry_username', 'registry_password_file', 'registry_ca_file'] as const),
     ],
     [
+      'tidemark replay --config tidemark.yaml --into march.duckdb --until 2026-04-01T00:00:00Z',
       'tidemark replay log/ --into march.duckdb --until 2026-04-01T00:00:00Z',
       'tidemark replay events-1.ndjson.gz events-2.ndjson --into then.duckdb --until manifest:out/day_manifest.json',
       'tidemark replay log/ --into part.duckdb --until calls@0123456789ab/0=120000 --dry-run',
     ],
   )
-    .argument('<path...>', 'log folders and NDJSON files (plain or .gz), in the order in which they are read')
+    .argument(
+      '[path...]',
+      'log folders and NDJSON files (plain or .gz), in the order in which they are read; without any, the topics of Kafka that the settings name',
+    )
     .requiredOption('--into <file>', 'the DuckDB file to make; the same command goes on with one that was interrupted')
     .option('--from <place>', 'beginning, a time of the log, or topic/partition=offset,…', 'beginning')
     .option('--until <place>', 'now, a time of the log, topic/partition=offset,…, or manifest:<path>', 'now')
@@ -36,41 +42,55 @@ export function replayCommand(): Command {
 
 async function replay(paths: readonly string[], options: Readonly<Record<string, unknown>>): Promise<void> {
   const run = prepareRun(options);
+  const { signal, output } = run;
   const config = { ...run.config, db: String(options.into) };
-  const asked = {
-    from: String(options.from),
-    until: String(options.until),
-    paths,
-    allowGaps: options.allowGaps === true,
-  };
-  const notice = (sentence: string): void => run.output.notice(sentence);
-  if (options.dryRun === true) {
-    const plan = await planFor(asked, config);
-    for (const note of plan.notes) notice(note);
-    return showPlan(plan.replay.targets, run);
-  }
+  if (paths.length === 0 && config.kafka_brokers.length === 0)
+    throw new TidemarkError(
+      'USAGE',
+      'replay needs log folders or files, or the settings kafka_brokers and kafka_topics; see tidemark replay --help',
+    );
+  const allowGaps = options.allowGaps === true;
+  const asked = { from: String(options.from), until: String(options.until), paths, allowGaps };
+  const notice = (sentence: string): void => output.notice(sentence);
+  const id = randomUUID().slice(0, 8);
+  if (options.dryRun === true)
+    return withReplayLog(paths, config, { id, signal, notice }, async log =>
+      showPlan(await planFor(asked, config, log, signal), run),
+    );
   const began = performance.now();
-  const progress = startProgress(existsSync(config.db) ? 'replay, going on' : 'replay', null, run.output);
-  const onStored = ({ batches }: StoredGroup): void => {
-    for (const { facts, bytesRead } of batches) progress.advance(bytesRead, facts.recordsRead);
-  };
+  const label = existsSync(config.db) ? 'replay, going on' : 'replay';
+  let progress: Progress | null = null;
   const counts = await replayInto(asked, config, {
-    ...{ signal: run.signal, notice, onStored },
-    onPlan: () => undefined,
-  }).finally(() => progress.end());
-  if (run.signal.aborted)
+    ...{ id, signal, notice },
+    onBegin: left => {
+      progress = startProgress(label, left, output);
+    },
+    onStored: ({ batches }) => {
+      for (const { facts, bytesRead } of batches) progress?.advance(bytesRead, facts.recordsRead);
+    },
+  }).finally(() => progress?.end());
+  if (signal.aborted)
     throw new TidemarkError('INTERRUPTED', 'interrupted between two transactions; run the same command again to go on');
   report(config.db, counts, performance.now() - began, run);
 }
 
-/** What would be read of each partition. Without an end, a file is read to its end. */
-function showPlan(targets: readonly ReplayTarget[], { output }: Run): void {
+/** About what one core stores; the time that a plan tells is a guess. */
+const recordsPerSecond = 50_000;
+
+/** What would be read of each partition, and what is not there any more. Without an end, a file is read to its end. */
+function showPlan({ replay: { targets }, notes, losses, bytes }: Planned, { output }: Run): void {
+  for (const sentence of [...notes, ...losses]) output.notice(sentence);
   const listed = targets.map(({ partition, kind, from, until, mayHaveGaps }) => {
     const records = until === null ? null : until - from;
     return { ...partition, kind, from, until, records, may_have_gaps: mayHaveGaps };
   });
+  const records = listed.reduce<number | null>(
+    (sum, each) => (sum === null || each.records === null ? null : sum + each.records),
+    0,
+  );
+  const seconds = records === null ? null : Math.ceil(records / recordsPerSecond);
   if (output.json) {
-    output.result(JSON.stringify(listed));
+    output.result(JSON.stringify({ partitions: listed, records, bytes, seconds, notes, losses }));
     return;
   }
   const rows = targets.map(({ partition, from, until }) => [
@@ -78,6 +98,9 @@ function showPlan(targets: readonly ReplayTarget[], { output }: Run): void {
     until === null ? 'all' : formatCount(until - from),
   ]);
   output.result(formatTable(['partition', 'from', 'until', 'records'], rows));
+  const counted = records === null ? 'all records of the files' : `${formatCount(records)} records`;
+  const size = bytes === null ? '' : `; the logs have ${formatBytes(bytes)}`;
+  output.result(`${counted}${seconds === null ? '' : `, in about ${seconds} s`}${size}`);
 }
 
 function report(

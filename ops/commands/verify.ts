@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -10,7 +11,8 @@ import { answerCodes, type Verdict } from '../../pipeline/verify/verdict.ts';
 import { type ToVerify, verifyManifests } from '../../pipeline/verify/verify.ts';
 import { commandWithSettings, prepareRun, type Run } from '../command.ts';
 import type { Output } from '../output.ts';
-import { openGivenLogs } from '../replay/given-logs.ts';
+import { withReplayLog } from '../replay/replay-into.ts';
+import type { ReplayLog } from '../replay/replay-log.ts';
 import { openSchemaRegistry } from '../schema-registry.ts';
 import { openWorkDatabase } from '../verify/work-database.ts';
 
@@ -23,17 +25,22 @@ export function verifyCommand(): Command {
     'compare the files of exports with their manifests, and with the log',
     [
       ...(['memory_limit', 'threads', 'batch_records', 'batch_bytes', 'key_format'] as const),
+      ...(['kafka_brokers', 'kafka_topics', 'kafka_group'] as const),
       ...(['registry_url', 'registry_username', 'registry_password_file', 'registry_ca_file'] as const),
     ],
     [
       'tidemark verify out/day_20100806_010000_000_manifest.json --log log/',
+      'tidemark verify out/*_manifest.json --config tidemark.yaml',
       'tidemark verify out/*_manifest.json --files-only --json',
       'tidemark verify manifest.json --files /mnt/loaded --log events-1.ndjson.gz events-2.ndjson.gz',
     ],
   )
     .argument('<manifest...>', 'manifest files of exports')
     .option('--files <folder>', "the folder with the exported files (default: each manifest's own folder)")
-    .option('--log <path...>', 'log folders and NDJSON files that hold the events')
+    .option(
+      '--log <path...>',
+      'log folders and NDJSON files that hold the events; without any, the topics of Kafka that the manifests name',
+    )
     .option('--files-only', 'compare the files with the manifest only; needs no log', false)
     .addHelpText(
       'after',
@@ -46,8 +53,11 @@ export function verifyCommand(): Command {
 async function verify(paths: readonly string[], options: Readonly<Record<string, unknown>>): Promise<void> {
   const run = prepareRun(options);
   const logs = (options.log ?? []) as readonly string[];
-  if (logs.length === 0 && options.filesOnly !== true)
-    throw new TidemarkError('USAGE', 'verify needs --log <path...>, or --files-only; see tidemark verify --help');
+  if (logs.length === 0 && options.filesOnly !== true && run.config.kafka_brokers.length === 0)
+    throw new TidemarkError(
+      'USAGE',
+      'verify needs --log <path...>, the setting kafka_brokers, or --files-only; see tidemark verify --help',
+    );
   if (logs.length > 0 && options.filesOnly === true)
     throw new TidemarkError('USAGE', '--files-only reads no log, so it does not go with --log');
   const folder = typeof options.files === 'string' ? options.files : null;
@@ -64,17 +74,25 @@ async function verify(paths: readonly string[], options: Readonly<Record<string,
     verdicts.set(path, verdict);
     show(path, verdict, run.output);
   };
-  const log = options.filesOnly === true ? null : await openLog(logs, run);
-  await verifyManifests(given, { newHash: () => new ContentHash(), log }, onVerdict);
+  const newHash = () => new ContentHash();
+  if (options.filesOnly === true) await verifyManifests(given, { newHash, log: null }, onVerdict);
+  else
+    await withReplayLog(logs, run.config, replayRunOf(run), log =>
+      verifyManifests(given, { newHash, log: logParts(log, run) }, onVerdict),
+    );
   const failed = paths.map(path => verdicts.get(path)).find(verdict => verdict?.answer !== 'verified');
   if (failed !== undefined) process.exitCode = answerCodes[failed.answer];
 }
 
-async function openLog(logs: readonly string[], { config, signal, output }: Run) {
+function replayRunOf({ signal, output }: Run) {
+  return { id: randomUUID().slice(0, 8), signal, notice: (sentence: string): void => output.notice(sentence) };
+}
+
+function logParts(log: ReplayLog, { config, signal, output }: Run) {
   const report = (problem: string | null): void =>
     output.notice(problem === null ? 'the schema registry answers again' : `waiting: ${problem}`);
   return {
-    log: await openGivenLogs(logs, config),
+    log,
     open: () => openWorkDatabase(config),
     ingesting: {
       registry: openSchemaRegistry(config, report, reason => output.notice(reason)),

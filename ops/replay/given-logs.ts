@@ -1,12 +1,14 @@
 import { statSync } from 'node:fs';
+import { listLogs } from '../../connectors/log-files/log/list-logs.ts';
 import { logDirectorySource } from '../../connectors/log-files/log-directory-source.ts';
 import { ndjsonFileSource } from '../../connectors/log-files/ndjson-file-source.ts';
 import type { ReplayTarget } from '../../pipeline/completeness/sources.ts';
 import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
-import { isSamePartition } from '../../pipeline/partition.ts';
-import type { EventSource, PartitionId } from '../../pipeline/ports.ts';
-import type { LogAgain } from '../../pipeline/replay/read-target.ts';
+import { isSamePartition, partitionName } from '../../pipeline/partition.ts';
+import type { BatchLimits, EventSource, PartitionId } from '../../pipeline/ports.ts';
+import { beginnings } from '../../pipeline/replay/read-target.ts';
 import type { Config } from '../settings/settings.ts';
+import { type FoundTime, type LogPart, type ReplayLog, withoutTime } from './replay-log.ts';
 
 /** A log folder with the partitions that it holds, or a file of lines. */
 type GivenLog = { readonly path: string; readonly partitions: readonly PartitionId[] | null };
@@ -15,7 +17,7 @@ type GivenLog = { readonly path: string; readonly partitions: readonly Partition
  * The log of log folders and files, as a manifest names its partitions. A file is recognized by its content, whatever it is
  * called now. Throws `SOURCE_MISSING` for a path where nothing is, or where there is no log.
  */
-export async function openGivenLogs(paths: readonly string[], config: Config): Promise<LogAgain> {
+export async function openGivenLogs(paths: readonly string[], config: Config): Promise<ReplayLog> {
   const limits = { batchRecords: config.batch_records, batchBytes: config.batch_bytes };
   const given: GivenLog[] = [];
   for (const path of paths) {
@@ -24,37 +26,93 @@ export async function openGivenLogs(paths: readonly string[], config: Config): P
       : null;
     given.push({ path, partitions });
   }
-  const ofFolder = ({ path }: GivenLog, { partition, kind, until, mayHaveGaps }: ReplayTarget): EventSource =>
-    logDirectorySource({
-      ...{ path, kind: kind === 'live' ? 'folder' : kind, ...limits },
-      onLostRecords: mayHaveGaps ? 'skip' : 'stop',
-      until: other => (isSamePartition(other, partition) ? (until ?? Number.POSITIVE_INFINITY) : null),
-    });
   return {
-    async *open(target) {
-      for (const log of given) {
-        if (log.partitions !== null) {
-          if (log.partitions.some(other => isSamePartition(other, target.partition))) yield ofFolder(log, target);
-        } else if (await isFile(log.path, target))
-          yield ndjsonFileSource({
-            path: log.path,
-            ...(target.until === null ? {} : { until: target.until }),
-            ...limits,
-          });
-      }
+    together: targets => targets.map(target => [target]),
+    async *open(targets) {
+      for (const target of targets)
+        for (const log of given) {
+          const source = await sourceOf(log, target, limits);
+          if (source !== null) yield source;
+        }
+    },
+    async look() {
+      const parts = await Promise.all(given.map(({ path, partitions }) => partsOf(path, partitions !== null)));
+      return { at: null, parts: parts.flat() };
+    },
+    close: async () => undefined,
+    async findTimes(parts, time) {
+      const found = new Map<string, FoundTime>();
+      for (const part of parts) found.set(partitionName(part.partition), await findTime(part, time));
+      return found;
     },
   };
 }
 
-/** Whether the file at the path is the one that the partition stands for. */
-async function isFile(path: string, { partition, kind }: ReplayTarget): Promise<boolean> {
-  if (kind !== 'file') return false;
-  const begin = { partition, origin: path, nextOffset: 0, bookmark: null };
-  const source = ndjsonFileSource({ path, batchRecords: 1, batchBytes: 1 });
-  return (await source.partitions([begin])).some(found => isSamePartition(found, partition));
+/** What reads the target, from where it begins; null where the log does not hold its partition. */
+async function sourceOf(log: GivenLog, target: ReplayTarget, limits: BatchLimits): Promise<EventSource | null> {
+  const source =
+    log.partitions === null
+      ? await fileSource(log.path, target, limits)
+      : folderSource(log.path, log.partitions, target, limits);
+  return source && { read: (stored, signal) => source.read(beginnings(stored, [target], ''), signal) };
 }
 
-export function isFolder(path: string): boolean {
+function folderSource(
+  path: string,
+  held: readonly PartitionId[],
+  { partition, kind, until, mayHaveGaps }: ReplayTarget,
+  limits: BatchLimits,
+): EventSource | null {
+  if (!held.some(each => isSamePartition(each, partition))) return null;
+  return logDirectorySource({
+    ...{ path, kind: kind === 'live' ? 'folder' : kind, ...limits },
+    onLostRecords: mayHaveGaps ? 'skip' : 'stop',
+    until: other => (isSamePartition(other, partition) ? (until ?? Number.POSITIVE_INFINITY) : null),
+  });
+}
+
+/** A file is the one that the partition stands for when its content begins so. */
+async function fileSource(
+  path: string,
+  { partition, kind, until }: ReplayTarget,
+  limits: BatchLimits,
+): Promise<EventSource | null> {
+  if (kind !== 'file') return null;
+  const begin = { partition, origin: path, nextOffset: 0, bookmark: null };
+  const source = ndjsonFileSource({ path, ...(until === null ? {} : { until }), ...limits });
+  return (await source.partitions([begin])).some(found => isSamePartition(found, partition)) ? source : null;
+}
+
+async function partsOf(path: string, isLogFolder: boolean): Promise<readonly LogPart[]> {
+  const known = { shown: path, topicId: null, isCompacted: false };
+  if (isLogFolder)
+    return (await listLogs(path)).map(({ topic, partition, low, high, bytes }) => {
+      return { ...known, partition: { topic, partition }, kind: 'folder', ends: { low, stable: high, high }, bytes };
+    });
+  const source = ndjsonFileSource({ path, batchRecords: 1, batchBytes: 1 });
+  const bytes = await source.totalBytes();
+  return (await source.partitions([])).map(partition => ({ ...known, partition, kind: 'file', ends: null, bytes }));
+}
+
+/** Reads all of the log: its records may have times in any order. */
+async function findTime({ shown, partition }: LogPart, time: number): Promise<FoundTime> {
+  const source = logDirectorySource({
+    ...{ path: shown, kind: 'folder', batchRecords: 10_000, batchBytes: 16 << 20 },
+    onLostRecords: 'skip',
+    until: other => (isSamePartition(other, partition) ? Number.POSITIVE_INFINITY : null),
+  });
+  let found: number | null = null;
+  let backMs = 0;
+  for await (const { records } of source.read([], new AbortController().signal))
+    for (const { offset, timestamp } of records) {
+      if (timestamp === null) throw withoutTime(partition, offset);
+      if (found === null && timestamp >= time) found = offset;
+      if (found !== null) backMs = Math.max(backMs, time - timestamp);
+    }
+  return { offset: found, backMs };
+}
+
+function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory();
   } catch (cause) {

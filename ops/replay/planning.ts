@@ -1,16 +1,14 @@
-import { listLogs } from '../../connectors/log-files/log/list-logs.ts';
-import { logDirectorySource } from '../../connectors/log-files/log-directory-source.ts';
-import { ndjsonFileSource } from '../../connectors/log-files/ndjson-file-source.ts';
 import { type Lateness, liveLateness, type Replay, type ReplayTarget } from '../../pipeline/completeness/sources.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { isSamePartition, partitionName } from '../../pipeline/partition.ts';
-import type { PartitionId } from '../../pipeline/ports.ts';
 import type { GivenManifest } from '../../pipeline/verify/given-manifest.ts';
 import { targetsOf } from '../../pipeline/verify/rebuild.ts';
-import { isFolder } from './given-logs.ts';
+import { pause } from '../../pipeline/waiting.ts';
 import { type Place, readPlace } from './places.ts';
+import type { LogLook, ReplayLog } from './replay-log.ts';
+import { findTargets } from './targets.ts';
 
-/** What a replay is asked for: places as the user spelled them, and the log folders and files. */
+/** What a replay is asked for: places as the user spelled them, and log folders and files; without these, the topics of the settings. */
 export interface AskedReplay {
   readonly from: string;
   readonly until: string;
@@ -18,9 +16,12 @@ export interface AskedReplay {
   readonly allowGaps: boolean;
 }
 
-interface Asked extends AskedReplay {
+interface Planning {
   readonly lateness: Lateness;
   readonly skewMs: number;
+  /** How long an open transaction below an end is waited for. */
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
 }
 
 /** What a replay reads, found out before it reads the first record. */
@@ -28,156 +29,150 @@ export interface Planned {
   readonly replay: Replay;
   /** What a user should know of the places, as sentences. */
   readonly notes: readonly string[];
+  /** What the log no longer holds of it, as sentences; `refuseLosses` refuses it. */
+  readonly losses: readonly string[];
+  /** Encoded bytes of all the logs; null where they are not known. */
+  readonly bytes: number | null;
 }
 
-/** A log of a folder, or a file, of which the ends are not known. */
-interface GivenPart {
-  readonly path: string;
-  readonly partition: PartitionId;
-  readonly ends: { readonly low: number; readonly high: number } | null;
-}
+const pauseMs = 250;
 
-/**
- * Plans a replay of log folders and files. Throws `USAGE` for a place that does not go with a log, `RECORDS_LOST` when
- * the log no longer holds what was asked for and gaps are not allowed, and as reading the logs does.
- */
-export async function planReplay(asked: Asked): Promise<Planned> {
+/** Plans a replay. Throws `USAGE` for a place that does not go with the log, and as reading the log does. */
+export async function planReplay(asked: AskedReplay, log: ReplayLog, planning: Planning): Promise<Planned> {
   const from = await readPlace('--from', asked.from);
   const until = await readPlace('--until', asked.until);
-  const command = { from: asked.from, until: asked.until, paths: asked.paths, allowGaps: asked.allowGaps };
-  const base = { ...command, isFinished: false };
-  if (until.at === 'manifest') {
-    if (from.at !== 'beginning')
-      throw new TidemarkError(
-        'USAGE',
-        '--until manifest:… begins where the manifest does, so it does not go with --from',
-      );
-    const targets = targetsOf(until.manifest).map(target => ({
-      ...target,
-      mayHaveGaps: target.mayHaveGaps || asked.allowGaps,
-    }));
-    return { replay: { ...base, targets, watermark: watermarkOf(until.manifest) }, notes: [] };
+  const { places, look, watermark } = await findPlaces(from, until, log, planning);
+  const losses = places.targets.flatMap(target => lossesOf(target, look, until));
+  const { targets, notes } = await cutAtStable(
+    places.targets.map(target => cutAtHigh(target, look)),
+    look,
+    log,
+    planning,
+  );
+  const { allowGaps, paths } = asked;
+  const command = { from: asked.from, until: asked.until, paths, allowGaps };
+  const withGaps = targets.map(target => ({ ...target, mayHaveGaps: target.mayHaveGaps || allowGaps }));
+  return {
+    replay: { ...command, targets: withGaps, watermark, isFinished: false },
+    notes: [...places.notes, ...notes],
+    losses,
+    bytes: look.parts.reduce<number | null>(
+      (sum, { bytes }) => (sum === null || bytes === null ? null : sum + bytes),
+      0,
+    ),
+  };
+}
+
+/** Throws `RECORDS_LOST` when the log no longer holds what was asked for, and gaps are not allowed. */
+export function refuseLosses({ losses, replay: { allowGaps } }: Planned): void {
+  if (losses.length === 0 || allowGaps) return;
+  throw new TidemarkError(
+    'RECORDS_LOST',
+    `${losses.join('; ')}. --allow-gaps goes on without them, and manifests name the gap`,
+  );
+}
+
+async function findPlaces(from: Place, until: Place, log: ReplayLog, planning: Planning) {
+  if (from.at === 'manifest') throw new Error('--from is never a manifest');
+  if (until.at !== 'manifest') {
+    const look = await log.look(null);
+    const places = await findTargets(look.parts, log, { from, until, skewMs: planning.skewMs });
+    return { places, look, watermark: watermarkAt(until, look, planning) };
   }
-  const notes: string[] = [];
-  const targets: ReplayTarget[] = [];
-  const parts = await findParts(asked.paths);
-  checkNames([from, until], parts);
-  for (const part of parts) targets.push(await planPart(part, { ...asked, from, until, notes }));
-  const watermark =
-    until.at === 'now'
-      ? 'of the sources'
-      : until.at === 'time'
-        ? until.time - asked.skewMs - liveLateness(asked.lateness)
-        : null;
-  return { replay: { ...base, targets, watermark }, notes };
-}
-
-async function findParts(paths: readonly string[]): Promise<readonly GivenPart[]> {
-  const parts: GivenPart[] = [];
-  for (const path of paths) {
-    if (isFolder(path)) {
-      for (const { topic, partition, low, high } of await listLogs(path))
-        parts.push({ path, partition: { topic, partition }, ends: { low, high } });
-      continue;
-    }
-    const [partition] = await ndjsonFileSource({ path, batchRecords: 1, batchBytes: 1 }).partitions([]);
-    if (partition !== undefined) parts.push({ path, partition, ends: null });
-  }
-  return parts;
-}
-
-function checkNames(places: readonly Place[], parts: readonly GivenPart[]): void {
-  const names = parts.map(({ partition }) => partitionName(partition));
-  for (const place of places)
-    for (const name of place.at === 'offsets' ? place.offsets.keys() : [])
-      if (!names.includes(name))
-        throw new TidemarkError('USAGE', `no log that was given holds ${name}; they hold ${names.join(', ')}`);
-}
-
-interface PartPlanning extends Omit<Asked, 'from' | 'until'> {
-  readonly from: Place;
-  readonly until: Place;
-  readonly notes: string[];
-}
-
-async function planPart(part: GivenPart, planning: PartPlanning): Promise<ReplayTarget> {
-  const { partition, ends, path } = part;
-  const { from, until, skewMs, allowGaps } = planning;
-  const name = partitionName(partition);
-  const begin = { ...from, ...(from.at === 'time' ? { time: from.time - skewMs } : {}) };
-  if (ends === null) {
-    for (const place of [from, until])
-      if (place.at === 'time')
-        throw new TidemarkError(
-          'USAGE',
-          `${path} keeps no times of its records, so a time says nothing of it; give offsets of ${name}`,
-        );
-    const end = until.at === 'offsets' ? (until.offsets.get(name) ?? null) : until.at === 'beginning' ? 0 : null;
-    if (from.at !== 'beginning')
-      throw new TidemarkError('USAGE', `${path} is a file, which is read from its beginning; leave --from out`);
-    return { partition, kind: 'file', from: 0, until: end, mayHaveGaps: false };
-  }
-  const first = await offsetOf(begin, part, ends, planning);
-  const end = await offsetOf(until, part, ends, planning);
-  if (end > ends.high)
-    throw new TidemarkError('USAGE', `--until asks for ${name} up to offset ${end}; its log ends at ${ends.high}`);
-  if (first < ends.low && first < end && !allowGaps)
+  if (from.at !== 'beginning')
     throw new TidemarkError(
-      'RECORDS_LOST',
-      `the log ${name} no longer holds the offsets from ${first} on and below ${ends.low}; --allow-gaps goes on without them, and manifests name the gap`,
+      'USAGE',
+      '--until manifest:… begins where the manifest does, so it does not go with --from',
     );
-  return { partition, kind: 'folder', from: first, until: Math.max(first, end), mayHaveGaps: first < ends.low };
+  const targets = targetsOf(until.manifest);
+  const topics = targets.flatMap(({ partition, kind }) => (kind === 'live' ? [partition.topic] : []));
+  const look = await log.look([...new Set(topics)]);
+  return { places: { targets, notes: [] }, look, watermark: watermarkOfManifest(until.manifest) };
 }
 
-async function offsetOf(
-  place: Place,
-  part: GivenPart,
-  ends: { low: number; high: number },
-  planning: PartPlanning,
-): Promise<number> {
-  const name = partitionName(part.partition);
-  switch (place.at) {
-    case 'beginning':
-      return 0;
-    case 'offsets':
-      return place.offsets.get(name) ?? (place === planning.until ? ends.high : 0);
-    case 'time':
-      return (await findTime(part, place.time, planning.notes)) ?? ends.high;
-    default:
-      return ends.high;
-  }
-}
-
-/** The offset of the first record whose own time is at or after a time; null when there is none. */
-async function findTime({ path, partition }: GivenPart, time: number, notes: string[]): Promise<number | null> {
-  const source = logDirectorySource({
-    ...{ path, kind: 'folder', batchRecords: 10_000, batchBytes: 16 << 20 },
-    onLostRecords: 'skip',
-    until: other => (isSamePartition(other, partition) ? Number.POSITIVE_INFINITY : null),
-  });
-  let found: number | null = null;
-  let backMs = 0;
-  for await (const { records } of source.read([], new AbortController().signal))
-    for (const { offset, timestamp } of records) {
-      if (timestamp === null)
-        throw new TidemarkError(
-          'USAGE',
-          `the log ${partitionName(partition)} has no time for its record at offset ${offset}; give offsets`,
-        );
-      if (found === null && timestamp >= time) found = offset;
-      if (found !== null) backMs = Math.max(backMs, time - timestamp);
-    }
-  if (backMs > 0)
-    notes.push(
-      `${partitionName(partition)}: record times run backwards there: after offset ${found} some are up to ${backMs} ms earlier`,
-    );
-  return found;
+/** The time up to which all events are read. Where the log says itself where it ends, its sources say it after they were read. */
+function watermarkAt(until: Place, { at }: LogLook, { skewMs, lateness }: Planning): Replay['watermark'] {
+  if (until.at === 'time') return until.time - skewMs - liveLateness(lateness);
+  if (until.at !== 'now') return null;
+  return at === null ? 'of the sources' : at - liveLateness(lateness);
 }
 
 /** The time up to which a manifest's database had all events; null when it says none. */
-function watermarkOf({ status, window, partitions }: GivenManifest): number | null {
+function watermarkOfManifest({ status, window, partitions }: GivenManifest): number | null {
   const known = partitions.map(({ watermark }) => (watermark === null ? null : Date.parse(watermark)));
   const least = known.includes(null) || known.length === 0 ? null : Math.min(...known.filter(time => time !== null));
   const told = status === 'complete' ? Date.parse(window.time_to) : null;
   return least === null || told === null ? (least ?? told) : Math.max(least, told);
+}
+
+/** The offsets of a partition that are held anywhere: several logs may hold parts of it. Null for a file. */
+function endsOf({ parts }: LogLook, { partition }: ReplayTarget) {
+  const ends = parts.filter(part => isSamePartition(part.partition, partition)).flatMap(part => part.ends ?? []);
+  if (ends.length === 0) return null;
+  return {
+    low: Math.min(...ends.map(({ low }) => low)),
+    stable: Math.max(...ends.map(({ stable }) => stable)),
+    high: Math.max(...ends.map(({ high }) => high)),
+  };
+}
+
+/** What the log no longer holds of a target, as sentences. */
+function lossesOf(target: ReplayTarget, look: LogLook, place: Place): readonly string[] {
+  const { partition, from, until, mayHaveGaps } = target;
+  const ends = endsOf(look, target);
+  if (ends === null || until === null || from >= until) return [];
+  const name = partitionName(partition);
+  const part = look.parts.find(each => isSamePartition(each.partition, partition));
+  const manifest = place.at === 'manifest' ? place.manifest : null;
+  const told = manifest?.partitions.find(each => isSamePartition(each, partition))?.topic_id ?? null;
+  const range = `the offsets from ${from} on and below`;
+  const losses: string[] = [];
+  if (ends.low > from && !mayHaveGaps)
+    losses.push(`the log ${name} no longer holds ${range} ${Math.min(ends.low, until)}`);
+  if (until > ends.high) losses.push(`the log ${name} ends at offset ${ends.high}, not at ${until}`);
+  if (part?.isCompacted) losses.push(`the topic of ${name} is compacted: any of ${range} ${until} may be gone`);
+  const topicId = part?.topicId ?? null;
+  if (told !== null && topicId !== null && told !== topicId)
+    losses.push(
+      `the topic of ${name} was made anew: its id is ${topicId}, and the manifest's ${told}; ${range} ${until} may hold other records`,
+    );
+  return losses;
+}
+
+/** Where the log ends before the target, which is a loss, all of the log is read. */
+function cutAtHigh(target: ReplayTarget, look: LogLook): ReplayTarget {
+  const ends = endsOf(look, target);
+  if (ends === null || target.until === null) return target;
+  return { ...target, until: Math.max(target.from, Math.min(target.until, ends.high)) };
+}
+
+/**
+ * Waits until all that the targets ask for can be read, and cuts them where an open transaction still hides the rest. Each look
+ * is compared with the ends that were asked for at first, so that it does not run after a growing log.
+ */
+async function cutAtStable(targets: readonly ReplayTarget[], first: LogLook, log: ReplayLog, planning: Planning) {
+  const topics = [...new Set(targets.flatMap(({ partition, kind }) => (kind === 'live' ? [partition.topic] : [])))];
+  const isHidden = (look: LogLook) => (target: ReplayTarget) => target.until !== stableEnd(target, look);
+  let look = first;
+  const began = performance.now();
+  while (targets.some(isHidden(look)) && performance.now() - began < planning.waitMs) {
+    await pause(pauseMs, planning.signal);
+    if (planning.signal.aborted) throw new TidemarkError('INTERRUPTED', 'interrupted before the first record was read');
+    look = await log.look(topics);
+  }
+  const notes: string[] = [];
+  const cut = targets.map((target): ReplayTarget => {
+    const [end, asked] = [stableEnd(target, look), target.until];
+    if (end === asked || asked === null) return target;
+    const hidden = `an open transaction hides the offsets from ${end} on and below ${asked}`;
+    notes.push(`${partitionName(target.partition)}: ${hidden}; the replay ends before them`);
+    return { ...target, until: end, hiddenUpTo: asked };
+  });
+  return { targets: cut, notes };
+}
+
+function stableEnd(target: ReplayTarget, look: LogLook): number | null {
+  const stable = endsOf(look, target)?.stable ?? null;
+  if (target.until === null || stable === null || target.until <= stable) return target.until;
+  return Math.max(target.from, stable);
 }

@@ -1,36 +1,111 @@
+import { existsSync } from 'node:fs';
+import { noSources, type Replay, type Sources } from '../../pipeline/completeness/sources.ts';
 import type { Ingested, IngestOptions, StoredGroup } from '../../pipeline/ingest/ingest.ts';
+import { partitionName } from '../../pipeline/partition.ts';
+import type { Log } from '../../pipeline/ports.ts';
 import { runReplay } from '../../pipeline/replay/replay.ts';
 import { latenessOf, withDatabase, withWarehouse } from '../main.ts';
+import { describeLost } from '../output.ts';
 import { openSchemaRegistry } from '../schema-registry.ts';
 import type { Config } from '../settings/settings.ts';
 import { openGivenLogs } from './given-logs.ts';
-import { type AskedReplay, type Planned, planReplay } from './planning.ts';
+import { KafkaReplayLog } from './kafka-log.ts';
+import { type AskedReplay, type Planned, planReplay, refuseLosses } from './planning.ts';
+import type { ReplayLog } from './replay-log.ts';
 
 interface ReplayRun extends Pick<IngestOptions, 'signal'> {
+  /** Names the consumer group of a replay from Kafka, `<kafka_group>-replay-<id>`. */
+  readonly id: string;
   /** Called with what a user should know, as a sentence. */
   readonly notice: (sentence: string) => void;
-  /** Called with the plan before the first record is read. */
-  readonly onPlan: (plan: Planned) => void;
+  /** Called before the first record is read, with what is left to read. */
+  readonly onBegin: (left: LeftToRead) => void;
   readonly onStored: (stored: StoredGroup) => void;
 }
 
+/** Records, where every end is known; else the encoded bytes of the logs; null where neither is known. */
+type LeftToRead = { readonly records: number } | { readonly bytes: number } | null;
+
+/** Where a replay reads: these paths or, without any, the topics of Kafka that the settings name. */
+export async function withReplayLog<T>(
+  paths: readonly string[],
+  config: Config,
+  { id, signal, notice }: Pick<ReplayRun, 'id' | 'signal' | 'notice'>,
+  use: (log: ReplayLog) => Promise<T>,
+): Promise<T> {
+  const log =
+    paths.length > 0
+      ? await openGivenLogs(paths, config)
+      : new KafkaReplayLog(config, { id, signal, log: noticed(notice) });
+  try {
+    return await use(log);
+  } finally {
+    await log.close();
+  }
+}
+
+/** Warnings and errors are what a user should know; the rest is of use for a service only. Gaps are told with the batch behind them. */
+function noticed(notice: (sentence: string) => void): Log {
+  const ignore = (): void => undefined;
+  const tell = ({ code }: { readonly code?: unknown }, sentence: string): void => {
+    if (code !== 'RECORDS_LOST') notice(sentence);
+  };
+  return { debug: ignore, info: ignore, warn: tell, error: tell };
+}
+
 /** Finds out what a replay would read. Throws as `planReplay` does. */
-export function planFor(asked: AskedReplay, config: Config): Promise<Planned> {
-  return planReplay({ ...asked, lateness: latenessOf(config), skewMs: config.skew_ms });
+export function planFor(asked: AskedReplay, config: Config, log: ReplayLog, signal: AbortSignal): Promise<Planned> {
+  const { skew_ms: skewMs, export_wait_ms: waitMs } = config;
+  return planReplay(asked, log, { lateness: latenessOf(config), skewMs, waitMs, signal });
 }
 
 /**
  * Reads the log again into the database `config.db`, which is made, or gone on with where the same replay was interrupted. Ends
- * between two transactions when the signal aborts. Returns what this call read. Throws as `planReplay` and `runReplay` do.
+ * between two transactions when the signal aborts. Returns what this call read. Throws as `planReplay`, `refuseLosses` and
+ * `runReplay` do.
  */
-export async function replayInto(
-  asked: AskedReplay,
+export function replayInto(asked: AskedReplay, config: Config, run: ReplayRun): Promise<Ingested> {
+  return withReplayLog(asked.paths, config, run, async log => {
+    const known = await interruptedReplay(config);
+    if (known !== null) {
+      run.onBegin(known.left);
+      return readPlanned({ ...known.replay, ...asked }, log, config, run);
+    }
+    const plan = await planFor(asked, config, log, run.signal);
+    for (const note of plan.notes) run.notice(note);
+    refuseLosses(plan);
+    run.onBegin(recordsLeft(plan.replay, noSources) ?? (plan.bytes === null ? null : { bytes: plan.bytes }));
+    return readPlanned(plan.replay, log, config, run);
+  });
+}
+
+/** What an earlier process was asked for, and has not read of it; null where there is no database of a replay. */
+async function interruptedReplay(config: Config) {
+  if (!existsSync(config.db)) return null;
+  return withDatabase(config, database =>
+    withWarehouse(config, database, async warehouse => {
+      const sources = warehouse.sources();
+      return sources.replay && { replay: sources.replay, left: recordsLeft(sources.replay, sources) };
+    }),
+  );
+}
+
+/** Null where the end of a file is not known before it is read. */
+function recordsLeft({ targets }: Replay, { partitions }: Pick<Sources, 'partitions'>): LeftToRead {
+  let records = 0;
+  for (const { partition, from, until } of targets) {
+    if (until === null) return null;
+    records += Math.max(0, until - (partitions.get(partitionName(partition))?.nextOffset ?? from));
+  }
+  return { records };
+}
+
+async function readPlanned(
+  replay: Replay,
+  log: ReplayLog,
   config: Config,
-  { signal, notice, onPlan, onStored }: ReplayRun,
+  { signal, notice, onStored }: ReplayRun,
 ): Promise<Ingested> {
-  const plan = await planFor(asked, config);
-  for (const note of plan.notes) notice(note);
-  onPlan(plan);
   const counts = { recordsRead: 0, applied: 0, quarantined: 0 };
   const registry = openSchemaRegistry(
     config,
@@ -45,6 +120,7 @@ export async function replayInto(
     signal,
     onStored: (stored: StoredGroup) => {
       for (const { facts } of stored.batches) {
+        if (facts.lost !== null) notice(describeLost(facts.partition, facts.lost));
         counts.recordsRead += facts.recordsRead;
         counts.applied += facts.applied;
         counts.quarantined += facts.quarantined;
@@ -53,9 +129,7 @@ export async function replayInto(
     },
   };
   await withDatabase(config, database =>
-    withWarehouse(config, database, async warehouse =>
-      runReplay(plan.replay, { log: await openGivenLogs(asked.paths, config), warehouse, options }),
-    ),
+    withWarehouse(config, database, async warehouse => runReplay(replay, { log, warehouse, options })),
   );
   return counts;
 }

@@ -95,6 +95,8 @@ export interface ReplayTarget {
   readonly until: number | null;
   /** Whether records may be missing in it; the gap is then recorded. */
   readonly mayHaveGaps: boolean;
+  /** The end that was asked for, where `until` lies before it because an open transaction hid the offsets between them. */
+  readonly hiddenUpTo?: number;
 }
 
 /** What the replay that makes a store was asked for. Only the same command goes on with it. */

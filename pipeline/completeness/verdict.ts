@@ -80,7 +80,10 @@ export function judgeCompleteness(judged: Judged): Completeness {
 /** What a store lacks that a replay makes. */
 function whyNotReplayed({ sources: { replay, partitions }, timeTo }: Judged): readonly string[] {
   if (replay === null) return [];
-  const unread = replay.isFinished ? [] : replay.targets.flatMap(target => whyUnread(target, partitions));
+  const unread = [
+    ...(replay.isFinished ? [] : replay.targets.flatMap(target => whyUnread(target, partitions))),
+    ...replay.targets.flatMap(whyHidden),
+  ];
   const { watermark } = replay;
   if (watermark === 'of the sources' || (watermark !== null && timeTo <= watermark)) return unread;
   const reached =
@@ -96,6 +99,11 @@ function whyUnread({ partition, from, until }: ReplayTarget, partitions: Sources
   return until !== null && position >= until
     ? []
     : [`replay not finished: ${name} at ${position} of ${until ?? 'its end'}`];
+}
+
+function whyHidden({ partition, until, hiddenUpTo }: ReplayTarget): readonly string[] {
+  if (hiddenUpTo === undefined || until === null) return [];
+  return [`${partitionName(partition)}: an open transaction hid offsets ${until} to ${hiddenUpTo - 1} from the replay`];
 }
 
 /** A topic that may get further partitions. Declared ones vouch for themselves, once a look has listed them. */

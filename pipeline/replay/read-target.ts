@@ -1,14 +1,16 @@
-import type { ReplayTarget } from '../completeness/sources.ts';
+import type { ReplayTarget, Sources } from '../completeness/sources.ts';
 import { TidemarkError } from '../errors.ts';
 import { type IngestOptions, ingest } from '../ingest/ingest.ts';
 import type { ReadingStore, Warehouse } from '../ingest/warehouse.ts';
 import { isSamePartition, partitionName } from '../partition.ts';
-import type { EventSource, StoredPosition } from '../ports.ts';
+import type { EventSource, PartitionId, StoredPosition } from '../ports.ts';
 
 /** A log that is read again. */
 export interface LogAgain {
-  /** What reads the target, up to its end: each given log that holds its partition, in the order in which they were given. */
-  open(target: ReplayTarget): AsyncIterable<EventSource>;
+  /** The targets in the order in which they are read; those of one list are read side by side. */
+  together(targets: readonly ReplayTarget[]): readonly (readonly ReplayTarget[])[];
+  /** What reads one of these lists, up to the end of each target: each given log that holds it, in the order in which they were given. */
+  open(targets: readonly ReplayTarget[]): AsyncIterable<EventSource>;
 }
 
 interface ReadingAgain {
@@ -18,24 +20,30 @@ interface ReadingAgain {
 }
 
 /**
- * Stores the records of one target from where the store has them on. Where a log ends before the target, or cannot be read,
- * the next one that holds the partition goes on. Returns false where none holds it. Throws as `ingest` does for the last one.
+ * Stores the records of targets that are read together, from where the store has them on. Where a log ends before the targets, or
+ * cannot be read, the next one that holds them goes on. Returns false where none holds them. Throws as `ingest` does for the
+ * last one.
  */
-export async function readTarget(target: ReplayTarget, { log, warehouse, options }: ReadingAgain): Promise<boolean> {
-  const isRead = (): boolean => {
-    const stored = warehouse.sources().partitions.get(partitionName(target.partition))?.nextOffset ?? null;
-    return stored !== null && target.until !== null && stored >= target.until;
-  };
-  if (isRead()) return true;
+export async function readTargets(
+  targets: readonly ReplayTarget[],
+  { log, warehouse, options }: ReadingAgain,
+): Promise<boolean> {
+  const areRead = (): boolean => targets.every(target => isRead(target, warehouse.sources()));
+  if (areRead()) return true;
   let isHeld = false;
   let failure: TidemarkError | null = null;
-  for await (const source of log.open(target)) {
+  for await (const source of log.open(targets)) {
     isHeld = true;
-    failure = await ingest(beginningAt(source, target), warehouse, options).then(() => null, unlessOfLog);
-    if (isRead() || options.signal.aborted) return true;
+    failure = await ingest(source, warehouse, options).then(() => null, unlessOfLog);
+    if (areRead() || options.signal.aborted) return true;
   }
   if (failure !== null) throw failure;
   return isHeld;
+}
+
+function isRead({ partition, until }: ReplayTarget, { partitions }: Pick<Sources, 'partitions'>): boolean {
+  const stored = partitions.get(partitionName(partition))?.nextOffset ?? null;
+  return stored !== null && until !== null && stored >= until;
 }
 
 const logFailures: readonly unknown[] = [
@@ -44,6 +52,7 @@ const logFailures: readonly unknown[] = [
   'SOURCE_CORRUPT',
   'SOURCE_MISSING',
   'SOURCE_REFUSED',
+  'TOPIC_UNFIT',
 ];
 
 /** Whether an error says that a log is not, or not any more, what was consumed, or that it cannot be read. */
@@ -57,11 +66,14 @@ function unlessOfLog(error: unknown): TidemarkError {
   throw error;
 }
 
-/** The source, which begins where the target does. A file is recognized by the topic of that position. */
-function beginningAt(source: EventSource, { partition, from, mayHaveGaps, kind }: ReplayTarget): EventSource {
-  const begin: StoredPosition = { partition, origin: '', nextOffset: from, bookmark: null };
-  const isNeeded = kind === 'file' || from > 0 || mayHaveGaps;
-  const withBegin = (stored: readonly StoredPosition[]): readonly StoredPosition[] =>
-    !isNeeded || stored.some(position => isSamePartition(position.partition, partition)) ? stored : [...stored, begin];
-  return { read: (stored, signal) => source.read(withBegin(stored), signal) };
+/** The stored positions, and the beginnings of those targets of which nothing is stored. A file is recognized by the topic of its beginning. */
+export function beginnings(
+  stored: readonly StoredPosition[],
+  targets: readonly ReplayTarget[],
+  origin: string,
+): readonly StoredPosition[] {
+  const isStored = (partition: PartitionId): boolean =>
+    stored.some(position => isSamePartition(position.partition, partition));
+  const begun = targets.filter(({ partition }) => !isStored(partition));
+  return [...stored, ...begun.map(({ partition, from }) => ({ partition, origin, nextOffset: from, bookmark: null }))];
 }

@@ -4,7 +4,7 @@ import { TidemarkError } from '../errors.ts';
 import type { IngestOptions } from '../ingest/ingest.ts';
 import type { ReadingStore, Warehouse } from '../ingest/warehouse.ts';
 import { partitionName } from '../partition.ts';
-import { type LogAgain, readTarget } from './read-target.ts';
+import { type LogAgain, readTargets } from './read-target.ts';
 
 interface Replaying {
   readonly log: LogAgain;
@@ -34,17 +34,21 @@ export async function runReplay(asked: Replay, { log, warehouse, options }: Repl
   // What `now` or a time stood for at first stays, however the log grew since.
   const replay = known ?? asked;
   await warehouse.record(sources => ({ ...sources, replay }));
-  for (const target of replay.targets) {
-    if (!(await readTarget(target, { log, warehouse, options })))
-      throw new TidemarkError('SOURCE_MISSING', `no log that was given holds ${partitionName(target.partition)}`);
+  for (const targets of log.together(replay.targets)) {
+    if (!(await readTargets(targets, { log, warehouse, options }))) throw notHeld(targets);
     if (options.signal.aborted) return;
-    checkReached(target, warehouse.sources());
+    for (const target of targets) checkReached(target, warehouse.sources());
   }
   const read = replay.targets.filter(({ partition }) => warehouse.sources().partitions.has(partitionName(partition)));
   await warehouse.record(sources => ({
     ...(replay.watermark === 'of the sources' ? withEnd(sources, partitionsOf(read), { by: 'ingest' }) : sources),
     replay: { ...replay, isFinished: true },
   }));
+}
+
+function notHeld(targets: readonly ReplayTarget[]): TidemarkError {
+  const names = targets.map(({ partition }) => partitionName(partition)).join(', ');
+  return new TidemarkError('SOURCE_MISSING', `no log that was given holds ${names}`);
 }
 
 /** Throws `SOURCE_CHANGED` when the log ended before the target: the replay would say that it has ended, and lack records. */

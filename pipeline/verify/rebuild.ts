@@ -6,7 +6,7 @@ import type { IngestOptions } from '../ingest/ingest.ts';
 import type { ReadingStore, Warehouse } from '../ingest/warehouse.ts';
 import { partitionName } from '../partition.ts';
 import type { LostRecords } from '../ports.ts';
-import { isOfLog, type LogAgain, readTarget } from '../replay/read-target.ts';
+import { isOfLog, type LogAgain, readTargets } from '../replay/read-target.ts';
 import type { GivenManifest } from './given-manifest.ts';
 import { type Verdict, verdict } from './verdict.ts';
 
@@ -26,8 +26,8 @@ type ManifestPartition = GivenManifest['partitions'][number];
 export async function rebuild(manifest: GivenManifest, rebuilding: Rebuilding): Promise<Verdict | null> {
   const lost = await missingSchemas(manifest, rebuilding);
   if (lost !== null) return lost;
-  for (const target of targetsOf(manifest)) {
-    const failure = await failureOf(target, manifest, rebuilding);
+  for (const targets of rebuilding.log.together(targetsOf(manifest))) {
+    const failure = await failureOf(targets, manifest, rebuilding);
     if (rebuilding.ingesting.signal.aborted) throw new TidemarkError('INTERRUPTED', 'the verification was interrupted');
     if (failure !== null) return verdict('cannot be rebuilt', failure);
   }
@@ -90,9 +90,9 @@ async function missingSchemas({ schema_ids: ids }: GivenManifest, { ingesting }:
 
 const howRecognized = '; a file is recognized by its first 64 KiB, unpacked, whatever its name is';
 
-/** Reads one target; returns why it cannot be read, or null. */
+/** Reads targets that are read together; returns why they cannot be read, or null. */
 async function failureOf(
-  target: ReplayTarget,
+  targets: readonly ReplayTarget[],
   manifest: GivenManifest,
   { log, warehouse, ingesting, keyFormat }: Rebuilding,
 ): Promise<string | null> {
@@ -104,9 +104,9 @@ async function failureOf(
     ...(bound === null ? {} : { maxRecordBytes: bound }),
   };
   try {
-    if (await readTarget(target, { log, warehouse, options })) return null;
-    const name = partitionName(target.partition);
-    return `no log that was given holds ${name}${target.kind === 'file' ? howRecognized : ''}`;
+    if (await readTargets(targets, { log, warehouse, options })) return null;
+    const names = targets.map(({ partition }) => partitionName(partition)).join(', ');
+    return `no log that was given holds ${names}${targets.some(({ kind }) => kind === 'file') ? howRecognized : ''}`;
   } catch (error) {
     if (isOfLog(error)) return error.message;
     throw error;

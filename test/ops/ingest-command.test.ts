@@ -27,7 +27,7 @@ describe('Ctrl-C', () => {
     child.stderr.once('data', () => child.kill('SIGINT'));
     const { code, stdout, stderr } = await ended;
     expect(code, stderr).toBe(130);
-    const progress = /^\S+events\.ndjson: [\d.]+ KiB of 955\.6 KiB, [\d,]+ records, [\d,]+\/s\n/;
+    const progress = /^\S+events\.ndjson: [\d.]+ KiB of 955\.6 KiB, [\d,]+ records, [\d,]+\/s, about [\d.]+ s left\n/;
     expect(stderr, 'plain lines, as this is no terminal').toMatch(progress);
     expect(stderr).toMatch(/interrupted between two transactions.*run the same command again.*\[INTERRUPTED\]/);
     const stored = Number(/([\d,]+) records read/.exec(stdout)?.[1]?.replace(',', ''));

@@ -27,8 +27,9 @@ async function makeLog(minutes: readonly number[], segmentBytes = 1_000_000): Pr
 
 const minutes = (count: number): number[] => Array.from({ length: count }, (_, minute) => minute);
 const replayed = async (...args: readonly string[]) => JSON.parse(await run('replay', ...args, '--json'));
-const listed = async (...args: readonly string[]) =>
+const planned = async (...args: readonly string[]) =>
   JSON.parse(await run('replay', ...args, '--into', 'none.duckdb', '--dry-run', '--json'));
+const listed = async (...args: readonly string[]) => (await planned(...args)).partitions;
 const manifestOf = async (db: string, from: string, to: string) =>
   JSON.parse(await run('export', '--db', db, '--file-prefix', 'x_', '--time-from', from, '--time-to', to, '--json'));
 
@@ -145,7 +146,7 @@ describe('the places of a log', () => {
       '--dry-run',
       '--json',
     );
-    expect(JSON.parse(stdout)).toMatchObject([{ until: 2 }]);
+    expect(JSON.parse(stdout)).toMatchObject({ partitions: [{ until: 2 }], records: 2, seconds: 1 });
     expect(stderr).toMatch(/record times run backwards there: after offset 2 some are up to 120000 ms earlier/);
   });
 
@@ -170,9 +171,10 @@ describe('the places of a log', () => {
     expect(refused).toMatchObject({
       code: 65,
       stderr: expect.stringMatching(
-        new RegExp(`no longer holds the offsets from 0 on and below ${low}; .*RECORDS_LOST`),
+        new RegExp(`no longer holds the offsets from 0 on and below ${low}\\. --allow-gaps .*RECORDS_LOST`),
       ),
     });
+    expect(await planned('log')).toMatchObject({ losses: [expect.stringMatching(`from 0 on and below ${low}$`)] });
     await replayed('log', '--into', 'x.duckdb', '--allow-gaps');
     const { partitions } = await manifestOf('x.duckdb', at(20), at(25));
     expect(partitions).toMatchObject([{ first_offset: 0, gaps: [{ from: 0, to: low }] }]);

@@ -37,8 +37,8 @@ export interface SavedMember {
 interface BatchReader {
   /** The topic ids to fetch by. */
   readonly topicIds: TopicIds;
-  /** The offset to read a partition from. Called when partitions are assigned; must be synchronous. */
-  startOf(partition: PartitionId): number;
+  /** The offset to read a partition from; null for one that is not to be read. Called when partitions are assigned; must be synchronous. */
+  startOf(partition: PartitionId): number | null;
   /** Called with each fetched batch; the next one of the partition is fetched after it resolves. */
   take(payload: EachBatchPayload): Promise<void>;
 }
@@ -204,7 +204,11 @@ export class GroupConsumer {
     this.#assigned = Object.entries(memberAssignment).flatMap(([topic, partitions]) =>
       partitions.map(partition => ({ topic, partition })),
     );
-    for (const partition of this.#assigned) this.seek(partition, reader.startOf(partition));
+    for (const partition of this.#assigned) {
+      const start = reader.startOf(partition);
+      if (start === null) this.pause(partition);
+      else this.seek(partition, start);
+    }
     this.#problem = null;
     this.#memberId = memberId;
     this.#isMember = true;

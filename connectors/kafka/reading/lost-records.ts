@@ -7,7 +7,7 @@ import { decodeBookmark, type LogIdentity } from './bookmark.ts';
 import { originOf, type PartitionReading } from './partition-reading.ts';
 
 /** What to do about records that Kafka deleted before they were read, and about batches that cannot be read. */
-type Policies = Pick<KafkaOptions, 'onLostRecords' | 'onDamagedBatch'>;
+export type Policies = Pick<KafkaOptions, 'onLostRecords' | 'onDamagedBatch'>;
 
 /**
  * Checks the next offset to read against the offsets `[low, high)` that the partition holds. Throws `SOURCE_CHANGED` when
@@ -26,7 +26,7 @@ export function checkRange(
     );
   }
   if (position < low && policy === 'stop') {
-    const cure = 'to continue after the gap, set kafka_on_lost_records to skip';
+    const cure = 'to continue after the gap, set kafka_on_lost_records to skip, or give a replay --allow-gaps';
     throw failure(
       'RECORDS_LOST',
       partition,
@@ -127,7 +127,7 @@ function decideDamaged(
   const cure =
     to === null
       ? 'where it ends cannot be told, so that it cannot be skipped'
-      : `to continue after offset ${to - 1}, set kafka_on_damaged_batch to skip`;
+      : `to continue after offset ${to - 1}, set kafka_on_damaged_batch to skip, or give a replay --allow-gaps`;
   throw new TidemarkError('SOURCE_CORRUPT', `${partitionName(partition)}: ${reason}; ${cure}`);
 }
 

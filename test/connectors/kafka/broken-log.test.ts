@@ -2,12 +2,13 @@ import { open, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KafkaOptions } from '../../../connectors/kafka/client/options.ts';
+import { kafkaLogAgain } from '../../../connectors/kafka/kafka-log-again.ts';
 import type { Broker } from '../../../ops/local-kafka/broker.ts';
 import { waitFor } from '../../../ops/local-kafka/waiting.ts';
 import { TestCluster } from '../../support/kafka/cluster.ts';
 import { canStartBroker, startBroker } from '../../support/kafka/own-servers.ts';
 import { readLog } from '../../support/kafka/read-log.ts';
-import { boundedKafkaSource, kafkaOptions } from '../../support/kafka/reading.ts';
+import { boundedKafkaSource, kafkaOptions, LogLines } from '../../support/kafka/reading.ts';
 import { positionsAfter, readAll, readToEnd } from '../../support/reading.ts';
 
 describe.skipIf(!(await canStartBroker()))("a log whose files on the broker's disk", () => {
@@ -77,7 +78,7 @@ describe.skipIf(!(await canStartBroker()))("a log whose files on the broker's di
     expect(failure).toMatchObject({
       code: 'SOURCE_CORRUPT',
       retry: false,
-      message: `${topic}/0: ${reason}; to continue after offset 1, set kafka_on_damaged_batch to skip`,
+      message: `${topic}/0: ${reason}; to continue after offset 1, set kafka_on_damaged_batch to skip, or give a replay --allow-gaps`,
     });
     expect(records.map(({ value }) => String(value))).toEqual(['good']);
 
@@ -85,6 +86,17 @@ describe.skipIf(!(await canStartBroker()))("a log whose files on the broker's di
     expect(skipped.flatMap(({ records }) => records.map(({ value }) => String(value)))).toEqual(['good', 'behind']);
     expect(skipped.flatMap(({ lost }) => lost ?? [])).toEqual([{ from: 1, to: 2, reason }]);
     expect(await readAll(source(topic), positionsAfter(skipped)), 'there is nothing more').toEqual([]);
+
+    const target = { partition: { topic, partition: 0 }, kind: 'live', from: 0, until: 3 } as const;
+    const options = kafkaOptions({ brokers: cluster.brokers, topics: [topic], group: cluster.uniqueTopic('replay') });
+    const again = async (mayHaveGaps: boolean) => {
+      const log = kafkaLogAgain(options, new LogLines());
+      for await (const opened of log.open([{ ...target, mayHaveGaps }])) return readToEnd(opened);
+      return { failure: null, records: [], batches: [] };
+    };
+    expect(await again(false), 'a replay').toMatchObject({ failure: { code: 'SOURCE_CORRUPT' }, records: [{}] });
+    const { batches, failure: none } = await again(true);
+    expect([none, batches.flatMap(({ lost }) => lost ?? [])]).toEqual([null, [{ from: 1, to: 2, reason }]]);
   });
 
   test('have one flipped bit in what was read before is read on, although the last record cannot be compared', async () => {

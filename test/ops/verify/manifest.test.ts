@@ -97,7 +97,7 @@ test('of contract 1 has its files compared', async () => {
 });
 
 test.each([
-  [[], /verify needs --log <path\.\.\.>, or --files-only/],
+  [[], /verify needs --log <path\.\.\.>, the setting kafka_brokers, or --files-only/],
   [['--files-only', '--log', 'x'], /--files-only reads no log/],
 ])('%j is refused', async (args, message) => {
   await write('m.json', ['{}']);
