@@ -23,7 +23,7 @@ export function kafkaLogAgain(options: KafkaOptions, log: Log): LogAgain {
       return [...(live.length === 0 ? [] : [live]), ...others.map(target => [target])];
     },
     async *open(targets) {
-      if (targets.every(isLive)) yield boundedSource(targets, options, log);
+      if (targets.every(isLive)) yield limits => boundedSource(targets, { ...options, ...limits }, log);
     },
   };
 }

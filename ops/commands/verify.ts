@@ -97,6 +97,7 @@ function logParts(log: ReplayLog, { config, signal, output }: Run) {
     ingesting: {
       registry: openSchemaRegistry(config, report, reason => output.notice(reason)),
       clock: { now: Date.now },
+      limits: { batchRecords: config.batch_records, batchBytes: config.batch_bytes },
       signal,
     },
     keyFormat: config.key_format,

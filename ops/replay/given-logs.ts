@@ -7,8 +7,10 @@ import { hasSystemCode, TidemarkError } from '../../pipeline/errors.ts';
 import { isSamePartition, partitionName } from '../../pipeline/partition.ts';
 import type { BatchLimits, EventSource, PartitionId } from '../../pipeline/ports.ts';
 import { beginnings } from '../../pipeline/replay/read-target.ts';
-import type { Config } from '../settings/settings.ts';
 import { type FoundTime, type LogPart, type ReplayLog, withoutTime } from './replay-log.ts';
+
+/** For a source that is only asked what it holds. */
+const smallest = { batchRecords: 1, batchBytes: 1 };
 
 /** A log folder with the partitions that it holds, or a file of lines. */
 type GivenLog = { readonly path: string; readonly partitions: readonly PartitionId[] | null };
@@ -17,12 +19,11 @@ type GivenLog = { readonly path: string; readonly partitions: readonly Partition
  * The log of log folders and files, as a manifest names its partitions. A file is recognized by its content, whatever it is
  * called now. Throws `SOURCE_MISSING` for a path where nothing is, or where there is no log.
  */
-export async function openGivenLogs(paths: readonly string[], config: Config): Promise<ReplayLog> {
-  const limits = { batchRecords: config.batch_records, batchBytes: config.batch_bytes };
+export async function openGivenLogs(paths: readonly string[]): Promise<ReplayLog> {
   const given: GivenLog[] = [];
   for (const path of paths) {
     const partitions = isFolder(path)
-      ? await logDirectorySource({ path, kind: 'folder', ...limits }).partitions()
+      ? await logDirectorySource({ path, kind: 'folder', ...smallest }).partitions()
       : null;
     given.push({ path, partitions });
   }
@@ -31,8 +32,12 @@ export async function openGivenLogs(paths: readonly string[], config: Config): P
     async *open(targets) {
       for (const target of targets)
         for (const log of given) {
-          const source = await sourceOf(log, target, limits);
-          if (source !== null) yield source;
+          const open = await opening(log, target);
+          if (open === null) continue;
+          yield limits => {
+            const source = open(limits);
+            return { read: (stored, signal) => source.read(beginnings(stored, [target], ''), signal) };
+          };
         }
     },
     async look() {
@@ -48,39 +53,34 @@ export async function openGivenLogs(paths: readonly string[], config: Config): P
   };
 }
 
-/** What reads the target, from where it begins; null where the log does not hold its partition. */
-async function sourceOf(log: GivenLog, target: ReplayTarget, limits: BatchLimits): Promise<EventSource | null> {
-  const source =
-    log.partitions === null
-      ? await fileSource(log.path, target, limits)
-      : folderSource(log.path, log.partitions, target, limits);
-  return source && { read: (stored, signal) => source.read(beginnings(stored, [target], ''), signal) };
+type Opening = (limits: BatchLimits) => EventSource;
+
+/** What reads the target; null where the log does not hold its partition. */
+async function opening(log: GivenLog, target: ReplayTarget): Promise<Opening | null> {
+  return log.partitions === null ? openFile(log.path, target) : openFolder(log.path, log.partitions, target);
 }
 
-function folderSource(
+function openFolder(
   path: string,
   held: readonly PartitionId[],
   { partition, kind, until, mayHaveGaps }: ReplayTarget,
-  limits: BatchLimits,
-): EventSource | null {
+): Opening | null {
   if (!held.some(each => isSamePartition(each, partition))) return null;
-  return logDirectorySource({
-    ...{ path, kind: kind === 'live' ? 'folder' : kind, ...limits },
-    onLostRecords: mayHaveGaps ? 'skip' : 'stop',
-    until: other => (isSamePartition(other, partition) ? (until ?? Number.POSITIVE_INFINITY) : null),
-  });
+  return limits =>
+    logDirectorySource({
+      ...{ path, kind: kind === 'live' ? 'folder' : kind, ...limits },
+      onLostRecords: mayHaveGaps ? 'skip' : 'stop',
+      until: other => (isSamePartition(other, partition) ? (until ?? Number.POSITIVE_INFINITY) : null),
+    });
 }
 
 /** A file is the one that the partition stands for when its content begins so. */
-async function fileSource(
-  path: string,
-  { partition, kind, until }: ReplayTarget,
-  limits: BatchLimits,
-): Promise<EventSource | null> {
+async function openFile(path: string, { partition, kind, until }: ReplayTarget): Promise<Opening | null> {
   if (kind !== 'file') return null;
+  const open: (limits: BatchLimits) => ReturnType<typeof ndjsonFileSource> = limits =>
+    ndjsonFileSource({ path, ...(until === null ? {} : { until }), ...limits });
   const begin = { partition, origin: path, nextOffset: 0, bookmark: null };
-  const source = ndjsonFileSource({ path, ...(until === null ? {} : { until }), ...limits });
-  return (await source.partitions([begin])).some(found => isSamePartition(found, partition)) ? source : null;
+  return (await open(smallest).partitions([begin])).some(found => isSamePartition(found, partition)) ? open : null;
 }
 
 async function partsOf(path: string, isLogFolder: boolean): Promise<readonly LogPart[]> {
@@ -89,7 +89,7 @@ async function partsOf(path: string, isLogFolder: boolean): Promise<readonly Log
     return (await listLogs(path)).map(({ topic, partition, low, high, bytes }) => {
       return { ...known, partition: { topic, partition }, kind: 'folder', ends: { low, stable: high, high }, bytes };
     });
-  const source = ndjsonFileSource({ path, batchRecords: 1, batchBytes: 1 });
+  const source = ndjsonFileSource({ path, ...smallest });
   const bytes = await source.totalBytes();
   return (await source.partitions([])).map(partition => ({ ...known, partition, kind: 'file', ends: null, bytes }));
 }

@@ -104,8 +104,8 @@ export class KafkaReplayLog implements ReplayLog {
     });
     const back = new Map<string, number>();
     for (const together of targets.length === 0 ? [] : this.together(targets))
-      for await (const source of this.open(together))
-        for await (const { partition, records } of source.read([], this.#replay.signal))
+      for await (const open of this.open(together))
+        for await (const { partition, records } of open(this.#options).read([], this.#replay.signal))
           for (const { offset, timestamp } of records) {
             if (timestamp === null) throw withoutTime(partition, offset);
             const name = partitionName(partition);

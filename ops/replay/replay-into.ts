@@ -34,9 +34,7 @@ export async function withReplayLog<T>(
   use: (log: ReplayLog) => Promise<T>,
 ): Promise<T> {
   const log =
-    paths.length > 0
-      ? await openGivenLogs(paths, config)
-      : new KafkaReplayLog(config, { id, signal, log: noticed(notice) });
+    paths.length > 0 ? await openGivenLogs(paths) : new KafkaReplayLog(config, { id, signal, log: noticed(notice) });
   try {
     return await use(log);
   } finally {
@@ -117,6 +115,7 @@ async function readPlanned(
     maxRecordBytes: config.max_record_bytes,
     registry,
     clock: { now: Date.now },
+    limits: { batchRecords: config.batch_records, batchBytes: config.batch_bytes },
     signal,
     onStored: (stored: StoredGroup) => {
       for (const { facts } of stored.batches) {

@@ -1,22 +1,28 @@
 import type { ReplayTarget, Sources } from '../completeness/sources.ts';
 import { TidemarkError } from '../errors.ts';
 import { type IngestOptions, ingest } from '../ingest/ingest.ts';
+import { ShrinkingSource } from '../ingest/shrinking-source.ts';
 import type { ReadingStore, Warehouse } from '../ingest/warehouse.ts';
 import { isSamePartition, partitionName } from '../partition.ts';
-import type { EventSource, PartitionId, StoredPosition } from '../ports.ts';
+import type { BatchLimits, EventSource, PartitionId, StoredPosition } from '../ports.ts';
 
 /** A log that is read again. */
 export interface LogAgain {
   /** The targets in the order in which they are read; those of one list are read side by side. */
   together(targets: readonly ReplayTarget[]): readonly (readonly ReplayTarget[])[];
   /** What reads one of these lists, up to the end of each target: each given log that holds it, in the order in which they were given. */
-  open(targets: readonly ReplayTarget[]): AsyncIterable<EventSource>;
+  open(targets: readonly ReplayTarget[]): AsyncIterable<(limits: BatchLimits) => EventSource>;
 }
 
 interface ReadingAgain {
   readonly log: LogAgain;
   readonly warehouse: ReadingStore & Pick<Warehouse, 'sources'>;
-  readonly options: IngestOptions;
+  readonly options: ReplayOptions;
+}
+
+export interface ReplayOptions extends Omit<IngestOptions, 'shrink'> {
+  /** How large the batches are at first. */
+  readonly limits: BatchLimits;
 }
 
 /**
@@ -32,9 +38,11 @@ export async function readTargets(
   if (areRead()) return true;
   let isHeld = false;
   let failure: TidemarkError | null = null;
-  for await (const source of log.open(targets)) {
+  for await (const open of log.open(targets)) {
     isHeld = true;
-    failure = await ingest(source, warehouse, options).then(() => null, unlessOfLog);
+    const source = new ShrinkingSource(options.limits, open);
+    const shrink = (): EventSource | null => source.shrink();
+    failure = await ingest(source.current, warehouse, { ...options, shrink }).then(() => null, unlessOfLog);
     if (areRead() || options.signal.aborted) return true;
   }
   if (failure !== null) throw failure;

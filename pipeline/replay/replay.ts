@@ -1,15 +1,14 @@
 import { withEnd } from '../completeness/ends.ts';
 import type { Replay, ReplayTarget, Sources } from '../completeness/sources.ts';
 import { TidemarkError } from '../errors.ts';
-import type { IngestOptions } from '../ingest/ingest.ts';
 import type { ReadingStore, Warehouse } from '../ingest/warehouse.ts';
 import { partitionName } from '../partition.ts';
-import { type LogAgain, readTargets } from './read-target.ts';
+import { type LogAgain, type ReplayOptions, readTargets } from './read-target.ts';
 
 interface Replaying {
   readonly log: LogAgain;
   readonly warehouse: ReadingStore & Pick<Warehouse, 'sources' | 'record'>;
-  readonly options: IngestOptions;
+  readonly options: ReplayOptions;
 }
 
 /**

@@ -3,11 +3,10 @@ import { TidemarkError } from '../errors.ts';
 import { projectionVersion } from '../export/manifest.ts';
 import type { Layout, Selection } from '../export/selection.ts';
 import type { Snapshot } from '../export/snapshot.ts';
-import type { IngestOptions } from '../ingest/ingest.ts';
 import type { ReadingStore, Warehouse } from '../ingest/warehouse.ts';
 import { partitionName } from '../partition.ts';
 import type { ByteSink, PartitionId } from '../ports.ts';
-import type { LogAgain } from '../replay/read-target.ts';
+import type { LogAgain, ReplayOptions } from '../replay/read-target.ts';
 import { type FilesFound, isSame } from './check-files.ts';
 import { findDifference, type RowDifference } from './compare-rows.ts';
 import type { NewHash } from './exported-files.ts';
@@ -38,7 +37,7 @@ export interface LogParts {
   readonly log: LogAgain;
   /** Makes an empty work database. */
   open(): Promise<WorkDatabase>;
-  readonly ingesting: Pick<IngestOptions, 'registry' | 'clock' | 'signal'>;
+  readonly ingesting: Pick<ReplayOptions, 'registry' | 'clock' | 'signal' | 'limits'>;
   /** For manifests that do not say how records were read. */
   readonly keyFormat: KeyFormat;
 }

@@ -2,18 +2,17 @@ import type { KeyFormat } from '../../schemas/cures.ts';
 import { formatTimestamp } from '../../schemas/json/timestamps.ts';
 import type { ReplayTarget, Source } from '../completeness/sources.ts';
 import { TidemarkError } from '../errors.ts';
-import type { IngestOptions } from '../ingest/ingest.ts';
 import type { ReadingStore, Warehouse } from '../ingest/warehouse.ts';
 import { partitionName } from '../partition.ts';
 import type { LostRecords } from '../ports.ts';
-import { isOfLog, type LogAgain, readTargets } from '../replay/read-target.ts';
+import { isOfLog, type LogAgain, type ReplayOptions, readTargets } from '../replay/read-target.ts';
 import type { GivenManifest } from './given-manifest.ts';
 import { type Verdict, verdict } from './verdict.ts';
 
 interface Rebuilding {
   readonly log: LogAgain;
   readonly warehouse: ReadingStore & Pick<Warehouse, 'sources'>;
-  readonly ingesting: Pick<IngestOptions, 'registry' | 'clock' | 'signal'>;
+  readonly ingesting: Pick<ReplayOptions, 'registry' | 'clock' | 'signal' | 'limits'>;
   readonly keyFormat: KeyFormat;
 }
 

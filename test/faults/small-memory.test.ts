@@ -45,6 +45,9 @@ describe('a batch that memory cannot hold is read again and stored in smaller on
     expect([code, stderr]).toEqual([0, expect.stringMatching(halved)]);
     expect(stdout).toContain('1,500 records read = 1,500 applied + 0 quarantined');
     expect(await held(db)).toEqual(all);
+    const again = path.join(folder, 'again.duckdb');
+    expect(await tidemark(['replay', file, '--into', again, ...small])).toMatchObject({ code: 0 });
+    expect(await held(again), 'a replay').toEqual(all);
   });
 
   test('of a log folder that a service follows, with a warning', async () => {

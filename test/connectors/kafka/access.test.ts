@@ -1,9 +1,11 @@
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { tidemarkHere } from '../../support/in-process.ts';
 import { accountOf, GuardedBroker, longestSessionMs, type Right } from '../../support/kafka/guarded-broker.ts';
 import { canStartBroker } from '../../support/kafka/own-servers.ts';
 import { Service } from '../../support/service.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { tidemark } from '../../support/tidemark.ts';
 
 const group = 'loaders';
 const toTopic: readonly Right[] = ['TOPIC READ', 'TOPIC DESCRIBE_CONFIGS'];
@@ -42,7 +44,7 @@ describe.skipIf(!(await canStartBroker()))('a cluster with access control', () =
   let topic: string;
   beforeAll(async () => {
     guarded = await GuardedBroker.start(
-      [...usersLackingRights.map(([user]) => user), 'reader', 'eternal', 'mute'],
+      [...usersLackingRights.map(([user]) => user), 'reader', 'replayer', 'eternal', 'mute'],
       afterAll,
     );
     topic = await guarded.cluster.createTopic('events');
@@ -80,6 +82,29 @@ describe.skipIf(!(await canStartBroker()))('a cluster with access control', () =
       code: 77,
       stderr: expect.stringMatching(/Tidemark lacks the right (READ|DESCRIBE) on topic \S*events .*\[SOURCE_REFUSED\]/),
     });
+  });
+
+  test('admits a replay of a user who may read the topic, and groups that begin with the name of the group', async () => {
+    const folder = await temporaryFolder();
+    onTestFinished(folder.remove);
+    const { env } = accountOf('replayer');
+    const replay = () =>
+      tidemark(
+        [
+          ...['replay', '--into', path.join(folder.path, 'again.duckdb'), '--json'],
+          ...['--kafka-brokers', guarded.address, '--kafka-topics', topic, '--kafka-group', group],
+        ],
+        { env: { ...env, TIDEMARK_KAFKA_SASL_MECHANISM: 'plain', TIDEMARK_KAFKA_SASL_USERNAME: 'replayer' } },
+      );
+    await guarded.allow('replayer', ['TOPIC READ'], topic);
+    await guarded.allow('replayer', ['GROUP READ'], group);
+    expect(await replay(), 'the live group only').toMatchObject({
+      code: 77,
+      stderr: expect.stringMatching(/lacks the right READ on group loaders-replay-[0-9a-f]{8} /),
+    });
+    await guarded.allow('replayer', ['GROUP READ'], `${group}-replay-`, 'PREFIXED');
+    const { code, stdout } = await replay();
+    expect([code, JSON.parse(stdout)]).toEqual([0, expect.objectContaining({ records_read: 1 })]);
   });
 
   test('stops a service whose session timeout is longer than the broker allows, and the error names the setting', async () => {

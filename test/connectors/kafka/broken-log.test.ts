@@ -91,7 +91,7 @@ describe.skipIf(!(await canStartBroker()))("a log whose files on the broker's di
     const options = kafkaOptions({ brokers: cluster.brokers, topics: [topic], group: cluster.uniqueTopic('replay') });
     const again = async (mayHaveGaps: boolean) => {
       const log = kafkaLogAgain(options, new LogLines());
-      for await (const opened of log.open([{ ...target, mayHaveGaps }])) return readToEnd(opened);
+      for await (const opened of log.open([{ ...target, mayHaveGaps }])) return readToEnd(opened(options));
       return { failure: null, records: [], batches: [] };
     };
     expect(await again(false), 'a replay').toMatchObject({ failure: { code: 'SOURCE_CORRUPT' }, records: [{}] });

@@ -6,6 +6,8 @@ import { startBroker } from './own-servers.ts';
 /** A kind of resource and an operation on it, such as `TOPIC READ`. */
 export type Right = `${'TOPIC' | 'GROUP'} ${'READ' | 'WRITE' | 'DESCRIBE' | 'DESCRIBE_CONFIGS'}`;
 
+type Pattern = 'LITERAL' | 'PREFIXED';
+
 /** The longest session that a member of a group may ask for. */
 export const longestSessionMs = 60_000;
 
@@ -41,9 +43,9 @@ export class GuardedBroker {
     return new GuardedBroker(new TestCluster(broker.brokers), broker.address('SASL'));
   }
 
-  /** Gives a user rights on one topic or group. */
-  async allow(user: string, rights: readonly Right[], name: string): Promise<void> {
-    const acl = rights.map(right => aclOf(user, right, name));
+  /** Gives a user rights on one topic or group, or on all whose names begin so. */
+  async allow(user: string, rights: readonly Right[], name: string, pattern: Pattern = 'LITERAL'): Promise<void> {
+    const acl = rights.map(right => aclOf(user, right, name, pattern));
     await this.cluster.withAdmin(admin => admin.createAcls({ acl }));
   }
 
@@ -61,13 +63,13 @@ export function accountOf(user: string) {
   };
 }
 
-function aclOf(user: string, right: Right, resourceName: string) {
+function aclOf(user: string, right: Right, resourceName: string, pattern: Pattern = 'LITERAL') {
   const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = loadKafkaJs();
   const [resource, operation] = right.split(' ') as [keyof typeof AclResourceTypes, keyof typeof AclOperationTypes];
   return {
     resourceType: AclResourceTypes[resource],
     resourceName,
-    resourcePatternType: ResourcePatternTypes.LITERAL,
+    resourcePatternType: ResourcePatternTypes[pattern],
     principal: `User:${user}`,
     host: '*',
     operation: AclOperationTypes[operation],
