@@ -41,7 +41,10 @@ async function writeLog(root: string): Promise<number> {
 /** What the log alone decides of an export. */
 function factsOf({ files, partitions, status }: Manifest) {
   return {
-    files: files.map(({ kind, rows, columns, sha256, packed_sha256 }) => [kind, rows, columns, sha256, packed_sha256]),
+    files: files.map(({ name, kind, rows, columns, sha256, packed_sha256: packed }) => {
+      // An archive holds the name of its file, which says when it was made.
+      return { kind, rows, columns, sha256, packed: name.endsWith('.zip') ? null : packed };
+    }),
     partitions: partitions.map(({ topic, partition, next_offset: next, quarantined, last_record: last, watermark }) => {
       return { topic, partition, next, quarantined, last, watermark };
     }),
@@ -67,7 +70,7 @@ test(`${windows} drawn windows of a generated log: live export = replay export =
     );
   let rows = 0;
   for (let at = 0; at < windows; at += 1) {
-    const form = drawExport(random, { begin, longestHours: 24 });
+    const form = drawExport(random, { begin, longestHours: 12 });
     const live = await exported('live.duckdb', `live/${at}_`, form);
     const again = await exported('replayed.duckdb', `again/${at}_`, form);
     expect(factsOf(again), `${form.join(' ')}, seed ${seed}`).toEqual(factsOf(live));
