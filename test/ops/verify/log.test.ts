@@ -2,7 +2,7 @@ import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/pro
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { openLogWriter } from '../../../connectors/log-files/log/log-writer.ts';
+import { started } from '../../support/daily-files.ts';
 import { goldenLines } from '../../support/golden.ts';
 import { verifyingInFolder } from '../../support/verifying.ts';
 
@@ -43,47 +43,6 @@ describe('an export whose files and log are as they were', () => {
     const manifest = await exported('--db', 'piped.duckdb');
     const { told } = await verify(manifest, '--log', 'piped.duckdb.log');
     expect(told).toMatchObject([{ answer: 'verified', code: 0 }]);
-  });
-});
-
-const started = (id: string, timestamp: string) =>
-  JSON.stringify({ event: 'service.started', service_id: id, timestamp });
-
-describe('services in two logs, which have no order', () => {
-  const others = ['a', 'b', 'c'].map(id => started(id, '2026-01-01T00:00:00Z'));
-  test.each([
-    [
-      'that one of them deletes',
-      ['{"event":"service.deleted","service_id":"x"}'],
-      [started('x', '2026-01-01T00:00:00Z')],
-    ],
-    [
-      'with two starts',
-      [started('x', '1969-12-31T23:00:00Z'), started('x', '2026-01-03T00:00:00Z')],
-      [started('x', '2026-01-02T00:00:00Z')],
-    ],
-    [
-      'with an extension of its own',
-      ['{"event":"extension.updated","entity":"service","service_id":"x","name":"e","value":1}'],
-      [
-        started('x', '2026-01-02T00:00:00Z'),
-        '{"event":"extension.updated","entity":"service","service_id":"x","name":"f","value":{"g":1}}',
-      ],
-    ],
-  ])('%s: all others are compared', async (_, inFile, piped) => {
-    await write('file.ndjson', [...others, ...inFile]);
-    await run('ingest', 'file.ndjson', '--db', 'two.duckdb');
-    const writer = await openLogWriter({ root: pathOf('log'), topic: 'calls', partition: 0 });
-    await writer.append(piped.map(line => ({ timestamp: null, key: null, value: Buffer.from(line) })));
-    await writer.close();
-    await run('ingest', 'log', '--db', 'two.duckdb');
-    const manifest = await exported('--db', 'two.duckdb');
-    const { code, told } = await verify(manifest, '--log', 'file.ndjson', 'log');
-    expect([code, told[0]!.answer, told[0]!.details[0]]).toEqual([
-      84,
-      'order not in the log',
-      '1 split services; all others were compared',
-    ]);
   });
 });
 
