@@ -126,6 +126,19 @@ describe('what is another than it was', () => {
     expect(details[0]).toMatch(/_services\.csv\.gz, row \d+: the file has ".*"; the log gives ".*somebody else/);
   });
 
+  test('an earlier record, by a value that has no column', async () => {
+    const narrow = await exported('--extension-columns', 'a');
+    const begin = '"extensions":{"';
+    const at = lines.findIndex(
+      (line, index) => index > 400 && /^\{"event":"service.started".*"extensions":\{"/.test(line),
+    );
+    await write('log.ndjson', lines.with(at, lines[at]!.replace(begin, `${begin}new":1,"`)));
+    expect(await verify(narrow, '--log', 'log.ndjson')).toMatchObject({
+      ...{ code: 80, answers: ['files differ'] },
+      details: [expect.stringMatching(/_services\.csv: \d+ values had no column, the log gives \d+$/)],
+    });
+  });
+
   test('an earlier record that cannot be decoded any more', async () => {
     await write('log.ndjson', lines.with(500, '{'));
     const { code, answers, details } = await verify(manifest, '--log', 'log.ndjson');
