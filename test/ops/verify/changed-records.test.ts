@@ -40,6 +40,13 @@ function eventsOf(name: string): readonly string[] {
   return [unknown, ...lines.flat(), `{"event":"service.deleted","service_id":"${name}-x"}`];
 }
 
+const lineFeed = 0x0a;
+
+/** Mostly the byte with one bit changed, sometimes the end of a line, which makes two lines of one. */
+function otherByte(byte: number, random: () => number): number {
+  return byte !== lineFeed && random() < 0.1 ? lineFeed : byte ^ (1 << Math.floor(random() * 8));
+}
+
 const read = async (manifest: string): Promise<Manifest> => JSON.parse(await readFile(pathOf(manifest), 'utf8'));
 
 /** The extensions of tasks have no column, so that they are only counted. */
@@ -89,27 +96,25 @@ test.each([
     changeableFolder,
     // Their names differ in several bytes: no changed byte makes a service of both.
     ['one', 'two'].map(name => eventsOf(name).map((line, at) => folderRecord(time + at * 1_000, keyOf(line), line))),
-    ['decoded otherwise', 'files differ', 'verified'],
   ],
   [
     'a file',
     changeableFile,
     // A file is recognized by its first 64 KiB.
     [[head, ...eventsOf('one')].map(line => Buffer.from(line))],
-    ['cannot be rebuilt', 'decoded otherwise', 'files differ', 'verified'],
   ],
 ])(
   `a changed byte of a record of %s is named when it alters the last record, a count or a row (contract 5.22, seed ${seed})`,
   {
     timeout: 900_000,
   },
-  async (_, logIn, records, possible) => {
+  async (_, logIn, records) => {
     const random = seededRandom(seed);
     const below = (bound: number): number => Math.floor(random() * bound);
     const { said, wanted } = await exportedOnce(logIn(pathOf('.')), records);
     const change = (partition: number, record: number, at: number) => {
       const bytes = records[partition]![record]!;
-      const changed = Buffer.from(bytes.with(at, bytes[at]! ^ (1 << below(8))));
+      const changed = Buffer.from(bytes.with(at, otherByte(bytes[at]!, random)));
       const where = `byte ${at} of record ${record} of partition ${partition}, seed ${seed}: ${changed.toString('latin1')}`;
       return { all: records.with(partition, records[partition]!.with(record, changed)), where };
     };
@@ -129,7 +134,8 @@ test.each([
       expect(await said(all), where).toBe(answer);
     }
     expect(await said(records), 'the log as it was').toBe('verified');
-    // A line feed may make the last record another one.
-    if (process.env.SOAK) expect([...answers].toSorted()).toEqual(expect.arrayContaining(possible));
+    // Of so many changes each answer is given to some.
+    if (process.env.SOAK)
+      expect([...answers]).toEqual(expect.arrayContaining(['decoded otherwise', 'files differ', 'verified']));
   },
 );
