@@ -1,16 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gunzipSync } from 'node:zlib';
 import { Database } from '../../connectors/duckdb/file/database.ts';
 import { DuckDbWarehouse } from '../../connectors/duckdb/warehouse.ts';
-import { openLogWriter } from '../../connectors/log-files/log/log-writer.ts';
 import { logDirectorySource } from '../../connectors/log-files/log-directory-source.ts';
 import { foldBatch } from '../../pipeline/ingest/batch-folding.ts';
 import { ingest } from '../../pipeline/ingest/ingest.ts';
 import { callBatch } from './call-batch.ts';
+import { writeCallsLog } from './calls-log.ts';
 import { makeLargeStore } from './large-store.ts';
 import { describeMachine, median, watchMemory } from './machine.ts';
 
@@ -22,7 +21,6 @@ const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
 const large = Number(process.env.BENCH_LARGE_SERVICES ?? 10_000_000);
 const folder = path.join(tmpdir(), 'tidemark-bench');
 const log = path.join(folder, 'calls-log');
-const month = path.resolve('test/golden/calls/calls-august.ndjson.gz');
 const limits = { batchRecords: 20_000, batchBytes: 16 << 20 };
 const storing = { clock: { now: Date.now }, lateness: { allowedMs: 0, clockMs: 0 } };
 const heapFlags = ['--min-semi-space-size=32', '--max-semi-space-size=32', '--heap-growing-percent=60'];
@@ -104,19 +102,6 @@ async function timeBatches(database: string): Promise<object> {
   return { openSeconds, milliseconds: median(milliseconds), worst: Math.max(...milliseconds) };
 }
 
-async function writeLog(): Promise<number> {
-  const lines = gunzipSync(readFileSync(month)).toString('latin1').trimEnd().split('\n');
-  if (existsSync(log)) return lines.length;
-  const writer = await openLogWriter({ root: log, topic: 'calls', partition: 0 });
-  for (let at = 0; at < lines.length; at += 1_000) {
-    await writer.append(
-      lines.slice(at, at + 1_000).map(line => ({ timestamp: null, key: null, value: Buffer.from(line, 'latin1') })),
-    );
-  }
-  await writer.close();
-  return lines.length;
-}
-
 function measure(name: string, argument = ''): Record<string, number> {
   const child = spawnSync(process.execPath, [...heapFlags, fileURLToPath(import.meta.url), name, argument], {
     encoding: 'utf8',
@@ -128,7 +113,7 @@ function measure(name: string, argument = ''): Record<string, number> {
 
 async function compare(): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  const events = await writeLog();
+  const events = await writeCallsLog(log);
   console.log(`ingest, ${describeMachine()}; ${events} events of the month of calls, medians of ${rounds}`);
   const runs = { parse: [] as Record<string, number>[], ingest: [] as Record<string, number>[] };
   for (let round = 0; round < rounds; round += 1)

@@ -2,13 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { monthOfCalls } from './calls-log.ts';
 import { describeMachine } from './machine.ts';
 
 /** A user's way: the month of calls from its packed file into a new database, and one CSV export of the whole month. */
 const folder = mkdtempSync(path.join(tmpdir(), 'tidemark-month-'));
 const database = path.join(folder, 'calls.duckdb');
 const commands = [
-  ['ingest', path.resolve('test/golden/calls/calls-august.ndjson.gz'), '--db', database],
+  ['ingest', monthOfCalls, '--db', database],
   ['export', '--db', database, '--export-root', path.join(folder, 'out'), '--file-prefix', 'august_'].concat([
     '--time-from',
     '2010-08-01T00:00:00Z',

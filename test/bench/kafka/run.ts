@@ -10,6 +10,7 @@ import { describeMachine, median } from '../machine.ts';
 import { installedPeers, type Measured, measure, projectRoot, ServiceUnderTest } from './children.ts';
 import { writeAvro, writeMonth } from './events-file.ts';
 import { idlePart, latencyPart, type QuietBench, tricklePart } from './quiet.ts';
+import { besidePart, rebuildPart } from './replay.ts';
 
 /**
  * `npm run bench:kafka [-- part…]`: the service against a real broker on the same machine, beside kafkajs alone and the
@@ -18,6 +19,7 @@ import { idlePart, latencyPart, type QuietBench, tricklePart } from './quiet.ts'
 const parts = {
   ...{ avro: compareAvro, json: compareJson, 'catch-up': catchUp },
   ...{ latency: latencyPart, trickle: tricklePart, idle: idlePart },
+  ...{ rebuild: withReplays(rebuildPart), beside: withReplays(besidePart) },
 };
 const asked = process.argv.slice(2);
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
@@ -134,6 +136,16 @@ async function catchUp(bench: Bench): Promise<void> {
     `  first million ${Math.round(first)}/s, last ${Math.round(last)}/s: ${(last / first).toFixed(2)} (target 0.8)`,
   );
   console.log(`  peak ${peakMb} MB (target 900); ${((cpuSeconds / catchUpEvents) * 1e6).toFixed(1)} CPU s per million`);
+}
+
+/** A part that reads topics again. */
+function withReplays(part: typeof rebuildPart) {
+  return (bench: Bench): Promise<void> =>
+    part({
+      ...{ ...bench, folder, rounds },
+      fillAvro: (name, events) => fill(bench, name, 'lz4', file => writeAvro(file, events, bench.ids)),
+      ours: (topic, events, name) => ours(bench, topic, events, name),
+    });
 }
 
 async function ours(bench: Bench, topic: string, events: number, name: string, from?: 'start included') {
