@@ -13,6 +13,8 @@ import { TidemarkError } from '../pipeline/errors.ts';
 import type { Exporting } from '../pipeline/export/export.ts';
 import { withoutLog } from '../pipeline/export/log-wait.ts';
 import type { Acceptance } from '../pipeline/requests/accept.ts';
+import { ReplayDatabases } from '../pipeline/requests/replay-databases.ts';
+import { LocalReplayFolder } from './replay/replay-folder.ts';
 import type { Config } from './settings/settings.ts';
 import { readPackage } from './software.ts';
 
@@ -68,6 +70,8 @@ export type ExportParts = Acceptance &
     readonly store: DuckDbRequestStore;
     readonly directory: LocalExportDirectory;
     readonly snapshots: DuckDbSnapshots;
+    readonly replays: ReplayDatabases;
+    readonly replayFolder: LocalReplayFolder;
   };
 
 export async function withExports<T>(
@@ -94,11 +98,16 @@ export async function withExports<T>(
   });
   const { name, version } = readPackage();
   const clock = { now: Date.now };
+  const replayFolder = new LocalReplayFolder(config);
+  const keepMs = config.replay_keep_hours * 3_600_000;
+  const replays = new ReplayDatabases({ store: store.replays, exports: store, folder: replayFolder, clock, keepMs });
   try {
     return await use({
       store,
       directory,
       clock,
+      replays,
+      replayFolder,
       ...withoutLog,
       contradictions: running.contradictions ?? noContradictions,
       snapshots: new DuckDbSnapshots(running.database, { maxExtensionColumns: config.max_extension_columns }),

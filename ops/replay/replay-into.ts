@@ -1,3 +1,4 @@
+import type { ReplayTarget, Sources } from '../../pipeline/completeness/sources.ts';
 import type { Ingested, IngestOptions, StoredGroup } from '../../pipeline/ingest/ingest.ts';
 import { runReplay } from '../../pipeline/replay/replay.ts';
 import { latenessOf, withDatabase, withWarehouse } from '../main.ts';
@@ -9,8 +10,8 @@ import { type AskedReplay, type Planned, planReplay } from './planning.ts';
 interface ReplayRun extends Pick<IngestOptions, 'signal'> {
   /** Called with what a user should know, as a sentence. */
   readonly notice: (sentence: string) => void;
-  /** Called with the plan before the first record is read. */
-  readonly onPlan: (plan: Planned) => void;
+  /** Called with what is to be read, and what is stored of it already, before the first record is read. */
+  readonly onPlan: (targets: readonly ReplayTarget[], stored: Sources) => void;
   readonly onStored: (stored: StoredGroup) => void;
 }
 
@@ -30,7 +31,6 @@ export async function replayInto(
 ): Promise<Ingested> {
   const plan = await planFor(asked, config);
   for (const note of plan.notes) notice(note);
-  onPlan(plan);
   const counts = { recordsRead: 0, applied: 0, quarantined: 0 };
   const registry = openSchemaRegistry(
     config,
@@ -53,9 +53,11 @@ export async function replayInto(
     },
   };
   await withDatabase(config, database =>
-    withWarehouse(config, database, async warehouse =>
-      runReplay(plan.replay, { log: await openGivenLogs(asked.paths, config), warehouse, options }),
-    ),
+    withWarehouse(config, database, async warehouse => {
+      const stored = warehouse.sources();
+      onPlan((stored.replay ?? plan.replay).targets, stored);
+      await runReplay(plan.replay, { log: await openGivenLogs(asked.paths, config), warehouse, options });
+    }),
   );
   return counts;
 }

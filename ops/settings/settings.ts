@@ -14,6 +14,7 @@ import {
   webAddress,
   wholeNumber,
 } from './kinds.ts';
+import { replaySettings } from './replay-settings.ts';
 import type { Secret } from './secret.ts';
 
 /** Every setting, declared once: YAML file, environment variables, flags, their help, their checks and the README follow from it. */
@@ -141,6 +142,7 @@ export const settings = {
     default: 400,
     help: 'how long ended exports are remembered; their files are kept',
   },
+  ...replaySettings,
   ...httpSettings,
   log_level: {
     kind: oneOf('info', 'debug', 'warn', 'error'),

@@ -21,7 +21,13 @@ export const acceptedAt = Date.parse('2026-03-02T10:11:12.345Z');
 export function recordOf(requestId: string): ExportRecord {
   const selection = { filePrefix: 'x/', timeFrom: 0, timeTo: null, filterEvents: 'any', filterState: 'any' } as const;
   const layout = { format: 'csv', compression: 'uncompressed', separator: ',', header: false } as const;
-  const rest = { extensions: 'columns', extensionColumns: null, manifest: false, wait: 'end' } as const;
+  const rest = {
+    extensions: 'columns',
+    extensionColumns: null,
+    manifest: false,
+    wait: 'end',
+    fromReplay: null,
+  } as const;
   return {
     requestId,
     state: 'accepted',

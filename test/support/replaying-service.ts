@@ -1,0 +1,113 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { ExportReport } from '../../connectors/http/export-report.ts';
+import type { ReplayReport } from '../../connectors/http/replay-report.ts';
+import { openLogWriter } from '../../connectors/log-files/log/log-writer.ts';
+import { waitFor } from '../../ops/local-kafka/waiting.ts';
+import { RunningService } from './running-service.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+const minute = 60_000;
+/** The time of the first event. */
+export const firstAt = Date.parse('2026-03-01T10:00:00Z');
+
+/** The time of the event at an offset: one a minute. */
+export function timeAt(offset: number): string {
+  return new Date(firstAt + offset * minute).toISOString();
+}
+
+/** A log folder with one event a minute, the database of a service that follows it, and its export root. */
+export class ReplayingPlace {
+  readonly log: string;
+  readonly db: string;
+  readonly root: string;
+  #events = 0;
+
+  private constructor(folder: string) {
+    this.log = path.join(folder, 'log');
+    this.db = path.join(folder, 'live.duckdb');
+    this.root = path.join(folder, 'out');
+  }
+
+  /** Removed with the test. */
+  static async make(events: number): Promise<ReplayingPlace> {
+    const folder = await temporaryFolder();
+    onTestFinished(folder.remove);
+    const place = new ReplayingPlace(folder.path);
+    await place.append(events);
+    return place;
+  }
+
+  /** Appends events whose record times are their own; each makes a service of its own. */
+  async append(events: number, segmentBytes = 1 << 20): Promise<void> {
+    const writer = await openLogWriter({ root: this.log, topic: 'calls', partition: 0, segmentBytes });
+    const records = Array.from({ length: events }, (_, index) => {
+      const at = this.#events + index;
+      const event = { event: 'service.started', service_id: `s${at}`, timestamp: timeAt(at) };
+      return { timestamp: firstAt + at * minute, key: null, value: Buffer.from(JSON.stringify(event)) };
+    });
+    await writer.append(records);
+    await writer.close();
+    this.#events += events;
+  }
+
+  start(...more: readonly string[]): ReplayingService {
+    return new ReplayingService(this, more);
+  }
+
+  /** The files and folders that are there of the databases of replays. */
+  async databases(): Promise<readonly string[]> {
+    return (await readdir(`${this.db}.replays`).catch(() => [])).toSorted();
+  }
+}
+
+/** A running service over the place, and what tests ask it. */
+export class ReplayingService {
+  readonly process: RunningService;
+
+  constructor({ db, root, log }: ReplayingPlace, more: readonly string[]) {
+    this.process = new RunningService(['--db', db, '--export-root', root, '--log-folder', log, ...more]);
+  }
+
+  async ask(method: string, address: string, id?: string): Promise<Response> {
+    const headers = id === undefined ? {} : { 'idempotency-key': id };
+    return fetch(`${await this.process.url()}${address}`, { method, headers });
+  }
+
+  async report(id: string): Promise<ReplayReport> {
+    return (await (await this.ask('GET', `/replays/${id}`)).json()) as ReplayReport;
+  }
+
+  /** Asks for a replay; the status of the answer must be the wanted one. */
+  async replay(id: string, query = '', wanted = 202): Promise<ReplayReport> {
+    const answer = await this.ask('POST', `/replays?${query}`, id);
+    if (answer.status !== wanted) throw new Error(`POST /replays answered ${answer.status}: ${await answer.text()}`);
+    return (await answer.json()) as ReplayReport;
+  }
+
+  /** Waits until the replay is in a state. */
+  reached(id: string, ...states: readonly ReplayReport['state'][]): Promise<ReplayReport> {
+    return waitFor(`replay ${id} to be ${states.join(' or ')}`, async () => {
+      const report = await this.report(id);
+      return states.includes(report.state) ? report : null;
+    });
+  }
+
+  /** Waits until the live database holds so many records. */
+  async stored(records: number): Promise<void> {
+    await waitFor(`${records} stored records`, async () => {
+      const { partitions } = (await (await this.ask('GET', '/status')).json()) as {
+        partitions: readonly { readonly stored_offset: number }[];
+      };
+      return partitions[0]?.stored_offset === records ? true : null;
+    });
+  }
+
+  /** Makes an export, which must succeed, and returns its report. */
+  async export(id: string, query: string): Promise<ExportReport> {
+    const answer = await this.ask('POST', `/genesys/1/cs/maintenance/services/files?${query}`, id);
+    if (answer.status !== 200) throw new Error(`the export answered ${answer.status}: ${await answer.text()}`);
+    return (await (await this.ask('GET', `/exports/${id}`)).json()) as ExportReport;
+  }
+}
