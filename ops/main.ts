@@ -72,6 +72,8 @@ export type ExportParts = Acceptance &
     readonly snapshots: DuckDbSnapshots;
     readonly replays: ReplayDatabases;
     readonly replayFolder: LocalReplayFolder;
+    /** Tells the database from all others. */
+    readonly databaseId: string;
   };
 
 export async function withExports<T>(
@@ -84,11 +86,12 @@ export async function withExports<T>(
   },
   use: (parts: ExportParts) => Promise<T>,
 ): Promise<T> {
+  const databaseId = await running.database.id();
   const directory = await openExportDirectory({
     root: config.export_root,
     prefixMap: config.prefix_map,
     create: true,
-    owner: await running.database.id(),
+    owner: databaseId,
   });
   const store = await DuckDbRequestStore.open(running.database, {
     now: Date.now,
@@ -108,6 +111,7 @@ export async function withExports<T>(
       clock,
       replays,
       replayFolder,
+      databaseId,
       ...withoutLog,
       contradictions: running.contradictions ?? noContradictions,
       snapshots: new DuckDbSnapshots(running.database, { maxExtensionColumns: config.max_extension_columns }),

@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { codeOf, TidemarkError } from '../../pipeline/errors.ts';
 import type { Log } from '../../pipeline/ports.ts';
-import type { ReplayJobsParts, ReplayRunning } from '../../pipeline/requests/replay-jobs.ts';
+
 import type { ReplayProgress, ReplayRecord } from '../../pipeline/requests/replay-request.ts';
 import { shortId } from '../../pipeline/requests/request-id.ts';
+import type { ReplayRuns, RunningReplay } from '../../pipeline/requests/run-replay.ts';
 import { Backoff, pause } from '../../pipeline/waiting.ts';
 import type { Config } from '../settings/settings.ts';
 import { errorOf, type FromChild, sentConfig, type ToChild } from './child-messages.ts';
@@ -30,7 +31,7 @@ const keptErrorCharacters = 4_000;
  * Runs replays in processes of their own. Where another process has a replay's database, such as the one of a service that was
  * killed just now, it is tried again.
  */
-export function replaysInProcesses(parts: ChildParts): ReplayJobsParts['run'] {
+export function replaysInProcesses(parts: ChildParts): ReplayRuns['run'] {
   return async (record, running) => {
     for (const backoff = new Backoff(100, 5_000); ; ) {
       try {
@@ -43,7 +44,7 @@ export function replaysInProcesses(parts: ChildParts): ReplayJobsParts['run'] {
   };
 }
 
-async function runProcess(record: ReplayRecord, running: ReplayRunning, parts: ChildParts): Promise<ReplayProgress> {
+async function runProcess(record: ReplayRecord, running: RunningReplay, parts: ChildParts): Promise<ReplayProgress> {
   const { signal } = running;
   signal.throwIfAborted();
   const child = fork(program, [], { execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
@@ -66,7 +67,7 @@ function stopChild(child: ChildProcess): void {
 async function outcomeOf(
   child: ChildProcess,
   { requestId, plan }: ReplayRecord,
-  { signal, onProgress }: ReplayRunning,
+  { signal, onProgress }: RunningReplay,
   { config, pathOf, log }: ChildParts,
 ): Promise<ReplayProgress> {
   let outcome: Extract<FromChild, { kind: 'end' | 'failure' }> | null = null;

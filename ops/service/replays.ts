@@ -15,8 +15,6 @@ interface ReplaysParts {
   readonly config: Config;
   readonly log: Log;
   readonly exporting: ExportParts;
-  /** Tells the database of the service from all others. */
-  readonly databaseId: string;
   readonly signal: AbortSignal;
   readonly metrics: Pick<DoorMetrics, 'replayChanged'>;
   /** Called with an unexpected error; the service must stop. */
@@ -27,8 +25,8 @@ const dayMs = 86_400_000;
 
 /** Opens the replays of the running service, and goes on with those of a dead process. */
 export async function openReplays(parts: ReplaysParts): Promise<ReplayJobs> {
-  const { config, log, exporting, databaseId, signal, metrics, onCrash } = parts;
-  const { store, clock, replays: databases, replayFolder } = exporting;
+  const { config, log, exporting, signal, metrics, onCrash } = parts;
+  const { store, clock, replays: databases, replayFolder, databaseId } = exporting;
   await store.replays.forgetEndedBefore(clock.now() - config.export_history_days * dayMs);
   const jobs = new ReplayJobs({
     accepting: {
@@ -58,13 +56,13 @@ export async function openReplays(parts: ReplaysParts): Promise<ReplayJobs> {
 const lookEveryMs = 60_000;
 
 /** Drops the databases that were not used for long, now and every minute, until the signal aborts. */
-export async function dropUnusedReplays(
-  { replays }: Pick<ExportParts, 'replays'>,
-  log: Log,
-  signal: AbortSignal,
-): Promise<void> {
+export async function dropUnusedReplays({
+  exporting,
+  log,
+  signal,
+}: Pick<ReplaysParts, 'exporting' | 'log' | 'signal'>): Promise<void> {
   while (!signal.aborted) {
-    for (const id of await replays.dropUnused())
+    for (const id of await exporting.replays.dropUnused())
       log.info(
         { request_id: shortId(id) },
         'the database of a replay is dropped: nobody read from it for replay_keep_hours',

@@ -80,19 +80,15 @@ async function serve(running: RunningService, parts: ServiceParts): Promise<void
   const source = liveSource({ config, log, signal, onFinding: finding => metrics.addFinding(finding) });
   const http = openRegistryHttp(config, logBadFile(log));
   const environment = new EnvironmentWatch({ config, source, registry: http, metrics, log, signal });
-  const clock = { now: Date.now };
   await warehouse.record(sources => withTopics(sources, source.topics()));
-  const watch = new LogWatch({ source, warehouse, clock, log, signal });
+  const watch = new LogWatch({ source, warehouse, clock: exporting.clock, log, signal });
   const batches = new StoredBatches();
   const view = logView(watch, warehouse, batches);
-  const jobs = await openJobs({ config, log, exporting, view, metrics: doorMetrics, signal, onCrash });
-  const databaseId = await database.id();
-  const replays = await openReplays({ config, log, exporting, databaseId, metrics: doorMetrics, signal, onCrash });
+  const asking = { config, log, exporting, metrics: doorMetrics, signal, onCrash };
+  const jobs = await openJobs({ ...asking, view });
+  const replays = await openReplays(asking);
   const root = new RootWatch({ directory: exporting.directory, onBack: () => releaseEnded(exporting), log, signal });
-  const control = Control.open({
-    ...{ config, log, exporting, jobs, replays, registry, signal, onCrash },
-    metrics: metrics.registry,
-  });
+  const control = Control.open({ ...asking, jobs, replays, registry, metrics: metrics.registry });
   const partitions = () =>
     partitionStatuses(warehouse.sources(), { batches, lateness: exporting.lateness, now: Date.now() });
   metrics.addPartitionGauges(partitions, () => warehouse.sources());
@@ -114,8 +110,7 @@ async function serve(running: RunningService, parts: ServiceParts): Promise<void
       };
       const ingested = ingestEvents({ config, source, warehouse, registry, log, signal, onStored });
       const requests = control?.read(() => source.assigned().length > 0);
-      const dropping = dropUnusedReplays(exporting, log, signal);
-      await untilAllStop([ingested, watch.run(), environment.run(), requests, dropping], crash);
+      await untilAllStop([ingested, watch.run(), environment.run(), requests, dropUnusedReplays(asking)], crash);
     });
     // What the last looks found: the next start, and commands without a service, rest on it.
     await warehouse.record(sources => sources);

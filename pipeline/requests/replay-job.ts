@@ -1,3 +1,4 @@
+import { TidemarkError } from '../errors.ts';
 import type { Clock } from '../ports.ts';
 import { type ReplayProgress, type ReplayRecord, replayPhaseOf } from './replay-request.ts';
 
@@ -8,7 +9,7 @@ export interface ReplayView {
   readonly progress: ReplayProgress;
 }
 
-export const noProgress: ReplayProgress = { recordsRead: 0, records: null, bytes: 0, applied: 0, quarantined: 0 };
+const noProgress: ReplayProgress = { recordsRead: 0, records: null, bytes: 0, applied: 0, quarantined: 0 };
 
 /** Progress is written to the status topic this often at most. */
 const reportEveryMs = 5_000;
@@ -82,4 +83,9 @@ export class ReplayJob {
 /** The view of a replay without a job in this process, from its record. */
 export function recordedReplay(record: ReplayRecord): ReplayView {
   return { record, phase: replayPhaseOf(record.state), progress: record.progress ?? noProgress };
+}
+
+/** The error that ends a cancelled replay. */
+export function cancelledReplay(requestId: string, by: string): TidemarkError {
+  return new TidemarkError('CANCELLED', `replay ${requestId} was cancelled by ${by}; it has no database`);
 }

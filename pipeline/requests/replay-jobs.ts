@@ -1,25 +1,16 @@
-import { codeOf, TidemarkError } from '../errors.ts';
+import { TidemarkError } from '../errors.ts';
 import { type ControlPosition, isEnded, type ListFilter } from '../export/request.ts';
 import type { Clock } from '../ports.ts';
 import { acceptReplay, type IncomingReplay, type ReplayAcceptance } from './accept-replay.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { ReplayDatabases } from './replay-databases.ts';
-import { ReplayJob, type ReplayView, recordedReplay } from './replay-job.ts';
-import { type ReplayChange, type ReplayProgress, type ReplayRecord, replayPhaseOf } from './replay-request.ts';
+import { cancelledReplay, ReplayJob, type ReplayView, recordedReplay } from './replay-job.ts';
+import { type ReplayRecord, replayPhaseOf } from './replay-request.ts';
+import { endReplay, type ReplayEnds, type ReplayRuns, runReplayJob } from './run-replay.ts';
 
-export interface ReplayRunning {
-  /** Stops the replay between two transactions. */
-  readonly signal: AbortSignal;
-  readonly onProgress: (progress: ReplayProgress) => void;
-}
-
-export interface ReplayJobsParts {
+interface ReplayJobsParts {
   readonly accepting: ReplayAcceptance;
-  /**
-   * Reads the log into the replay's database, or goes on with it, and returns what it read. Throws the error with which the
-   * replay ends, or `INTERRUPTED` when the signal aborts.
-   */
-  readonly run: (record: ReplayRecord, running: ReplayRunning) => Promise<ReplayProgress>;
+  readonly run: ReplayRuns['run'];
   readonly databases: Pick<ReplayDatabases, 'discard' | 'sweep'>;
   /** Measures how long jobs take; it never goes back. */
   readonly timer: Clock;
@@ -64,7 +55,7 @@ export class ReplayJobs {
     await this.#parts.databases.sweep(all);
     for (const record of all.filter(({ state }) => !isEnded(state))) {
       if (record.cancelledBy === null) this.#enqueue(record);
-      else await this.#endAs(cancelledReplay(record.requestId, record.cancelledBy), record);
+      else await endReplay(cancelledReplay(record.requestId, record.cancelledBy), record, this.#ends());
     }
   }
 
@@ -104,10 +95,10 @@ export class ReplayJobs {
     }
     const reason = cancelledReplay(requestId, by);
     const job = this.#jobs.get(requestId);
-    if (job === undefined) await this.#endAs(reason, (await this.find(requestId)).record);
+    if (job === undefined) await endReplay(reason, (await this.find(requestId)).record, this.#ends());
     else {
       job.abort(reason);
-      if (this.#queue.remove(job)) await this.#finish(job, () => this.#endAs(reason, job.record));
+      if (this.#queue.remove(job)) await this.#finish(job, () => endReplay(reason, job.record, this.#ends()));
       else await job.done;
     }
     const { record } = await this.find(requestId);
@@ -168,55 +159,12 @@ export class ReplayJobs {
       if (job === undefined) return;
       job.start();
       this.#parts.onChange?.({ ...recordedReplay({ ...job.record, state: 'running' }), progress: job.progress }, 0);
-      void this.#finish(job, () => this.#run(job));
+      void this.#finish(job, () => runReplayJob(job, { ...this.#ends(), run: this.#parts.run }));
     }
   }
 
-  /** Runs a replay to its end; null when the next start goes on with it. */
-  async #run(job: ReplayJob): Promise<ReplayRecord | null> {
-    const { accepting, run } = this.#parts;
-    const { requestId } = job;
-    let reported: Promise<unknown> = Promise.resolve();
-    const onProgress = (progress: ReplayProgress): void => {
-      if (!job.advance(progress)) return;
-      reported = Promise.all([reported, accepting.store.recordProgress(requestId, progress)]);
-      reported.catch(() => undefined);
-    };
-    try {
-      await this.#change(requestId, { state: 'running' });
-      const progress = await run(job.record, { signal: job.signal, onProgress });
-      await reported;
-      return await this.#change(requestId, { state: 'completed', progress });
-    } catch (cause) {
-      const error = job.signal.aborted ? job.signal.reason : cause;
-      if (!(error instanceof TidemarkError)) throw error;
-      if (codeOf(error) === 'INTERRUPTED') return null;
-      await reported;
-      return this.#endAs(error, job.record, job.progress);
-    }
-  }
-
-  /** Records a change. Throws `CANCELLED` when the database has a cancellation already. */
-  async #change(requestId: string, change: ReplayChange): Promise<ReplayRecord> {
-    const { store } = this.#parts.accepting;
-    const changed = await store.update(requestId, change);
-    if (changed !== null) return changed;
-    throw cancelledReplay(requestId, (await store.find(requestId))?.cancelledBy ?? 'an operator');
-  }
-
-  /** Records that a replay ended without a database, and then removes what there is of it. */
-  async #endAs(
-    { code, message }: TidemarkError,
-    { requestId, plan }: ReplayRecord,
-    progress: ReplayProgress | null = null,
-  ): Promise<ReplayRecord | null> {
-    const state = code === 'CANCELLED' ? 'cancelled' : 'failed';
-    const ended = await this.#parts.accepting.store.update(requestId, {
-      ...{ state, error: { code, message } },
-      ...(progress === null ? {} : { progress }),
-    });
-    await this.#parts.databases.discard(plan.file);
-    return ended;
+  #ends(): ReplayEnds {
+    return { store: this.#parts.accepting.store, databases: this.#parts.databases };
   }
 
   /** Runs `work`, which ends the replay or leaves it to the next start, and then removes the job. */
@@ -243,8 +191,4 @@ export class ReplayJobs {
     for (const job of this.#jobs.values()) job.abort(reason);
     this.#announceRoom();
   }
-}
-
-function cancelledReplay(requestId: string, by: string): TidemarkError {
-  return new TidemarkError('CANCELLED', `replay ${requestId} was cancelled by ${by}; it has no database`);
 }

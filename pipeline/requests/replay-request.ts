@@ -10,7 +10,7 @@ import {
 } from '../export/request.ts';
 
 /** accepted → running → completed; from the first two also → failed or cancelled. */
-export type ReplayState = Exclude<RequestState, 'publishing'>;
+type ReplayState = Exclude<RequestState, 'publishing'>;
 
 /** What was decided when the request was accepted; recorded, so that running it again goes on with the same replay. */
 export interface ReplayPlan {

@@ -90,14 +90,9 @@ export class SimulatedService {
         await directory.publish(destination, requestId, names);
       },
     });
+    const lookAtLog = () => this.#lookForAcceptance();
     this.#jobs = new Jobs({
-      accepting: {
-        store: this.#told.requests,
-        directory,
-        clock,
-        lookAtLog: () => this.#lookForAcceptance(),
-        replays: noReplays,
-      },
+      accepting: { ...{ store: this.#told.requests, directory, clock, replays: noReplays }, lookAtLog },
       timer: clock,
       exporting: { ...this.#writing(), directory: gatedDirectory, store: this.#told.requests },
       ...{ atOnce: 100, maxQueued: 0, signal },

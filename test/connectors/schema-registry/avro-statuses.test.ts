@@ -14,10 +14,10 @@ const reported = { ...changedSince, at: '2026-03-03T00:00:00.000Z' };
 const complete = completedRecord('one', { status: 'complete', content: 'x' });
 const provisional = completedRecord('one', { status: 'provisional', content: 'x' });
 
-/** The schema of statuses before it had `completeness`, `changed_since` and `service`. */
+/** The schema of statuses before it had `completeness`, `changed_since`, `service` and `action`. */
 function earlierSchema(): avro.Schema {
   const schema = JSON.parse(readControlSchema('control.status'));
-  return { ...schema, fields: schema.fields.slice(0, -3) };
+  return { ...schema, fields: schema.fields.slice(0, -4) };
 }
 
 const current = avro.Type.forSchema(JSON.parse(readControlSchema('control.status')));
