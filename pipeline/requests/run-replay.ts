@@ -37,6 +37,7 @@ export async function runReplayJob(
   };
   try {
     await change(requestId, { state: 'running' }, store);
+    job.signal.throwIfAborted();
     const progress = await run(record, { signal: job.signal, onProgress });
     await reported;
     return await change(requestId, { state: 'completed', progress }, store);

@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { ExportReport } from '../../connectors/http/export-report.ts';
@@ -35,21 +36,28 @@ export class ReplayingPlace {
     const folder = await temporaryFolder();
     onTestFinished(folder.remove);
     const place = new ReplayingPlace(folder.path);
-    await place.append(events);
+    if (events > 0) await place.append(events);
     return place;
   }
 
-  /** Appends events whose record times are their own; each makes a service of its own. */
-  async append(events: number, segmentBytes = 1 << 20): Promise<void> {
+  /**
+   * Appends events whose record times are one a minute, and their own times too unless one is given; each makes a service of its
+   * own. Returns the folder of the log.
+   */
+  async append(
+    events: number,
+    { segmentBytes = 1 << 20, time }: { readonly segmentBytes?: number; readonly time?: string } = {},
+  ): Promise<string> {
     const writer = await openLogWriter({ root: this.log, topic: 'calls', partition: 0, segmentBytes });
     const records = Array.from({ length: events }, (_, index) => {
       const at = this.#events + index;
-      const event = { event: 'service.started', service_id: `s${at}`, timestamp: timeAt(at) };
+      const event = { event: 'service.started', service_id: `s${at}`, timestamp: time ?? timeAt(at) };
       return { timestamp: firstAt + at * minute, key: null, value: Buffer.from(JSON.stringify(event)) };
     });
     await writer.append(records);
     await writer.close();
     this.#events += events;
+    return writer.path;
   }
 
   start(...more: readonly string[]): ReplayingService {
@@ -65,8 +73,10 @@ export class ReplayingPlace {
 /** A running service over the place, and what tests ask it. */
 export class ReplayingService {
   readonly process: RunningService;
+  readonly #db: string;
 
   constructor({ db, root, log }: ReplayingPlace, more: readonly string[]) {
+    this.#db = db;
     this.process = new RunningService(['--db', db, '--export-root', root, '--log-folder', log, ...more]);
   }
 
@@ -94,6 +104,32 @@ export class ReplayingService {
     });
   }
 
+  /** Waits until the replay has read something and has not ended; returns the id of its process. */
+  async reading(id: string): Promise<number> {
+    await waitFor(`replay ${id} to read`, async () => {
+      const { state, progress } = await this.report(id);
+      if (state !== 'accepted' && state !== 'running') throw new Error(`replay ${id} is ${state} already`);
+      return progress.records_read > 0 ? true : null;
+    });
+    const [child] = await this.children();
+    return child!;
+  }
+
+  /** The ids of the processes that the service has started. */
+  async children(): Promise<readonly number[]> {
+    const { pid } = JSON.parse(await readFile(`${this.#db}.server.json`, 'utf8')) as { readonly pid: number };
+    const listed = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return listed
+      .split(' ')
+      .filter(text => text.trim() !== '')
+      .map(Number);
+  }
+
+  /** How often the service has logged something of a replay. */
+  logged(sentence: string): number {
+    return this.process.lines.filter(({ msg }) => msg === sentence).length;
+  }
+
   /** Waits until the live database holds so many records. */
   async stored(records: number): Promise<void> {
     await waitFor(`${records} stored records`, async () => {
@@ -106,8 +142,21 @@ export class ReplayingService {
 
   /** Makes an export, which must succeed, and returns its report. */
   async export(id: string, query: string): Promise<ExportReport> {
-    const answer = await this.ask('POST', `/genesys/1/cs/maintenance/services/files?${query}`, id);
+    const answer = await this.askForExport(query, id);
     if (answer.status !== 200) throw new Error(`the export answered ${answer.status}: ${await answer.text()}`);
+    return this.exported(id);
+  }
+
+  askForExport(query: string, id?: string): Promise<Response> {
+    return this.ask('POST', `/genesys/1/cs/maintenance/services/files?${query}`, id);
+  }
+
+  async exported(id: string): Promise<ExportReport> {
     return (await (await this.ask('GET', `/exports/${id}`)).json()) as ExportReport;
   }
+}
+
+/** Resolves when a process has ended. */
+export async function processEnd(pid: number): Promise<void> {
+  await waitFor(`the end of process ${pid}`, async () => (existsSync(`/proc/${pid}`) ? null : true));
 }
