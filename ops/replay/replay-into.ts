@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
+import { readSources } from '../../connectors/duckdb/store/source-rows.ts';
 import type { ReplayTarget, Sources } from '../../pipeline/completeness/sources.ts';
 import type { Ingested, IngestOptions, StoredGroup } from '../../pipeline/ingest/ingest.ts';
-import { runReplay } from '../../pipeline/replay/replay.ts';
+import { commandOf, runReplay } from '../../pipeline/replay/replay.ts';
 import { latenessOf, withDatabase, withWarehouse } from '../main.ts';
 import { openSchemaRegistry } from '../schema-registry.ts';
 import type { Config } from '../settings/settings.ts';
@@ -29,7 +31,7 @@ export async function replayInto(
   config: Config,
   { signal, notice, onPlan, onStored }: ReplayRun,
 ): Promise<Ingested> {
-  const plan = await planFor(asked, config);
+  const plan = (await recordedPlan(asked, config)) ?? (await planFor(asked, config));
   for (const note of plan.notes) notice(note);
   const counts = { recordsRead: 0, applied: 0, quarantined: 0 };
   const registry = openSchemaRegistry(
@@ -60,4 +62,22 @@ export async function replayInto(
     }),
   );
   return counts;
+}
+
+/**
+ * The plan of the same replay that was interrupted; null where there is none. It is not made anew: the log may have lost by now
+ * what is stored already.
+ */
+async function recordedPlan({ from, until, paths, allowGaps }: AskedReplay, config: Config): Promise<Planned | null> {
+  if (!existsSync(config.db)) return null;
+  return withDatabase(config, async database => {
+    const connection = await database.connect();
+    try {
+      const { replay } = (await readSources(connection)).sources;
+      if (replay === null || commandOf(replay) !== commandOf({ from, until, paths, allowGaps })) return null;
+      return { replay, notes: [] };
+    } finally {
+      connection.closeSync();
+    }
+  });
 }

@@ -120,7 +120,13 @@ async function cancel(requestId: string, control: ControlPosition, { jobs, repla
     return await jobs.cancel(requestId, by, control);
   } catch (error) {
     if (codeOf(error) !== 'REQUEST_UNKNOWN') throw error;
-    return replays.cancel(requestId, by, control);
+  }
+  try {
+    return await replays.cancel(requestId, by, control);
+  } catch (error) {
+    if (codeOf(error) !== 'REQUEST_UNKNOWN') throw error;
+    const problem = `there is no export and no replay with request id ${JSON.stringify(requestId)}`;
+    throw new TidemarkError('REQUEST_UNKNOWN', problem);
   }
 }
 

@@ -61,6 +61,8 @@ describe('/openapi.json', () => {
       '/partitions/{topic}/end',
       '/partitions/{topic}/{partition}/end',
       '/readyz',
+      '/replays',
+      '/replays/{id}',
       '/status',
     ]);
     for (const operations of Object.values(document.paths))
@@ -156,6 +158,8 @@ test('/metrics counts requests and exports', async () => {
     /^tidemark_exported_bytes_total [1-9]/m,
     /^tidemark_exports_running 0$/m,
     /^tidemark_exports_waiting 0$/m,
+    /^tidemark_replays_running 0$/m,
+    /^tidemark_replays_waiting 0$/m,
     /^tidemark_database_bytes [1-9]/m,
     /^tidemark_rows\{entity="services",part="closed"\} \d+$/m,
     /^process_resident_memory_bytes [1-9]/m,
