@@ -71,10 +71,16 @@ export type ExportParts = Acceptance &
     readonly directory: LocalExportDirectory;
     readonly snapshots: DuckDbSnapshots;
     readonly replays: ReplayDatabases;
-    readonly replayFolder: LocalReplayFolder;
     /** Tells the database from all others. */
     readonly databaseId: string;
   };
+
+/** The databases of the replays that a store knows. */
+export function replaysOf(config: Config, store: DuckDbRequestStore): ReplayDatabases {
+  const keepMs = config.replay_keep_hours * 3_600_000;
+  const parts = { store: store.replays, exports: store, folder: new LocalReplayFolder(config), keepMs };
+  return new ReplayDatabases({ ...parts, clock: { now: Date.now } });
+}
 
 export async function withExports<T>(
   config: Config,
@@ -101,16 +107,12 @@ export async function withExports<T>(
   });
   const { name, version } = readPackage();
   const clock = { now: Date.now };
-  const replayFolder = new LocalReplayFolder(config);
-  const keepMs = config.replay_keep_hours * 3_600_000;
-  const replays = new ReplayDatabases({ store: store.replays, exports: store, folder: replayFolder, clock, keepMs });
   try {
     return await use({
       store,
       directory,
       clock,
-      replays,
-      replayFolder,
+      replays: replaysOf(config, store),
       databaseId,
       ...withoutLog,
       contradictions: running.contradictions ?? noContradictions,

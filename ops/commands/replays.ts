@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
+import { DuckDbRequestStore } from '../../connectors/duckdb/request-store.ts';
 import { type ReplayReport, replayReportOf } from '../../connectors/http/replay-report.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { recordedReplay } from '../../pipeline/requests/replay-job.ts';
+import type { ReplayStore } from '../../pipeline/requests/replay-request.ts';
 import { commandWithSettings, prepareRun, type Run, wholeNumber } from '../command.ts';
-import { type ExportParts, withExistingDatabase, withExports } from '../main.ts';
+import { replaysOf, withExistingDatabase } from '../main.ts';
 import { formatCount, formatTable, type Output } from '../output.ts';
 import { findClient } from '../service/client.ts';
 import { replayAddressOf } from '../service/remote-export.ts';
@@ -27,7 +29,7 @@ export function replaysCommand(): Command {
   return commandWithSettings(
     'replays',
     "list the service's replays, newest first, or show one",
-    ['db', 'export_root', 'replay_folder'],
+    ['db', 'replay_folder'],
     examples,
   )
     .argument('[request-id]', 'show this replay alone')
@@ -57,22 +59,24 @@ async function readReports({ id, limit, drop }: Wanted, run: Run): Promise<reado
   return [await client.ask<ReplayReport>({ method: 'DELETE', path })];
 }
 
-function inFile({ id, limit, drop }: Wanted, { config, signal }: Run): Promise<readonly ReplayReport[]> {
-  return withExistingDatabase(config, database =>
-    withExports(config, { database, signal }, async parts => {
-      const records = parts.store.replays;
-      if (id === null) return (await records.list(limit)).map(record => replayReportOf(recordedReplay(record)));
-      const known = await findReport(id, parts);
+function inFile({ id, limit, drop }: Wanted, { config }: Run): Promise<readonly ReplayReport[]> {
+  return withExistingDatabase(config, async database => {
+    const store = await DuckDbRequestStore.open(database, { now: Date.now });
+    try {
+      if (id === null) return (await store.replays.list(limit)).map(record => replayReportOf(recordedReplay(record)));
+      const known = await findReport(id, store.replays);
       if (!drop) return [known];
       if (known.ended_at === null) throw notEnded(known);
-      await parts.replays.drop(id);
-      return [await findReport(id, parts)];
-    }),
-  );
+      await replaysOf(config, store).drop(id);
+      return [await findReport(id, store.replays)];
+    } finally {
+      await store.close();
+    }
+  });
 }
 
-async function findReport(id: string, { store }: ExportParts): Promise<ReplayReport> {
-  const record = await store.replays.find(id);
+async function findReport(id: string, store: ReplayStore): Promise<ReplayReport> {
+  const record = await store.find(id);
   if (record !== null) return replayReportOf(recordedReplay(record));
   throw new TidemarkError('REQUEST_UNKNOWN', `there is no replay with request id ${JSON.stringify(id)}`);
 }

@@ -7,7 +7,7 @@ import { shortId } from '../../pipeline/requests/request-id.ts';
 import { pause } from '../../pipeline/waiting.ts';
 import type { ExportParts } from '../main.ts';
 import { replaysInProcesses } from '../replay/child-process.ts';
-import { replayFileName } from '../replay/replay-folder.ts';
+import { LocalReplayFolder, replayFileName } from '../replay/replay-folder.ts';
 import type { Config } from '../settings/settings.ts';
 import type { DoorMetrics } from './door-metrics.ts';
 
@@ -26,7 +26,8 @@ const dayMs = 86_400_000;
 /** Opens the replays of the running service, and goes on with those of a dead process. */
 export async function openReplays(parts: ReplaysParts): Promise<ReplayJobs> {
   const { config, log, exporting, signal, metrics, onCrash } = parts;
-  const { store, clock, replays: databases, replayFolder, databaseId } = exporting;
+  const { store, clock, replays: databases, databaseId } = exporting;
+  const folder = new LocalReplayFolder(config);
   await store.replays.forgetEndedBefore(clock.now() - config.export_history_days * dayMs);
   const jobs = new ReplayJobs({
     accepting: {
@@ -36,7 +37,7 @@ export async function openReplays(parts: ReplaysParts): Promise<ReplayJobs> {
         file: replayFileName(requestId, databaseId),
       }),
     },
-    run: replaysInProcesses({ config, log, pathOf: file => replayFolder.pathOf(file) }),
+    run: replaysInProcesses({ config, log, pathOf: file => folder.pathOf(file) }),
     databases,
     // A clock that was set back would make a duration negative.
     timer: { now: () => performance.now() },

@@ -1,4 +1,4 @@
-import { TidemarkError } from '../errors.ts';
+import { codeOf, TidemarkError } from '../errors.ts';
 import { isEnded, isFromReplay, type RequestStore } from '../export/request.ts';
 import type { ReplayReader, SnapshotReader } from '../export/snapshot.ts';
 import type { Clock } from '../ports.ts';
@@ -108,9 +108,8 @@ export class ReplayDatabases implements ReplayReader {
     for (const { requestId, state, droppedAt, usedAt, endedAt } of await store.all()) {
       const lastUse = usedAt ?? endedAt;
       if (state !== 'completed' || droppedAt !== null || lastUse === null || clock.now() - lastUse < keepMs) continue;
-      if ((await this.#readersOf(requestId)).length > 0) continue;
-      await this.drop(requestId);
-      dropped.push(requestId);
+      const isDropped = await this.drop(requestId).then(() => true, unlessInUse);
+      if (isDropped) dropped.push(requestId);
     }
     return dropped;
   }
@@ -140,6 +139,12 @@ export class ReplayDatabases implements ReplayReader {
     await this.#closed.get(file);
     this.#closed.delete(file);
   }
+}
+
+/** False for the error of a database that an export reads from. */
+function unlessInUse(error: unknown): false {
+  if (codeOf(error) === 'REQUEST_UNFINISHED') return false;
+  throw error;
 }
 
 /** Returns the record of a replay that exports may read from. */

@@ -113,7 +113,7 @@ describe('/openapi.json', () => {
     const { stdout } = await run.catch((error: { stdout?: string; stderr?: string }) => {
       throw new Error(`${error.stdout}${error.stderr}`.slice(-8_000));
     });
-    expect(stdout).toMatch(/Tested: +16/);
+    expect(stdout).toMatch(/Tested: +20/);
     expect((await get('/readyz')).status).toBe(200);
     expect(served.log()).not.toContain('"level":"error"');
     expect(served.log()).not.toContain(token);

@@ -49,6 +49,31 @@ describe('a replay of the service', () => {
     const changed = await Promise.all(['live', 'again'].map(id => service.exported(id)));
     expect(changed.map(({ changed_since: since }) => since?.offset ?? null)).toEqual([300, null]);
     expect(await service.process.stop()).toMatchObject({ code: 0 });
+
+    // A command without the service reads from it, too. The service that starts later does not take it for contradicted.
+    const at = ['--db', place.db, '--export-root', place.root];
+    const here = [
+      '--time-from',
+      timeAt(0),
+      '--time-to',
+      timeAt(100),
+      '--file-prefix',
+      'here_',
+      '--from-replay',
+      'march',
+    ];
+    const { files } = JSON.parse(await tidemarkDone(['export', ...at, ...here, '--json'])) as typeof live;
+    expect(files.map(({ rows, sha256 }) => [rows, sha256])).toEqual(hashes(live));
+    await place.append(1, { time: timeAt(51) });
+    const next = place.start();
+    await next.stored(302);
+    expect((await next.exported('again')).changed_since).toBeNull();
+    expect((await next.exported('live')).changed_since?.services).toBe(2);
+    await next.process.stop();
+    expect(JSON.parse(await tidemarkDone(['replays', 'march', '--drop', '--db', place.db, '--json']))).toMatchObject({
+      ...{ state: 'completed', database: null, dropped_at: expect.any(String) },
+    });
+    expect(await place.databases()).toEqual([]);
   });
 
   test('is dropped by DELETE and stays listed; exports from it are refused then (contract 5.29)', async () => {
