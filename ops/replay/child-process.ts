@@ -1,9 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { codeOf, TidemarkError } from '../../pipeline/errors.ts';
+import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Log } from '../../pipeline/ports.ts';
-
 import type { ReplayProgress, ReplayRecord } from '../../pipeline/requests/replay-request.ts';
 import { shortId } from '../../pipeline/requests/request-id.ts';
 import type { ReplayRuns, RunningReplay } from '../../pipeline/requests/run-replay.ts';
@@ -33,11 +31,16 @@ const keptErrorCharacters = 4_000;
  */
 export function replaysInProcesses(parts: ChildParts): ReplayRuns['run'] {
   return async (record, running) => {
+    let isTold = false;
     for (const backoff = new Backoff(100, 5_000); ; ) {
       try {
         return await runProcess(record, running, parts);
       } catch (error) {
-        if (codeOf(error) !== 'WAREHOUSE_LOCKED' || running.signal.aborted) throw error;
+        if (!(error instanceof TidemarkError) || error.code !== 'WAREHOUSE_LOCKED' || running.signal.aborted)
+          throw error;
+        const facts = { code: error.code, request_id: shortId(record.requestId), reason: error.message };
+        if (!isTold) parts.log.warn(facts, 'a replay waits until no other process has its database open');
+        isTold = true;
         await pause(backoff.next(), running.signal);
       }
     }
@@ -47,7 +50,8 @@ export function replaysInProcesses(parts: ChildParts): ReplayRuns['run'] {
 async function runProcess(record: ReplayRecord, running: RunningReplay, parts: ChildParts): Promise<ReplayProgress> {
   const { signal } = running;
   signal.throwIfAborted();
-  const child = fork(program, [], { execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  // Detached from the terminal: Ctrl-C is for the service, which then stops the process itself.
+  const child = fork(program, [], { execArgv: [], detached: true, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   const stop = (): void => stopChild(child);
   signal.addEventListener('abort', stop, { once: true });
   try {
@@ -58,7 +62,8 @@ async function runProcess(record: ReplayRecord, running: RunningReplay, parts: C
 }
 
 function stopChild(child: ChildProcess): void {
-  if (child.connected) child.send({ kind: 'stop' } satisfies ToChild);
+  // With a callback, a process that has just died is no error here: its end is waited for elsewhere.
+  if (child.connected) child.send({ kind: 'stop' } satisfies ToChild, () => undefined);
   const timer = setTimeout(() => child.kill('SIGKILL'), stopMs);
   child.once('exit', () => clearTimeout(timer));
 }
@@ -87,17 +92,26 @@ async function outcomeOf(
     asked: { from, until, allowGaps, paths },
     config: sentConfig({ ...config, ...own }),
   };
-  // It may have died already; then its end says so.
   child.send(start, () => undefined);
-  const [code, killedBy] = await once(child, 'close');
+  const how = await endOf(child);
   signal.throwIfAborted();
   const told = outcome as Extract<FromChild, { kind: 'end' | 'failure' }> | null;
   if (told?.kind === 'end') return told.progress;
   if (told?.kind === 'failure') throw errorOf(told);
-  const how = killedBy === null ? `ended with ${code}` : `was killed by ${killedBy}`;
   log.error(
     { request_id: shortId(requestId), code: 'REPLAY_FAILED', stderr: errors },
     `the process of a replay ${how}`,
   );
   throw new TidemarkError('REPLAY_FAILED', `the process that read the log for replay ${requestId} ${how}`);
+}
+
+/** How the process ended, in words. */
+function endOf(child: ChildProcess): Promise<string> {
+  return new Promise(resolve => {
+    // Also where the system starts no further process.
+    child.on('error', error => resolve(`could not be run: ${error.message}`));
+    child.on('close', (code, killedBy) =>
+      resolve(killedBy === null ? `ended with ${code}` : `was killed by ${killedBy}`),
+    );
+  });
 }

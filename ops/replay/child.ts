@@ -91,9 +91,13 @@ async function replay({ asked, config: sent }: Extract<ToChild, { kind: 'start' 
   }
 }
 
-/** Begins to listen to the service. Ended by SIGKILL, because a thread of a query may keep the process from exiting. */
+/**
+ * Begins to listen to the service, which alone stops this process: whoever stops the service may send the same signal to all its
+ * processes. Ended by SIGKILL, because a thread of a query may keep a process from exiting.
+ */
 function serveParent(): void {
   os.setPriority(priority);
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => undefined);
   process.on('message', (message: ToChild) => {
     if (message.kind === 'stop') stopping.abort();
     else

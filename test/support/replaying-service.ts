@@ -106,13 +106,18 @@ export class ReplayingService {
 
   /** Waits until the replay has read something and has not ended; returns the id of its process. */
   async reading(id: string): Promise<number> {
-    await waitFor(`replay ${id} to read`, async () => {
-      const { state, progress } = await this.report(id);
-      if (state !== 'accepted' && state !== 'running') throw new Error(`replay ${id} is ${state} already`);
-      return progress.records_read > 0 ? true : null;
-    });
+    await this.readBeyond(id, 0);
     const [child] = await this.children();
     return child!;
+  }
+
+  /** Waits until the replay has read more records than these, and has not ended. */
+  async readBeyond(id: string, records: number): Promise<void> {
+    await waitFor(`replay ${id} to read more than ${records} records`, async () => {
+      const { state, progress } = await this.report(id);
+      if (state !== 'accepted' && state !== 'running') throw new Error(`replay ${id} is ${state} already`);
+      return progress.records_read > records ? true : null;
+    });
   }
 
   /** The ids of the processes that the service has started. */
