@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import type { ReplayTarget, Sources } from '../../pipeline/completeness/sources.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
@@ -91,12 +92,22 @@ async function replay({ asked, config: sent }: Extract<ToChild, { kind: 'start' 
   }
 }
 
+/** When the machine runs out of memory, Linux ends this process and not the service. */
+function endFirstWithoutMemory(): void {
+  try {
+    writeFileSync('/proc/self/oom_score_adj', '500');
+  } catch {
+    // A system without this file decides by itself.
+  }
+}
+
 /**
  * Begins to listen to the service, which alone stops this process: whoever stops the service may send the same signal to all its
  * processes. Ended by SIGKILL, because a thread of a query may keep a process from exiting.
  */
 function serveParent(): void {
   os.setPriority(priority);
+  endFirstWithoutMemory();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => undefined);
   process.on('message', (message: ToChild) => {
     if (message.kind === 'stop') stopping.abort();

@@ -124,7 +124,9 @@ export class ReplayDatabases implements ReplayReader {
   async sweep(records: readonly ReplayRecord[]): Promise<void> {
     const dropped = new Set(records.filter(({ droppedAt }) => droppedAt !== null).map(({ plan }) => plan.file));
     if (dropped.size === 0) return;
-    for (const file of await this.#parts.folder.names()) if (dropped.has(file)) await this.discard(file);
+    // A folder that cannot be read now is swept at a later start.
+    for (const file of await this.#parts.folder.names().catch(() => []))
+      if (dropped.has(file)) await this.discard(file);
   }
 
   /** The exports that have not ended and read from the replay. */

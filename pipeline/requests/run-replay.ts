@@ -1,4 +1,5 @@
 import { TidemarkError } from '../errors.ts';
+import { isEnded } from '../export/request.ts';
 import type { ReplayDatabases } from './replay-databases.ts';
 import { cancelledReplay, type ReplayJob } from './replay-job.ts';
 import type { ReplayChange, ReplayProgress, ReplayRecord, ReplayStore } from './replay-request.ts';
@@ -22,7 +23,7 @@ export interface ReplayRuns extends ReplayEnds {
   readonly run: (record: ReplayRecord, running: RunningReplay) => Promise<ReplayProgress>;
 }
 
-/** Runs a replay to its end; null when the next start goes on with it. */
+/** Runs a replay to its end; null when the next start goes on with it. One that has ended is not run again. */
 export async function runReplayJob(
   job: ReplayJob,
   { run, store, databases }: ReplayRuns,
@@ -36,7 +37,8 @@ export async function runReplayJob(
     reported.catch(() => undefined);
   };
   try {
-    await change(requestId, { state: 'running' }, store);
+    const begun = await change(requestId, { state: 'running' }, store);
+    if (isEnded(begun.state)) return begun;
     job.signal.throwIfAborted();
     const progress = await run(record, { signal: job.signal, onProgress });
     await reported;
@@ -50,11 +52,13 @@ export async function runReplayJob(
   }
 }
 
-/** Records a change. Throws `CANCELLED` when the database has a cancellation already. */
+/** Records a change, and returns the record as it is then. Throws `CANCELLED` when the database has a cancellation, but no end. */
 async function change(requestId: string, changes: ReplayChange, store: ReplayStore): Promise<ReplayRecord> {
   const changed = await store.update(requestId, changes);
   if (changed !== null) return changed;
-  throw cancelledReplay(requestId, (await store.find(requestId))?.cancelledBy ?? 'an operator');
+  const known = await store.find(requestId);
+  if (known !== null && isEnded(known.state)) return known;
+  throw cancelledReplay(requestId, known?.cancelledBy ?? 'an operator');
 }
 
 /** Records that a replay ended without a database, and then removes what there is of it; null where it had ended before. */
@@ -67,6 +71,6 @@ export async function endReplay(
   const state = code === 'CANCELLED' ? 'cancelled' : 'failed';
   const reached = progress === null ? {} : { progress };
   const ended = await store.update(requestId, { state, error: { code, message }, ...reached });
-  await databases.discard(plan.file);
+  if (ended !== null) await databases.discard(plan.file);
   return ended;
 }

@@ -87,6 +87,19 @@ describe('a replay (contract 5.25)', () => {
     await expect(service.submit('x', { from: place })).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
   });
 
+  test('that has ended is not run again, and keeps its database', async () => {
+    const world = await ReplayWorld.make();
+    const service = await world.start();
+    await service.submit('a');
+    await service.submit('b');
+    world.folder.files.add('b.duckdb');
+    await service.store.replays.update('b', { state: 'completed', progress: readSoFar });
+    (await service.run('a')).end();
+    await service.reached('b', 'completed');
+    expect(service.runs.map(({ requestId }) => requestId)).toEqual(['a']);
+    expect([...world.folder.files]).toEqual(['a.duckdb', 'b.duckdb']);
+  });
+
   test('that fails says why, in the words of its log without its folders, and leaves no database', async () => {
     const world = await ReplayWorld.make();
     const service = await world.start();
