@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   schemas: () => import('./commands/schemas.ts').then(({ schemasCommand }) => schemasCommand()),
   token: () => import('./commands/token.ts').then(({ tokenCommand }) => tokenCommand()),
   replay: () => import('./commands/replay.ts').then(({ replayCommand }) => replayCommand()),
+  replays: () => import('./commands/replays.ts').then(({ replaysCommand }) => replaysCommand()),
   verify: () => import('./commands/verify.ts').then(({ verifyCommand }) => verifyCommand()),
   config: () => import('./commands/config.ts').then(({ configCommand }) => configCommand()),
 };

@@ -13,6 +13,8 @@ import { TidemarkError } from '../pipeline/errors.ts';
 import type { Exporting } from '../pipeline/export/export.ts';
 import { withoutLog } from '../pipeline/export/log-wait.ts';
 import type { Acceptance } from '../pipeline/requests/accept.ts';
+import { ReplayDatabases } from '../pipeline/requests/replay-databases.ts';
+import { LocalReplayFolder } from './replay/replay-folder.ts';
 import type { Config } from './settings/settings.ts';
 import { readPackage } from './software.ts';
 
@@ -68,7 +70,17 @@ export type ExportParts = Acceptance &
     readonly store: DuckDbRequestStore;
     readonly directory: LocalExportDirectory;
     readonly snapshots: DuckDbSnapshots;
+    readonly replays: ReplayDatabases;
+    /** Tells the database from all others. */
+    readonly databaseId: string;
   };
+
+/** The databases of the replays that a store knows. */
+export function replaysOf(config: Config, store: DuckDbRequestStore): ReplayDatabases {
+  const keepMs = config.replay_keep_hours * 3_600_000;
+  const parts = { store: store.replays, exports: store, folder: new LocalReplayFolder(config), keepMs };
+  return new ReplayDatabases({ ...parts, clock: { now: Date.now } });
+}
 
 export async function withExports<T>(
   config: Config,
@@ -80,11 +92,12 @@ export async function withExports<T>(
   },
   use: (parts: ExportParts) => Promise<T>,
 ): Promise<T> {
+  const databaseId = await running.database.id();
   const directory = await openExportDirectory({
     root: config.export_root,
     prefixMap: config.prefix_map,
     create: true,
-    owner: await running.database.id(),
+    owner: databaseId,
   });
   const store = await DuckDbRequestStore.open(running.database, {
     now: Date.now,
@@ -99,6 +112,8 @@ export async function withExports<T>(
       store,
       directory,
       clock,
+      replays: replaysOf(config, store),
+      databaseId,
       ...withoutLog,
       contradictions: running.contradictions ?? noContradictions,
       snapshots: new DuckDbSnapshots(running.database, { maxExtensionColumns: config.max_extension_columns }),

@@ -9,7 +9,7 @@ export interface Progress {
 }
 
 /** All that there is to read; null where that is not known. */
-type Whole = { readonly bytes: number } | { readonly records: number } | null;
+export type Whole = { readonly bytes: number } | { readonly records: number } | null;
 
 const lineEveryMs = 2_000;
 

@@ -22,6 +22,7 @@ const readableCodes: ReadonlySet<string> = new Set<FailureCode>([
   'QUEUE_FULL',
   'CANCELLED',
   'TOO_MANY_COLUMNS',
+  'REPLAY_FAILED',
   'OUT_OF_MEMORY',
   'INTERRUPTED',
 ]);

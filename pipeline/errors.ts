@@ -25,6 +25,7 @@ const failures = {
   TOO_MANY_COLUMNS: { retry: false, exitCode: 65, httpStatus: 400 },
   EXPORT_ROOT_GONE: { retry: true, exitCode: 73, httpStatus: 503 },
   EXPORT_FAILED: { retry: true, exitCode: 74, httpStatus: 500 },
+  REPLAY_FAILED: { retry: true, exitCode: 74, httpStatus: 500 },
   OUT_OF_MEMORY: { retry: true, exitCode: 74, httpStatus: 503 },
   DISK_FULL: { retry: true, exitCode: 74, httpStatus: 507 },
   NOT_WRITABLE: { retry: false, exitCode: 73, httpStatus: 503 },

@@ -1,4 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { TidemarkError } from '../../pipeline/errors.ts';
 import {
   type ControlPosition,
   type ExportRecord,
@@ -14,6 +15,7 @@ import { Transactions } from './file/transactions.ts';
 import { moveControlPosition } from './requests/control-positions.ts';
 import { DuckDbControlStore } from './requests/control-store.ts';
 import { DuckDbOutbox } from './requests/outbox.ts';
+import { DuckDbReplayStore } from './requests/replay-store.ts';
 import {
   insertRequest,
   listRequests,
@@ -35,10 +37,13 @@ interface RequestStoreOptions {
   readonly service?: string;
 }
 
+const defaultService = 'tidemark';
+
 interface StoreParts {
   readonly transactions: Transactions;
   readonly open: OpenRequests;
   readonly outbox: DuckDbOutbox;
+  readonly replays: DuckDbReplayStore;
 }
 
 /** Keeps export requests in the database, and writes the status of each change in the transaction of the change. */
@@ -46,6 +51,8 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
   readonly outbox: DuckDbOutbox;
   /** For the reader of the control topic. */
   readonly control: DuckDbControlStore;
+  /** The replays, which share the ids of exports. */
+  readonly replays: DuckDbReplayStore;
   readonly #transactions: Transactions;
   readonly #open: OpenRequests;
   readonly #now: () => number;
@@ -54,8 +61,8 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
   readonly #service: string;
 
   private constructor(
-    { transactions, open, outbox }: StoreParts,
-    { now, statuses = false, roots = [], service = 'tidemark' }: RequestStoreOptions,
+    { transactions, open, outbox, replays }: StoreParts,
+    { now, statuses = false, roots = [], service = defaultService }: RequestStoreOptions,
   ) {
     this.#transactions = transactions;
     this.#open = open;
@@ -64,18 +71,26 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     this.#roots = roots;
     this.#service = service;
     this.outbox = outbox;
+    this.replays = replays;
     this.control = new DuckDbControlStore(transactions, outbox, () => this.#statusContext());
   }
 
   static async open(database: Database, options: RequestStoreOptions): Promise<DuckDbRequestStore> {
     const open = new OpenRequests();
-    const transactions = new Transactions(await database.connect(), () => open.forget());
-    return new DuckDbRequestStore({ transactions, open, outbox: await DuckDbOutbox.open(transactions) }, options);
+    const transactions = new Transactions(await database.connect(), () => {
+      open.forget();
+      replays.forget();
+    });
+    const outbox = await DuckDbOutbox.open(transactions);
+    const { now, statuses = false, service = defaultService } = options;
+    const replays = new DuckDbReplayStore({ transactions, outbox, now, hasStatusTopic: statuses, service });
+    return new DuckDbRequestStore({ transactions, open, outbox, replays }, options);
   }
 
   insert(record: ExportRecord, control?: ControlPosition): Promise<void> {
     return this.#transactions.run(async connection => {
       const open = await this.#open.rows(connection);
+      if (await this.replays.has(connection, record.requestId)) throw replayHasId(record.requestId);
       if (control !== undefined) await moveControlPosition(connection, control);
       const accepted = this.#withNextSequence({
         record: { ...record, state: 'accepted' },
@@ -220,6 +235,11 @@ export class DuckDbRequestStore implements RequestStore, ProgressStore {
     if (numbered !== row) await updateRequest(connection, numbered);
     await this.#writeStatus(connection, numbered);
   }
+}
+
+function replayHasId(requestId: string): TidemarkError {
+  const problem = `request id ${JSON.stringify(requestId)} is that of a replay`;
+  return new TidemarkError('REQUEST_CONFLICT', `${problem}; use a new id for the export`);
 }
 
 /** What contradicts an export already when it completes. */

@@ -26,6 +26,8 @@ interface SnapshotOptions {
   readonly maxExtensionColumns: number;
   /** The sizes in which exports are cut; tests set small ones. */
   readonly slicing?: Slicing;
+  /** Lets so many snapshots be open at once; databases that are open at the same time share one. Two when absent. */
+  readonly semaphore?: Semaphore;
 }
 
 /**
@@ -41,10 +43,11 @@ const snapshotsAtOnce = 2;
  */
 export class DuckDbSnapshots implements SnapshotReader {
   readonly #database: Database;
-  readonly #options: SnapshotOptions;
-  readonly #semaphore = new Semaphore(snapshotsAtOnce);
+  readonly #options: Omit<SnapshotOptions, 'semaphore'>;
+  readonly #semaphore: Semaphore;
 
-  constructor(database: Database, options: SnapshotOptions) {
+  constructor(database: Database, { semaphore = new Semaphore(snapshotsAtOnce), ...options }: SnapshotOptions) {
+    this.#semaphore = semaphore;
     this.#database = database;
     this.#options = options;
   }
@@ -106,7 +109,7 @@ function countLogs({ numbers }: StoredSources): number {
   return new Set(Array.from(numbers.values(), ({ log }) => log)).size;
 }
 
-interface SnapshotParts extends SnapshotOptions {
+interface SnapshotParts extends Omit<SnapshotOptions, 'semaphore'> {
   readonly located: LocatedRows;
   readonly memoryLimit: string;
   readonly slicing: Slicing;

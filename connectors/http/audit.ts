@@ -9,7 +9,7 @@ export interface AnsweredRequest {
   readonly milliseconds: number;
   readonly client: string | null;
   readonly requestId: string;
-  /** The export that the request is about, or null. */
+  /** The export or replay that the request is about, or null. */
   readonly exportId: string | null;
   /** True when the connection closed before the whole answer was sent. */
   readonly cut: boolean;

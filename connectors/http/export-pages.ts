@@ -38,10 +38,14 @@ export function readPage(query: PageQuery): { readonly limit: number; readonly f
 }
 
 /** The value of the header `Link` with the address of the next page, which begins after `last`. */
-export function nextPageLink(query: PageQuery, last: ExportRecord): string {
+export function nextPageLink(
+  address: string,
+  query: PageQuery,
+  last: Pick<ExportRecord, 'acceptedAt' | 'requestId'>,
+): string {
   const next = new URLSearchParams();
   for (const [name, value] of Object.entries({ ...query, cursor: cursorOf(last) })) next.set(name, String(value));
-  return `</exports?${next}>; rel="next"`;
+  return `<${address}?${next}>; rel="next"`;
 }
 
 interface Reader<T> {

@@ -1,17 +1,16 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { answeredPaths } from '../../pipeline/export/file-names.ts';
-import type { Fault } from '../../pipeline/export/parameters.ts';
 import { type ExportPlan, isEnded } from '../../pipeline/export/request.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
-import { utf8Text } from '../../pipeline/requests/request-id.ts';
 import { addCompleteness } from './export-report.ts';
-import { faultsOf, givenOf, isRepeated } from './queries.ts';
+import { givenOf } from './queries.ts';
+import { httpFaults, idempotencyHeaders, requestIdOf } from './request-ids.ts';
 import { completenessHeaders, exportQuery, paths, refusalResponses } from './schemas.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The export that the request is about, for the log; null for none. */
+    /** The export or replay that the request is about, for the log; null for none. */
     exportId: string | null;
   }
 }
@@ -34,10 +33,7 @@ export function addExportRoutes(server: FastifyInstance, jobs: Pick<Jobs, 'submi
         headers: {
           type: 'object',
           properties: {
-            'idempotency-key': {
-              type: 'string',
-              description: 'the request id; a repeated request with the same id has the same result',
-            },
+            ...idempotencyHeaders.properties,
             prefer: { type: 'string', description: 'respond-async: the answer comes at once, before the files exist' },
           },
         },
@@ -55,7 +51,7 @@ export function addExportRoutes(server: FastifyInstance, jobs: Pick<Jobs, 'submi
 
 async function submit(request: FastifyRequest, reply: FastifyReply, jobs: Pick<Jobs, 'submit' | 'ended'>) {
   const faults = httpFaults(request);
-  const requestId = idOf(request, faults);
+  const requestId = requestIdOf(request, faults);
   const { door, client } = request.client!;
   const given = givenOf(request.query);
   const hasGeneratedId = requestId === request.id;
@@ -76,28 +72,6 @@ async function submit(request: FastifyRequest, reply: FastifyReply, jobs: Pick<J
 /** The paths with services first, as the source system answers. Names are published in the opposite order. */
 function pathsOf(plan: ExportPlan): readonly string[] {
   return answeredPaths(plan).toReversed();
-}
-
-/** The faults that only HTTP has: repeated parameters and a body. `Jobs.submit` finds all others again. */
-function httpFaults({ validationError, body }: FastifyRequest): Fault[] {
-  const found = (validationError?.validation ?? []) as readonly FastifySchemaValidationError[];
-  const faults = [...faultsOf(found.filter(isRepeated))];
-  if (body !== undefined)
-    faults.push({ parameter: 'body', message: 'the body is not empty; parameters go into the query' });
-  return faults;
-}
-
-/**
- * The id in `Idempotency-Key`, or the id that this HTTP request has in the log. Adds a fault for a header that is repeated
- * or not UTF-8; `Jobs.submit` finds the other faults of an id.
- */
-function idOf({ raw, id }: FastifyRequest, faults: Fault[]): string {
-  const [key, ...more] = raw.headersDistinct['idempotency-key'] ?? [id];
-  // Node makes one character of each byte of a header.
-  const text = key === undefined || more.length > 0 ? undefined : utf8Text(Buffer.from(key, 'latin1'));
-  if (text !== undefined) return text;
-  faults.push({ parameter: 'Idempotency-Key', message: 'Idempotency-Key is invalid; allowed is one header in UTF-8' });
-  return id;
 }
 
 function prefersAsync({ headers }: FastifyRequest): boolean {

@@ -44,7 +44,8 @@ function addListRoute(server: FastifyInstance, { jobs, roots }: JobRoutesParts):
       const views = await jobs.list(limit + 1, filter);
       const page = views.slice(0, limit);
       const last = page.at(-1);
-      if (views.length > limit && last !== undefined) reply.header('link', nextPageLink(query, last.record));
+      if (views.length > limit && last !== undefined)
+        reply.header('link', nextPageLink('/exports', query, last.record));
       return page.map(view => ({ ...reportOf(view, roots), manifest: null }));
     },
   });

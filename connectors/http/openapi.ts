@@ -24,7 +24,7 @@ export async function addOpenApi(server: FastifyInstance, version: string): Prom
       },
       components: { schemas: { Manifest: manifest }, securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
       security: [{ token: [] }],
-      tags: [{ name: 'exports' }, { name: 'services' }, { name: 'operations' }],
+      tags: [{ name: 'exports' }, { name: 'replays' }, { name: 'services' }, { name: 'operations' }],
     },
   });
   await server.register(swaggerUi, {

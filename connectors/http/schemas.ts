@@ -35,12 +35,15 @@ export const listQuery = closed({
   cursor: { type: 'string', minLength: 1, description: 'the cursor of a Link header of this service' },
   state: { type: 'string', enum: reportStates },
   door: { type: 'string', enum: doorNames },
-  accepted_from: { ...acceptedRange, description: 'a date and time with zone; only exports accepted then or later' },
-  accepted_to: { ...acceptedRange, description: 'a date and time with zone; only exports accepted before' },
+  accepted_from: { ...acceptedRange, description: 'a date and time with zone; only those accepted then or later' },
+  accepted_to: { ...acceptedRange, description: 'a date and time with zone; only those accepted before' },
 });
 
 export const nextPageHeaders = {
-  Link: { type: 'string', description: '</exports?…>; rel="next": the next page; absent on the last one' },
+  Link: {
+    type: 'string',
+    description: '</exports?…>; rel="next": the next page (of replays: </replays?…>); absent on the last one',
+  },
 } as const;
 
 export const noQuery = closed({});
@@ -177,14 +180,14 @@ const refusalDescriptions: Readonly<Record<number, string>> = {
   400: 'a parameter is missing or wrong; the message names every fault',
   401: 'the token is missing or unknown',
   403: `the token does not have the needed role; the roles are ${roles.join(', ')}`,
-  404: 'no export, file or service has this id or name',
-  409: 'the export has ended, was cancelled or has not ended yet, or its request id was used with other parameters',
+  404: 'no export, replay, file or service has this id or name',
+  409: 'the export or replay has ended, was cancelled or has not ended yet, or its request id was used with other parameters',
   410: 'the file was moved away or changed',
   413: 'the body is too large; parameters go into the query',
   416: 'the range is outside of the file',
   429: 'too many requests; try again after the seconds in Retry-After',
   500: 'the service failed; its log says why',
-  503: 'the queue of exports is full, memory ran out, or the service is stopping; try again after the seconds in Retry-After',
+  503: 'the queue of exports or replays is full, memory ran out, or the service is stopping; try again after the seconds in Retry-After',
   507: 'the disk is full',
 };
 
@@ -195,6 +198,9 @@ export function refusalResponses(...statuses: readonly number[]): Readonly<Recor
 }
 
 /** The schema of an object that has these members and no others. */
-function closed<const P extends Readonly<Record<string, object>>>(properties: P, required: readonly string[] = []) {
+export function closed<const P extends Readonly<Record<string, object>>>(
+  properties: P,
+  required: readonly string[] = [],
+) {
   return { type: 'object', properties, required, additionalProperties: false } as const;
 }

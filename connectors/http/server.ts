@@ -20,6 +20,7 @@ import { addOperationRoutes, type Operations } from './operation-routes.ts';
 import { checkQueryText, faultsOf, parseQuery, requestInvalid } from './queries.ts';
 import { addRateLimit } from './rate-limit.ts';
 import { addRefusals, checkHost, refusalOf, refuseBrokenRequests, refuseExpectation } from './refusals.ts';
+import { addReplayRoutes, type Replays } from './replay-routes.ts';
 import type { StreamOptions } from './response-streams.ts';
 import { addServiceRoutes, type Services } from './service-routes.ts';
 import type { SlowClientLimits } from './slow-clients.ts';
@@ -45,6 +46,7 @@ interface HttpOptions {
   readonly version: string;
   readonly operations: Operations;
   readonly jobs: Jobs;
+  readonly replays: Replays;
   readonly files: DownloadParts['files'];
   /** Spellings of the export root; no answer shows them. */
   readonly roots: readonly string[];
@@ -127,6 +129,7 @@ async function buildServer(options: HttpOptions): Promise<FastifyInstance> {
   addOperationRoutes(server, options.operations);
   addExportRoutes(server, options.jobs);
   addJobRoutes(server, options);
+  addReplayRoutes(server, options.replays);
   addDownloadRoutes(server, options);
   addServiceRoutes(server, options);
   refuseMethods();

@@ -6,9 +6,9 @@ import type { Ingested } from '../../pipeline/ingest/ingest.ts';
 import { partitionName } from '../../pipeline/partition.ts';
 import { commandWithSettings, prepareRun, type Run } from '../command.ts';
 import { formatBytes, formatCount, formatSeconds, formatTable } from '../output.ts';
-import { type Progress, startProgress } from '../progress.ts';
+import { type Progress, startProgress, type Whole } from '../progress.ts';
 import type { Planned } from '../replay/planning.ts';
-import { planFor, replayInto, withReplayLog } from '../replay/replay-into.ts';
+import { type PlannedReading, planFor, replayInto, withReplayLog } from '../replay/replay-into.ts';
 
 /** `tidemark replay`: the log, or a part of it, read again into a database of its own. */
 export function replayCommand(): Command {
@@ -62,8 +62,8 @@ async function replay(paths: readonly string[], options: Readonly<Record<string,
   let progress: Progress | null = null;
   const counts = await replayInto(asked, config, {
     ...{ id, signal, notice },
-    onBegin: left => {
-      progress = startProgress(label, left, output);
+    onPlan: plan => {
+      progress = startProgress(label, leftToRead(plan), output);
     },
     onStored: ({ batches }) => {
       for (const { facts, bytesRead } of batches) progress?.advance(bytesRead, facts.recordsRead);
@@ -72,6 +72,16 @@ async function replay(paths: readonly string[], options: Readonly<Record<string,
   if (signal.aborted)
     throw new TidemarkError('INTERRUPTED', 'interrupted between two transactions; run the same command again to go on');
   report(config.db, counts, performance.now() - began, run);
+}
+
+/** The records, where every end is known; else the encoded bytes of the logs. */
+function leftToRead({ targets, stored: { partitions }, bytes }: PlannedReading): Whole {
+  let records = 0;
+  for (const { partition, from, until } of targets) {
+    if (until === null) return bytes === null ? null : { bytes };
+    records += Math.max(0, until - (partitions.get(partitionName(partition))?.nextOffset ?? from));
+  }
+  return { records };
 }
 
 /** About what one core stores; the time that a plan tells is a guess. */

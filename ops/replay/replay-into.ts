@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
-import { noSources, type Replay, type Sources } from '../../pipeline/completeness/sources.ts';
+import { noSources, type Replay, type ReplayTarget, type Sources } from '../../pipeline/completeness/sources.ts';
 import type { Ingested, IngestOptions, StoredGroup } from '../../pipeline/ingest/ingest.ts';
-import { partitionName } from '../../pipeline/partition.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import { runReplay } from '../../pipeline/replay/replay.ts';
 import { latenessOf, withDatabase, withWarehouse } from '../main.ts';
@@ -18,13 +17,17 @@ interface ReplayRun extends Pick<IngestOptions, 'signal'> {
   readonly id: string;
   /** Called with what a user should know, as a sentence. */
   readonly notice: (sentence: string) => void;
-  /** Called before the first record is read, with what is left to read. */
-  readonly onBegin: (left: LeftToRead) => void;
+  /** Called before the first record is read. */
+  readonly onPlan: (plan: PlannedReading) => void;
   readonly onStored: (stored: StoredGroup) => void;
 }
 
-/** Records, where every end is known; else the encoded bytes of the logs; null where neither is known. */
-type LeftToRead = { readonly records: number } | { readonly bytes: number } | null;
+/** What is to be read, what is stored of it already, and the encoded bytes of the logs where they are known. */
+export interface PlannedReading {
+  readonly targets: readonly ReplayTarget[];
+  readonly stored: Sources;
+  readonly bytes: number | null;
+}
 
 /** Where a replay reads: these paths or, without any, the topics of Kafka that the settings name. */
 export async function withReplayLog<T>(
@@ -66,36 +69,29 @@ export function replayInto(asked: AskedReplay, config: Config, run: ReplayRun): 
   return withReplayLog(asked.paths, config, run, async log => {
     const known = await interruptedReplay(config);
     if (known !== null) {
-      run.onBegin(known.left);
+      run.onPlan({ targets: known.replay.targets, stored: known.sources, bytes: null });
       return readPlanned({ ...known.replay, ...asked }, log, config, run);
     }
     const plan = await planFor(asked, config, log, run.signal);
     for (const note of plan.notes) run.notice(note);
     refuseLosses(plan);
-    run.onBegin(recordsLeft(plan.replay, noSources) ?? (plan.bytes === null ? null : { bytes: plan.bytes }));
+    run.onPlan({ targets: plan.replay.targets, stored: noSources, bytes: plan.bytes });
     return readPlanned(plan.replay, log, config, run);
   });
 }
 
-/** What an earlier process was asked for, and has not read of it; null where there is no database of a replay. */
+/**
+ * What an earlier process was asked for; null where there is no database of a replay. It is not planned anew: the log may have lost
+ * by now what is stored already.
+ */
 async function interruptedReplay(config: Config) {
   if (!existsSync(config.db)) return null;
   return withDatabase(config, database =>
     withWarehouse(config, database, async warehouse => {
       const sources = warehouse.sources();
-      return sources.replay && { replay: sources.replay, left: recordsLeft(sources.replay, sources) };
+      return sources.replay && { replay: sources.replay, sources };
     }),
   );
-}
-
-/** Null where the end of a file is not known before it is read. */
-function recordsLeft({ targets }: Replay, { partitions }: Pick<Sources, 'partitions'>): LeftToRead {
-  let records = 0;
-  for (const { partition, from, until } of targets) {
-    if (until === null) return null;
-    records += Math.max(0, until - (partitions.get(partitionName(partition))?.nextOffset ?? from));
-  }
-  return { records };
 }
 
 async function readPlanned(

@@ -6,6 +6,7 @@ import { partitionName } from '../../pipeline/partition.ts';
 import type { Log, LogEnd, SchemaRegistry } from '../../pipeline/ports.ts';
 import { serveControl } from '../../pipeline/requests/control.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
+import type { ReplayJobs } from '../../pipeline/requests/replay-jobs.ts';
 import { pause } from '../../pipeline/waiting.ts';
 import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings/settings.ts';
@@ -18,6 +19,7 @@ export interface ControlTopicParts {
   readonly log: Log;
   readonly store: ExportParts['store'];
   readonly jobs: Jobs;
+  readonly replays: ReplayJobs;
   /** Null where all requests are JSON. */
   readonly registry: SchemaRegistry | null;
   readonly metrics: Pick<ControlMetrics, 'read'>;
@@ -83,7 +85,7 @@ export class ControlTopic {
 
   /** Reads and watches; a failure of either ends the service, and so the other. */
   async #serve(cluster: KafkaCluster): Promise<void> {
-    const { config, options, store, jobs, registry, metrics, log, signal, onCrash } = this.#parts;
+    const { config, options, store, jobs, replays, registry, metrics, log, signal, onCrash } = this.#parts;
     const member = savedMember(`${config.db}.control`, options.group);
     const source = new KafkaSource(cluster, options, log, member);
     const look = async (): Promise<void> => {
@@ -95,7 +97,10 @@ export class ControlTopic {
     const watch = new RepeatedLook({ look, commit, log, signal });
     this.#reading = { state: 'reading', source, watch };
     const onServed = (): void => metrics.read();
-    const running = [serveControl({ source, registry, store: store.control, jobs, signal, onServed }), watch.run()];
+    const running = [
+      serveControl({ source, registry, store: store.control, jobs, replays, signal, onServed }),
+      watch.run(),
+    ];
     for (const part of running) part.catch(onCrash);
     await Promise.allSettled(running);
   }

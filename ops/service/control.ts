@@ -10,7 +10,7 @@ import { type Unready, unready } from './readiness.ts';
 import { StatusPublisher } from './status-publisher.ts';
 
 export interface ControlParts
-  extends Pick<ControlTopicParts, 'config' | 'log' | 'jobs' | 'registry' | 'signal' | 'onCrash'> {
+  extends Pick<ControlTopicParts, 'config' | 'log' | 'jobs' | 'replays' | 'registry' | 'signal' | 'onCrash'> {
   readonly exporting: Pick<ExportParts, 'store'>;
   /** Where the metrics of both topics go. */
   readonly metrics: Registry;

@@ -8,6 +8,7 @@ import { slowClientLimits } from '../../connectors/http/slow-clients.ts';
 import type { Layout } from '../../pipeline/export/selection.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
+import type { ReplayJobs } from '../../pipeline/requests/replay-jobs.ts';
 import { shortId } from '../../pipeline/requests/request-id.ts';
 import type { ExportParts } from '../main.ts';
 import type { Config } from '../settings/settings.ts';
@@ -26,12 +27,13 @@ interface DoorParts {
   readonly exporting: ExportParts;
   readonly operations: Operations;
   readonly jobs: Jobs;
+  readonly replays: ReplayJobs;
   readonly metrics: Pick<DoorMetrics, 'answered'>;
 }
 
 /** Starts the HTTP server, and writes the file by which commands on this machine find it. */
 export async function openDoor(parts: DoorParts): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const { config, log, database, exporting, operations, jobs, metrics } = parts;
+  const { config, log, database, exporting, operations, jobs, replays, metrics } = parts;
   const token = newToken();
   const certificate = LiveCertificate.open(config, log);
   const { directory, clock } = exporting;
@@ -50,6 +52,7 @@ export async function openDoor(parts: DoorParts): Promise<{ readonly url: string
     version: readPackage().version,
     operations,
     jobs,
+    replays: { jobs: replays, databases: exporting.replays },
     files: directory,
     roots: directory.roots,
     services: servicesOf(database, exporting),

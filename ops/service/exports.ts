@@ -25,7 +25,7 @@ const dayMs = 86_400_000;
 
 /** Opens the exports of the running service, which wait for its log before they begin, and continues those of a dead process. */
 export async function openJobs({ config, log, exporting, view, metrics, signal, onCrash }: JobsParts): Promise<Jobs> {
-  const { store, directory, clock } = exporting;
+  const { store, directory, clock, replays } = exporting;
   await store.forgetEndedBefore(clock.now() - config.export_history_days * dayMs);
   // A clock that was set back would make a wait longer.
   const timer = { now: () => performance.now() };
@@ -38,7 +38,7 @@ export async function openJobs({ config, log, exporting, view, metrics, signal, 
     pause,
   };
   const jobs = new Jobs({
-    accepting: { store, directory, clock, lookAtLog: () => lookAt(view) },
+    accepting: { store, directory, clock, lookAtLog: () => lookAt(view), replays },
     timer,
     exporting: { ...exporting, wait: (record, until) => waitForLog(record, wait, until) },
     atOnce: config.exports_at_once,

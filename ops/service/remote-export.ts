@@ -75,6 +75,10 @@ async function cancelByService(client: ServiceClient, requestId: string): Promis
   }
 }
 
+export function replayAddressOf(requestId: string): string {
+  return `/replays/${encodeURIComponent(requestId)}`;
+}
+
 export function addressOf(requestId: string): string {
   return `/exports/${encodeURIComponent(requestId)}`;
 }

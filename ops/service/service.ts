@@ -25,6 +25,7 @@ import { LogWatch } from './log-watch.ts';
 import { ServiceMetrics } from './metrics.ts';
 import { operationsOf } from './operations.ts';
 import { partitionStatuses } from './partition-status.ts';
+import { dropUnusedReplays, openReplays } from './replays.ts';
 import { RootWatch } from './root-watch.ts';
 import { StoredBatches } from './stored-batches.ts';
 
@@ -79,23 +80,24 @@ async function serve(running: RunningService, parts: ServiceParts): Promise<void
   const source = liveSource({ config, log, signal, onFinding: finding => metrics.addFinding(finding) });
   const http = openRegistryHttp(config, logBadFile(log));
   const environment = new EnvironmentWatch({ config, source, registry: http, metrics, log, signal });
-  const clock = { now: Date.now };
   await warehouse.record(sources => withTopics(sources, source.topics()));
-  const watch = new LogWatch({ source, warehouse, clock, log, signal });
+  const watch = new LogWatch({ source, warehouse, clock: exporting.clock, log, signal });
   const batches = new StoredBatches();
   const view = logView(watch, warehouse, batches);
-  const jobs = await openJobs({ config, log, exporting, view, metrics: doorMetrics, signal, onCrash });
+  const asking = { config, log, exporting, metrics: doorMetrics, signal, onCrash };
+  const jobs = await openJobs({ ...asking, view });
+  const replays = await openReplays(asking);
   const root = new RootWatch({ directory: exporting.directory, onBack: () => releaseEnded(exporting), log, signal });
-  const control = Control.open({ config, log, exporting, jobs, registry, metrics: metrics.registry, signal, onCrash });
+  const control = Control.open({ ...asking, jobs, replays, registry, metrics: metrics.registry });
   const partitions = () =>
     partitionStatuses(warehouse.sources(), { batches, lateness: exporting.lateness, now: Date.now() });
   metrics.addPartitionGauges(partitions, () => warehouse.sources());
-  doorMetrics.addGauges({ database, jobs });
+  doorMetrics.addGauges({ database, jobs, replays });
   const operations = operationsOf({
     ...{ database, warehouse, source, watch, environment, root, registry, control, partitions, metrics },
     lateness: exporting.lateness,
   });
-  const door = await openDoor({ config, log, database, exporting, operations, jobs, metrics: doorMetrics });
+  const door = await openDoor({ config, log, database, exporting, operations, jobs, replays, metrics: doorMetrics });
   log.info({ url: door.url, db: resolve(config.db), version: readPackage().version }, 'the service is up');
   const rootWatched = root.run();
   try {
@@ -108,7 +110,7 @@ async function serve(running: RunningService, parts: ServiceParts): Promise<void
       };
       const ingested = ingestEvents({ config, source, warehouse, registry, log, signal, onStored });
       const requests = control?.read(() => source.assigned().length > 0);
-      await untilAllStop([ingested, watch.run(), environment.run(), requests], crash);
+      await untilAllStop([ingested, watch.run(), environment.run(), requests, dropUnusedReplays(asking)], crash);
     });
     // What the last looks found: the next start, and commands without a service, rest on it.
     await warehouse.record(sources => sources);
@@ -119,7 +121,7 @@ async function serve(running: RunningService, parts: ServiceParts): Promise<void
     throw crash.signal.reason;
   } finally {
     await rootWatched;
-    await jobs.stopped();
+    await Promise.all([jobs.stopped(), replays.stopped()]);
     await control?.stop();
     await door.close();
   }

@@ -14,6 +14,7 @@ import {
   webAddress,
   wholeNumber,
 } from './kinds.ts';
+import { replaySettings } from './replay-settings.ts';
 import type { Secret } from './secret.ts';
 
 /** Every setting, declared once: YAML file, environment variables, flags, their help, their checks and the README follow from it. */
@@ -128,7 +129,11 @@ export const settings = {
     help: 'the name of this service in its statuses; without it, kafka_group',
   },
   exports_at_once: { kind: wholeNumber(1, 16), default: 2, help: 'how many exports the service runs at once' },
-  export_queue: { kind: wholeNumber(0, 100_000), default: 100, help: 'how many more exports may wait for their turn' },
+  export_queue: {
+    kind: wholeNumber(0, 100_000),
+    default: 100,
+    help: 'how many more exports, and how many more replays, may wait for their turn',
+  },
   export_wait_ms: {
     kind: wholeNumber(0, 86_400_000),
     unit: 'ms',
@@ -139,8 +144,9 @@ export const settings = {
     kind: wholeNumber(1, 36_500),
     unit: 'days',
     default: 400,
-    help: 'how long ended exports are remembered; their files are kept',
+    help: 'how long ended exports and replays are remembered; the files of exports are kept',
   },
+  ...replaySettings,
   ...httpSettings,
   log_level: {
     kind: oneOf('info', 'debug', 'warn', 'error'),

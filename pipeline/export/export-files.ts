@@ -6,14 +6,15 @@ import type { ExportDirectory, PendingFile } from '../ports.ts';
 import { exportFileName } from './file-names.ts';
 import type { WaitOutcome } from './log-wait.ts';
 import { buildManifest, type Manifest, type WrittenFile } from './manifest.ts';
-import type { ExportRecord } from './request.ts';
+import { type ExportRecord, isFromReplay } from './request.ts';
 import { type FileKind, fileKinds, type Selection } from './selection.ts';
-import type { Snapshot, SnapshotReader, WrittenRows } from './snapshot.ts';
+import type { ReplayReader, Snapshot, SnapshotReader, WrittenRows } from './snapshot.ts';
 
 /** What is needed to write the files of an export. */
 export interface Writing {
   readonly directory: ExportDirectory;
   readonly snapshots: SnapshotReader;
+  readonly replays: ReplayReader;
   /** Records from before the snapshot on which batches contradict the window; see `Warehouse`. */
   readonly contradictions: { watch(window: WatchedWindow): void; unwatch(requestId: string): void };
   readonly lateness: Lateness;
@@ -55,6 +56,7 @@ export async function writeFiles(record: ExportRecord, writing: Writing): Promis
   const { timeFrom, filterEvents } = plan.parameters;
   const waited = await writing.wait(record, writing.signal);
   const { contradictions } = writing;
+  if (isFromReplay(record)) return writeFromReplay(record, waited, writing);
   contradictions.watch({ requestId, timeFrom, timeTo: plan.timeTo, filterEvents });
   let status: Completeness['status'] = 'provisional';
   try {
@@ -63,6 +65,16 @@ export async function writeFiles(record: ExportRecord, writing: Writing): Promis
     return written;
   } finally {
     if (status === 'provisional') contradictions.unwatch(requestId);
+  }
+}
+
+/** Events that are stored in the live database later contradict no export of a replay. */
+async function writeFromReplay(record: ExportRecord, waited: WaitOutcome, writing: Writing): Promise<WrittenExport> {
+  const { snapshots, close } = await writing.replays.open(String(record.plan.parameters.fromReplay));
+  try {
+    return await writeSnapshot(record, waited, { ...writing, snapshots });
+  } finally {
+    await close();
   }
 }
 

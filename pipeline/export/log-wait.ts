@@ -5,7 +5,7 @@ import { isTemporary } from '../errors.ts';
 import { isSamePartition, partitionName } from '../partition.ts';
 import type { Clock, LogEnd } from '../ports.ts';
 import { orAborted } from '../waiting.ts';
-import type { ExportRecord } from './request.ts';
+import { type ExportRecord, isFromReplay } from './request.ts';
 
 /** The live log, and how much of it is stored. */
 export interface LogView {
@@ -49,6 +49,8 @@ const checkEveryMs = 500;
  */
 export async function waitForLog(record: ExportRecord, wait: LogWait, signal: AbortSignal): Promise<WaitOutcome> {
   const { parameters, look: first, timeTo } = record.plan;
+  // The database of a replay does not grow.
+  if (isFromReplay(record)) return withoutLog.wait();
   if (parameters.wait === 'none') return { ends: { from: 'latest look' }, sources: wait.log.sources(), timedOut: null };
   const deadline = wait.clock.now() + wait.waitMs;
   let ends = endsOf(first);

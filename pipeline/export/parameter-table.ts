@@ -73,6 +73,13 @@ export const parameterTable = {
     default: 'end',
     help: 'what a running service waits for before it exports: end: until the records that the log held at acceptance are stored; complete: until the window is complete; none: nothing',
   },
+  from_replay: {
+    kind: text,
+    default: null,
+    defaultInWords: 'the live database',
+    example: 'march-again',
+    help: 'the id of a completed replay whose database is exported instead of the live one; nothing is waited for',
+  },
 } satisfies Readonly<Record<string, Parameter<unknown>>>;
 
 export type ParameterName = keyof typeof parameterTable;

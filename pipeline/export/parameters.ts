@@ -22,6 +22,8 @@ export interface ExportParameters extends Layout {
   readonly manifest: boolean;
   /** What the export waits for before its snapshot (contract 4.22). */
   readonly wait: 'end' | 'complete' | 'none';
+  /** The id of the replay whose database is exported; null for the live one. */
+  readonly fromReplay: string | null;
 }
 
 /** One thing wrong with a request: which parameter, what was given, what is allowed. */
@@ -53,6 +55,7 @@ export function readParameters(
     extensionColumns: read('extension_columns'),
     manifest: read('manifest'),
     wait: read('wait'),
+    fromReplay: read('from_replay'),
   };
   faults.push(...unknownFaults(given));
   if (given.extension_columns !== undefined && parameters.extensions !== 'columns') {

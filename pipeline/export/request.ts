@@ -66,6 +66,11 @@ export interface ExportRecord {
   readonly changedSince: ChangedSince | null;
 }
 
+/** True for an export of a replay's database. Plans of earlier versions do not say it: theirs are of the live one. */
+export function isFromReplay({ plan }: Pick<ExportRecord, 'plan'>): boolean {
+  return (plan.parameters.fromReplay ?? null) !== null;
+}
+
 /**
  * The position of a record of the control topic. The stored position moves from `from` (or from the start of a gap before
  * it) to `next` in the transaction that carries out the request, so that no record is served twice. When the stored

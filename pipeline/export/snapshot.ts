@@ -37,3 +37,14 @@ export interface Snapshot {
 export interface SnapshotReader {
   snapshot(selection: Selection, layout: Layout): Promise<Snapshot>;
 }
+
+/** The databases of completed replays, from which exports may read. */
+export interface ReplayReader {
+  /**
+   * Throws `REQUEST_UNKNOWN` for a replay that is not known, `REQUEST_UNFINISHED` for one that has not ended, `REQUEST_ENDED` for
+   * one that failed or was cancelled, and `FILE_GONE` for one whose database was dropped.
+   */
+  check(replayId: string): Promise<void>;
+  /** Opens its database; throws as `check` does. The last one to close it closes the database. */
+  open(replayId: string): Promise<{ readonly snapshots: SnapshotReader; close(): Promise<void> }>;
+}

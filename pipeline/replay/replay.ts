@@ -71,6 +71,6 @@ function partitionsOf(targets: readonly ReplayTarget[]) {
 }
 
 /** The command, for comparison and for messages. */
-function commandOf({ from, until, allowGaps, paths }: Replay): string {
+function commandOf({ from, until, allowGaps, paths }: Pick<Replay, 'from' | 'until' | 'allowGaps' | 'paths'>): string {
   return [`--from ${from}`, `--until ${until}`, ...(allowGaps ? ['--allow-gaps'] : []), ...paths].join(' ');
 }

@@ -4,6 +4,7 @@ import { exportFileName, manifestFileName } from '../export/file-names.ts';
 import { type ExportParameters, type Fault, type GivenParameters, readParameters } from '../export/parameters.ts';
 import type { Asker, ControlPosition, ExportPlan, ExportRecord, RequestStore } from '../export/request.ts';
 import { fileKinds } from '../export/selection.ts';
+import type { ReplayReader } from '../export/snapshot.ts';
 import type { Clock, ExportDirectory } from '../ports.ts';
 import { requestIdFault, shortId } from './request-id.ts';
 import { Semaphore } from './semaphore.ts';
@@ -14,6 +15,7 @@ export interface Acceptance {
   readonly clock: Clock;
   /** Looks at the ends of the log; null when it does not answer or there is none. */
   readonly lookAtLog: () => Promise<Look | null>;
+  readonly replays: Pick<ReplayReader, 'check'>;
 }
 
 /** A request before it is accepted. */
@@ -37,10 +39,15 @@ export interface IncomingRequest {
 /**
  * Checks and records a request: its window is fixed and its file names are reserved. A known id with the same parameters
  * returns the recorded request; with other parameters it throws `REQUEST_CONFLICT`. Throws `REQUEST_INVALID` naming every
- * fault, or `PREFIX_REFUSED` for a prefix that leaves the export root.
+ * fault, `PREFIX_REFUSED` for a prefix that leaves the export root, or as `ReplayReader.check` does.
  */
 export function acceptExport(request: IncomingRequest, acceptance: Acceptance): Promise<ExportRecord> {
-  return semaphoreOf(acceptance.store).run(() => acceptNext(request, acceptance));
+  return acceptInTurn(acceptance.store, () => acceptNext(request, acceptance));
+}
+
+/** Runs `work` while no request of the store is being accepted. */
+export function acceptInTurn<T>(store: RequestStore, work: () => Promise<T>): Promise<T> {
+  return semaphoreOf(store).run(work);
 }
 
 const semaphores = new WeakMap<RequestStore, Semaphore>();
@@ -55,7 +62,7 @@ function semaphoreOf(store: RequestStore): Semaphore {
 /** Gives back and removes what requests that have ended left in a directory that could not be written as they ended. */
 export function releaseEnded({ store, directory }: Pick<Acceptance, 'store' | 'directory'>): Promise<void> {
   // No request is being accepted meanwhile: its names are reserved before it is recorded.
-  return semaphoreOf(store).run(async () => {
+  return acceptInTurn(store, async () => {
     const unfinished = await store.unfinished();
     await directory.releaseAllBut(unfinished.map(({ requestId }) => requestId));
   });
@@ -63,7 +70,7 @@ export function releaseEnded({ store, directory }: Pick<Acceptance, 'store' | 'd
 
 async function acceptNext(request: IncomingRequest, acceptance: Acceptance): Promise<ExportRecord> {
   const { requestId, hasGeneratedId = false, given, asker, control, admit, faults = [] } = request;
-  const { store, directory, clock, lookAtLog } = acceptance;
+  const { store, directory, clock, lookAtLog, replays } = acceptance;
   const known = hasGeneratedId ? null : await store.find(requestId);
   if (known !== null && faults.length === 0) {
     checkSame(known, given);
@@ -81,7 +88,8 @@ async function acceptNext(request: IncomingRequest, acceptance: Acceptance): Pro
   const { parameters } = read;
   const timeTo = parameters.timeTo ?? acceptedAt;
   const destination = await directory.resolve(parameters.filePrefix);
-  const look = parameters.wait === 'none' ? null : await lookAtLog();
+  if (parameters.fromReplay !== null) await replays.check(parameters.fromReplay);
+  const look = parameters.wait === 'none' || parameters.fromReplay !== null ? null : await lookAtLog();
   const seen = look === null ? null : { at: look.at, ends: look.ends };
   const { stamp, names } = await reserveNames(requestId, { parameters, destination, acceptedAt }, directory);
   try {
@@ -134,7 +142,8 @@ function exportNames(parameters: ExportParameters, stem: string, stamp: number):
   return parameters.manifest ? [...names.slice(0, -1), manifestFileName(stem, stamp), ...names.slice(-1)] : names;
 }
 
-function checkSame(known: ExportRecord, given: GivenParameters): void {
+/** Throws `REQUEST_CONFLICT` when a known request was made with other parameters. */
+export function checkSame(known: Pick<ExportRecord, 'requestId' | 'given'>, given: GivenParameters): void {
   const canonical = (parameters: GivenParameters): string => JSON.stringify(Object.entries(parameters).sort());
   if (canonical(known.given) === canonical(given)) return;
   throw new TidemarkError(
@@ -143,6 +152,7 @@ function checkSame(known: ExportRecord, given: GivenParameters): void {
   );
 }
 
-function requestInvalid(faults: readonly Fault[]): TidemarkError {
+/** One error that names all faults. */
+export function requestInvalid(faults: readonly Fault[]): TidemarkError {
   return new TidemarkError('REQUEST_INVALID', faults.map(({ message }) => message).join('; '));
 }

@@ -12,7 +12,7 @@ import { requestIdFault, utf8Text } from './request-id.ts';
 
 /** The request of a record of the control topic. The key is the request id; a record without one gets no status. */
 export type ControlRequest =
-  | { readonly kind: 'export'; readonly requestId: string; readonly given: GivenParameters }
+  | { readonly kind: 'export' | 'replay'; readonly requestId: string; readonly given: GivenParameters }
   | { readonly kind: 'cancel'; readonly requestId: string }
   | { readonly kind: 'faulty'; readonly requestId: string; readonly message: string }
   | { readonly kind: 'unanswerable'; readonly reject: Reject };
@@ -50,13 +50,12 @@ function readAction(requestId: string, body: RequestMembers): ControlRequest {
     .map(([name]) => `${name} is ${shown(body, name)}; allowed are text, true, false and numbers`);
   switch (action) {
     case 'export':
+    case 'replay':
       if (faults.length > 0) return faulty(faults.join('; '));
-      return { kind: 'export', requestId, given: Object.fromEntries(parameters) as GivenParameters };
+      return { kind: action, requestId, given: Object.fromEntries(parameters) as GivenParameters };
     case 'cancel':
       if (parameters.size > 0) return faulty(`${[...parameters.keys()].join(', ')}: cancel takes no parameters`);
       return { kind: 'cancel', requestId };
-    case 'replay':
-      return faulty('replay cannot be asked for on the control topic yet');
     default:
       return faulty(`action is ${shown(body, 'action')}; allowed are ${actions.join(', ')}`);
   }

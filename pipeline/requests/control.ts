@@ -6,6 +6,7 @@ import type { EventSource, LogRecord, RecordBatch, SchemaRegistry, StoredPositio
 import { pause } from '../waiting.ts';
 import { type ControlRequest, readControlRequest } from './control-request.ts';
 import type { Jobs } from './jobs.ts';
+import type { ReplayJobs } from './replay-jobs.ts';
 
 /**
  * Stores the outcome of control records that make no request. Each call is one transaction that moves the topic's
@@ -27,6 +28,7 @@ interface ControlParts {
   readonly registry: SchemaRegistry | null;
   readonly store: ControlStore;
   readonly jobs: Pick<Jobs, 'submit' | 'cancel' | 'room'>;
+  readonly replays: Pick<ReplayJobs, 'submit' | 'cancel' | 'room'>;
   readonly signal: AbortSignal;
   /** Called for each record once its request is in the database. */
   readonly onServed?: (request: ControlRequest) => void;
@@ -101,11 +103,30 @@ async function carryOut(
 ): Promise<unknown> {
   switch (request.kind) {
     case 'export':
-      return submitWithRoom(request, control, parts);
+      return submitWithRoom(request, control, { ...parts, jobs: parts.jobs });
+    case 'replay':
+      return submitWithRoom(request, control, { ...parts, jobs: parts.replays });
     case 'cancel':
-      return parts.jobs.cancel(request.requestId, `a record of ${control.partition.topic}`, control);
+      return cancel(request.requestId, control, parts);
     case 'faulty':
       throw new TidemarkError('REQUEST_INVALID', request.message);
+  }
+}
+
+/** Cancels the export or replay that has the id. */
+async function cancel(requestId: string, control: ControlPosition, { jobs, replays }: ControlParts): Promise<unknown> {
+  const by = `a record of ${control.partition.topic}`;
+  try {
+    return await jobs.cancel(requestId, by, control);
+  } catch (error) {
+    if (codeOf(error) !== 'REQUEST_UNKNOWN') throw error;
+  }
+  try {
+    return await replays.cancel(requestId, by, control);
+  } catch (error) {
+    if (codeOf(error) !== 'REQUEST_UNKNOWN') throw error;
+    const problem = `there is no export and no replay with request id ${JSON.stringify(requestId)}`;
+    throw new TidemarkError('REQUEST_UNKNOWN', problem);
   }
 }
 
@@ -113,9 +134,9 @@ const rootCheckMs = 1_000;
 
 /** A full queue, or an export root that is away, refuses no control record: it waits in the topic. */
 async function submitWithRoom(
-  { requestId, given }: Extract<ControlRequest, { kind: 'export' }>,
+  { requestId, given }: Extract<ControlRequest, { kind: 'export' | 'replay' }>,
   control: ControlPosition,
-  { jobs, signal }: ControlParts,
+  { jobs, signal }: Pick<ControlParts, 'signal'> & { readonly jobs: Pick<Jobs | ReplayJobs, 'submit' | 'room'> },
 ): Promise<void> {
   const asker = { door: 'control', client: control.partition.topic } as const;
   for (;;) {
@@ -137,6 +158,8 @@ function isRefusal({ code }: TidemarkError): boolean {
     code === 'PREFIX_REFUSED' ||
     code === 'REQUEST_CONFLICT' ||
     code === 'REQUEST_UNKNOWN' ||
-    code === 'REQUEST_ENDED'
+    code === 'REQUEST_UNFINISHED' ||
+    code === 'REQUEST_ENDED' ||
+    code === 'FILE_GONE'
   );
 }

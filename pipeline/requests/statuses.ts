@@ -7,10 +7,13 @@ import { type ReportedCompleteness, reportCompleteness } from '../export/reporte
 import { type ExportRecord, isEnded, type RequestState } from '../export/request.ts';
 import type { FileKind } from '../export/selection.ts';
 import type { JobProgress } from './job.ts';
+import { type ReplayRecord, replayMessage, replayPhaseOf } from './replay-request.ts';
 
 /** A record of the status topic: the state of a request (contract 5.18). */
 export interface Status extends ReportedCompleteness {
   readonly request_id: string;
+  /** What was asked for; of a refused control record always `export`. */
+  readonly action: 'export' | 'replay';
   /** Counts the statuses of one request, from 1; 0 for the refusal of a control record. */
   readonly sequence: number;
   readonly status: Exclude<RequestState, 'publishing'>;
@@ -25,8 +28,9 @@ export interface Status extends ReportedCompleteness {
   readonly service: string;
 }
 
+/** Of a replay, `rows` are the records that it has read, and `bytes` the bytes of the log. */
 export interface StatusProgress extends Pick<JobProgress, 'file' | 'rows' | 'bytes'> {
-  readonly phase: JobProgress['phase'] | 'publishing';
+  readonly phase: JobProgress['phase'] | 'publishing' | 'reading the log';
 }
 
 /** Records the progress of a running request; does nothing for one that has ended. */
@@ -68,6 +72,7 @@ export function statusOf(
   const { requestId, state, plan, manifest, error, endedAt } = record;
   return {
     request_id: requestId,
+    action: 'export',
     sequence,
     status: state === 'publishing' ? 'running' : state,
     at: formatTimestamp(endedAt ?? now),
@@ -77,6 +82,31 @@ export function statusOf(
     manifest: state === 'completed' ? manifest : null,
     error: error === null ? null : { code: error.code, message: clientMessage(error, roots) },
     ...reportCompleteness(record),
+    service,
+  };
+}
+
+/** The status that reports a replay's recorded state. It has the members of an export's status. */
+export function replayStatusOf(
+  record: ReplayRecord,
+  { sequence, now, service }: Pick<StatusContext, 'sequence' | 'now' | 'service'>,
+): Status {
+  const { requestId, state, progress, error, endedAt } = record;
+  return {
+    request_id: requestId,
+    action: 'replay',
+    sequence,
+    status: state,
+    at: formatTimestamp(endedAt ?? now),
+    progress: {
+      phase: replayPhaseOf(state),
+      file: null,
+      rows: progress?.recordsRead ?? 0,
+      bytes: progress?.bytes ?? 0,
+    },
+    ...{ created: [], rows: null, manifest: null },
+    error: error === null ? null : { code: error.code, message: replayMessage(error, record) },
+    ...{ completeness: null, changed_since: null },
     service,
   };
 }
@@ -93,6 +123,7 @@ export function refusalOf(
 ): Status {
   return {
     request_id: requestId,
+    action: 'export',
     sequence: 0,
     status: 'failed',
     at: formatTimestamp(now),

@@ -1,4 +1,4 @@
--- All tables but those of services, states and tasks: positions, quarantine, deletions and export requests.
+-- All tables but those of services, states and tasks: positions, quarantine, deletions, exports and replays.
 
 CREATE TABLE layout (
   version     INTEGER NOT NULL,
@@ -133,4 +133,22 @@ CREATE TABLE exports (
   completeness   VARCHAR,           -- complete or provisional; NULL before the verdict
   snapshot_batch BIGINT,            -- the last batch in its snapshot: later ones may contradict it
   reported    BOOLEAN NOT NULL      -- true when a status has said that later events contradict it
+);
+
+-- Replays that the service was asked for. Each has a database of its own, in the folder of the setting replay_folder.
+CREATE TABLE replays (
+  request_id  VARCHAR NOT NULL,     -- no export has the same id
+  state       VARCHAR NOT NULL,     -- accepted, running, completed, failed, cancelled
+  door        VARCHAR NOT NULL,     -- http, control, cli
+  client      VARCHAR NOT NULL,     -- who made the request
+  accepted_at TIMESTAMP NOT NULL,
+  ended_at    TIMESTAMP,
+  parameters  VARCHAR NOT NULL,     -- JSON, as given, without defaults
+  plan        VARCHAR NOT NULL,     -- JSON: everything decided when the request was accepted
+  progress    VARCHAR,              -- JSON: what was read and stored; NULL before it ran
+  error       VARCHAR,              -- JSON: code and message
+  cancelled_by VARCHAR,             -- who cancelled it, or NULL; a cancelled replay never completes, even after a crash
+  used_at     TIMESTAMP,            -- when an export last read from its database, or when it completed
+  dropped_at  TIMESTAMP,            -- when its database was removed
+  sequence    BIGINT NOT NULL       -- the number of its last status; 0 before the first
 );

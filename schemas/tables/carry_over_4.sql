@@ -13,3 +13,19 @@ CREATE TABLE decodings (
   registry         BOOLEAN NOT NULL
 );
 CREATE TABLE replay (plan VARCHAR NOT NULL);
+CREATE TABLE replays (
+  request_id  VARCHAR NOT NULL,
+  state       VARCHAR NOT NULL,
+  door        VARCHAR NOT NULL,
+  client      VARCHAR NOT NULL,
+  accepted_at TIMESTAMP NOT NULL,
+  ended_at    TIMESTAMP,
+  parameters  VARCHAR NOT NULL,
+  plan        VARCHAR NOT NULL,
+  progress    VARCHAR,
+  error       VARCHAR,
+  cancelled_by VARCHAR,
+  used_at     TIMESTAMP,
+  dropped_at  TIMESTAMP,
+  sequence    BIGINT NOT NULL
+);

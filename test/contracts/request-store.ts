@@ -21,7 +21,7 @@ export const acceptedAt = Date.parse('2026-03-02T10:11:12.345Z');
 export function recordOf(requestId: string): ExportRecord {
   const selection = { filePrefix: 'x/', timeFrom: 0, timeTo: null, filterEvents: 'any', filterState: 'any' } as const;
   const layout = { format: 'csv', compression: 'uncompressed', separator: ',', header: false } as const;
-  const rest = { extensions: 'columns', extensionColumns: null, manifest: false, wait: 'end' } as const;
+  const rest = { extensions: 'columns', extensionColumns: null, manifest: false, fromReplay: null } as const;
   return {
     requestId,
     state: 'accepted',
@@ -30,7 +30,7 @@ export function recordOf(requestId: string): ExportRecord {
     endedAt: null,
     given: { file_prefix: 'x/', time_from: '1970-01-01T00:00:00Z', odd: 'é"\0' },
     plan: {
-      parameters: { ...selection, ...layout, ...rest },
+      parameters: { ...selection, ...layout, ...rest, wait: 'end' },
       timeTo: acceptedAt,
       stamp: acceptedAt,
       destination: { folder: '/exports/x', stem: '', spelled: 'x/' },

@@ -14,6 +14,7 @@ import type { Clock, ExportDirectory } from '../../pipeline/ports.ts';
 import { acceptExport } from '../../pipeline/requests/accept.ts';
 import { Jobs } from '../../pipeline/requests/jobs.ts';
 import { at } from '../support/event-batches.ts';
+import { noReplays } from '../support/no-replays.ts';
 import { ExportWaits } from './export-waits.ts';
 import { Gates } from './gates.ts';
 import type { Law } from './law.ts';
@@ -89,8 +90,9 @@ export class SimulatedService {
         await directory.publish(destination, requestId, names);
       },
     });
+    const lookAtLog = () => this.#lookForAcceptance();
     this.#jobs = new Jobs({
-      accepting: { store: this.#told.requests, directory, clock, lookAtLog: () => this.#lookForAcceptance() },
+      accepting: { ...{ store: this.#told.requests, directory, clock, replays: noReplays }, lookAtLog },
       timer: clock,
       exporting: { ...this.#writing(), directory: gatedDirectory, store: this.#told.requests },
       ...{ atOnce: 100, maxQueued: 0, signal },
@@ -174,7 +176,7 @@ export class SimulatedService {
     const { directory, clock, world } = this.#parts;
     const asker = { door: 'cli', client: 'ann' } as const;
     const given = givenOf({ ...requested, wait: 'none' }, world);
-    const accepting = { store: this.#told.requests, directory, clock, ...withoutLog };
+    const accepting = { store: this.#told.requests, directory, clock, ...withoutLog, replays: noReplays };
     const record = await acceptExport({ requestId, given, asker }, accepting);
     const writing = { ...this.#writing(), ...withoutLog, directory, signal: this.#stopping.signal };
     await this.#passingGates(runExport(record, { ...writing, store: this.#told.requests }));
@@ -220,7 +222,7 @@ export class SimulatedService {
   #writing(): Omit<Writing, 'directory' | 'signal'> {
     const { lateness, world } = this.#parts;
     const { snapshots, contradictions } = this.#told;
-    const settings = { lateness, skewMs: world.setting.skewMs, software: 'simulated' };
+    const settings = { lateness, skewMs: world.setting.skewMs, software: 'simulated', replays: noReplays };
     return { snapshots, contradictions, ...settings, wait: (record, signal) => this.#waits.wait(record, signal) };
   }
 

@@ -7,6 +7,7 @@ import { openExportDirectory } from '../../connectors/export-directory/local-exp
 import type { Exporting } from '../../pipeline/export/export.ts';
 import { withoutLog } from '../../pipeline/export/log-wait.ts';
 import type { Acceptance } from '../../pipeline/requests/accept.ts';
+import { noReplays } from './no-replays.ts';
 
 export interface ExportPlace {
   readonly db: string;
@@ -30,6 +31,7 @@ export async function openExporting({ db, root, memoryLimit = '256MB' }: ExportP
     clock: { now: Date.now },
     snapshots: new DuckDbSnapshots(database, { maxExtensionColumns: 1000 }),
     ...withoutLog,
+    replays: noReplays,
     contradictions: { watch: () => undefined, unwatch: () => undefined },
     lateness: { allowedMs: 0, clockMs: 0 },
     skewMs: 0,

@@ -6,6 +6,7 @@ import type { Acceptance } from '../../pipeline/requests/accept.ts';
 import { endedFile, followedTopic, liveSource, sourcesOf } from './event-sources.ts';
 import type { MemoryExportDirectory } from './memory-export-directory.ts';
 import type { MemoryRequestStore } from './memory-requests.ts';
+import { noReplays } from './no-replays.ts';
 
 export const now = Date.parse('2026-03-02T10:11:12.345Z');
 export const given = { file_prefix: 'x_', time_from: '2026-03-01T00:00:00Z', manifest: 'true', compression: 'gzip' };
@@ -56,6 +57,7 @@ export function memoryExporting(store: MemoryRequestStore, directory: MemoryExpo
     clock: { now: () => now },
     snapshots: { snapshot: async () => snapshot },
     ...withoutLog,
+    replays: noReplays,
     contradictions: { watch: () => undefined, unwatch: () => undefined },
     lateness: { allowedMs: 1_000, clockMs: 3_000 },
     skewMs: 0,

@@ -8,6 +8,7 @@ import type { JobView } from '../../pipeline/requests/job.ts';
 import { Jobs } from '../../pipeline/requests/jobs.ts';
 import { MemoryExportDirectory } from './memory-export-directory.ts';
 import { MemoryRequestStore } from './memory-requests.ts';
+import { noReplayJobs, noReplays } from './no-replays.ts';
 
 /** A topic in memory that can be read while it grows. */
 export class MemoryTopic implements EventSource {
@@ -149,9 +150,9 @@ export class MemoryService {
     const { store, directory } = world;
     const contradictions = { watch: () => undefined, unwatch: () => undefined };
     const rules = { contradictions, lateness: { allowedMs: 0, clockMs: 0 }, skewMs: 0 };
-    const exporting = { store, directory, snapshots: this.snapshots, software: 'test', ...rules };
+    const exporting = { store, directory, snapshots: this.snapshots, software: 'test', replays: noReplays, ...rules };
     this.jobs = new Jobs({
-      accepting: { store, directory, clock, lookAtLog: withoutLog.lookAtLog },
+      accepting: { store, directory, clock, lookAtLog: withoutLog.lookAtLog, replays: noReplays },
       timer: clock,
       exporting: { ...exporting, wait: wait ?? withoutLog.wait },
       atOnce,
@@ -171,6 +172,7 @@ export class MemoryService {
       registry: null,
       store: store.control,
       jobs: this.jobs,
+      replays: noReplayJobs,
       signal: this.#stopping.signal,
     };
     this.#reading = serveControl(parts).catch(error => void this.crashes.push(error));

@@ -8,7 +8,7 @@ import {
   WindowIndex,
 } from '../../../pipeline/completeness/contradictions.ts';
 import type { Timeline } from '../../../pipeline/completeness/timeline.ts';
-import type { ExportPlan } from '../../../pipeline/export/request.ts';
+import { type ExportPlan, isFromReplay } from '../../../pipeline/export/request.ts';
 import { readSql } from '../../../schemas/tables/sql.ts';
 import { appendChunks, buildChunks, type Column, integer, text, timestamp, whole } from '../vectors/row-chunks.ts';
 import type { KnownService, ServiceChanges } from './service-changes.ts';
@@ -39,7 +39,7 @@ export class ContradictionMarks {
       "SELECT request_id, plan FROM exports WHERE completeness = 'complete' AND state IN ('publishing', 'completed')",
     );
     const rows = await connection.runAndReadAll('SELECT count(*) FROM contradictions');
-    const windows = complete.getRows().map(([requestId, plan]) => windowOf(String(requestId), String(plan)));
+    const windows = complete.getRows().flatMap(([requestId, plan]) => windowsOf(String(requestId), String(plan)));
     return new ContradictionMarks(windows, Number(rows.value(0, 0)));
   }
 
@@ -97,10 +97,12 @@ interface MarkedBatch {
   readonly at: number;
 }
 
-function windowOf(requestId: string, plan: string): WatchedWindow {
+/** The window of an export; none of one that read from a replay, which later events do not change. */
+function windowsOf(requestId: string, text: string): readonly WatchedWindow[] {
   // The request store wrote this column from the same type.
-  const { timeTo, parameters } = JSON.parse(plan) as ExportPlan;
-  return { requestId, timeFrom: parameters.timeFrom, timeTo, filterEvents: parameters.filterEvents };
+  const plan = JSON.parse(text) as ExportPlan;
+  const { timeFrom, filterEvents } = plan.parameters;
+  return isFromReplay({ plan }) ? [] : [{ requestId, timeFrom, timeTo: plan.timeTo, filterEvents }];
 }
 
 /** Whether a fragment in `seen_services` sets a start that its row has already, in the open or in the late table. */

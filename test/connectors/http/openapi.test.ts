@@ -61,6 +61,8 @@ describe('/openapi.json', () => {
       '/partitions/{topic}/end',
       '/partitions/{topic}/{partition}/end',
       '/readyz',
+      '/replays',
+      '/replays/{id}',
       '/status',
     ]);
     for (const operations of Object.values(document.paths))
@@ -111,7 +113,7 @@ describe('/openapi.json', () => {
     const { stdout } = await run.catch((error: { stdout?: string; stderr?: string }) => {
       throw new Error(`${error.stdout}${error.stderr}`.slice(-8_000));
     });
-    expect(stdout).toMatch(/Tested: +16/);
+    expect(stdout).toMatch(/Tested: +20/);
     expect((await get('/readyz')).status).toBe(200);
     expect(served.log()).not.toContain('"level":"error"');
     expect(served.log()).not.toContain(token);
@@ -156,6 +158,8 @@ test('/metrics counts requests and exports', async () => {
     /^tidemark_exported_bytes_total [1-9]/m,
     /^tidemark_exports_running 0$/m,
     /^tidemark_exports_waiting 0$/m,
+    /^tidemark_replays_running 0$/m,
+    /^tidemark_replays_waiting 0$/m,
     /^tidemark_database_bytes [1-9]/m,
     /^tidemark_rows\{entity="services",part="closed"\} \d+$/m,
     /^process_resident_memory_bytes [1-9]/m,

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { AvroStatuses } from '../../../connectors/schema-registry/avro-statuses.ts';
 import type { RegistryHttp } from '../../../connectors/schema-registry/http.ts';
 import { TidemarkError } from '../../../pipeline/errors.ts';
-import { refusalOf, statusOf } from '../../../pipeline/requests/statuses.ts';
+import type { ReplayRecord } from '../../../pipeline/requests/replay-request.ts';
+import { refusalOf, replayStatusOf, statusOf } from '../../../pipeline/requests/statuses.ts';
 import { readControlSchema } from '../../../schemas/avro/files.ts';
 import { completedRecord } from '../../support/completed-export.ts';
 import { never } from '../../support/schema-registry.ts';
@@ -14,10 +15,10 @@ const reported = { ...changedSince, at: '2026-03-03T00:00:00.000Z' };
 const complete = completedRecord('one', { status: 'complete', content: 'x' });
 const provisional = completedRecord('one', { status: 'provisional', content: 'x' });
 
-/** The schema of statuses before it had `completeness`, `changed_since` and `service`. */
+/** The schema of statuses before it had `completeness`, `changed_since`, `service` and `action`. */
 function earlierSchema(): avro.Schema {
   const schema = JSON.parse(readControlSchema('control.status'));
-  return { ...schema, fields: schema.fields.slice(0, -3) };
+  return { ...schema, fields: schema.fields.slice(0, -4) };
 }
 
 const current = avro.Type.forSchema(JSON.parse(readControlSchema('control.status')));
@@ -50,6 +51,29 @@ test.each([
   const status = statusOf(record, context);
   expect(status).toMatchObject({ ...wanted, service: 'nightly' });
   expect(current.fromBuffer(await encoded(status))).toMatchObject({ ...wanted, service: 'nightly' });
+});
+
+test("the status of a replay has the members of an export's (contract 5.18, 5.27)", async () => {
+  const replay: ReplayRecord = {
+    ...{
+      requestId: 'one',
+      state: 'failed',
+      asker: { door: 'http', client: 'x' },
+      acceptedAt: 1,
+      endedAt: 2,
+      given: {},
+    },
+    plan: { from: 'beginning', until: 'now', allowGaps: false, paths: ['/var/log/calls'], file: 'one.duckdb' },
+    progress: { recordsRead: 7, records: 9, bytes: 70, applied: 6, quarantined: 1 },
+    error: { code: 'RECORDS_LOST', message: 'the log /var/log/calls begins at 5' },
+    ...{ cancelledBy: null, usedAt: null, droppedAt: 2 },
+  };
+  const status = replayStatusOf(replay, context);
+  expect(Object.keys(status).toSorted()).toEqual(Object.keys(statusOf(complete, context)).toSorted());
+  expect(current.fromBuffer(await encoded(status))).toMatchObject({
+    ...{ action: 'replay', status: 'failed', progress: { phase: 'ended', file: null, rows: 7, bytes: 70 } },
+    error: { code: 'RECORDS_LOST', message: 'the log calls begins at 5' },
+  });
 });
 
 test('the status of a refused record has no completeness (contract 5.20)', async () => {

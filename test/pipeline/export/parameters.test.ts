@@ -32,6 +32,7 @@ test('the required parameters alone, with every default (contract 3.1)', () => {
     extensionColumns: null,
     manifest: false,
     wait: 'end',
+    fromReplay: null,
   });
 });
 
@@ -50,6 +51,7 @@ const others: { readonly [N in ParameterName]: readonly [string, keyof ExportPar
   extension_columns: ['b,a', 'extensionColumns', ['b', 'a']],
   manifest: ['true', 'manifest', true],
   wait: ['complete', 'wait', 'complete'],
+  from_replay: ['march', 'fromReplay', 'march'],
 };
 
 describe.each(parameterNames)('%s', name => {

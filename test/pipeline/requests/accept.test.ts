@@ -4,6 +4,7 @@ import { type Acceptance, acceptExport } from '../../../pipeline/requests/accept
 import { acceptAs } from '../../support/accepting.ts';
 import { MemoryExportDirectory } from '../../support/memory-export-directory.ts';
 import { MemoryRequestStore } from '../../support/memory-requests.ts';
+import { noReplays } from '../../support/no-replays.ts';
 
 const now = Date.parse('2026-03-02T10:11:12.345Z');
 const given = { file_prefix: 'day/x_', time_from: '2026-03-01T00:00:00Z' };
@@ -13,7 +14,7 @@ let acceptance: Acceptance;
 beforeEach(() => {
   store = new MemoryRequestStore();
   directory = new MemoryExportDirectory();
-  acceptance = { store, directory, clock: { now: () => now }, ...withoutLog };
+  acceptance = { store, directory, clock: { now: () => now }, ...withoutLog, replays: noReplays };
 });
 
 const accept = (id: string, more: Record<string, string> = {}) => acceptAs({ ...given, ...more }, id, acceptance);

@@ -49,7 +49,6 @@ describe('a request (contract 5.16)', () => {
     ['no action', '{}', 'action is absent; allowed are export, cancel, replay'],
     ['action in another case', '{"action":"Export"}', 'action is "Export"'],
     ['action null', '{"action":null}', 'action is null'],
-    ['replay', '{"action":"replay"}', 'replay cannot be asked for on the control topic yet'],
     ['an array and an object', '{"action":"export","a":[1],"b":{}}', 'a is [1]; allowed are text.*; b is {}'],
     ['parameters of a cancellation', '{"action":"cancel","header":true}', 'header: cancel takes no parameters'],
   ])('with %s is faulty, with a message', (_, value, words) => {

@@ -2,6 +2,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { TidemarkError } from '../../../pipeline/errors.ts';
 import { serveControl } from '../../../pipeline/requests/control.ts';
 import { given, MemoryService, memoryWorld, type ServiceOptions, settled } from '../../support/memory-service.ts';
+import { noReplayJobs } from '../../support/no-replays.ts';
 
 async function opened(options: ServiceOptions = {}) {
   const world = memoryWorld();
@@ -120,7 +121,14 @@ test('each record of a batch is served, and offsets without a record are passed'
     },
   };
   const { jobs } = new MemoryService(memoryWorld());
-  await serveControl({ source, registry: null, store: store.control, jobs, signal: new AbortController().signal });
+  await serveControl({
+    source,
+    registry: null,
+    store: store.control,
+    jobs,
+    replays: noReplayJobs,
+    signal: new AbortController().signal,
+  });
   expect(
     store.moves.map(({ from, lost: gap, next }) => [from, gap?.from ?? null, next.nextOffset, next.bookmark]),
   ).toEqual([

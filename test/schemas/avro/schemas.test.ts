@@ -3,6 +3,7 @@ import avro from 'avsc';
 import { describe, expect, test } from 'vitest';
 import type { KindName } from '../../../pipeline/export/parameter-kinds.ts';
 import { type ParameterName, parameterNames, parameterTable } from '../../../pipeline/export/parameter-table.ts';
+import { replayParameterNames } from '../../../pipeline/requests/replay-parameters.ts';
 import { type ControlRecordName, readControlSchema } from '../../../schemas/avro/files.ts';
 import { kindSpecs, occasionFields } from '../../../schemas/events/events.ts';
 import { kinds, schemaText } from '../../support/avro.ts';
@@ -63,7 +64,7 @@ describe.each(kinds)('%s.avsc', kind => {
 });
 
 /** The field of `control.request.avsc` for a parameter of an export: times as text or instant, flags as booleans. */
-function parameterField(name: ParameterName): Field {
+function parameterField(kindOf: ParameterName, name: string = kindOf): Field {
   const given: Readonly<Record<KindName, readonly unknown[]>> = {
     time: ['string', { type: 'long', logicalType: 'timestamp-millis' }],
     flag: ['boolean'],
@@ -72,16 +73,23 @@ function parameterField(name: ParameterName): Field {
     list: ['string'],
     text: ['string'],
   };
-  return { name, type: ['null', ...given[parameterTable[name].kind.name]], default: null };
+  return { name, type: ['null', ...given[parameterTable[kindOf].kind.name]], default: null };
 }
 
 describe('the control topic', () => {
   const fieldsOf = (name: ControlRecordName): readonly Field[] => JSON.parse(readControlSchema(name)).fields;
 
-  test('its requests have an action and exactly the parameters of an export, in the order and with the types of their table', () => {
-    const [action, ...parameters] = fieldsOf('control.request');
+  test('its requests have an action and exactly the parameters of an export and of a replay, in the order and with the types of their tables', () => {
+    const [action, ...all] = fieldsOf('control.request');
+    const parameters = all.slice(0, parameterNames.length);
     expect(action).toMatchObject({ name: 'action', type: { symbols: ['export', 'cancel', 'replay'] } });
-    expect(undocumented(JSON.stringify(parameters))).toEqual(parameterNames.map(parameterField));
+    expect(undocumented(JSON.stringify(parameters))).toEqual(parameterNames.map(name => parameterField(name)));
+    const ofReplays = [
+      ...[parameterField('time_from', 'from'), parameterField('time_from', 'until')],
+      parameterField('manifest', 'allow_gaps'),
+    ];
+    expect(undocumented(JSON.stringify(all.slice(parameterNames.length)))).toEqual(ofReplays);
+    expect(ofReplays.map(({ name }) => name)).toEqual(replayParameterNames);
     const required = parameters.filter(({ doc }) => doc?.startsWith('required by an export')).map(({ name }) => name);
     expect(required).toEqual(parameterNames.filter(name => 'required' in parameterTable[name]));
   });
@@ -89,7 +97,7 @@ describe('the control topic', () => {
   test('its statuses have the members of the contract, in their order (contract 5.18)', () => {
     expect(fieldsOf('control.status').map(({ name }) => name)).toEqual([
       ...['request_id', 'sequence', 'status', 'at', 'progress', 'created', 'rows', 'manifest', 'error'],
-      ...['completeness', 'changed_since', 'service'],
+      ...['completeness', 'changed_since', 'service', 'action'],
     ]);
   });
 
