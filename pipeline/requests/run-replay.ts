@@ -61,7 +61,10 @@ async function change(requestId: string, changes: ReplayChange, store: ReplaySto
   throw cancelledReplay(requestId, known?.cancelledBy ?? 'an operator');
 }
 
-/** Records that a replay ended without a database, and then removes what there is of it; null where it had ended before. */
+/**
+ * Removes what there is of a replay's database, and then records that it ended without one: whoever sees the end finds no file.
+ * Null where it had ended before.
+ */
 export async function endReplay(
   { code, message }: TidemarkError,
   { requestId, plan }: ReplayRecord,
@@ -70,7 +73,8 @@ export async function endReplay(
 ): Promise<ReplayRecord | null> {
   const state = code === 'CANCELLED' ? 'cancelled' : 'failed';
   const reached = progress === null ? {} : { progress };
-  const ended = await store.update(requestId, { state, error: { code, message }, ...reached });
-  if (ended !== null) await databases.discard(plan.file);
-  return ended;
+  const known = await store.find(requestId);
+  if (known === null || isEnded(known.state)) return null;
+  await databases.discard(plan.file);
+  return store.update(requestId, { state, error: { code, message }, ...reached });
 }

@@ -5,14 +5,19 @@ import { readTables } from '../support/tables.ts';
 
 const events = 8_000;
 /** Many small transactions, so that there is a middle. */
-const slowly = ['--batch-records', '100'];
+const slowly = ['--batch-records', '20'];
 
-test('a replay whose service is killed goes on at the next start, from what is stored, and ends once (contract 5.25)', async () => {
+/** A place whose events are all in the live database. */
+async function storedPlace(): Promise<ReplayingPlace> {
   const place = await ReplayingPlace.make(events);
   const first = place.start();
   await first.stored(events);
   await first.process.stop();
+  return place;
+}
 
+test('a replay whose service is killed goes on at the next start, from what is stored, and ends once (contract 5.25)', async () => {
+  const place = await storedPlace();
   const killed = place.start(...slowly);
   await killed.replay('march');
   const child = await killed.reading('march');
@@ -33,9 +38,8 @@ test('a replay whose service is killed goes on at the next start, from what is s
 });
 
 test('a service that is stopped stops its replay between two transactions, and goes on with it at the next start (contract 5.26)', async () => {
-  const place = await ReplayingPlace.make(events);
+  const place = await storedPlace();
   const stopped = place.start(...slowly);
-  await stopped.stored(events);
   await stopped.replay('march');
   await stopped.replay('april', `until=${timeAt(10)}`);
   const child = await stopped.reading('march');
@@ -53,9 +57,8 @@ test('a service that is stopped stops its replay between two transactions, and g
 });
 
 test('the process of a replay that is killed fails the replay alone; the service goes on (contract 5.26)', async () => {
-  const place = await ReplayingPlace.make(events);
+  const place = await storedPlace();
   const service = place.start(...slowly);
-  await service.stored(events);
   await service.replay('march');
   const child = await service.reading('march');
   // Only the service stops it, not a signal that may be meant for the service.

@@ -163,7 +163,7 @@ describe('a replay of the service', () => {
 
   test('is cancelled while it runs and while it waits; one runs at once; ids are those of exports too (contract 5.26, 5.27)', async () => {
     const place = await ReplayingPlace.make(8_000);
-    const service = place.start('--batch-records', '100');
+    const service = place.start('--batch-records', '20');
     await service.stored(8_000);
     await service.replay('march');
     // A frozen process does not come to its end meanwhile, and is killed when it is to stop.
