@@ -1,5 +1,6 @@
-import { type Checked, type LogParts, verdictOfFiles, verifyByLog } from './by-log.ts';
+import { type LogParts, verdictOfFiles, verifyByLog } from './by-log.ts';
 import { checkFiles } from './check-files.ts';
+import type { Checked } from './compare-content.ts';
 import type { ExportedFiles, NewHash } from './exported-files.ts';
 import { exportOf, isVerdict, readManifest } from './given-manifest.ts';
 import { type Verdict, verdict } from './verdict.ts';

@@ -2,7 +2,7 @@ import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/pro
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { started } from '../../support/daily-files.ts';
+import { completed, started } from '../../support/daily-files.ts';
 import { goldenLines } from '../../support/golden.ts';
 import { verifyingInFolder } from '../../support/verifying.ts';
 
@@ -44,6 +44,26 @@ describe('an export whose files and log are as they were', () => {
     const { told } = await verify(manifest, '--log', 'piped.duckdb.log');
     expect(told).toMatchObject([{ answer: 'verified', code: 0 }]);
   });
+});
+
+test('of a long row that differs only the part around the difference is shown', async () => {
+  const long = { ...JSON.parse(completed('s1', '2026-02-01T00:00:00Z')), disposition_desc: 'x'.repeat(50_000) };
+  await write('log.ndjson', [JSON.stringify(long)]);
+  await run('ingest', 'log.ndjson');
+  const manifest = await exported('--format', 'ndjson');
+  const { files } = JSON.parse(await readFile(pathOf(manifest), 'utf8'));
+  const services = path.join(
+    path.dirname(manifest),
+    files.find(({ kind }: { kind: string }) => kind === 'services').name,
+  );
+  const content = await readFile(pathOf(services), 'utf8');
+  const at = content.indexOf('x') + 30_000;
+  await writeFile(pathOf(services), `${content.slice(0, at)}y${content.slice(at + 1)}`);
+  const { answers, details } = await verify(manifest, '--log', 'log.ndjson');
+  expect(answers).toEqual(['files differ']);
+  const row = details.find(detail => detail.includes('the log gives'))!;
+  expect(row.length).toBeLessThan(6_000);
+  expect(row).toMatch(new RegExp(`x{200}yx.* \\(characters ${at - 199} to ${at + 1_800} of ${content.length - 1}\\)`));
 });
 
 test('manifests whose records were read with other settings are verified each with its own', async () => {
