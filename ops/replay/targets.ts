@@ -1,15 +1,12 @@
 import type { ReplayTarget } from '../../pipeline/completeness/sources.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { partitionName } from '../../pipeline/partition.ts';
-import type { Place } from './places.ts';
+import type { LogPlace } from '../../pipeline/requests/log-place.ts';
 import type { FoundTime, LogPart, ReplayLog } from './replay-log.ts';
 
-/** The places between which a replay reads; one of a manifest names its targets itself. */
-type Bound = Exclude<Place, { readonly at: 'manifest' }>;
-
 interface Bounds {
-  readonly from: Bound;
-  readonly until: Bound;
+  readonly from: LogPlace;
+  readonly until: LogPlace;
   readonly skewMs: number;
 }
 
@@ -25,7 +22,7 @@ export async function findTargets(parts: readonly LogPart[], log: ReplayLog, bou
   checkNames([from, until], parts);
   for (const part of parts) if (part.ends === null) checkOfFile(part, from, until);
   const notes: string[] = [];
-  const timesOf = async (place: Bound, earlierMs: number): Promise<ReadonlyMap<string, FoundTime>> => {
+  const timesOf = async (place: LogPlace, earlierMs: number): Promise<ReadonlyMap<string, FoundTime>> => {
     if (place.at !== 'time') return new Map();
     const times = await log.findTimes(parts, place.time - earlierMs);
     for (const [name, { offset, backMs }] of times)
@@ -51,7 +48,7 @@ export async function findTargets(parts: readonly LogPart[], log: ReplayLog, bou
   return { targets, notes };
 }
 
-function checkNames(places: readonly Bound[], parts: readonly LogPart[]): void {
+function checkNames(places: readonly LogPlace[], parts: readonly LogPart[]): void {
   const names = parts.map(({ partition }) => partitionName(partition));
   for (const place of places)
     for (const name of place.at === 'offsets' ? place.offsets.keys() : [])
@@ -60,7 +57,7 @@ function checkNames(places: readonly Bound[], parts: readonly LogPart[]): void {
 }
 
 /** A file is read from its beginning, and keeps no times of its records. */
-function checkOfFile({ shown, partition }: LogPart, from: Bound, until: Bound): void {
+function checkOfFile({ shown, partition }: LogPart, from: LogPlace, until: LogPlace): void {
   const name = partitionName(partition);
   if (from.at === 'time' || until.at === 'time')
     throw new TidemarkError(
@@ -71,12 +68,12 @@ function checkOfFile({ shown, partition }: LogPart, from: Bound, until: Bound): 
     throw new TidemarkError('USAGE', `${shown} is a file, which is read from its beginning; leave --from out`);
 }
 
-function endOfFile(until: Bound, name: string): number | null {
+function endOfFile(until: LogPlace, name: string): number | null {
   return until.at === 'offsets' ? (until.offsets.get(name) ?? null) : until.at === 'beginning' ? 0 : null;
 }
 
 /** `none`: where places by offset do not name the partition. */
-function offsetOf(place: Bound, name: string, offsets: { none: number; time: number; now: number }): number {
+function offsetOf(place: LogPlace, name: string, offsets: { none: number; time: number; now: number }): number {
   switch (place.at) {
     case 'beginning':
       return 0;

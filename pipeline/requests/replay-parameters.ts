@@ -1,18 +1,17 @@
 import { parseTimestamp } from '../../schemas/json/timestamps.ts';
 import { flag, type Kind } from '../export/parameter-kinds.ts';
 import type { Fault, GivenParameters } from '../export/parameters.ts';
+import { allowedPlaces, readLogPlace } from './log-place.ts';
 import type { ReplayPlan } from './replay-request.ts';
 
 /** A place in the log. Manifests are not allowed, because clients must not name files of the service's machine. */
 const place: Kind<string> = {
   name: 'text',
-  allowed: 'beginning, now, a time with a zone such as 2026-01-31T00:00:00Z, or topic/partition=offset,…',
+  allowed: allowedPlaces,
   read(given) {
     // A `+` in a query string arrives as a space when the client did not encode it.
     const text = given.replace(/ (?=\d\d:\d\d$)/, '+');
-    if (text === 'beginning' || text === 'now' || typeof parseTimestamp(text) === 'number') return text;
-    const parts = text.split(',').map(each => /^(.+\/\d+)=\d{1,15}$/.exec(each)?.[1]);
-    return parts.includes(undefined) || new Set(parts).size < parts.length ? undefined : text;
+    return readLogPlace(text) === null ? undefined : text;
   },
 };
 

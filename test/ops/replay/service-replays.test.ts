@@ -113,7 +113,7 @@ describe('a replay of the service', () => {
       'one',
     );
     const allowed =
-      'allowed is beginning, now, a time with a zone such as 2026-01-31T00:00:00Z, or topic/partition=offset,…';
+      'allowed is beginning, now, a time with a zone such as 2026-01-31T00:00:00Z, topic/partition=offset,…';
     expect(await refusalOf(asked)).toEqual({
       ...{ status: 400, exception: 'REQUEST_INVALID' },
       message: [
