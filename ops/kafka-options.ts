@@ -13,8 +13,8 @@ import type { Config } from './settings/settings.ts';
 const fetchMinBytes = 256 << 10;
 
 /** The settings of Kafka. Throws `CONFIG_INVALID` as `checkKafka` does. */
-export function kafkaOptionsOf(config: Config): KafkaOptions {
-  checkKafka(config);
+export function kafkaOptionsOf(config: Config, needsTopics = true): KafkaOptions {
+  checkKafka(config, needsTopics);
   return {
     brokers: config.kafka_brokers,
     topics: config.kafka_topics,
@@ -48,21 +48,24 @@ export function controlGroupOf({ kafka_group: group }: Config, topic: string): s
 }
 
 /** Throws `CONFIG_INVALID` naming every combination of settings that is not allowed and every TLS file that cannot be used. */
-export function checkKafka(config: Config): void {
+export function checkKafka(config: Config, needsTopics = true): void {
   const combinations = (): void => {
-    const faults = faultsOf(config);
+    const faults = faultsOf(config, needsTopics);
     if (faults.length > 0) throw new TidemarkError('CONFIG_INVALID', faults.join('\n'));
   };
   checkAll([combinations, () => readAuthorities(config, 'kafka_tls_ca_file'), () => readKeyPair(config, 'kafka')]);
 }
 
-function faultsOf(config: Config): readonly string[] {
+/** The fault of a configuration that names no topic. */
+export const noTopics = 'kafka_topics is empty; allowed is at least one topic';
+
+function faultsOf(config: Config, needsTopics: boolean): readonly string[] {
   const faults: string[] = [...controlFaultsOf(config)];
   const want = (holds: boolean, fault: string): void => {
     if (!holds) faults.push(fault);
   };
   const hasTopics = config.kafka_brokers.length === 0 || config.kafka_topics.length > 0;
-  want(hasTopics, 'kafka_topics is empty; allowed is at least one topic');
+  want(hasTopics || !needsTopics, noTopics);
   const mechanism = config.kafka_sasl_mechanism;
   if (mechanism === 'oauthbearer') {
     const hasToken = config.kafka_oauth_token !== null;

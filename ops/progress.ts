@@ -47,10 +47,9 @@ function lines(label: string, whole: Whole, output: Output): Progress {
       const now = performance.now();
       if (now < next) return;
       next = now + lineEveryMs;
-      const counted = total === 0 ? [] : [`${formatCount(total)} records, ${formatCount(rate)}/s`];
       const share = shareOf(whole, done, total);
       const left = share === null ? [] : [`about ${formatSeconds(((now - began) * (1 - share)) / share)} left`];
-      output.notice(`${label}: ${[describeShare(whole, done), ...counted, ...left].join(', ')}`);
+      output.notice(`${label}: ${[...describeDone(whole, done, total, rate), ...left].join(', ')}`);
     },
     end: () => undefined,
   };
@@ -62,11 +61,13 @@ function shareOf(whole: Whole, bytes: number, records: number): number | null {
   return share > 0 ? Math.min(share, 1) : null;
 }
 
-function describeShare(whole: Whole, bytes: number): string {
-  if (whole === null) return formatBytes(bytes);
-  return 'bytes' in whole
-    ? `${formatBytes(bytes)} of ${formatBytes(whole.bytes)}`
-    : `${formatBytes(bytes)} of ${formatCount(whole.records)} records`;
+function describeDone(whole: Whole, bytes: number, records: number, rate: number): readonly string[] {
+  const perSecond = `${formatCount(rate)}/s`;
+  if (whole !== null && 'records' in whole)
+    return [`${formatCount(records)} of ${formatCount(whole.records)} records`, perSecond, formatBytes(bytes)];
+  const share = whole === null ? '' : ` of ${formatBytes(whole.bytes)}`;
+  const counted = records === 0 ? [] : [`${formatCount(records)} records`, perSecond];
+  return [`${formatBytes(bytes)}${share}`, ...counted];
 }
 
 function counter(): (records: number) => { total: number; rate: number } {

@@ -55,7 +55,7 @@ async function replay(paths: readonly string[], options: Readonly<Record<string,
   const id = randomUUID().slice(0, 8);
   if (options.dryRun === true)
     return withReplayLog(paths, config, { id, signal, notice }, async log =>
-      showPlan(await planFor(asked, config, log, signal), run),
+      showPlan(await planFor(asked, config, log, { signal, notice }), run),
     );
   const began = performance.now();
   const label = existsSync(config.db) ? 'replay, going on' : 'replay';

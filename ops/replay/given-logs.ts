@@ -42,7 +42,7 @@ export async function openGivenLogs(paths: readonly string[]): Promise<ReplayLog
     },
     async look() {
       const parts = await Promise.all(given.map(({ path, partitions }) => partsOf(path, partitions !== null)));
-      return { at: null, parts: parts.flat() };
+      return { at: null, declared: [], parts: parts.flat() };
     },
     close: async () => undefined,
     async findTimes(parts, time) {
@@ -102,14 +102,16 @@ async function findTime({ shown, partition }: LogPart, time: number): Promise<Fo
     until: other => (isSamePartition(other, partition) ? Number.POSITIVE_INFINITY : null),
   });
   let found: number | null = null;
+  let latest: number | null = null;
   let backMs = 0;
   for await (const { records } of source.read([], new AbortController().signal))
     for (const { offset, timestamp } of records) {
       if (timestamp === null) throw withoutTime(partition, offset);
+      latest = Math.max(latest ?? timestamp, timestamp);
       if (found === null && timestamp >= time) found = offset;
       if (found !== null) backMs = Math.max(backMs, time - timestamp);
     }
-  return { offset: found, backMs };
+  return { offset: found, backMs, latest };
 }
 
 function isFolder(path: string): boolean {

@@ -2,11 +2,11 @@ import type { KafkaOptions } from '../../connectors/kafka/client/options.ts';
 import { kafkaLogAgain } from '../../connectors/kafka/kafka-log-again.ts';
 import { KafkaCluster } from '../../connectors/kafka/topics/cluster.ts';
 import type { ReplayTarget } from '../../pipeline/completeness/sources.ts';
-import { codeOf } from '../../pipeline/errors.ts';
+import { codeOf, TidemarkError } from '../../pipeline/errors.ts';
 import { partitionName } from '../../pipeline/partition.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import type { LogAgain } from '../../pipeline/replay/read-target.ts';
-import { kafkaOptionsOf } from '../kafka-options.ts';
+import { kafkaOptionsOf, noTopics } from '../kafka-options.ts';
 import type { Config } from '../settings/settings.ts';
 import { type FoundTime, type LogLook, type LogPart, type ReplayLog, withoutTime } from './replay-log.ts';
 
@@ -34,7 +34,7 @@ export class KafkaReplayLog implements ReplayLog {
 
   /** Throws `CONFIG_INVALID` as `kafkaOptionsOf` does. */
   constructor(config: Config, replay: KafkaReplay) {
-    const options = kafkaOptionsOf(config);
+    const options = kafkaOptionsOf(config, false);
     this.#options = { ...options, group: `${options.group}-replay-${replay.id}` };
     this.#replay = replay;
     const again = kafkaLogAgain(this.#options, replay.log);
@@ -54,7 +54,14 @@ export class KafkaReplayLog implements ReplayLog {
       const known = { shown: partitionName(partition), bytes: null, topicId, isCompacted: compacted.has(topic) };
       return { ...known, partition, kind: 'live', ends: { low, stable, high } };
     });
-    return { at, parts };
+    const { partitions } = this.#options;
+    const declared = Array.from(
+      topics === null && partitions !== null ? found : [],
+      ([topic, { partitions: count }]) => {
+        return { topic, declared: partitions, partitions: count, listedAt: at, end: null };
+      },
+    );
+    return { at, declared, parts };
   }
 
   async findTimes(parts: readonly LogPart[], time: number): Promise<ReadonlyMap<string, FoundTime>> {
@@ -74,7 +81,7 @@ export class KafkaReplayLog implements ReplayLog {
     return new Map(
       parts.map(({ partition }) => {
         const name = partitionName(partition);
-        return [name, { offset: found.get(name) ?? null, backMs: back.get(name) ?? 0 }];
+        return [name, { offset: found.get(name) ?? null, backMs: back.get(name) ?? 0, latest: time }];
       }),
     );
   }
@@ -85,12 +92,12 @@ export class KafkaReplayLog implements ReplayLog {
 
   async #clusterOf(topics: readonly string[] | null): Promise<KafkaCluster> {
     const { log, signal } = this.#replay;
+    if (topics === null && this.#options.topics.length === 0) throw new TidemarkError('CONFIG_INVALID', noTopics);
     const options = topics === null ? this.#options : { ...this.#options, topics, partitions: null };
     const key = JSON.stringify(options.topics);
     const known = this.#clusters.get(key);
     if (known !== undefined) return known;
-    const waiting = (problem: string): void => log.warn({}, `waiting: ${problem}`);
-    const cluster = await KafkaCluster.open(options, log, signal, waiting);
+    const cluster = await KafkaCluster.open(options, log, signal);
     this.#clusters.set(key, cluster);
     return cluster;
   }

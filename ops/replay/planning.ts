@@ -22,6 +22,8 @@ interface Planning {
   /** How long an open transaction below an end is waited for. */
   readonly waitMs: number;
   readonly signal: AbortSignal;
+  /** Called with what a user should know before the plan is there. */
+  readonly notice: (sentence: string) => void;
 }
 
 /** What a replay reads, found out before it reads the first record. */
@@ -42,20 +44,18 @@ export async function planReplay(asked: AskedReplay, log: ReplayLog, planning: P
   const from = await readPlace('--from', asked.from);
   const until = await readPlace('--until', asked.until);
   const { places, look, watermark } = await findPlaces(from, until, log, planning);
-  const losses = places.targets.flatMap(target => lossesOf(target, look, until));
-  const { targets, notes } = await cutAtStable(
-    places.targets.map(target => cutAtHigh(target, look)),
-    look,
-    log,
-    planning,
-  );
+  const found = places.targets.map(target => ({ target, losses: lossesOf(target, look, until) }));
+  const held = found.map(({ target, losses }) => withoutLost(target, losses, look));
+  const { targets, notes } = await cutAtStable(held, look, log, planning);
   const { allowGaps, paths } = asked;
   const command = { from: asked.from, until: asked.until, paths, allowGaps };
   const withGaps = targets.map(target => ({ ...target, mayHaveGaps: target.mayHaveGaps || allowGaps }));
   return {
-    replay: { ...command, targets: withGaps, watermark, isFinished: false },
+    replay: { ...command, targets: withGaps, topics: look.declared, watermark, isFinished: false },
     notes: [...places.notes, ...notes],
-    losses,
+    losses: found.flatMap(({ target, losses }) =>
+      losses.map(({ sentence }) => `${partitionName(target.partition)}: ${sentence}`),
+    ),
     bytes: look.parts.reduce<number | null>(
       (sum, { bytes }) => (sum === null || bytes === null ? null : sum + bytes),
       0,
@@ -77,7 +77,7 @@ async function findPlaces(from: Place, until: Place, log: ReplayLog, planning: P
   if (until.at !== 'manifest') {
     const look = await log.look(null);
     const places = await findTargets(look.parts, log, { from, until, skewMs: planning.skewMs });
-    return { places, look, watermark: watermarkAt(until, look, planning) };
+    return { places, look, watermark: watermarkAt(until, places.readBefore, look, planning) };
   }
   if (from.at !== 'beginning')
     throw new TidemarkError(
@@ -87,21 +87,40 @@ async function findPlaces(from: Place, until: Place, log: ReplayLog, planning: P
   const targets = targetsOf(until.manifest);
   const topics = targets.flatMap(({ partition, kind }) => (kind === 'live' ? [partition.topic] : []));
   const look = await log.look([...new Set(topics)]);
-  return { places: { targets, notes: [] }, look, watermark: watermarkOfManifest(until.manifest) };
+  return { places: { targets, notes: [] as readonly string[] }, look, watermark: watermarkOfManifest(until.manifest) };
 }
 
-/** The time up to which all events are read. Where the log says itself where it ends, its sources say it after they were read. */
-function watermarkAt(until: Place, { at }: LogLook, { skewMs, lateness }: Planning): Replay['watermark'] {
-  if (until.at === 'time') return until.time - skewMs - liveLateness(lateness);
-  if (until.at !== 'now') return null;
-  return at === null ? 'of the sources' : at - liveLateness(lateness);
+/**
+ * The time up to which all events are read; `readBefore` is that of records. No time after the look at Kafka is known. Where the log
+ * says itself where it ends, its sources say it after they were read.
+ */
+function watermarkAt(
+  until: Place,
+  readBefore: number | null,
+  { at }: LogLook,
+  { skewMs, lateness }: Planning,
+): Replay['watermark'] {
+  const looked = at === null ? null : at - liveLateness(lateness);
+  if (until.at === 'now') return looked ?? 'of the sources';
+  if (until.at !== 'time' || readBefore === null) return null;
+  return Math.min(readBefore - skewMs - liveLateness(lateness), looked ?? Number.POSITIVE_INFINITY);
 }
 
-/** The time up to which a manifest's database had all events; null when it says none. */
-function watermarkOfManifest({ status, window, partitions }: GivenManifest): number | null {
-  const known = partitions.map(({ watermark }) => (watermark === null ? null : Date.parse(watermark)));
-  const least = known.includes(null) || known.length === 0 ? null : Math.min(...known.filter(time => time !== null));
+/**
+ * The time up to which a manifest's database had all events; null when it says none. The watermarks of partitions say it only
+ * where all partitions of the topics are among them: of one that nobody had read there is none.
+ */
+function watermarkOfManifest({ status, window, partitions, topics = [] }: GivenManifest): number | null {
   const told = status === 'complete' ? Date.parse(window.time_to) : null;
+  const countOf = (topic: string): number =>
+    partitions.filter(each => each.topic === topic && each.next_offset !== null).length;
+  const areAllListed = partitions.every(({ kind, topic }) => kind !== 'live' || topics.some(of => of.topic === topic));
+  const areAllThere = topics.every(({ topic, declared, partitions: count }) => {
+    return countOf(topic) === (declared?.length ?? count);
+  });
+  const known = partitions.map(({ watermark }) => (watermark === null ? null : Date.parse(watermark)));
+  const isKnown = areAllListed && areAllThere && known.length > 0 && !known.includes(null);
+  const least = isKnown ? Math.min(...known.filter(time => time !== null)) : null;
   return least === null || told === null ? (least ?? told) : Math.max(least, told);
 }
 
@@ -116,34 +135,44 @@ function endsOf({ parts }: LogLook, { partition }: ReplayTarget) {
   };
 }
 
-/** What the log no longer holds of a target, as sentences. */
-function lossesOf(target: ReplayTarget, look: LogLook, place: Place): readonly string[] {
-  const { partition, from, until, mayHaveGaps } = target;
-  const ends = endsOf(look, target);
+/** What the log no longer holds of a target. */
+interface Loss {
+  readonly sentence: string;
+  /** Whether the replay stores it as a gap, with the records behind it. Else its manifests tell it whatever their window is. */
+  readonly isGap: boolean;
+}
+
+function lossesOf({ partition, from, until, ...target }: ReplayTarget, look: LogLook, place: Place): readonly Loss[] {
+  const ends = endsOf(look, { partition, from, until, ...target });
   if (ends === null || until === null || from >= until) return [];
-  const name = partitionName(partition);
   const part = look.parts.find(each => isSamePartition(each.partition, partition));
   const manifest = place.at === 'manifest' ? place.manifest : null;
-  const told = manifest?.partitions.find(each => isSamePartition(each, partition))?.topic_id ?? null;
-  const range = `the offsets from ${from} on and below`;
-  const losses: string[] = [];
-  if (ends.low > from && !mayHaveGaps)
-    losses.push(`the log ${name} no longer holds ${range} ${Math.min(ends.low, until)}`);
-  if (until > ends.high) losses.push(`the log ${name} ends at offset ${ends.high}, not at ${until}`);
-  if (part?.isCompacted) losses.push(`the topic of ${name} is compacted: any of ${range} ${until} may be gone`);
-  const topicId = part?.topicId ?? null;
-  if (told !== null && topicId !== null && told !== topicId)
-    losses.push(
-      `the topic of ${name} was made anew: its id is ${topicId}, and the manifest's ${told}; ${range} ${until} may hold other records`,
-    );
+  const known = manifest?.partitions.find(each => isSamePartition(each, partition));
+  // What the manifest's own database lacked is no loss.
+  const needed = (known?.gaps ?? []).reduce((next, gap) => (gap.from <= next && next < gap.to ? gap.to : next), from);
+  const range = `the offsets from ${needed} on and below`;
+  const losses: Loss[] = [];
+  if (ends.low > needed && needed < until)
+    losses.push({ sentence: `the log no longer holds ${range} ${Math.min(ends.low, until)}`, isGap: ends.low < until });
+  if (until > ends.high)
+    losses.push({ sentence: `the log ends at offset ${ends.high}, not at ${until}`, isGap: false });
+  if (part?.isCompacted)
+    losses.push({ sentence: `its topic is compacted: any of ${range} ${until} may be gone`, isGap: false });
+  const [then, now] = [known?.topic_id ?? null, part?.topicId ?? null];
+  if (then !== null && now !== null && then !== now) {
+    const anew = `its topic was made anew: its id is ${now}, and the manifest's ${then}`;
+    losses.push({ sentence: `${anew}; ${range} ${until} may hold other records`, isGap: false });
+  }
   return losses;
 }
 
-/** Where the log ends before the target, which is a loss, all of the log is read. */
-function cutAtHigh(target: ReplayTarget, look: LogLook): ReplayTarget {
+/** Where the log ends before the target, all of the log is read. */
+function withoutLost(target: ReplayTarget, losses: readonly Loss[], look: LogLook): ReplayTarget {
   const ends = endsOf(look, target);
   if (ends === null || target.until === null) return target;
-  return { ...target, until: Math.max(target.from, Math.min(target.until, ends.high)) };
+  const until = Math.max(target.from, Math.min(target.until, ends.high));
+  const lacks = losses.flatMap(({ sentence, isGap }) => (isGap ? [] : [sentence]));
+  return { ...target, until, ...(lacks.length > 0 ? { lacks } : {}) };
 }
 
 /**
@@ -155,6 +184,8 @@ async function cutAtStable(targets: readonly ReplayTarget[], first: LogLook, log
   const isHidden = (look: LogLook) => (target: ReplayTarget) => target.until !== stableEnd(target, look);
   let look = first;
   const began = performance.now();
+  if (targets.some(isHidden(look)))
+    planning.notice(`waiting for an open transaction, for ${planning.waitMs} ms at most (export_wait_ms)`);
   while (targets.some(isHidden(look)) && performance.now() - began < planning.waitMs) {
     await pause(pauseMs, planning.signal);
     if (planning.signal.aborted) throw new TidemarkError('INTERRUPTED', 'interrupted before the first record was read');
@@ -166,7 +197,8 @@ async function cutAtStable(targets: readonly ReplayTarget[], first: LogLook, log
     if (end === asked || asked === null) return target;
     const hidden = `an open transaction hides the offsets from ${end} on and below ${asked}`;
     notes.push(`${partitionName(target.partition)}: ${hidden}; the replay ends before them`);
-    return { ...target, until: end, hiddenUpTo: asked };
+    const lacks = `an open transaction hid offsets ${end} to ${asked - 1} from the replay`;
+    return { ...target, until: end, lacks: [...(target.lacks ?? []), lacks] };
   });
   return { targets: cut, notes };
 }

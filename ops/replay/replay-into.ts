@@ -55,9 +55,22 @@ function noticed(notice: (sentence: string) => void): Log {
 }
 
 /** Finds out what a replay would read. Throws as `planReplay` does. */
-export function planFor(asked: AskedReplay, config: Config, log: ReplayLog, signal: AbortSignal): Promise<Planned> {
+export function planFor(
+  asked: AskedReplay,
+  config: Config,
+  log: ReplayLog,
+  { signal, notice }: Pick<ReplayRun, 'signal' | 'notice'>,
+): Promise<Planned> {
   const { skew_ms: skewMs, export_wait_ms: waitMs } = config;
-  return planReplay(asked, log, { lateness: latenessOf(config), skewMs, waitMs, signal });
+  const named = { ...asked, paths: sourceNames(asked.paths, config) };
+  return planReplay(named, log, { lateness: latenessOf(config), skewMs, waitMs, signal, notice });
+}
+
+/** The paths of a replay; of one from Kafka, the settings that say what is read, so that only the same ones go on with it. */
+function sourceNames(paths: readonly string[], { kafka_topics: topics, kafka_partitions: partitions }: Config) {
+  if (paths.length > 0) return paths;
+  const declared = partitions === null ? [] : [`kafka_partitions=${partitions.join(',')}`];
+  return [`kafka_topics=${topics.join(',')}`, ...declared];
 }
 
 /**
@@ -70,9 +83,12 @@ export function replayInto(asked: AskedReplay, config: Config, run: ReplayRun): 
     const known = await interruptedReplay(config);
     if (known !== null) {
       run.onPlan({ targets: known.replay.targets, stored: known.sources, bytes: null });
-      return readPlanned({ ...known.replay, ...asked }, log, config, run);
+      // The targets are those of the first plan; a replay that was asked for otherwise is refused.
+      const { from, until, paths, allowGaps } = asked;
+      const command = { from, until, allowGaps, paths: sourceNames(paths, config) };
+      return readPlanned({ ...known.replay, ...command }, log, config, run);
     }
-    const plan = await planFor(asked, config, log, run.signal);
+    const plan = await planFor(asked, config, log, run);
     for (const note of plan.notes) run.notice(note);
     refuseLosses(plan);
     run.onPlan({ targets: plan.replay.targets, stored: noSources, bytes: plan.bytes });

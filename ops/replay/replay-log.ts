@@ -1,3 +1,4 @@
+import type { FollowedTopic } from '../../pipeline/completeness/sources.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import { partitionName } from '../../pipeline/partition.ts';
 import type { PartitionId, SourceKind } from '../../pipeline/ports.ts';
@@ -15,6 +16,8 @@ export interface ReplayLog extends LogAgain {
 export interface LogLook {
   /** When the ends were asked for; null where the log says itself where it ends. */
   readonly at: number | null;
+  /** The topics of which the settings declare the partitions to read. */
+  readonly declared: readonly FollowedTopic[];
   /** In the order in which they are read. */
   readonly parts: readonly LogPart[];
 }
@@ -41,6 +44,8 @@ export interface FoundTime {
   readonly offset: number | null;
   /** By how many milliseconds later records are earlier than the time, as far as they were looked at. */
   readonly backMs: number;
+  /** The highest record time; with a log that is asked by a clock, the time that was looked for. Null without records. */
+  readonly latest: number | null;
 }
 
 /** The error for a record without a time, where a place is a time. */

@@ -95,8 +95,8 @@ export interface ReplayTarget {
   readonly until: number | null;
   /** Whether records may be missing in it; the gap is then recorded. */
   readonly mayHaveGaps: boolean;
-  /** The end that was asked for, where `until` lies before it because an open transaction hid the offsets between them. */
-  readonly hiddenUpTo?: number;
+  /** Why rows may be missing that a gap does not tell, as sentences; absent: nothing is known to be missing. */
+  readonly lacks?: readonly string[];
 }
 
 /** What the replay that makes a store was asked for. Only the same command goes on with it. */
@@ -108,6 +108,8 @@ export interface Replay {
   readonly allowGaps: boolean;
   /** In the order in which they are read. */
   readonly targets: readonly ReplayTarget[];
+  /** The topics of which only declared partitions are read, as manifests show them; absent where there are none. */
+  readonly topics?: readonly FollowedTopic[];
   /** The time up to which it has all events; null: none. `of the sources`: what they vouch for, as after `ingest`. */
   readonly watermark: number | 'of the sources' | null;
   readonly isFinished: boolean;

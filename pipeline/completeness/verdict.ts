@@ -82,7 +82,7 @@ function whyNotReplayed({ sources: { replay, partitions }, timeTo }: Judged): re
   if (replay === null) return [];
   const unread = [
     ...(replay.isFinished ? [] : replay.targets.flatMap(target => whyUnread(target, partitions))),
-    ...replay.targets.flatMap(whyHidden),
+    ...replay.targets.flatMap(target => whyLacking(target, partitions)),
   ];
   const { watermark } = replay;
   if (watermark === 'of the sources' || (watermark !== null && timeTo <= watermark)) return unread;
@@ -101,9 +101,16 @@ function whyUnread({ partition, from, until }: ReplayTarget, partitions: Sources
     : [`replay not finished: ${name} at ${position} of ${until ?? 'its end'}`];
 }
 
-function whyHidden({ partition, until, hiddenUpTo }: ReplayTarget): readonly string[] {
-  if (hiddenUpTo === undefined || until === null) return [];
-  return [`${partitionName(partition)}: an open transaction hid offsets ${until} to ${hiddenUpTo - 1} from the replay`];
+/** What a replay lacks of a partition, and an unknown beginning of one of which nothing is stored (contract 4.31). */
+function whyLacking(
+  { partition, from, lacks = [] }: ReplayTarget,
+  partitions: Sources['partitions'],
+): readonly string[] {
+  const name = partitionName(partition);
+  const isStored = partitions.get(name)?.nextOffset != null;
+  const begun =
+    from === 0 || isStored ? [] : [`the replay begins at offset ${from}, and nothing from there on is stored`];
+  return [...lacks, ...begun].map(sentence => `${name}: ${sentence}`);
 }
 
 /** A topic that may get further partitions. Declared ones vouch for themselves, once a look has listed them. */

@@ -18,11 +18,11 @@ interface Replaying {
  * `ingest` does.
  */
 export async function runReplay(asked: Replay, { log, warehouse, options }: Replaying): Promise<void> {
-  const known = warehouse.sources().replay;
-  if (known === null && warehouse.positions().length > 0)
+  const { replay: known, partitions, topics, coversUntil } = warehouse.sources();
+  if (known === null && (partitions.size > 0 || topics.length > 0 || coversUntil !== null))
     throw new TidemarkError(
       'REQUEST_CONFLICT',
-      'the database holds events that no replay stored; give --into another file',
+      'the database holds events that no replay stored, or follows a log; give --into another file',
     );
   if (known !== null && commandOf(known) !== commandOf(asked))
     throw new TidemarkError(
@@ -32,7 +32,7 @@ export async function runReplay(asked: Replay, { log, warehouse, options }: Repl
   if (known?.isFinished) return;
   // What `now` or a time stood for at first stays, however the log grew since.
   const replay = known ?? asked;
-  await warehouse.record(sources => ({ ...sources, replay }));
+  await warehouse.record(sources => ({ ...sources, replay, topics: replay.topics ?? [] }));
   for (const targets of log.together(replay.targets)) {
     if (!(await readTargets(targets, { log, warehouse, options }))) throw notHeld(targets);
     if (options.signal.aborted) return;

@@ -16,6 +16,7 @@ export interface GivenManifest
   readonly partitions: readonly (Omit<Told, SinceContract3> & Partial<Pick<Told, SinceContract3>>)[];
   readonly decoded_with?: Manifest['decoded_with'];
   readonly split_services?: number;
+  readonly topics?: readonly Pick<Manifest['topics'][number], 'topic' | 'declared' | 'partitions'>[];
 }
 
 /** What an export selected and how its files are laid out. */
@@ -84,6 +85,7 @@ function isManifest(manifest: GivenManifest): boolean {
     partitions.every(told => Array.isArray(told.gaps) && ['live', 'folder', 'file'].includes(told.kind)) &&
     readings.every(reading => isPartition(reading) && isCount(reading.next_offset)) &&
     ids.every(isCount) &&
+    (manifest.topics ?? []).every(({ topic, partitions: count }) => isText(topic) && isCountOrNull(count)) &&
     [versions.contract, versions.projection].every(isCount)
   );
 }

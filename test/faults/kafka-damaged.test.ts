@@ -27,7 +27,7 @@ describe.skipIf(!kafka.available)('a batch that cannot be unpacked', () => {
       expect(stderr).toMatch(
         new RegExp(
           `${topic}/0: the record batch at offset 2 cannot be unpacked: it unpacks to 3145728\\d\\d bytes, which is more than ` +
-            'max_unpacked_bytes \\(268435456\\); to continue after offset 4, set kafka_on_damaged_batch to skip, or give a replay --allow-gaps \\[SOURCE_CORRUPT\\]',
+            'max_unpacked_bytes \\(268435456\\); to continue after offset 4, set kafka_on_damaged_batch to skip, or give a new replay --allow-gaps \\[SOURCE_CORRUPT\\]',
         ),
       );
     }

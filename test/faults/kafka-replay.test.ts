@@ -1,28 +1,17 @@
-import { access, readFile } from 'node:fs/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../../ops/local-kafka/waiting.ts';
 import { EventLoad } from '../support/kafka/load.ts';
 import { accountsOf, readLog, storedAccounts } from '../support/kafka/read-log.ts';
+import { replayingFromKafka } from '../support/kafka/replaying.ts';
 import { sharedKafka } from '../support/kafka/shared.ts';
 import { many, started } from '../support/kafka/windows.ts';
 import { chosenSeed } from '../support/random.ts';
 import { Service } from '../support/service.ts';
 import { tidemarkKilled } from '../support/tidemark.ts';
-import { verifyingInFolder } from '../support/verifying.ts';
 
 const kafka = await sharedKafka();
 const seed = chosenSeed();
-const { run, attempt, pathOf, verify, exported } = verifyingInFolder();
-
-/** The flags of a command that reads a topic again. */
-function reading(topic: string, group = kafka.uniqueTopic('group')): readonly string[] {
-  return ['--kafka-brokers', kafka.brokers.join(','), '--kafka-topics', topic, '--kafka-group', group];
-}
-
-const replayed = async (...args: readonly string[]) => JSON.parse(await run('replay', ...args, '--json'));
-const planned = async (...args: readonly string[]) =>
-  JSON.parse(await run('replay', ...args, '--into', 'none.duckdb', '--dry-run', '--json'));
-const manifestIn = async (path: string) => JSON.parse(await readFile(pathOf(path), 'utf8'));
+const { run, attempt, pathOf, verify, exported, reading, replayed, planned, manifestIn } = replayingFromKafka(kafka);
 
 /** What the broker knows of a group. */
 const stateOf = (group: string, topic: string) =>
@@ -42,13 +31,6 @@ async function startTransaction(topic: string) {
   const transaction = await producer.transaction();
   await transaction.send({ topic, acks: -1, messages: [started('in-transaction')] });
   return transaction;
-}
-
-async function loseRecordsBefore(topic: string, offset: number): Promise<void> {
-  await kafka.withAdmin(async admin => {
-    await admin.fetchTopicMetadata({ topics: [topic] });
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] });
-  });
 }
 
 describe.skipIf(!kafka.available)('a replay from Kafka', () => {
@@ -146,30 +128,6 @@ describe.skipIf(!kafka.available)('a replay from Kafka', () => {
     expect(await statusOf(Date.now())).toBe('provisional');
   });
 
-  test('what Kafka deleted is named before it is read, and is a gap where that is allowed', async () => {
-    const topic = await kafka.createTopic('lost');
-    await kafka.produce(topic, many(10, 'a'));
-    await loseRecordsBefore(topic, 4);
-    const refused = await attempt('replay', '--into', 'x.duckdb', ...reading(topic));
-    const lost = `the log ${topic}/0 no longer holds the offsets from 0 on and below 4`;
-    expect(refused).toMatchObject({ code: 65, stderr: expect.stringContaining(lost) });
-    await expect(access(pathOf('x.duckdb')), 'nothing is made').rejects.toThrow();
-    expect(await planned(...reading(topic))).toMatchObject({ losses: [lost], partitions: [{ from: 0, until: 10 }] });
-    const allowed = await attempt('replay', '--into', 'x.duckdb', '--allow-gaps', ...reading(topic));
-    const gap = `${topic}/0: 4 records from offset 0 on were lost`;
-    expect(allowed).toMatchObject({ code: 0, stderr: expect.stringContaining(gap) });
-    const manifest = await exported('--db', 'x.duckdb');
-    expect(await manifestIn(manifest)).toMatchObject({
-      rows_from: { allow_gaps: true },
-      partitions: [{ first_offset: 0, next_offset: 10, gaps: [{ from: 0, to: 4 }] }],
-    });
-    expect(await verify(manifest, ...reading(topic))).toMatchObject({ answers: ['verified'] });
-    await loseRecordsBefore(topic, 6);
-    const { answers, details } = await verify(manifest, ...reading(topic));
-    expect(answers).toEqual(['cannot be rebuilt']);
-    expect(details.join()).toContain('no longer holds');
-  });
-
   test('a time is the first record at or after it in each partition, and where times run backwards, the command says by how much', async () => {
     const topic = await kafka.createTopic('times', { partitions: 3 });
     const begin = Date.parse('2026-03-01T00:00:00Z');
@@ -198,37 +156,6 @@ describe.skipIf(!kafka.available)('a replay from Kafka', () => {
     });
     const from = await planned(...reading(topic), '--from', place, '--skew-ms', '60000');
     expect(from.partitions.map((each: { from: number }) => each.from)).toEqual([2, 3, 0]);
-  });
-
-  test('a topic that was made anew with the same records is verified; with others it is not, and a replay up to the manifest is refused', async () => {
-    const topic = await kafka.createTopic('anew');
-    const records = many(5, 'a').map((record, at) => ({ ...record, timestamp: String(1_772_323_200_000 + at) }));
-    await kafka.produce(topic, records);
-    await replayed('--into', 'x.duckdb', ...reading(topic));
-    const manifest = await exported('--db', 'x.duckdb');
-    const again = async (anew: typeof records) => {
-      await kafka.withAdmin(admin => admin.deleteTopics({ topics: [topic] }));
-      await kafka.createNamed(topic);
-      await kafka.produce(topic, anew);
-    };
-    await again(records);
-    expect(await verify(manifest, ...reading(topic))).toMatchObject({ answers: ['verified'] });
-    const until = ['--into', 'y.duckdb', '--until', `manifest:${manifest}`];
-    const refused = await attempt('replay', ...until, ...reading(topic));
-    expect(refused).toMatchObject({
-      code: 65,
-      stderr: expect.stringMatching(/was made anew: .* from 0 on and below 5/),
-    });
-    await replayed(...until, '--allow-gaps', ...reading(topic));
-    await again(
-      [...records.slice(0, 4), started('other')].map((record, at) => ({
-        ...record,
-        timestamp: String(1_772_323_200_000 + at),
-      })),
-    );
-    expect(await verify(manifest, ...reading(topic))).toMatchObject({ answers: ['log differs'] });
-    await again(records.slice(0, 3));
-    expect(await verify(manifest, ...reading(topic))).toMatchObject({ answers: ['cannot be rebuilt'] });
   });
 
   test('that was killed goes on with the same command', { timeout: 120_000 }, async () => {

@@ -7,9 +7,9 @@ import type { Status } from '../../ops/service/status.ts';
 import { serve } from '../support/serving.ts';
 
 test('idle connections take no file that the service needs: it stores on, and answers when they are gone', async () => {
-  const served = await serve({ within: () => ['prlimit', '--nofile=110'] });
+  const served = await serve({ within: () => ['prlimit', '--nofile=150'] });
   const { hostname, port } = new URL(served.url);
-  const clients = Array.from({ length: 130 }, () => net.connect({ host: hostname, port: Number(port) }));
+  const clients = Array.from({ length: 180 }, () => net.connect({ host: hostname, port: Number(port) }));
   onTestFinished(() => {
     for (const client of clients) client.destroy();
   });

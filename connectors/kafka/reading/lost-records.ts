@@ -26,7 +26,7 @@ export function checkRange(
     );
   }
   if (position < low && policy === 'stop') {
-    const cure = 'to continue after the gap, set kafka_on_lost_records to skip, or give a replay --allow-gaps';
+    const cure = 'to continue after the gap, set kafka_on_lost_records to skip, or give a new replay --allow-gaps';
     throw failure(
       'RECORDS_LOST',
       partition,
@@ -127,7 +127,7 @@ function decideDamaged(
   const cure =
     to === null
       ? 'where it ends cannot be told, so that it cannot be skipped'
-      : `to continue after offset ${to - 1}, set kafka_on_damaged_batch to skip, or give a replay --allow-gaps`;
+      : `to continue after offset ${to - 1}, set kafka_on_damaged_batch to skip, or give a new replay --allow-gaps`;
   throw new TidemarkError('SOURCE_CORRUPT', `${partitionName(partition)}: ${reason}; ${cure}`);
 }
 

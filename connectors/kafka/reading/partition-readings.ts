@@ -27,7 +27,9 @@ export class PartitionReadings {
    */
   begin(topics: Topics, ends: readonly LogEnd[], stored: readonly StoredPosition[]): void {
     for (const [topic, { id }] of topics) if (id !== null) this.topicIds.set(topic, id);
-    for (const position of stored.filter(({ partition }) => topics.has(partition.topic))) {
+    const isRead = (partition: PartitionId): boolean =>
+      topics.has(partition.topic) && this.#range.endOf(partition) !== null;
+    for (const position of stored.filter(each => isRead(each.partition))) {
       const { partition } = position;
       const identity = this.#identityOf(partition);
       checkIdentity(position, identity);

@@ -62,7 +62,7 @@ function nameOf({ identity: { topic, partition }, path }: LogFolder): string {
 function lostBefore(log: LogFolder, low: number, nextOffset: number, policy: LostRecordsPolicy): LostRecords {
   if (policy === 'stop') {
     const cure =
-      'restore the segments before it or, to continue after the gap, set kafka_on_lost_records to skip, or give a replay --allow-gaps';
+      'restore the segments before it or, to continue after the gap, set kafka_on_lost_records to skip, or give a new replay --allow-gaps';
     const problem = `the next offset to read is ${nextOffset}, but the log now begins at ${low}`;
     throw new TidemarkError('RECORDS_LOST', `${nameOf(log)}: ${problem}; ${cure}`);
   }

@@ -78,7 +78,7 @@ describe.skipIf(!(await canStartBroker()))("a log whose files on the broker's di
     expect(failure).toMatchObject({
       code: 'SOURCE_CORRUPT',
       retry: false,
-      message: `${topic}/0: ${reason}; to continue after offset 1, set kafka_on_damaged_batch to skip, or give a replay --allow-gaps`,
+      message: `${topic}/0: ${reason}; to continue after offset 1, set kafka_on_damaged_batch to skip, or give a new replay --allow-gaps`,
     });
     expect(records.map(({ value }) => String(value))).toEqual(['good']);
 

@@ -2,6 +2,7 @@ import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import { describe, expect, test } from 'vitest';
 import { waitFor } from '../../../ops/local-kafka/waiting.ts';
 import { parameterNames } from '../../../pipeline/export/parameter-table.ts';
+import { replayParameterNames } from '../../../pipeline/requests/replay-parameters.ts';
 import type { Status } from '../../../pipeline/requests/statuses.ts';
 import { readControlSchema } from '../../../schemas/avro/files.ts';
 import { ControlPlace, exportRequest, StatusReader } from '../../support/kafka/control-place.ts';
@@ -16,7 +17,7 @@ const shared = await sharedRegistry();
 const available = kafka.available && shared.available && (await canProduceFromPython());
 
 /** All parameters as null, because Confluent's Python serializer requires every field. */
-const nothing = Object.fromEntries(parameterNames.map(name => [name, null]));
+const nothing = Object.fromEntries([...parameterNames, ...replayParameterNames].map(name => [name, null]));
 const window = { time_from: Date.parse('2026-03-01T00:00:00Z'), time_to: '2026-03-02T00:00:00Z' };
 const avroStatuses = (url: string) => ['--registry-url', url, '--status-format', 'avro'];
 
@@ -47,9 +48,16 @@ describe.skipIf(!available)('Avro on the control topic and the status topic', ()
     const ended = await statuses.ended('python');
     const cancel = await registry.encode(id, { action: 'cancel' });
     const json = exportRequest('json', { format: 'json' });
-    await place.ask(json, ['python', cancel], ['replay', await registry.encode(id, { action: 'replay' })]);
+    await place.ask(
+      json,
+      ['python', cancel],
+      ['replay', await registry.encode(id, { action: 'replay', from: 'yesterday' })],
+    );
     const refused = await statuses.until('replay', ({ sequence }) => sequence === 0);
-    expect(refused.error).toMatchObject({ code: 'REQUEST_INVALID', message: expect.stringContaining('replay cannot') });
+    expect(refused.error).toMatchObject({
+      code: 'REQUEST_INVALID',
+      message: expect.stringContaining('from is "yesterday"'),
+    });
     const stamp = /^python\/\d{8}_\d{6}_\d{3}_/.exec(ended.created[0] ?? '')?.[0];
     expect(ended).toMatchObject({
       status: 'completed',

@@ -112,7 +112,7 @@ describe.skipIf(!kafka.available)('the control topic', () => {
     await place.ask(
       ['json', '{"action": "export",}'],
       ['action', { action: 'import' }],
-      ['replay', { action: 'replay' }],
+      ['replay', { action: 'replay', from: 'yesterday' }],
       ['parameters', { action: 'export', file_prefix: '../x', colour: 'red' }],
       ['nested', { action: 'export', file_prefix: ['x'] }],
       exportRequest('in the way', { file_prefix: 'file/x' }),
@@ -134,7 +134,7 @@ describe.skipIf(!kafka.available)('the control topic', () => {
     };
     expect(refused('json')).toContain('not JSON');
     expect(refused('action')).toContain('action is "import"; allowed are export, cancel, replay');
-    expect(refused('replay')).toContain('replay cannot be asked for on the control topic yet');
+    expect(refused('replay')).toContain('from is "yesterday"; allowed is beginning, now');
     expect(refused('parameters')).toMatch(/time_from is required.*colour is not a parameter.*file_prefix/);
     expect(refused('nested')).toContain('file_prefix is ["x"]');
     expect(refused('tombstone')).toContain('no value');

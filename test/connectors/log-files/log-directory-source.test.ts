@@ -165,7 +165,7 @@ describe('a log whose first segments were removed (contract 2.15)', () => {
     expect((await readToEnd(source(), stored)).failure).toMatchObject({
       code: 'RECORDS_LOST',
       message: expect.stringMatching(
-        /^the log calls-0 in .*: the next offset to read is 1, but the log now begins at 3; .* set kafka_on_lost_records to skip, or give a replay --allow-gaps$/,
+        /^the log calls-0 in .*: the next offset to read is 1, but the log now begins at 3; .* set kafka_on_lost_records to skip, or give a new replay --allow-gaps$/,
       ),
     });
   });

@@ -147,7 +147,7 @@ describe('a replay of the service', () => {
     const failed = await service.reached('march', 'completed', 'failed');
     expect(failed).toMatchObject({ state: 'failed', error: { code: 'RECORDS_LOST' } });
     expect(failed.error?.message).toMatch(
-      /^the log calls@[0-9a-f]{12}\/0 no longer holds the offsets from 0 on and below 10\. allow_gaps=true goes on without them/,
+      /^calls@[0-9a-f]{12}\/0: the log no longer holds the offsets from 0 on and below 10\. allow_gaps=true goes on without them/,
     );
     await service.replay('with-a-gap', 'allow_gaps=true');
     await service.reached('with-a-gap', 'completed');

@@ -24,7 +24,7 @@ describe('a fetch that begins with a damaged batch', () => {
       expect.objectContaining({
         code: 'SOURCE_CORRUPT',
         retry: false,
-        message: `t/3: ${reason}; to continue after offset 13, set kafka_on_damaged_batch to skip, or give a replay --allow-gaps`,
+        message: `t/3: ${reason}; to continue after offset 13, set kafka_on_damaged_batch to skip, or give a new replay --allow-gaps`,
       }),
     );
   });
