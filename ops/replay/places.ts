@@ -4,16 +4,22 @@ import { TidemarkError } from '../../pipeline/errors.ts';
 import { allowedPlaces, type LogPlace, readLogPlace } from '../../pipeline/requests/log-place.ts';
 import { type GivenManifest, isVerdict, readManifest } from '../../pipeline/verify/given-manifest.ts';
 
-/** A place in the log, as `--from` and `--until` of `replay` name it. */
+/** A place in the log, as `--until` of `replay` names it. */
 export type Place = LogPlace | { readonly at: 'manifest'; readonly manifest: GivenManifest };
 
-/** Reads the value of an option. Throws `USAGE` for what is no place, and for a manifest that was changed. */
-export async function readPlace(option: '--from' | '--until', text: string): Promise<Place> {
-  if (option === '--until' && text.startsWith('manifest:')) return readManifestPlace(text.slice('manifest:'.length));
-  const place = readLogPlace(text);
-  if (place !== null) return place;
-  const manifest = option === '--until' ? ', and manifest:<path>' : '';
-  throw new TidemarkError('USAGE', `${option} is ${JSON.stringify(text)}; allowed are ${allowedPlaces}${manifest}`);
+/** Reads the value of `--from`. Throws `USAGE` for what is no place. */
+export function readFrom(text: string): LogPlace {
+  return readLogPlace(text) ?? refuse('--from', text, allowedPlaces);
+}
+
+/** Reads the value of `--until`. Throws `USAGE` for what is no place, and for a manifest that was changed. */
+export async function readUntil(text: string): Promise<Place> {
+  if (text.startsWith('manifest:')) return readManifestPlace(text.slice('manifest:'.length));
+  return readLogPlace(text) ?? refuse('--until', text, `${allowedPlaces}, and manifest:<path>`);
+}
+
+function refuse(option: string, text: string, allowed: string): never {
+  throw new TidemarkError('USAGE', `${option} is ${JSON.stringify(text)}; allowed are ${allowed}`);
 }
 
 async function readManifestPlace(path: string): Promise<Place> {

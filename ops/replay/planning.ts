@@ -1,10 +1,12 @@
 import { type Lateness, liveLateness, type Replay, type ReplayTarget } from '../../pipeline/completeness/sources.ts';
 import { TidemarkError } from '../../pipeline/errors.ts';
-import { isSamePartition, partitionName } from '../../pipeline/partition.ts';
+import { partitionName } from '../../pipeline/partition.ts';
+import type { LogPlace } from '../../pipeline/requests/log-place.ts';
 import type { GivenManifest } from '../../pipeline/verify/given-manifest.ts';
 import { targetsOf } from '../../pipeline/verify/rebuild.ts';
 import { pause } from '../../pipeline/waiting.ts';
-import { type Place, readPlace } from './places.ts';
+import { endsOf, lossesOf, withoutLost } from './losses.ts';
+import { type Place, readFrom, readUntil } from './places.ts';
 import type { LogLook, ReplayLog } from './replay-log.ts';
 import { findTargets } from './targets.ts';
 
@@ -41,8 +43,8 @@ const pauseMs = 250;
 
 /** Plans a replay. Throws `USAGE` for a place that does not go with the log, and as reading the log does. */
 export async function planReplay(asked: AskedReplay, log: ReplayLog, planning: Planning): Promise<Planned> {
-  const from = await readPlace('--from', asked.from);
-  const until = await readPlace('--until', asked.until);
+  const from = readFrom(asked.from);
+  const until = await readUntil(asked.until);
   const { places, look, watermark } = await findPlaces(from, until, log, planning);
   const found = places.targets.map(target => ({ target, losses: lossesOf(target, look, until) }));
   const held = found.map(({ target, losses }) => withoutLost(target, losses, look));
@@ -72,8 +74,7 @@ export function refuseLosses({ losses, replay: { allowGaps } }: Planned): void {
   );
 }
 
-async function findPlaces(from: Place, until: Place, log: ReplayLog, planning: Planning) {
-  if (from.at === 'manifest') throw new Error('--from is never a manifest');
+async function findPlaces(from: LogPlace, until: Place, log: ReplayLog, planning: Planning) {
   if (until.at !== 'manifest') {
     const look = await log.look(null);
     const places = await findTargets(look.parts, log, { from, until, skewMs: planning.skewMs });
@@ -122,57 +123,6 @@ function watermarkOfManifest({ status, window, partitions, topics = [] }: GivenM
   const isKnown = areAllListed && areAllThere && known.length > 0 && !known.includes(null);
   const least = isKnown ? Math.min(...known.filter(time => time !== null)) : null;
   return least === null || told === null ? (least ?? told) : Math.max(least, told);
-}
-
-/** The offsets of a partition that are held anywhere: several logs may hold parts of it. Null for a file. */
-function endsOf({ parts }: LogLook, { partition }: ReplayTarget) {
-  const ends = parts.filter(part => isSamePartition(part.partition, partition)).flatMap(part => part.ends ?? []);
-  if (ends.length === 0) return null;
-  return {
-    low: Math.min(...ends.map(({ low }) => low)),
-    stable: Math.max(...ends.map(({ stable }) => stable)),
-    high: Math.max(...ends.map(({ high }) => high)),
-  };
-}
-
-/** What the log no longer holds of a target. */
-interface Loss {
-  readonly sentence: string;
-  /** Whether the replay stores it as a gap, with the records behind it. Else its manifests tell it whatever their window is. */
-  readonly isGap: boolean;
-}
-
-function lossesOf({ partition, from, until, ...target }: ReplayTarget, look: LogLook, place: Place): readonly Loss[] {
-  const ends = endsOf(look, { partition, from, until, ...target });
-  if (ends === null || until === null || from >= until) return [];
-  const part = look.parts.find(each => isSamePartition(each.partition, partition));
-  const manifest = place.at === 'manifest' ? place.manifest : null;
-  const known = manifest?.partitions.find(each => isSamePartition(each, partition));
-  // What the manifest's own database lacked is no loss.
-  const needed = (known?.gaps ?? []).reduce((next, gap) => (gap.from <= next && next < gap.to ? gap.to : next), from);
-  const range = `the offsets from ${needed} on and below`;
-  const losses: Loss[] = [];
-  if (ends.low > needed && needed < until)
-    losses.push({ sentence: `the log no longer holds ${range} ${Math.min(ends.low, until)}`, isGap: ends.low < until });
-  if (until > ends.high)
-    losses.push({ sentence: `the log ends at offset ${ends.high}, not at ${until}`, isGap: false });
-  if (part?.isCompacted)
-    losses.push({ sentence: `its topic is compacted: any of ${range} ${until} may be gone`, isGap: false });
-  const [then, now] = [known?.topic_id ?? null, part?.topicId ?? null];
-  if (then !== null && now !== null && then !== now) {
-    const anew = `its topic was made anew: its id is ${now}, and the manifest's ${then}`;
-    losses.push({ sentence: `${anew}; ${range} ${until} may hold other records`, isGap: false });
-  }
-  return losses;
-}
-
-/** Where the log ends before the target, all of the log is read. */
-function withoutLost(target: ReplayTarget, losses: readonly Loss[], look: LogLook): ReplayTarget {
-  const ends = endsOf(look, target);
-  if (ends === null || target.until === null) return target;
-  const until = Math.max(target.from, Math.min(target.until, ends.high));
-  const lacks = losses.flatMap(({ sentence, isGap }) => (isGap ? [] : [sentence]));
-  return { ...target, until, ...(lacks.length > 0 ? { lacks } : {}) };
 }
 
 /**
