@@ -12,8 +12,8 @@ import { type PlannedReading, replayInto } from './replay-into.ts';
  * stays, and the next start of the service goes on from there.
  */
 
-/** The service comes first wherever both want the processor. */
-const priority = 10;
+/** The process is at least as nice as this, in the numbers of `nice`. */
+const niceness = 10;
 /** Progress is told this often at most. */
 const tellEveryMs = 500;
 
@@ -92,6 +92,15 @@ async function replay({ id, asked, config: sent }: Extract<ToChild, { kind: 'sta
   }
 }
 
+/** The service comes first wherever both want the processor. Of a service that is nicer still, the process stays so. */
+function takeLowPriority(): void {
+  try {
+    os.setPriority(Math.max(os.getPriority(), niceness));
+  } catch {
+    // A system that forbids this decides by itself.
+  }
+}
+
 /** When the machine runs out of memory, Linux ends this process and not the service. */
 function endFirstWithoutMemory(): void {
   try {
@@ -106,7 +115,7 @@ function endFirstWithoutMemory(): void {
  * processes. Ended by SIGKILL, because a thread of a query may keep a process from exiting.
  */
 function serveParent(): void {
-  os.setPriority(priority);
+  takeLowPriority();
   endFirstWithoutMemory();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => undefined);
   process.on('message', (message: ToChild) => {
