@@ -127,7 +127,7 @@ async function outcomeOf(
   }
   const told = outcome as Extract<FromChild, { kind: 'end' | 'failure' }> | null;
   if (told?.kind === 'end') return told.progress;
-  if (told?.kind === 'failure') throw errorOf(told);
+  if (told?.kind === 'failure') throw errorOf({ ...told, message: told.message.replaceAll(own.db, plan.file) });
   log.error(
     { request_id: shortId(requestId), code: 'REPLAY_FAILED', stderr: errors },
     `the process of a replay ${how}`,
