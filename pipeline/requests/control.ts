@@ -7,6 +7,7 @@ import { pause } from '../waiting.ts';
 import { type ControlRequest, readControlRequest } from './control-request.ts';
 import type { Jobs } from './jobs.ts';
 import type { ReplayJobs } from './replay-jobs.ts';
+import type { RefusedRequest } from './statuses.ts';
 
 /**
  * Stores the outcome of control records that make no request. Each call is one transaction that moves the topic's
@@ -17,7 +18,7 @@ export interface ControlStore {
   /** Moves the position past offsets that hold no record. */
   pass(control: ControlPosition): Promise<void>;
   /** Writes a status that refuses a record. */
-  refuse(requestId: string, error: TidemarkError, control: ControlPosition): Promise<void>;
+  refuse(refused: RefusedRequest, error: TidemarkError, control: ControlPosition): Promise<void>;
   /** Quarantines a record without a usable request id. */
   quarantine(entry: QuarantinedRecord, control: ControlPosition): Promise<void>;
 }
@@ -87,7 +88,9 @@ async function serve(record: LogRecord, control: ControlPosition, serving: Servi
     if (!(error instanceof TidemarkError) || request.kind === 'unanswerable') throw error;
     if (signal.aborted && (waitedFor.has(error.code) || error.code === 'INTERRUPTED')) return false;
     if (!isRefusal(error)) throw error;
-    await store.refuse(request.requestId, error, control);
+    const asked = request.kind === 'faulty' ? request.action : request.kind;
+    const refused = { requestId: request.requestId, action: asked === 'replay' ? 'replay' : 'export' } as const;
+    await store.refuse(refused, error, control);
   }
   onServed?.(request);
   return true;

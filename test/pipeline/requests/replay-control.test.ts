@@ -49,13 +49,14 @@ test('the control topic asks for replays and cancels them, each record once (con
   replay('march', { until: 'now' });
   replay('april', { until: 'manifest:x.json' });
   replay('april', { file_prefix: 'x' });
+  replay('april', { until: ['now'] });
   topic.append('may', { action: 'cancel' });
-  await serving.untilServed(6);
+  await serving.untilServed(7);
   const run = await service.run('march');
   topic.append('march', { action: 'cancel' });
   topic.append('march', { action: 'cancel' });
   replay('march', { until: 'calls/0=5', allow_gaps: true });
-  await serving.untilServed(9);
+  await serving.untilServed(10);
   expect(service.runs).toEqual([run]);
   expect((await service.jobs.find('march')).record).toMatchObject({
     ...{ state: 'cancelled', cancelledBy: 'a record of control', asker: { door: 'control', client: 'control' } },
@@ -71,13 +72,16 @@ test('the control topic asks for replays and cancels them, each record once (con
   const refusals = statuses.filter(([sequence]) => sequence === 0).map(([, , code]) => code);
   expect(refusals).toEqual(['REQUEST_CONFLICT', 'REQUEST_ENDED']);
   const invalid = [0, 'failed', 'REQUEST_INVALID'];
-  expect(await told(service, 'april')).toEqual([invalid, invalid]);
+  expect(await told(service, 'april')).toEqual([invalid, invalid, invalid]);
+  const actions = async (id: string) => (await service.statuses(id)).map(({ action }) => action);
+  expect(await actions('april')).toEqual(['replay', 'replay', 'replay']);
+  expect(await actions('may')).toEqual(['export']);
   expect((await service.statuses('may'))[0]?.error).toEqual({
     code: 'REQUEST_UNKNOWN',
     message: 'there is no export and no replay with request id "may"',
   });
   const [position] = await service.store.control.positions();
-  expect(position?.nextOffset).toBe(9);
+  expect(position?.nextOffset).toBe(10);
 });
 
 test('a full queue refuses no replay of the control topic, and a restart serves none twice (contract 5.17)', async () => {
