@@ -10,6 +10,8 @@ export type ToChild =
       readonly kind: 'start';
       readonly id: string;
       readonly asked: AskedReplay;
+      /** The bytes of the log that earlier processes read of it. */
+      readonly bytesBefore: number;
       readonly config: SentConfig;
     }
   /** Stops it between two transactions. */

@@ -96,7 +96,7 @@ function stopChild(child: ChildProcess): void {
 /** Resolves when the process has ended after it told the end of its replay; throws the failure that it told, or that it had. */
 async function outcomeOf(
   { child, ending }: { readonly child: ChildProcess; readonly ending: ReturnType<typeof endOf> },
-  { requestId, plan }: ReplayRecord,
+  { requestId, plan, progress }: ReplayRecord,
   { signal, onProgress }: RunningReplay,
   { config, pathOf, log }: ChildParts,
 ): Promise<ReplayProgress> {
@@ -115,6 +115,7 @@ async function outcomeOf(
   const start: ToChild = {
     ...{ kind: 'start', id: requestId },
     asked: { from, until, allowGaps, paths },
+    bytesBefore: progress?.bytes ?? 0,
     config: sentConfig({ ...config, ...own }),
   };
   // Where the system starts no process, there is no channel either.

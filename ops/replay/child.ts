@@ -21,6 +21,11 @@ const tellEveryMs = 500;
 class Counts {
   #progress: ReplayProgress = { recordsRead: 0, records: null, bytes: 0, applied: 0, quarantined: 0 };
   #toldAt = 0;
+  readonly #bytesBefore: number;
+
+  constructor(bytesBefore: number) {
+    this.#bytesBefore = bytesBefore;
+  }
 
   get progress(): ReplayProgress {
     return this.#progress;
@@ -34,7 +39,8 @@ class Counts {
       records: targets.every(({ until }) => until !== null)
         ? targets.reduce((all, { from, until }) => all + (until ?? from) - from, 0)
         : null,
-      bytes: 0,
+      // Where nothing is stored of it, the log is read from the beginning.
+      bytes: stored.length === 0 ? 0 : this.#bytesBefore,
       applied: sum(({ applied }) => applied),
       quarantined: sum(({ quarantined }) => quarantined),
     };
@@ -73,8 +79,8 @@ function endWith(message: FromChild): void {
 
 const stopping = new AbortController();
 
-async function replay({ id, asked, config: sent }: Extract<ToChild, { kind: 'start' }>): Promise<void> {
-  const counts = new Counts();
+async function replay({ id, asked, bytesBefore, config: sent }: Extract<ToChild, { kind: 'start' }>): Promise<void> {
+  const counts = new Counts(bytesBefore);
   try {
     await replayInto(asked, receivedConfig(sent), {
       id,
@@ -83,6 +89,7 @@ async function replay({ id, asked, config: sent }: Extract<ToChild, { kind: 'sta
       onPlan: plan => counts.begin(plan),
       onStored: stored => counts.add(stored),
     });
+    counts.tell();
     if (stopping.signal.aborted)
       throw new TidemarkError('INTERRUPTED', 'the replay was stopped between two transactions; it goes on later');
     endWith({ kind: 'end', progress: counts.progress });
