@@ -10,7 +10,7 @@ import { completenessHeaders, exportQuery, paths, refusalResponses } from './sch
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The export or replay that the request is about, for the log; null for none. */
+    /** The export that the request is about, for the log; null for none. */
     exportId: string | null;
   }
 }
