@@ -158,9 +158,8 @@ export function describeRequestStore(implementation: string, open: () => Promise
       await expect(store.repeat('one', position)).rejects.toMatchObject(stale);
       await expect(store.cancel('one', 'ben', position)).rejects.toMatchObject(stale);
       await expect(control.pass(position)).rejects.toMatchObject(stale);
-      await expect(
-        control.refuse({ requestId: 'one', action: 'export' }, new TidemarkError('USAGE', ''), position),
-      ).rejects.toMatchObject(stale);
+      const refused = { requestId: 'one', action: 'export' } as const;
+      await expect(control.refuse(refused, new TidemarkError('USAGE', ''), position)).rejects.toMatchObject(stale);
       await expect(control.quarantine(entry, position)).rejects.toMatchObject(stale);
       expect(await store.find('one')).toEqual(recordOf('one'));
       expect(await store.find('two')).toBeNull();
