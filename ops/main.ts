@@ -71,8 +71,6 @@ export type ExportParts = Acceptance &
     readonly directory: LocalExportDirectory;
     readonly snapshots: DuckDbSnapshots;
     readonly replays: ReplayDatabases;
-    /** Tells the database from all others. */
-    readonly databaseId: string;
   };
 
 /** The databases of the replays that a store knows. */
@@ -92,12 +90,11 @@ export async function withExports<T>(
   },
   use: (parts: ExportParts) => Promise<T>,
 ): Promise<T> {
-  const databaseId = await running.database.id();
   const directory = await openExportDirectory({
     root: config.export_root,
     prefixMap: config.prefix_map,
     create: true,
-    owner: databaseId,
+    owner: await running.database.id(),
   });
   const store = await DuckDbRequestStore.open(running.database, {
     now: Date.now,
@@ -113,7 +110,6 @@ export async function withExports<T>(
       directory,
       clock,
       replays: replaysOf(config, store),
-      databaseId,
       ...withoutLog,
       contradictions: running.contradictions ?? noContradictions,
       snapshots: new DuckDbSnapshots(running.database, { maxExtensionColumns: config.max_extension_columns }),

@@ -9,8 +9,10 @@ export interface AnsweredRequest {
   readonly milliseconds: number;
   readonly client: string | null;
   readonly requestId: string;
-  /** The export or replay that the request is about, or null. */
+  /** The export that the request is about, or null. */
   readonly exportId: string | null;
+  /** The replay that the request is about, or null. */
+  readonly replayId: string | null;
   /** True when the connection closed before the whole answer was sent. */
   readonly cut: boolean;
 }
@@ -18,6 +20,7 @@ export interface AnsweredRequest {
 /** Calls `onAnswered` once per request, when its answer is sent or its connection is closed. */
 export function addAudit(server: FastifyInstance, onAnswered: (answered: AnsweredRequest) => void): void {
   server.decorateRequest('exportId', null);
+  server.decorateRequest('replayId', null);
   server.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     // Fastify calls no hook when a client closes the connection early, so the event of the connection is used.
@@ -36,6 +39,7 @@ export function answeredRequest(request: FastifyRequest, reply: FastifyReply, mi
     requestId: request.id,
     // Fastify refuses some addresses before it decorates the request.
     exportId: request.exportId ?? null,
+    replayId: request.replayId ?? null,
     cut: !reply.raw.writableFinished,
   };
 }

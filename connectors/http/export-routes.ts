@@ -10,7 +10,7 @@ import { completenessHeaders, exportQuery, paths, refusalResponses } from './sch
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The export or replay that the request is about, for the log; null for none. */
+    /** The export that the request is about, for the log; null for none. */
     exportId: string | null;
   }
 }
@@ -41,7 +41,7 @@ export function addExportRoutes(server: FastifyInstance, jobs: Pick<Jobs, 'submi
         response: {
           200: { ...paths, description: 'the paths of the files, which exist', headers: completenessHeaders },
           202: { ...paths, description: 'the paths that the files will have; Location is the address of the export' },
-          ...refusalResponses(409, 413, 507),
+          ...refusalResponses(404, 409, 410, 413, 507),
         },
       },
       handler: (request, reply) => submit(request, reply, jobs),

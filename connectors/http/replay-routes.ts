@@ -10,6 +10,13 @@ import { removeQuery, replayQuery, replayReport } from './replay-schemas.ts';
 import { httpFaults, idempotencyHeaders, requestIdOf } from './request-ids.ts';
 import { listQuery, nextPageHeaders, noQuery, refusalResponses, requestIdParams } from './schemas.ts';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The replay that the request is about, for the log; null for none. */
+    replayId: string | null;
+  }
+}
+
 export interface Replays {
   readonly jobs: Pick<ReplayJobs, 'submit' | 'list' | 'find' | 'cancel'>;
   readonly databases: Pick<ReplayDatabases, 'drop'>;
@@ -30,7 +37,7 @@ function addAskRoute(server: FastifyInstance, { jobs }: Replays): void {
     const requestId = requestIdOf(request, faults);
     const { door, client } = request.client!;
     const view = await jobs.submit({ requestId, given: givenOf(request.query), asker: { door, client }, faults });
-    request.exportId = requestId;
+    request.replayId = requestId;
     reply
       .header('x-request-id', Buffer.from(requestId).toString('latin1'))
       .header('location', `/replays/${encodeURIComponent(requestId)}`)
@@ -87,7 +94,7 @@ function addReadRoutes(server: FastifyInstance, { jobs }: Replays): void {
       response: { 200: { ...replayReport, description: 'the replay' }, ...refusalResponses(404) },
     },
     handler: async request => {
-      request.exportId = request.params.id;
+      request.replayId = request.params.id;
       return replayReportOf(await jobs.find(request.params.id));
     },
   });
@@ -105,7 +112,7 @@ function addRemoveRoute(server: FastifyInstance, replays: Replays): void {
     },
     handler: async request => {
       const { id } = request.params;
-      request.exportId = id;
+      request.replayId = id;
       await remove(id, request.query.only_cancel ?? false, request.client!.client, replays);
       return replayReportOf(await replays.jobs.find(id));
     },

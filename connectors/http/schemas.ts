@@ -182,7 +182,7 @@ const refusalDescriptions: Readonly<Record<number, string>> = {
   403: `the token does not have the needed role; the roles are ${roles.join(', ')}`,
   404: 'no export, replay, file or service has this id or name',
   409: 'the export or replay has ended, was cancelled or has not ended yet, or its request id was used with other parameters',
-  410: 'the file was moved away or changed',
+  410: 'the file was moved away or changed, or the database of the replay was dropped',
   413: 'the body is too large; parameters go into the query',
   416: 'the range is outside of the file',
   429: 'too many requests; try again after the seconds in Retry-After',

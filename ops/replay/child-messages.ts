@@ -10,6 +10,8 @@ export type ToChild =
       readonly kind: 'start';
       readonly id: string;
       readonly asked: AskedReplay;
+      /** The bytes of the log that earlier processes read of it. */
+      readonly bytesBefore: number;
       readonly config: SentConfig;
     }
   /** Stops it between two transactions. */
@@ -47,8 +49,9 @@ function isSentSecret(value: unknown): value is { readonly secret: string } {
   return typeof value === 'object' && value !== null && 'secret' in value && typeof value.secret === 'string';
 }
 
-/** The options of the command that stand in messages, and the parameters that clients of the service know. */
+/** What messages tell the user of the command, and what clients of the service can do. */
 const options: readonly (readonly [option: string, parameter: string])[] = [
+  ['give --into another file', 'ask for the replay again with a new id'],
   ['--allow-gaps', 'allow_gaps=true'],
   ['--from', 'from'],
   ['--until', 'until'],
@@ -56,7 +59,10 @@ const options: readonly (readonly [option: string, parameter: string])[] = [
 
 /** A failure as a client of the service reads it. A place that does not go with the log is a fault of the request. */
 export function failureOf({ code, message }: TidemarkError): Extract<FromChild, { kind: 'failure' }> {
-  const worded = options.reduce((text, [option, parameter]) => text.replaceAll(option, parameter), message);
+  const worded = options
+    .reduce((text, [option, parameter]) => text.replaceAll(option, parameter), message)
+    // The memory limit of the process is that of replays.
+    .replaceAll(/\bmemory_limit\b/g, 'replay_memory_limit');
   return { kind: 'failure', code: code === 'USAGE' ? 'REQUEST_INVALID' : code, message: worded };
 }
 

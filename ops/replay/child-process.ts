@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { getSystemErrorMap } from 'node:util';
 import { TidemarkError } from '../../pipeline/errors.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import type { ReplayProgress, ReplayRecord } from '../../pipeline/requests/replay-request.ts';
@@ -7,6 +8,7 @@ import { shortId } from '../../pipeline/requests/request-id.ts';
 import type { ReplayRuns, RunningReplay } from '../../pipeline/requests/run-replay.ts';
 import { Backoff, pause } from '../../pipeline/waiting.ts';
 import type { Config } from '../settings/settings.ts';
+import { childEnvironment, childOptions } from './child-environment.ts';
 import { errorOf, type FromChild, sentConfig, type ToChild } from './child-messages.ts';
 
 interface ChildParts {
@@ -50,15 +52,38 @@ export function replaysInProcesses(parts: ChildParts): ReplayRuns['run'] {
 async function runProcess(record: ReplayRecord, running: RunningReplay, parts: ChildParts): Promise<ReplayProgress> {
   const { signal } = running;
   signal.throwIfAborted();
-  // Detached from the terminal: Ctrl-C is for the service, which then stops the process itself.
-  const child = fork(program, [], { execArgv: [], detached: true, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  const child = forked();
+  // At once: an error that comes before anybody listens would end the service.
+  const ending = endOf(child);
   const stop = (): void => stopChild(child);
   signal.addEventListener('abort', stop, { once: true });
   try {
-    return await outcomeOf(child, record, running, parts);
+    return await outcomeOf({ child, ending }, record, running, parts);
   } finally {
     signal.removeEventListener('abort', stop);
   }
+}
+
+function forked(): ChildProcess {
+  try {
+    return fork(program, [], {
+      env: childEnvironment(process.env),
+      execArgv: [...childOptions(process.execArgv)],
+      // Detached from the terminal: Ctrl-C is for the service, which then stops the process itself.
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+  } catch (error) {
+    throw notStarted(error);
+  }
+}
+
+/** The error's own message is left out: it names the program's folder, and clients read this one. */
+function notStarted(cause: unknown): TidemarkError {
+  const { errno, code = 'UNKNOWN' } = cause as NodeJS.ErrnoException;
+  const reason = getSystemErrorMap().get(errno ?? 0)?.[1];
+  const words = reason === undefined ? code : `${reason} (${code})`;
+  return new TidemarkError('REPLAY_FAILED', `the process of the replay could not be started: ${words}`, { cause });
 }
 
 function stopChild(child: ChildProcess): void {
@@ -70,8 +95,8 @@ function stopChild(child: ChildProcess): void {
 
 /** Resolves when the process has ended after it told the end of its replay; throws the failure that it told, or that it had. */
 async function outcomeOf(
-  child: ChildProcess,
-  { requestId, plan }: ReplayRecord,
+  { child, ending }: { readonly child: ChildProcess; readonly ending: ReturnType<typeof endOf> },
+  { requestId, plan, progress }: ReplayRecord,
   { signal, onProgress }: RunningReplay,
   { config, pathOf, log }: ChildParts,
 ): Promise<ReplayProgress> {
@@ -90,14 +115,20 @@ async function outcomeOf(
   const start: ToChild = {
     ...{ kind: 'start', id: requestId },
     asked: { from, until, allowGaps, paths },
+    bytesBefore: progress?.bytes ?? 0,
     config: sentConfig({ ...config, ...own }),
   };
-  child.send(start, () => undefined);
-  const how = await endOf(child);
+  // Where the system starts no process, there is no channel either.
+  if (child.connected) child.send(start, () => undefined);
+  const how = await ending;
   signal.throwIfAborted();
+  if (how instanceof TidemarkError) {
+    log.error({ request_id: shortId(requestId), code: how.code, reason: how.message }, 'a replay could not be started');
+    throw how;
+  }
   const told = outcome as Extract<FromChild, { kind: 'end' | 'failure' }> | null;
   if (told?.kind === 'end') return told.progress;
-  if (told?.kind === 'failure') throw errorOf(told);
+  if (told?.kind === 'failure') throw errorOf({ ...told, message: told.message.replaceAll(own.db, plan.file) });
   log.error(
     { request_id: shortId(requestId), code: 'REPLAY_FAILED', stderr: errors },
     `the process of a replay ${how}`,
@@ -105,11 +136,13 @@ async function outcomeOf(
   throw new TidemarkError('REPLAY_FAILED', `the process that read the log for replay ${requestId} ${how}`);
 }
 
-/** How the process ended, in words. */
-function endOf(child: ChildProcess): Promise<string> {
+/** How the process ended, in words; the error with which the replay fails when the process could not be started. */
+function endOf(child: ChildProcess): Promise<string | TidemarkError> {
   return new Promise(resolve => {
-    // Also where the system starts no further process.
-    child.on('error', error => resolve(`could not be run: ${error.message}`));
+    // A running process has errors too, such as a message that could not be sent; its end comes all the same.
+    child.on('error', error => {
+      if (child.pid === undefined) resolve(notStarted(error));
+    });
     child.on('close', (code, killedBy) =>
       resolve(killedBy === null ? `ended with ${code}` : `was killed by ${killedBy}`),
     );

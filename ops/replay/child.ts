@@ -12,8 +12,8 @@ import { type PlannedReading, replayInto } from './replay-into.ts';
  * stays, and the next start of the service goes on from there.
  */
 
-/** The service comes first wherever both want the processor. */
-const priority = 10;
+/** The process is at least as nice as this, in the numbers of `nice`. */
+const niceness = 10;
 /** Progress is told this often at most. */
 const tellEveryMs = 500;
 
@@ -21,6 +21,11 @@ const tellEveryMs = 500;
 class Counts {
   #progress: ReplayProgress = { recordsRead: 0, records: null, bytes: 0, applied: 0, quarantined: 0 };
   #toldAt = 0;
+  readonly #bytesBefore: number;
+
+  constructor(bytesBefore: number) {
+    this.#bytesBefore = bytesBefore;
+  }
 
   get progress(): ReplayProgress {
     return this.#progress;
@@ -34,7 +39,8 @@ class Counts {
       records: targets.every(({ until }) => until !== null)
         ? targets.reduce((all, { from, until }) => all + (until ?? from) - from, 0)
         : null,
-      bytes: 0,
+      // Where nothing is stored of it, the log is read from the beginning.
+      bytes: stored.length === 0 ? 0 : this.#bytesBefore,
       applied: sum(({ applied }) => applied),
       quarantined: sum(({ quarantined }) => quarantined),
     };
@@ -73,8 +79,8 @@ function endWith(message: FromChild): void {
 
 const stopping = new AbortController();
 
-async function replay({ id, asked, config: sent }: Extract<ToChild, { kind: 'start' }>): Promise<void> {
-  const counts = new Counts();
+async function replay({ id, asked, bytesBefore, config: sent }: Extract<ToChild, { kind: 'start' }>): Promise<void> {
+  const counts = new Counts(bytesBefore);
   try {
     await replayInto(asked, receivedConfig(sent), {
       id,
@@ -83,12 +89,22 @@ async function replay({ id, asked, config: sent }: Extract<ToChild, { kind: 'sta
       onPlan: plan => counts.begin(plan),
       onStored: stored => counts.add(stored),
     });
+    counts.tell();
     if (stopping.signal.aborted)
       throw new TidemarkError('INTERRUPTED', 'the replay was stopped between two transactions; it goes on later');
     endWith({ kind: 'end', progress: counts.progress });
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error;
     endWith(failureOf(error));
+  }
+}
+
+/** The service comes first wherever both want the processor. Of a service that is nicer still, the process stays so. */
+function takeLowPriority(): void {
+  try {
+    os.setPriority(Math.max(os.getPriority(), niceness));
+  } catch {
+    // A system that forbids this decides by itself.
   }
 }
 
@@ -106,7 +122,7 @@ function endFirstWithoutMemory(): void {
  * processes. Ended by SIGKILL, because a thread of a query may keep a process from exiting.
  */
 function serveParent(): void {
-  os.setPriority(priority);
+  takeLowPriority();
   endFirstWithoutMemory();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => undefined);
   process.on('message', (message: ToChild) => {

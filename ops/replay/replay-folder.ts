@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -51,12 +51,15 @@ export class LocalReplayFolder implements ReplayFolder {
   }
 }
 
-/** The name of a replay's database: readable, and another one for each request of each service. */
-export function replayFileName(requestId: string, databaseId: string): string {
+/**
+ * A new name for the database of a replay: readable, and never that of another replay. A copy of the live database may use the same
+ * folder, and an older one that was put back may be asked for a request again, so neither of their ids makes a name.
+ */
+export function newReplayFileName(requestId: string): string {
   const readable = requestId
     .replaceAll(/[^A-Za-z0-9._-]+/g, '-')
     .replace(/^[.-]+/, '')
     .slice(0, 40);
-  const hash = createHash('sha256').update(`${databaseId} ${requestId}`).digest('hex').slice(0, 12);
-  return `${readable === '' ? 'replay' : readable}-${hash}.duckdb`;
+  const unique = randomUUID().replaceAll('-', '').slice(0, 16);
+  return `${readable === '' ? 'replay' : readable}-${unique}.duckdb`;
 }

@@ -119,12 +119,13 @@ const probes: ReadonlySet<string | null> = new Set(['/healthz', '/readyz', '/met
  * commands on this machine while they wait, is only for debugging, unless it fails.
  */
 function audit(answered: AnsweredRequest, log: Log): void {
-  const { method, route, status, milliseconds, client, requestId, exportId, cut } = answered;
-  const facts = { method, route, status, ms: milliseconds, client, request_id: requestId };
+  const { method, route, status, milliseconds, client, requestId, exportId, replayId, cut } = answered;
+  const about = {
+    ...(exportId === null ? {} : { export: shortId(exportId) }),
+    ...(replayId === null ? {} : { replay: shortId(replayId) }),
+  };
+  const facts = { method, route, status, ms: milliseconds, client, request_id: requestId, ...about };
   const isPoll = method === 'GET' && client === localClient.client;
   const isQuiet = status < 400 && (isPoll || probes.has(route));
-  log[isQuiet ? 'debug' : 'info'](
-    { ...facts, ...(exportId === null ? {} : { export: shortId(exportId) }), ...(cut ? { cut } : {}) },
-    'request',
-  );
+  log[isQuiet ? 'debug' : 'info']({ ...facts, ...(cut ? { cut } : {}) }, 'request');
 }

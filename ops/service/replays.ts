@@ -7,7 +7,7 @@ import { shortId } from '../../pipeline/requests/request-id.ts';
 import { pause } from '../../pipeline/waiting.ts';
 import type { ExportParts } from '../main.ts';
 import { replaysInProcesses } from '../replay/child-process.ts';
-import { LocalReplayFolder, replayFileName } from '../replay/replay-folder.ts';
+import { LocalReplayFolder, newReplayFileName } from '../replay/replay-folder.ts';
 import type { Config } from '../settings/settings.ts';
 import type { DoorMetrics } from './door-metrics.ts';
 
@@ -26,15 +26,14 @@ const dayMs = 86_400_000;
 /** Opens the replays of the running service, and goes on with those of a dead process. */
 export async function openReplays(parts: ReplaysParts): Promise<ReplayJobs> {
   const { config, log, exporting, signal, metrics, onCrash } = parts;
-  const { store, clock, replays: databases, databaseId } = exporting;
+  const { store, clock, replays: databases } = exporting;
   const folder = new LocalReplayFolder(config);
-  await store.replays.forgetEndedBefore(clock.now() - config.export_history_days * dayMs);
   const jobs = new ReplayJobs({
     accepting: {
       ...{ store: store.replays, exports: store, clock },
       planOf: requestId => ({
         paths: config.log_folder === null ? [] : [resolve(config.log_folder)],
-        file: replayFileName(requestId, databaseId),
+        file: newReplayFileName(requestId),
       }),
     },
     run: replaysInProcesses({ config, log, pathOf: file => folder.pathOf(file) }),
@@ -51,6 +50,8 @@ export async function openReplays(parts: ReplaysParts): Promise<ReplayJobs> {
     },
   });
   await jobs.recover();
+  // Not before: what is forgotten is not swept, and a file that could not be removed would stay.
+  await store.replays.forgetEndedBefore(clock.now() - config.export_history_days * dayMs);
   return jobs;
 }
 

@@ -9,11 +9,15 @@ import type { JobView } from '../../pipeline/requests/job.ts';
  */
 const tracer = () => trace.getTracer('tidemark');
 
-export function traceRequest({ method, route, status, milliseconds, exportId }: AnsweredRequest, now: number): void {
+export function traceRequest(
+  { method, route, status, milliseconds, exportId, replayId }: AnsweredRequest,
+  now: number,
+): void {
   const attributes = { 'http.request.method': method, 'http.response.status_code': status };
   const span = tracer().startSpan(`${method} ${route ?? ''}`.trimEnd(), { startTime: now - milliseconds, attributes });
   if (route !== null) span.setAttribute('http.route', route);
   if (exportId !== null) span.setAttribute('tidemark.export', exportId);
+  if (replayId !== null) span.setAttribute('tidemark.replay', replayId);
   end(span, status >= 500, now);
 }
 

@@ -17,7 +17,7 @@ export interface ReplayAcceptance {
   /** The requests with which replays share their ids. */
   readonly exports: RequestStore;
   readonly clock: Clock;
-  /** The log that is read, and the name of the database that is made of it. */
+  /** The log that is read, and the name of the database that is made of it: a new one at each call. */
   readonly planOf: (requestId: string) => Pick<ReplayPlan, 'paths' | 'file'>;
 }
 

@@ -14,10 +14,17 @@ import { requestIdFault, utf8Text } from './request-id.ts';
 export type ControlRequest =
   | { readonly kind: 'export' | 'replay'; readonly requestId: string; readonly given: GivenParameters }
   | { readonly kind: 'cancel'; readonly requestId: string }
-  | { readonly kind: 'faulty'; readonly requestId: string; readonly message: string }
+  | {
+      readonly kind: 'faulty';
+      readonly requestId: string;
+      /** The action where it is known; null otherwise. */
+      readonly action: Action | null;
+      readonly message: string;
+    }
   | { readonly kind: 'unanswerable'; readonly reject: Reject };
 
 const actions = ['export', 'cancel', 'replay'] as const;
+type Action = (typeof actions)[number];
 
 /**
  * Reads a record; never throws, whatever its bytes. The values of parameters are checked later, at acceptance. A value that
@@ -39,12 +46,15 @@ export function readControlRequest(
       'the record has no key; the key must be the request id, so that a status can name it',
     );
   }
-  return isReject(body) ? { kind: 'faulty', requestId, message: body.message } : readAction(requestId, body);
+  return isReject(body)
+    ? { kind: 'faulty', requestId, action: null, message: body.message }
+    : readAction(requestId, body);
 }
 
 function readAction(requestId: string, body: RequestMembers): ControlRequest {
-  const faulty = (message: string): ControlRequest => ({ kind: 'faulty', requestId, message });
   const { action, parameters } = splitBody(body);
+  const known = actions.find(name => name === action) ?? null;
+  const faulty = (message: string): ControlRequest => ({ kind: 'faulty', requestId, action: known, message });
   const faults = Array.from(parameters)
     .filter(([, text]) => text === undefined)
     .map(([name]) => `${name} is ${shown(body, name)}; allowed are text, true, false and numbers`);

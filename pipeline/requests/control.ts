@@ -7,6 +7,7 @@ import { pause } from '../waiting.ts';
 import { type ControlRequest, readControlRequest } from './control-request.ts';
 import type { Jobs } from './jobs.ts';
 import type { ReplayJobs } from './replay-jobs.ts';
+import type { RefusedRequest } from './statuses.ts';
 
 /**
  * Stores the outcome of control records that make no request. Each call is one transaction that moves the topic's
@@ -17,7 +18,7 @@ export interface ControlStore {
   /** Moves the position past offsets that hold no record. */
   pass(control: ControlPosition): Promise<void>;
   /** Writes a status that refuses a record. */
-  refuse(requestId: string, error: TidemarkError, control: ControlPosition): Promise<void>;
+  refuse(refused: RefusedRequest, error: TidemarkError, control: ControlPosition): Promise<void>;
   /** Quarantines a record without a usable request id. */
   quarantine(entry: QuarantinedRecord, control: ControlPosition): Promise<void>;
 }
@@ -28,7 +29,7 @@ interface ControlParts {
   readonly registry: SchemaRegistry | null;
   readonly store: ControlStore;
   readonly jobs: Pick<Jobs, 'submit' | 'cancel' | 'room'>;
-  readonly replays: Pick<ReplayJobs, 'submit' | 'cancel' | 'room'>;
+  readonly replays: Pick<ReplayJobs, 'submit' | 'cancel'>;
   readonly signal: AbortSignal;
   /** Called for each record once its request is in the database. */
   readonly onServed?: (request: ControlRequest) => void;
@@ -87,7 +88,9 @@ async function serve(record: LogRecord, control: ControlPosition, serving: Servi
     if (!(error instanceof TidemarkError) || request.kind === 'unanswerable') throw error;
     if (signal.aborted && (waitedFor.has(error.code) || error.code === 'INTERRUPTED')) return false;
     if (!isRefusal(error)) throw error;
-    await store.refuse(request.requestId, error, control);
+    const asked = request.kind === 'faulty' ? request.action : request.kind;
+    const refused = { requestId: request.requestId, action: asked === 'replay' ? 'replay' : 'export' } as const;
+    await store.refuse(refused, error, control);
   }
   onServed?.(request);
   return true;
@@ -103,9 +106,15 @@ async function carryOut(
 ): Promise<unknown> {
   switch (request.kind) {
     case 'export':
-      return submitWithRoom(request, control, { ...parts, jobs: parts.jobs });
+      return submitWithRoom(request, control, parts);
     case 'replay':
-      return submitWithRoom(request, control, { ...parts, jobs: parts.replays });
+      // Replays take hours: one without room is refused, so that the records behind it need not wait.
+      return parts.replays.submit({
+        requestId: request.requestId,
+        given: request.given,
+        asker: askerOf(control),
+        control,
+      });
     case 'cancel':
       return cancel(request.requestId, control, parts);
     case 'faulty':
@@ -132,13 +141,17 @@ async function cancel(requestId: string, control: ControlPosition, { jobs, repla
 
 const rootCheckMs = 1_000;
 
-/** A full queue, or an export root that is away, refuses no control record: it waits in the topic. */
+function askerOf({ partition }: ControlPosition) {
+  return { door: 'control', client: partition.topic } as const;
+}
+
+/** A full queue, or an export root that is away, refuses no export: its record waits in the topic. */
 async function submitWithRoom(
   { requestId, given }: Extract<ControlRequest, { kind: 'export' | 'replay' }>,
   control: ControlPosition,
-  { jobs, signal }: Pick<ControlParts, 'signal'> & { readonly jobs: Pick<Jobs | ReplayJobs, 'submit' | 'room'> },
+  { jobs, signal }: Pick<ControlParts, 'signal' | 'jobs'>,
 ): Promise<void> {
-  const asker = { door: 'control', client: control.partition.topic } as const;
+  const asker = askerOf(control);
   for (;;) {
     try {
       await jobs.submit({ requestId, given, asker, control });
@@ -160,6 +173,7 @@ function isRefusal({ code }: TidemarkError): boolean {
     code === 'REQUEST_UNKNOWN' ||
     code === 'REQUEST_UNFINISHED' ||
     code === 'REQUEST_ENDED' ||
-    code === 'FILE_GONE'
+    code === 'FILE_GONE' ||
+    code === 'QUEUE_FULL'
   );
 }

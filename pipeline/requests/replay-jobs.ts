@@ -34,7 +34,6 @@ export class ReplayJobs {
   readonly #parts: ReplayJobsParts;
   readonly #jobs = new Map<string, ReplayJob>();
   readonly #queue = new FairQueue<ReplayJob>();
-  #waitingForRoom: (() => void)[] = [];
 
   constructor(parts: ReplayJobsParts) {
     this.#parts = parts;
@@ -64,12 +63,6 @@ export class ReplayJobs {
     const record = await acceptReplay({ ...request, admit: () => this.#admit() }, this.#parts.accepting);
     if (!isEnded(record.state) && !this.#jobs.has(record.requestId)) this.#enqueue(record);
     return this.#viewOf(record);
-  }
-
-  /** Resolves when a new request may find room in the queue, or when the service stops. */
-  room(): Promise<void> {
-    if (this.#hasRoom || this.#parts.signal.aborted) return Promise.resolve();
-    return new Promise(resolve => this.#waitingForRoom.push(resolve));
   }
 
   /** Throws `REQUEST_UNKNOWN`. */
@@ -125,13 +118,6 @@ export class ReplayJobs {
     return this.#jobs.size < this.#parts.atOnce + this.#parts.maxQueued;
   }
 
-  #announceRoom(): void {
-    if (!this.#hasRoom && !this.#parts.signal.aborted) return;
-    const waiting = this.#waitingForRoom;
-    this.#waitingForRoom = [];
-    for (const resolve of waiting) resolve();
-  }
-
   #admit(): void {
     const { maxQueued, signal } = this.#parts;
     if (signal.aborted)
@@ -178,7 +164,6 @@ export class ReplayJobs {
     this.#jobs.delete(job.requestId);
     job.finish(ended);
     if (ended !== null) this.#parts.onChange?.(recordedReplay(ended), job.milliseconds);
-    this.#announceRoom();
     this.#serve();
   }
 
@@ -189,6 +174,5 @@ export class ReplayJobs {
       job.finish(null);
     }
     for (const job of this.#jobs.values()) job.abort(reason);
-    this.#announceRoom();
   }
 }

@@ -58,13 +58,18 @@ const codesOfLog: readonly FailureCode[] = [
   ...(['RECORDS_LOST', 'SOURCE_CHANGED', 'SOURCE_MISSING', 'SOURCE_CORRUPT', 'TOPIC_UNFIT'] as const),
 ];
 
+/** The folders of an absolute path, up to the name of its file. A URL or `topic/partition` is none. */
+const foldersOfPath = /(?<![^\s"'(=,])\/(?:[^\s/]+\/)*(?=[^\s/])/g;
+
 /** The message of a replay's failure as a client may read it: without the folders of the service's machine. */
 export function replayMessage(
   error: Pick<TidemarkError, 'code' | 'message'>,
   { plan }: Pick<ReplayRecord, 'plan'>,
 ): string {
-  if (!codesOfLog.includes(error.code)) return clientMessage(error, []);
-  return plan.paths.reduce((text, path) => text.replaceAll(path, path.slice(path.lastIndexOf('/') + 1)), error.message);
+  const message = codesOfLog.includes(error.code) ? error.message : clientMessage(error, []);
+  return plan.paths
+    .reduce((text, path) => text.replaceAll(path, path.slice(path.lastIndexOf('/') + 1)), message)
+    .replaceAll(foldersOfPath, '');
 }
 
 export type ReplayChange = Partial<Pick<ReplayRecord, 'state' | 'progress' | 'error'>>;

@@ -47,7 +47,12 @@ export async function runReplayJob(
     const error = job.signal.aborted ? job.signal.reason : cause;
     if (!(error instanceof TidemarkError)) throw error;
     await reported;
-    if (error.code === 'INTERRUPTED') return null;
+    if (error.code === 'INTERRUPTED') {
+      // The next start counts on from here.
+      if (job.progress !== record.progress && job.progress.recordsRead > 0)
+        await store.recordProgress(requestId, job.progress);
+      return null;
+    }
     return endReplay(error, record, { store, databases }, job.progress);
   }
 }

@@ -12,7 +12,7 @@ import { type ReplayRecord, replayMessage, replayPhaseOf } from './replay-reques
 /** A record of the status topic: the state of a request (contract 5.18). */
 export interface Status extends ReportedCompleteness {
   readonly request_id: string;
-  /** What was asked for; of a refused control record always `export`. */
+  /** What was asked for; `export` also for a refused control record that asked for neither. */
   readonly action: 'export' | 'replay';
   /** Counts the statuses of one request, from 1; 0 for the refusal of a control record. */
   readonly sequence: number;
@@ -53,6 +53,12 @@ export interface Outbox {
   count(): Promise<number>;
   /** Resolves when there may be something new, or the signal aborts. */
   changed(signal: AbortSignal): Promise<void>;
+}
+
+/** What a refused control record asked for. */
+export interface RefusedRequest {
+  readonly requestId: string;
+  readonly action: Status['action'];
 }
 
 interface StatusContext {
@@ -117,13 +123,13 @@ export function replayStatusOf(
  * status with the highest sequence sees a refusal only where there is no request.
  */
 export function refusalOf(
-  requestId: string,
+  { requestId, action }: RefusedRequest,
   error: TidemarkError,
   { now, roots, service }: Omit<StatusContext, 'sequence' | 'progress'>,
 ): Status {
   return {
     request_id: requestId,
-    action: 'export',
+    action,
     sequence: 0,
     status: 'failed',
     at: formatTimestamp(now),

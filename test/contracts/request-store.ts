@@ -127,7 +127,11 @@ export function describeRequestStore(implementation: string, open: () => Promise
       await store.repeat('one', positionAt(8));
       await store.cancel('one', 'ben', positionAt(9));
       await control.pass(positionAt(10, 0, 15));
-      await control.refuse('two', new TidemarkError('REQUEST_INVALID', 'no'), positionAt(15));
+      await control.refuse(
+        { requestId: 'two', action: 'replay' },
+        new TidemarkError('REQUEST_INVALID', 'no'),
+        positionAt(15),
+      );
       await store.insert(recordOf('three'), positionAt(3, 1));
       const position = { origin: 'test' };
       expect(await control.positions()).toEqual([
@@ -154,7 +158,8 @@ export function describeRequestStore(implementation: string, open: () => Promise
       await expect(store.repeat('one', position)).rejects.toMatchObject(stale);
       await expect(store.cancel('one', 'ben', position)).rejects.toMatchObject(stale);
       await expect(control.pass(position)).rejects.toMatchObject(stale);
-      await expect(control.refuse('one', new TidemarkError('USAGE', ''), position)).rejects.toMatchObject(stale);
+      const refused = { requestId: 'one', action: 'export' } as const;
+      await expect(control.refuse(refused, new TidemarkError('USAGE', ''), position)).rejects.toMatchObject(stale);
       await expect(control.quarantine(entry, position)).rejects.toMatchObject(stale);
       expect(await store.find('one')).toEqual(recordOf('one'));
       expect(await store.find('two')).toBeNull();

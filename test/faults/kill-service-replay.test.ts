@@ -44,6 +44,7 @@ test('a service that is stopped stops its replay between two transactions, and g
   await stopped.replay('april', `until=${timeAt(10)}`);
   const child = await stopped.reading('march');
   expect(await stopped.report('april')).toMatchObject({ state: 'accepted', progress: { phase: 'queued' } });
+  const { bytes } = (await stopped.report('march')).progress;
   expect(await stopped.process.stop()).toMatchObject({ code: 0, stderr: '' });
   await processEnd(child);
 
@@ -53,6 +54,10 @@ test('a service that is stopped stops its replay between two transactions, and g
     ['completed', events],
     ['completed', 10],
   ]);
+  await next.replay('whole');
+  const whole = await next.reached('whole', 'completed');
+  expect(bytes).toBeGreaterThan(0);
+  expect(ended[0]?.progress.bytes).toBe(whole.progress.bytes);
   await next.process.stop();
 });
 

@@ -32,8 +32,8 @@ describe('a status has the client’s message for', () => {
 
   test('a record that was refused', () => {
     const refused = new TidemarkError('PREFIX_REFUSED', 'it leaves the export root through the link /data/exports/l');
-    expect(refusalOf('one', refused, { now: 0, roots, service: 's' }).error?.message).toBe(
-      'it leaves the export root through the link <export root>/l',
-    );
+    expect(
+      refusalOf({ requestId: 'one', action: 'export' }, refused, { now: 0, roots, service: 's' }).error?.message,
+    ).toBe('it leaves the export root through the link <export root>/l');
   });
 });

@@ -44,9 +44,9 @@ export class MemoryRequestStore implements RequestStore {
   readonly control: ControlStore = {
     positions: async () => this.#positions(),
     pass: async control => this.#move(control),
-    refuse: async (requestId, error, control) => {
+    refuse: async (refused, error, control) => {
       this.#move(control);
-      this.statuses.push(refusalOf(requestId, error, { now: 0, roots: [], service: 's' }));
+      this.statuses.push(refusalOf(refused, error, { now: 0, roots: [], service: 's' }));
     },
     quarantine: async (entry, control) => {
       this.#move(control);

@@ -13,12 +13,11 @@ export const noReplays: ReplayReader = {
 };
 
 /** For services in memory, which run no replays. */
-export const noReplayJobs: Pick<ReplayJobs, 'submit' | 'cancel' | 'room'> = {
+export const noReplayJobs: Pick<ReplayJobs, 'submit' | 'cancel'> = {
   submit: async () => {
     throw new Error('this service runs no replays');
   },
   async cancel(replayId) {
     throw new TidemarkError('REQUEST_UNKNOWN', `there is no replay ${replayId}`);
   },
-  room: async () => undefined,
 };

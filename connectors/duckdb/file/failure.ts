@@ -1,10 +1,10 @@
 import { TidemarkError } from '../../../pipeline/errors.ts';
 
 /**
- * Turns an error of DuckDB that the disk or the memory caused into a TidemarkError, with the error as its cause:
- * `DISK_FULL`, `OUT_OF_MEMORY`, `NOT_WRITABLE` or, for a file that is damaged, `WAREHOUSE_BROKEN`. Returns null for every other error, which is a bug or a fault of the
- * query. The message begins with "could not" and `attempt`; clients read it, so `attempt` names a path only where no
- * client made the request. `memoryAdvice` says what to do when memory ran out.
+ * Turns an error of DuckDB that the disk or the memory caused into a TidemarkError, with the error as its cause: `DISK_FULL`,
+ * `OUT_OF_MEMORY`, `NOT_WRITABLE` or, for a file that is damaged, `WAREHOUSE_BROKEN`. Returns null for every other error, which is a
+ * bug or a fault of the query. The message begins with "could not" and `attempt`; clients read it, so `attempt` names a path only
+ * where no client made the request. `memoryAdvice` says what to do when memory ran out.
  */
 export function databaseFailure(
   error: unknown,
@@ -18,7 +18,7 @@ export function databaseFailure(
   if (/no space left on device|disk quota exceeded|max_temp_directory_size/i.test(reason)) {
     return new TidemarkError('DISK_FULL', `could not ${attempt}: no space is left on the disk (${reason})`, options);
   }
-  if (/out of memory|failed to (allocate|pin)/i.test(reason)) {
+  if (/out of memory|could not allocate block|failed to (allocate|pin)/i.test(reason)) {
     // DuckDB's own message is left out: it advises settings that tidemark does not have.
     return new TidemarkError('OUT_OF_MEMORY', `could not ${attempt}: memory ran out; ${memoryAdvice}`, options);
   }

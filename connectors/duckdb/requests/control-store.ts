@@ -3,7 +3,7 @@ import type { ControlPosition } from '../../../pipeline/export/request.ts';
 import type { QuarantinedRecord } from '../../../pipeline/ingest/warehouse.ts';
 import type { StoredPosition } from '../../../pipeline/ports.ts';
 import type { ControlStore } from '../../../pipeline/requests/control.ts';
-import { refusalOf } from '../../../pipeline/requests/statuses.ts';
+import { type RefusedRequest, refusalOf } from '../../../pipeline/requests/statuses.ts';
 import type { Transactions } from '../file/transactions.ts';
 import { quarantineColumns } from '../store/staged-columns.ts';
 import { appendChunks, buildChunks } from '../vectors/row-chunks.ts';
@@ -30,10 +30,10 @@ export class DuckDbControlStore implements ControlStore {
     return this.#transactions.run(connection => moveControlPosition(connection, control));
   }
 
-  refuse(requestId: string, error: TidemarkError, control: ControlPosition): Promise<void> {
+  refuse(refused: RefusedRequest, error: TidemarkError, control: ControlPosition): Promise<void> {
     return this.#transactions.run(async connection => {
       await moveControlPosition(connection, control);
-      await this.#outbox.add(connection, refusalOf(requestId, error, this.#context()));
+      await this.#outbox.add(connection, refusalOf(refused, error, this.#context()));
     });
   }
 

@@ -77,7 +77,7 @@ test("the status of a replay has the members of an export's (contract 5.18, 5.27
 });
 
 test('the status of a refused record has no completeness (contract 5.20)', async () => {
-  const status = refusalOf('one', new TidemarkError('REQUEST_INVALID', 'no'), context);
+  const status = refusalOf({ requestId: 'one', action: 'export' }, new TidemarkError('REQUEST_INVALID', 'no'), context);
   const wanted = { completeness: null, changed_since: null };
   expect(status).toMatchObject(wanted);
   expect(current.fromBuffer(await encoded(status))).toMatchObject(wanted);

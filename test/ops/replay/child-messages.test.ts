@@ -19,5 +19,7 @@ test('a failure is told in the words of a request', () => {
     ...{ kind: 'failure', code: 'REQUEST_INVALID' },
     message: 'until asks for a/0; allow_gaps=true goes on, from does not',
   });
+  const conflict = new TidemarkError('REQUEST_CONFLICT', 'it belongs to another replay; give --into another file');
+  expect(failureOf(conflict).message).toBe('it belongs to another replay; ask for the replay again with a new id');
   expect(errorOf(told)).toMatchObject({ code: 'REQUEST_INVALID', message: told.message });
 });

@@ -24,6 +24,9 @@ describe('a replay of the service', () => {
       progress: { phase: 'ended', records_read: 200, records: 200, applied: 200, quarantined: 0 },
     });
     expect(await place.databases()).toEqual([completed.database]);
+    const asked = service.process.lines.find(({ route }) => route === '/replays');
+    expect(asked).toMatchObject({ replay: 'march' });
+    expect(asked).not.toHaveProperty('export');
 
     const window = `time_from=${timeAt(0)}&time_to=${timeAt(100)}`;
     const live = await service.export('live', `${window}&file_prefix=live_`);

@@ -11,6 +11,7 @@ const answered: AnsweredRequest = {
   client: 'a-reader',
   requestId: 'r',
   exportId: 'e',
+  replayId: null,
   cut: false,
 };
 
