@@ -23,6 +23,13 @@ export function openSchemaRegistry(
   return http === null ? null : new ConfluentRegistry(http, { clock: { now: () => performance.now() }, report });
 }
 
+/** The registry of a command: what it waits for is told as notices. Null and errors as of `openSchemaRegistry`. */
+export function openNoticedRegistry(config: Config, notice: (sentence: string) => void): ConfluentRegistry | null {
+  const report: ReportProblem = problem =>
+    notice(problem === null ? 'the schema registry answers again' : `waiting: ${problem}`);
+  return openSchemaRegistry(config, report, notice);
+}
+
 /** The HTTP client of the configured registry; null where none is. Throws `CONFIG_INVALID` as `checkRegistry` does. */
 export function openRegistryHttp(config: Config, reportBadFile: ReportBadFile): RegistryHttp | null {
   checkRegistry(config);

@@ -1,3 +1,4 @@
+import type { FastifyReply } from 'fastify';
 import { time } from '../../pipeline/export/parameter-kinds.ts';
 import type { ExportRecord, ListFilter } from '../../pipeline/export/request.ts';
 import { isInstant } from '../../schemas/json/timestamps.ts';
@@ -15,7 +16,7 @@ export interface PageQuery {
 }
 
 /** Which exports a page lists. Throws `REQUEST_INVALID` naming every fault. */
-export function readPage(query: PageQuery): { readonly limit: number; readonly filter: ListFilter } {
+function readPage(query: PageQuery): { readonly limit: number; readonly filter: ListFilter } {
   const faults: { parameter: string; message: string }[] = [];
   const read = <T>(parameter: 'cursor' | 'accepted_from' | 'accepted_to', reader: Reader<T>): T | null => {
     const text = query[parameter];
@@ -38,14 +39,26 @@ export function readPage(query: PageQuery): { readonly limit: number; readonly f
 }
 
 /** The value of the header `Link` with the address of the next page, which begins after `last`. */
-export function nextPageLink(
-  address: string,
-  query: PageQuery,
-  last: Pick<ExportRecord, 'acceptedAt' | 'requestId'>,
-): string {
+function nextPageLink(address: string, query: PageQuery, last: Pick<ExportRecord, 'acceptedAt' | 'requestId'>): string {
   const next = new URLSearchParams();
   for (const [name, value] of Object.entries({ ...query, cursor: cursorOf(last) })) next.set(name, String(value));
   return `<${address}?${next}>; rel="next"`;
+}
+
+/** The page of a list that the query asks for; the header `Link` has the address of the next one. Throws `REQUEST_INVALID`. */
+export async function sendPage<V extends { readonly record: Pick<ExportRecord, 'acceptedAt' | 'requestId'> }>(
+  address: string,
+  query: PageQuery,
+  reply: FastifyReply,
+  list: (limit: number, filter: ListFilter) => Promise<readonly V[]>,
+): Promise<readonly V[]> {
+  const { limit, filter } = readPage(query);
+  // One more than the page holds shows whether there is a next page.
+  const views = await list(limit + 1, filter);
+  const page = views.slice(0, limit);
+  const last = page.at(-1);
+  if (views.length > limit && last !== undefined) reply.header('link', nextPageLink(address, query, last.record));
+  return page;
 }
 
 interface Reader<T> {

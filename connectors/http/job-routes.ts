@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Jobs } from '../../pipeline/requests/jobs.ts';
-import { nextPageLink, type PageQuery, readPage } from './export-pages.ts';
+import { type PageQuery, sendPage } from './export-pages.ts';
 import { addCompleteness, type Roots, reportOf } from './export-report.ts';
 import {
   completenessHeaders,
@@ -39,13 +39,7 @@ function addListRoute(server: FastifyInstance, { jobs, roots }: JobRoutesParts):
       },
     },
     handler: async ({ query }, reply) => {
-      const { limit, filter } = readPage(query);
-      // One more than the page holds shows whether there is a next page.
-      const views = await jobs.list(limit + 1, filter);
-      const page = views.slice(0, limit);
-      const last = page.at(-1);
-      if (views.length > limit && last !== undefined)
-        reply.header('link', nextPageLink('/exports', query, last.record));
+      const page = await sendPage('/exports', query, reply, (limit, filter) => jobs.list(limit, filter));
       return page.map(view => ({ ...reportOf(view, roots), manifest: null }));
     },
   });

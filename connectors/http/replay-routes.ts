@@ -3,7 +3,7 @@ import { codeOf } from '../../pipeline/errors.ts';
 import { isEnded } from '../../pipeline/export/request.ts';
 import type { ReplayDatabases } from '../../pipeline/requests/replay-databases.ts';
 import type { ReplayJobs } from '../../pipeline/requests/replay-jobs.ts';
-import { nextPageLink, type PageQuery, readPage } from './export-pages.ts';
+import { type PageQuery, sendPage } from './export-pages.ts';
 import { givenOf } from './queries.ts';
 import { replayReportOf } from './replay-report.ts';
 import { removeQuery, replayQuery, replayReport } from './replay-schemas.ts';
@@ -75,12 +75,7 @@ function addReadRoutes(server: FastifyInstance, { jobs }: Replays): void {
       },
     },
     handler: async ({ query }, reply) => {
-      const { limit, filter } = readPage(query);
-      const views = await jobs.list(limit + 1, filter);
-      const page = views.slice(0, limit);
-      const last = page.at(-1);
-      if (views.length > limit && last !== undefined)
-        reply.header('link', nextPageLink('/replays', query, last.record));
+      const page = await sendPage('/replays', query, reply, (limit, filter) => jobs.list(limit, filter));
       return page.map(replayReportOf);
     },
   });

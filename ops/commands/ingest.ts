@@ -15,7 +15,7 @@ import { commandWithSettings, prepareRun, type Run } from '../command.ts';
 import { withDatabase, withWarehouse } from '../main.ts';
 import { describeLost, formatCount, formatSeconds } from '../output.ts';
 import { startProgress } from '../progress.ts';
-import { openSchemaRegistry } from '../schema-registry.ts';
+import { openNoticedRegistry } from '../schema-registry.ts';
 import { type NamedSource, openSource } from './given-paths.ts';
 
 /** `tidemark ingest`: events from logs, files or standard input into the database, each exactly once. */
@@ -51,7 +51,7 @@ async function ingestPaths(paths: readonly string[], options: Readonly<Record<st
   const sources = paths.map(path => openSource(path, run.config));
   const contradicted = new Set<string>();
   try {
-    const registry = openSchemaRegistry(run.config, reportProblem(run), reason => run.output.notice(reason));
+    const registry = openNoticedRegistry(run.config, sentence => run.output.notice(sentence));
     await withDatabase(run.config, database =>
       withWarehouse(run.config, database, async warehouse => {
         refuseReplay(warehouse.sources());
@@ -121,10 +121,6 @@ async function reportContradicted(ids: ReadonlySet<string>, database: Database, 
   } finally {
     await store.close();
   }
-}
-
-function reportProblem({ output }: Run): (problem: string | null) => void {
-  return problem => output.notice(problem === null ? 'the schema registry answers again' : `waiting: ${problem}`);
 }
 
 interface Ingesting {

@@ -13,7 +13,7 @@ import { commandWithSettings, prepareRun, type Run } from '../command.ts';
 import type { Output } from '../output.ts';
 import { withReplayLog } from '../replay/replay-into.ts';
 import type { ReplayLog } from '../replay/replay-log.ts';
-import { openSchemaRegistry } from '../schema-registry.ts';
+import { openNoticedRegistry } from '../schema-registry.ts';
 import { openWorkDatabase } from '../verify/work-database.ts';
 
 const codes = Object.entries(answerCodes).map(([answer, code]) => `${code} ${answer}`);
@@ -89,13 +89,11 @@ function replayRunOf({ signal, output }: Run) {
 }
 
 function logParts(log: ReplayLog, { config, signal, output }: Run) {
-  const report = (problem: string | null): void =>
-    output.notice(problem === null ? 'the schema registry answers again' : `waiting: ${problem}`);
   return {
     log,
     open: () => openWorkDatabase(config),
     ingesting: {
-      registry: openSchemaRegistry(config, report, reason => output.notice(reason)),
+      registry: openNoticedRegistry(config, sentence => output.notice(sentence)),
       clock: { now: Date.now },
       limits: { batchRecords: config.batch_records, batchBytes: config.batch_bytes },
       signal,

@@ -29,6 +29,8 @@ export class KafkaReplayLog implements ReplayLog {
   readonly open: LogAgain['open'];
   readonly #options: KafkaOptions;
   readonly #replay: KafkaReplay;
+  /** Whether each topic that was looked at is compacted: asked once, as looks are repeated while a transaction is open. */
+  readonly #compacted = new Map<string, boolean>();
   /** The connections by their topics. */
   readonly #clusters = new Map<string, KafkaCluster>();
 
@@ -46,12 +48,17 @@ export class KafkaReplayLog implements ReplayLog {
     const cluster = await this.#clusterOf(topics);
     const at = Date.now();
     const { ends, topics: found } = await cluster.look();
-    const compacted = new Set<string>();
-    for (const topic of found.keys()) if (await isCompacted(cluster, topic)) compacted.add(topic);
+    for (const topic of found.keys())
+      if (!this.#compacted.has(topic)) this.#compacted.set(topic, await isCompacted(cluster, topic));
     const parts = ends.map(({ partition, low, stable, high }): LogPart => {
       const { topic } = partition;
       const topicId = found.get(topic)?.id ?? null;
-      const known = { shown: partitionName(partition), bytes: null, topicId, isCompacted: compacted.has(topic) };
+      const known = {
+        shown: partitionName(partition),
+        bytes: null,
+        topicId,
+        isCompacted: this.#compacted.get(topic) === true,
+      };
       return { ...known, partition, kind: 'live', ends: { low, stable, high } };
     });
     const { partitions } = this.#options;

@@ -21,12 +21,10 @@ interface Loss {
   readonly isGap: boolean;
 }
 
-export function lossesOf(
-  { partition, from, until, ...target }: ReplayTarget,
-  look: LogLook,
-  place: Place,
-): readonly Loss[] {
-  const ends = endsOf(look, { partition, from, until, ...target });
+/** What the log lacks of a target; with the place of a manifest, also where it is another log than the manifest's. */
+export function lossesOf(target: ReplayTarget, look: LogLook, place: Place): readonly Loss[] {
+  const { partition, from, until } = target;
+  const ends = endsOf(look, target);
   if (ends === null || until === null || from >= until) return [];
   const part = look.parts.find(each => isSamePartition(each.partition, partition));
   const manifest = place.at === 'manifest' ? place.manifest : null;

@@ -86,9 +86,12 @@ async function findPlaces(from: LogPlace, until: Place, log: ReplayLog, planning
       '--until manifest:… begins where the manifest does, so it does not go with --from',
     );
   const targets = targetsOf(until.manifest);
-  const topics = targets.flatMap(({ partition, kind }) => (kind === 'live' ? [partition.topic] : []));
-  const look = await log.look([...new Set(topics)]);
+  const look = await log.look(liveTopics(targets));
   return { places: { targets, notes: [] as readonly string[] }, look, watermark: watermarkOfManifest(until.manifest) };
+}
+
+function liveTopics(targets: readonly ReplayTarget[]): readonly string[] {
+  return [...new Set(targets.flatMap(({ partition, kind }) => (kind === 'live' ? [partition.topic] : [])))];
 }
 
 /**
@@ -130,7 +133,6 @@ function watermarkOfManifest({ status, window, partitions, topics = [] }: GivenM
  * is compared with the ends that were asked for at first, so that it does not run after a growing log.
  */
 async function cutAtStable(targets: readonly ReplayTarget[], first: LogLook, log: ReplayLog, planning: Planning) {
-  const topics = [...new Set(targets.flatMap(({ partition, kind }) => (kind === 'live' ? [partition.topic] : [])))];
   const isHidden = (look: LogLook) => (target: ReplayTarget) => target.until !== stableEnd(target, look);
   let look = first;
   const began = performance.now();
@@ -139,7 +141,7 @@ async function cutAtStable(targets: readonly ReplayTarget[], first: LogLook, log
   while (targets.some(isHidden(look)) && performance.now() - began < planning.waitMs) {
     await pause(pauseMs, planning.signal);
     if (planning.signal.aborted) throw new TidemarkError('INTERRUPTED', 'interrupted before the first record was read');
-    look = await log.look(topics);
+    look = await log.look(liveTopics(targets));
   }
   const notes: string[] = [];
   const cut = targets.map((target): ReplayTarget => {

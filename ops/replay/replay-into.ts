@@ -5,7 +5,7 @@ import type { Log } from '../../pipeline/ports.ts';
 import { runReplay } from '../../pipeline/replay/replay.ts';
 import { latenessOf, withDatabase, withWarehouse } from '../main.ts';
 import { describeLost } from '../output.ts';
-import { openSchemaRegistry } from '../schema-registry.ts';
+import { openNoticedRegistry } from '../schema-registry.ts';
 import type { Config } from '../settings/settings.ts';
 import { openGivenLogs } from './given-logs.ts';
 import { KafkaReplayLog } from './kafka-log.ts';
@@ -117,15 +117,10 @@ async function readPlanned(
   { signal, notice, onStored }: ReplayRun,
 ): Promise<Ingested> {
   const counts = { recordsRead: 0, applied: 0, quarantined: 0 };
-  const registry = openSchemaRegistry(
-    config,
-    problem => notice(problem === null ? 'the schema registry answers again' : `waiting: ${problem}`),
-    notice,
-  );
   const options = {
     keyFormat: config.key_format,
     maxRecordBytes: config.max_record_bytes,
-    registry,
+    registry: openNoticedRegistry(config, notice),
     clock: { now: Date.now },
     limits: { batchRecords: config.batch_records, batchBytes: config.batch_bytes },
     signal,

@@ -107,7 +107,7 @@ function whyLacking(
   partitions: Sources['partitions'],
 ): readonly string[] {
   const name = partitionName(partition);
-  const isStored = partitions.get(name)?.nextOffset != null;
+  const isStored = (partitions.get(name)?.nextOffset ?? null) !== null;
   const begun =
     from === 0 || isStored ? [] : [`the replay begins at offset ${from}, and nothing from there on is stored`];
   return [...lacks, ...begun].map(sentence => `${name}: ${sentence}`);

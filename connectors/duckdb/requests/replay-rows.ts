@@ -2,6 +2,7 @@ import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import type { Asker } from '../../../pipeline/export/request.ts';
 import type { ReplayRecord } from '../../../pipeline/requests/replay-request.ts';
 import { appendChunks, buildChunks, type Column, text, timestamp, whole } from '../vectors/row-chunks.ts';
+import { bigint, json, parsed } from './request-rows.ts';
 
 /** A row of the table `replays`. */
 export interface ReplayRow {
@@ -80,16 +81,4 @@ function rowOf(row: readonly DuckDBValue[]): ReplayRow {
 
 function number(value: DuckDBValue | undefined): number | null {
   return value === null ? null : Number(value);
-}
-
-function bigint(value: number | null): bigint | null {
-  return value === null ? null : BigInt(value);
-}
-
-function json(value: object | null): string | null {
-  return value === null ? null : JSON.stringify(value);
-}
-
-function parsed(text: unknown): unknown {
-  return text === null ? null : JSON.parse(String(text));
 }

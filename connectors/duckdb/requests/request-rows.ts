@@ -164,14 +164,14 @@ export class OpenRequests {
   }
 }
 
-function bigint(value: number | null): bigint | null {
+export function bigint(value: number | null): bigint | null {
   return value === null ? null : BigInt(value);
 }
 
-function json(value: object | null): string | null {
+export function json(value: object | null): string | null {
   return value === null ? null : JSON.stringify(value);
 }
 
-function parsed(text: unknown): unknown {
+export function parsed(text: unknown): unknown {
   return text === null ? null : JSON.parse(String(text));
 }
